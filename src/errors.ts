@@ -1,0 +1,53 @@
+/** Exit codes of every command, as man/nlm-failover.8 lists them. */
+export const exitCodes = {
+  done: 0,
+  stepFailed: 1,
+  usage: 2,
+  configuration: 3,
+  notOwner: 4,
+  clientsUntold: 5,
+} as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+export interface FailoverErrorDetails {
+  /** Stable, upper-case, part of the interface: scripts may match it. */
+  readonly code: string;
+  readonly exitCode: ExitCode;
+  /** What was being done, on what: "reading /etc/nlm-failover.toml", "A-4 umount /srv/vol1". */
+  readonly operation: string;
+  /** What the reader can do about it, as one sentence. */
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * The one error class. `message` is the clear sentence for a person (what, where);
+ * `hint` says what to do. Anything else that is thrown is a defect of this program.
+ */
+export class FailoverError extends Error {
+  readonly code: string;
+  readonly exitCode: ExitCode;
+  readonly operation: string;
+  readonly hint: string | undefined;
+
+  constructor(message: string, details: FailoverErrorDetails) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'FailoverError';
+    this.code = details.code;
+    this.exitCode = details.exitCode;
+    this.operation = details.operation;
+    this.hint = details.hint;
+  }
+}
+
+/** The message of anything thrown, without a stack. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The `code` of a Node system error (ENOENT, EBUSY, ...), or undefined. */
+export function errnoOf(error: unknown): string | undefined {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
