@@ -44,7 +44,10 @@ export interface Filesystem {
 
 export interface Export {
   readonly path: string;
-  /** One exports(5) client specification. */
+  /**
+   * One client specification as exportfs(8) takes it before ":path": an IPv6 address in brackets, a prefix
+   * length behind them. /var/lib/nfs/etab has it without the brackets.
+   */
   readonly clients: string;
   /** exports(5) options without fsid=, comma separated; may be empty. */
   readonly options: string;

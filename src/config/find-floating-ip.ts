@@ -1,0 +1,23 @@
+import { FailoverError, exitCodes } from '../errors.js';
+import { canonicalAddress } from './address.js';
+import type { Config, FloatingIp } from './config.js';
+import { renderValue } from './problem.js';
+
+/**
+ * The floating IP with this address, in any spelling of it, with or without its prefix length.
+ *
+ * @throws FailoverError UNKNOWN_ADDRESS, exit code 2, with the addresses that are configured.
+ */
+export function findFloatingIp(config: Config, text: string): FloatingIp {
+  const [, host = '', prefix] = /^([^/]*)(?:\/([0-9]+))?$/.exec(text) ?? [];
+  const address = canonicalAddress(host);
+  const found = config.floatingIps.find((ip) => ip.address === address);
+  if (found && (prefix === undefined || Number(prefix) === found.prefix)) return found;
+  const configured = `configured are ${config.floatingIps.map((ip) => ip.address).join(', ')}`;
+  throw new FailoverError(`${renderValue(text)} is not a floating IP of ${config.file}: ${configured}`, {
+    code: 'UNKNOWN_ADDRESS',
+    exitCode: exitCodes.usage,
+    operation: `looking up ${renderValue(text)}`,
+    hint: 'give one of the addresses that are configured, or add a [[floating_ip]] for this one',
+  });
+}

@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { hostname as osHostname } from 'node:os';
+import { FailoverError, errnoOf, exitCodes, messageOf } from '../errors.js';
+import type { Config } from './config.js';
+
+export const defaultConfigFile = '/etc/nlm-failover.toml';
+
+export interface LoadOptions {
+  /** The value of --config, if it was given. */
+  readonly file?: string | undefined;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The default of `node`. */
+  readonly hostname?: string;
+}
+
+/**
+ * Reads the configuration: --config, else NLM_FAILOVER_CONFIG, else /etc/nlm-failover.toml.
+ *
+ * @throws FailoverError CONFIG_NOT_FOUND, CONFIG_UNREADABLE or CONFIG_INVALID, exit code 3.
+ */
+export async function loadConfig(options: LoadOptions = {}): Promise<Config> {
+  const { file: given, env = process.env, hostname = osHostname() } = options;
+  const file = given ?? (env['NLM_FAILOVER_CONFIG'] || defaultConfigFile);
+  const text = readText(file);
+  // Here, because the parser and the validator are paid for only by commands that read a file.
+  const { parseConfig } = await import('./parse-config.js');
+  return parseConfig(text, { file, hostname });
+}
+
+function readText(file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+}
+
+interface Reason {
+  readonly code: string;
+  readonly says: string;
+  readonly hint: string;
+}
+
+const notFound: Reason = {
+  code: 'CONFIG_NOT_FOUND',
+  says: 'there is no such configuration file',
+  hint: `write ${defaultConfigFile}, or name another file with --config or NLM_FAILOVER_CONFIG`,
+};
+const forbidden: Reason = {
+  code: 'CONFIG_UNREADABLE',
+  says: 'this user may not read it',
+  hint: 'run the command as root, or let this user read the file',
+};
+const reasons = new Map<string | undefined, Reason>([
+  ['ENOENT', notFound],
+  ['ENOTDIR', notFound],
+  ['EACCES', forbidden],
+  ['EPERM', forbidden],
+  [
+    'ERR_ENCODING_INVALID_ENCODED_DATA',
+    {
+      code: 'CONFIG_INVALID',
+      says: 'this is not UTF-8 text',
+      hint: 'save the file as UTF-8, as TOML wants it',
+    },
+  ],
+]);
+
+function unreadable(file: string, cause: unknown): FailoverError {
+  const { code, says, hint } = reasons.get(errnoOf(cause)) ?? {
+    code: 'CONFIG_UNREADABLE',
+    says: `it cannot be read: ${messageOf(cause)}`,
+    hint: 'name a readable file with --config or NLM_FAILOVER_CONFIG',
+  };
+  return new FailoverError(`${file}: ${says}`, {
+    code,
+    exitCode: exitCodes.configuration,
+    operation: `reading ${file}`,
+    hint,
+    cause,
+  });
+}

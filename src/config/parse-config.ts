@@ -1,0 +1,111 @@
+import { TomlError, parse } from 'smol-toml';
+import * as v from 'valibot';
+import { FailoverError, exitCodes } from '../errors.js';
+import type { Config, FloatingIp } from './config.js';
+import { deepFreeze } from './deep-freeze.js';
+import { readNodeName } from './names.js';
+import { renderProblem, type Problem } from './problem.js';
+import { relationProblems } from './relations.js';
+import { schema, type ConfigFile } from './schema.js';
+import { unknownKeys } from './unknown-keys.js';
+import { Wrong } from './wrong.js';
+
+export interface ParseOptions {
+  /** Where the text came from, for messages. */
+  readonly file: string;
+  /** This host's name, the default of `node`. */
+  readonly hostname: string;
+}
+
+/**
+ * The text of a configuration file to a deeply frozen Config.
+ *
+ * @throws FailoverError CONFIG_INVALID with one line for each problem, all of them at once.
+ */
+export function parseConfig(text: string, { file, hostname }: ParseOptions): Config {
+  return checkConfig(parseToml(text, file), { file, hostname });
+}
+
+/** The same for what the TOML text stands for: integers as bigint, tables as plain objects. */
+export function checkConfig(input: unknown, { file, hostname }: ParseOptions): Config {
+  const result = v.safeParse(schema, input);
+  const problems: Problem[] = [
+    ...(result.issues ?? []).map((issue) => ({ path: pathOf(issue), message: issue.message })),
+    ...unknownKeys(schema, input),
+    ...relationProblems(input),
+    ...hostnameProblems(input, hostname),
+  ];
+  if (!result.success || problems.length > 0) {
+    throw invalid(file, problems.map((problem) => renderProblem(file, input, problem)).join('\n'));
+  }
+  return deepFreeze(toConfig(result.output, file, hostname));
+}
+
+function parseToml(text: string, file: string): unknown {
+  try {
+    // As bigint, because only so 1234 and 1234.0 differ and no digit of a large number is lost.
+    return parse(text, { integersAsBigInt: true });
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const [what = ''] = error.message.split('\n');
+    throw invalid(file, `${file}:${error.line}:${error.column}: ${what}`, error);
+  }
+}
+
+function invalid(file: string, message: string, cause?: unknown): FailoverError {
+  return new FailoverError(message, {
+    code: 'CONFIG_INVALID',
+    exitCode: exitCodes.configuration,
+    operation: `reading ${file}`,
+    hint: 'nlm-failover(8) describes the file, under CONFIGURATION',
+    cause,
+  });
+}
+
+function pathOf(issue: v.BaseIssue<unknown>): (string | number)[] {
+  return (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? key : String(key)));
+}
+
+/** `node` comes from the host when the file has none, and can be just as wrong there. */
+function hostnameProblems(input: unknown, hostname: string): Problem[] {
+  if (typeof input !== 'object' || input === null || 'node' in input) return [];
+  const name = readNodeName(hostname);
+  if (!(name instanceof Wrong)) return [];
+  const message = `the host name ${JSON.stringify(hostname)} cannot stand for it: ${name.because}`;
+  return [{ path: ['node'], message }];
+}
+
+function toConfig(input: ConfigFile, file: string, hostname: string): Config {
+  return {
+    file,
+    node: input.node ?? hostname,
+    lockManager: input.lock_manager,
+    floatingIps: input.floating_ip.map((ip) => toFloatingIp(ip, input.state.directory)),
+  };
+}
+
+function toFloatingIp(ip: ConfigFile['floating_ip'][number], directory: string | undefined): FloatingIp {
+  return {
+    ...ip.address,
+    interface: ip.interface,
+    names: ip.names,
+    // relationProblems has made sure that one of the two is there.
+    stateDirectory: ip.state_directory ?? directory ?? '',
+    filesystems: ip.filesystem.map(({ export: exports, ...filesystem }) => ({
+      ...filesystem,
+      exports: exports.map(({ path, clients, options }) => ({
+        path: path ?? filesystem.mountpoint,
+        clients,
+        options: withoutFsid(options),
+      })),
+    })),
+  };
+}
+
+/** The same fsid was accepted; whoever exports adds it once, from the file system. */
+function withoutFsid(options: string): string {
+  return options
+    .split(',')
+    .filter((option) => !option.startsWith('fsid='))
+    .join(',');
+}

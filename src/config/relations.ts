@@ -1,0 +1,111 @@
+import { readPrefixedAddress } from './address.js';
+import { isNumericFsid, isSameFsid, readFsid } from './fsid.js';
+import { isAtOrBelow, readDevice, readMountpoint, readPath } from './paths.js';
+import { renderPath, type Problem } from './problem.js';
+import { readExportOptions } from './words.js';
+import { Wrong } from './wrong.js';
+
+type Path = Problem['path'];
+type Row = { readonly at: Path; readonly row: Readonly<Record<string, unknown>> };
+
+/**
+ * What the values must be to each other. Reads the raw file and passes over what is wrong in itself, so
+ * that one wrong value does not hide these problems.
+ */
+export function relationProblems(input: unknown): Problem[] {
+  const top = record(input);
+  const floatingIps = rows(top['floating_ip'], ['floating_ip']);
+  const filesystems = floatingIps.flatMap((ip) => rows(ip.row['filesystem'], [...ip.at, 'filesystem']));
+  return [
+    ...twice(floatingIps, 'address', addressOf, 'this address is already at'),
+    ...twice(filesystems, 'fsid', readFsid, 'this fsid is already at'),
+    ...twice(filesystems, 'device', ofString(readDevice), 'this device is already at'),
+    ...twice(filesystems, 'mountpoint', ofString(readMountpoint), 'this mount point is already at'),
+    ...floatingIps.flatMap((ip) => stateDirectoryProblems(ip, top)),
+    ...filesystems.flatMap((fs) => driverProblems(fs, top)),
+    ...filesystems.flatMap((fs) => exportProblems(fs)),
+  ];
+}
+
+/** Values that occur twice, in any spelling. */
+function twice(
+  all: readonly Row[],
+  key: string,
+  read: (v: unknown) => string | Wrong,
+  says: string,
+): Problem[] {
+  const seen = new Map<string, Path>();
+  return all.flatMap(({ at, row }) => {
+    const path = [...at, key];
+    const value = read(row[key]);
+    if (value instanceof Wrong) return [];
+    const before = seen.get(value);
+    if (before) return [{ path, message: `${says} ${renderPath(before)}${ruleFor(key, before, path)}` }];
+    seen.set(value, path);
+    return [];
+  });
+}
+
+function ruleFor(key: string, before: Path, path: Path): string {
+  if (key === 'address') return '; put all its file systems under one [[floating_ip]]';
+  return before[1] === path[1]
+    ? '; each file system has its own'
+    : '; a file system belongs to exactly one floating IP, because they move together';
+}
+
+function stateDirectoryProblems({ at, row }: Row, top: Row['row']): Problem[] {
+  if (row['state_directory'] !== undefined || record(top['state'])['directory'] !== undefined) return [];
+  const message = 'write an absolute path here, or one for all floating IPs as directory in [state]';
+  return [{ path: [...at, 'state_directory'], message }];
+}
+
+function driverProblems({ at, row }: Row, top: Row['row']): Problem[] {
+  const fsid = readFsid(row['fsid']);
+  if (record(top['lock_manager'])['driver'] !== 'nlm-fsid' || fsid instanceof Wrong || isNumericFsid(fsid)) {
+    return [];
+  }
+  return [{ path: [...at, 'fsid'], message: 'driver "nlm-fsid" needs an integer from 1 to 4294967295' }];
+}
+
+function exportProblems({ at, row }: Row): Problem[] {
+  const mountpoint = ofString(readMountpoint)(row['mountpoint']);
+  const fsid = readFsid(row['fsid']);
+  return rows(row['export'], [...at, 'export']).flatMap((entry) => {
+    const problems: Problem[] = [];
+    const path = ofString(readPath)(entry.row['path']);
+    if (typeof path === 'string' && typeof mountpoint === 'string' && !isAtOrBelow(path, mountpoint)) {
+      const message = `write a path at or below the mount point ${mountpoint}`;
+      problems.push({ path: [...entry.at, 'path'], message });
+    }
+    const options = ofString(readExportOptions)(entry.row['options']);
+    if (typeof options === 'string' && typeof fsid === 'string' && !fsidsAgree(options, fsid)) {
+      const message = `the file system has fsid ${fsid}, which is added by itself: leave fsid= out`;
+      problems.push({ path: [...entry.at, 'options'], message });
+    }
+    return problems;
+  });
+}
+
+function fsidsAgree(options: string, fsid: string): boolean {
+  return options
+    .split(',')
+    .filter((option) => option.startsWith('fsid='))
+    .every((option) => isSameFsid(option.slice('fsid='.length), fsid));
+}
+
+function addressOf(value: unknown): string | Wrong {
+  const read = typeof value === 'string' ? readPrefixedAddress(value) : new Wrong('not a string');
+  return read instanceof Wrong ? read : read.address;
+}
+
+function ofString(read: (text: string) => string | Wrong): (value: unknown) => string | Wrong {
+  return (value) => (typeof value === 'string' ? read(value) : new Wrong('not a string'));
+}
+
+function record(value: unknown): Row['row'] {
+  return typeof value === 'object' && value !== null ? (value as Row['row']) : {};
+}
+
+function rows(value: unknown, path: Path): Row[] {
+  return Array.isArray(value) ? value.map((row, at) => ({ at: [...path, at], row: record(row) })) : [];
+}

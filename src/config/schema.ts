@@ -1,0 +1,133 @@
+import * as v from 'valibot';
+import { readPrefixedAddress } from './address.js';
+import { readFsid } from './fsid.js';
+import { readHostName, readInterfaceName, readNodeName } from './names.js';
+import { readDevice, readMountpoint, readPath } from './paths.js';
+import { readClients, readExportOptions, readMountOptions, readType } from './words.js';
+import { Wrong } from './wrong.js';
+
+// The whole language of the file, in the file's own words. `description` completes "is missing: write ...".
+
+export const drivers = ['auto', 'nlm-fsid', 'lockd'] as const;
+export type DriverName = (typeof drivers)[number];
+
+/** A value that `read` takes over or refuses, for a reason. */
+function value<T>(description: string, read: (input: unknown) => T | Wrong) {
+  return v.pipe(
+    v.unknown(),
+    v.description(description),
+    v.rawTransform<unknown, T>(({ dataset, addIssue, NEVER }) => {
+      const result = read(dataset.value);
+      if (!(result instanceof Wrong)) return result;
+      addIssue({ message: result.because });
+      return NEVER;
+    }),
+  );
+}
+
+/** A string that `read` takes over or refuses. */
+function text<T>(description: string, read: (input: string) => T | Wrong) {
+  return value(description, (input) =>
+    typeof input === 'string' ? read(input) : new Wrong(`this is not a string; write ${description}`),
+  );
+}
+
+/** A table; its `header` shows how it begins. A key that is missing is told with that key's description. */
+function table<E extends v.ObjectEntries>(header: string, entries: E) {
+  return v.pipe(
+    v.custom<Record<string, unknown>>(isTable, `write a table that begins with ${header}`),
+    v.object(entries, (issue) => missing(entries, issue.path?.at(-1)?.key)),
+    v.description(`a table that begins with ${header}`),
+  );
+}
+
+/** One or more tables. */
+function tables<E extends v.ObjectEntries>(header: string, entries: E) {
+  const description = `at least one table that begins with [[${header}]]`;
+  return v.pipe(
+    v.array(table(`[[${header}]]`, entries), `write ${description}`),
+    v.minLength(1, `write ${description}`),
+    v.description(description),
+  );
+}
+
+function missing(entries: v.ObjectEntries, key: unknown): string {
+  const schema = typeof key === 'string' ? entries[key] : undefined;
+  return `write ${(schema && v.getDescription(schema)) ?? 'it'}`;
+}
+
+function isTable(input: unknown): boolean {
+  return typeof input === 'object' && input !== null && !Array.isArray(input) && !(input instanceof Date);
+}
+
+function readDriver(input: string): DriverName | Wrong {
+  return drivers.find((name) => name === input) ?? new Wrong(`write one of ${quoted(drivers)}`);
+}
+
+function quoted(words: readonly string[]): string {
+  return words.map((word) => `"${word}"`).join(', ');
+}
+
+function readRestart(input: unknown): [string, ...string[]] | Wrong {
+  const wanted = 'a command and its arguments, such as ["systemctl", "restart", "nfs-server"]';
+  if (!Array.isArray(input)) return new Wrong(`write an array of strings: ${wanted}`);
+  const words = input.filter((word): word is string => typeof word === 'string' && /^[^\0]+$/.test(word));
+  const [command, ...rest] = words;
+  if (command === undefined || words.length < input.length) {
+    return new Wrong(`write an array of strings, none of them empty: ${wanted}`);
+  }
+  if (command.startsWith('-') || (command.includes('/') && !command.startsWith('/'))) {
+    return new Wrong('the command is a name to be found in PATH, or an absolute path');
+  }
+  return [command, ...rest];
+}
+
+/** How an absolute path is asked for. */
+const absolute = (example: string) => `an absolute path, such as "${example}"`;
+
+const exportTable = {
+  path: v.optional(text(absolute('/srv/vol1'), readPath)),
+  clients: text('a client specification of exports(5), such as "*"', readClients),
+  options: v.optional(text('exports(5) options, such as "rw,no_subtree_check"', readExportOptions), ''),
+};
+
+const filesystemTable = {
+  fsid: value('an integer from 1 to 4294967295, or a UUID in quotes', readFsid),
+  device: text('an absolute path, or UUID=... or LABEL=...', readDevice),
+  mountpoint: text(absolute('/srv/vol1'), readMountpoint),
+  type: text('the file system\'s type, such as "ext4"', readType),
+  options: v.optional(text('mount options, such as "noatime"', readMountOptions), ''),
+  export: tables('floating_ip.filesystem.export', exportTable),
+};
+
+const floatingIpTable = {
+  address: text('an address with its prefix length, such as "10.10.1.1/24"', readPrefixedAddress),
+  interface: text('the name of a network interface, such as "eth0"', readInterfaceName),
+  names: v.optional(
+    v.array(text('host names in quotes', readHostName), 'write an array of host names: ["nfs1.example.com"]'),
+    [],
+  ),
+  state_directory: v.optional(text(absolute('/srv/vol1/.nlm'), readPath)),
+  filesystem: tables('floating_ip.filesystem', filesystemTable),
+};
+
+/** Judges every value on its own; what they must be to each other is in relations.ts. */
+export const schema = table('its keys', {
+  node: v.optional(text('the name of this node', readNodeName)),
+  state: v.optional(
+    table('[state]', { directory: v.optional(text(absolute('/shared_storage'), readPath)) }),
+    {},
+  ),
+  lock_manager: v.optional(
+    table('[lock_manager]', {
+      driver: v.optional(text(`one of ${quoted(drivers)}`, readDriver), 'auto'),
+      nfsd: v.optional(text(absolute('/proc/fs/nfsd'), readPath), '/proc/fs/nfsd'),
+      restart: v.optional(value('an array of strings', readRestart), ['systemctl', 'restart', 'nfs-server']),
+    }),
+    {},
+  ),
+  floating_ip: tables('floating_ip', floatingIpTable),
+});
+
+/** The file's content once every value has been accepted. */
+export type ConfigFile = v.InferOutput<typeof schema>;

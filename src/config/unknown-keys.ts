@@ -1,0 +1,87 @@
+import type { schema } from './schema.js';
+import { byDistance, distance } from './nearest.js';
+import type { Problem } from './problem.js';
+
+/** As much of a valibot schema as says which keys a table has. */
+interface Shape {
+  readonly entries?: Readonly<Record<string, Shape>>;
+  readonly item?: Shape;
+  readonly wrapped?: Shape;
+  readonly pipe?: readonly Shape[];
+}
+
+type Path = Problem['path'];
+
+/**
+ * Every key that the schema does not have, at every level, with the nearest one that it has.
+ * valibot's own strict object stops at the first.
+ */
+export function unknownKeys(of: typeof schema, input: unknown): Problem[] {
+  const top = of as Shape;
+  return walk(top, input, [], tablesByKey(top));
+}
+
+function walk(shape: Shape, input: unknown, path: Path, elsewhere: ReadonlyMap<string, string>): Problem[] {
+  const item = itemOf(shape);
+  if (item) {
+    return Array.isArray(input)
+      ? input.flatMap((member, at) => walk(item, member, [...path, at], elsewhere))
+      : [];
+  }
+  const entries = entriesOf(shape);
+  if (!entries || typeof input !== 'object' || input === null || Array.isArray(input)) return [];
+  return Object.entries(input).flatMap(([key, member]) => {
+    const known = Object.hasOwn(entries, key) ? entries[key] : undefined;
+    const at = [...path, key];
+    return known
+      ? walk(known, member, at, elsewhere)
+      : [{ path: at, message: suggestion(key, Object.keys(entries), elsewhere.get(key)) }];
+  });
+}
+
+function suggestion(key: string, known: readonly string[], table: string | undefined): string {
+  // A right key in the wrong table is nearer than any other: TOML tables go on until the next header.
+  if (table !== undefined) return `unknown key here; it belongs ${table}`;
+  const sorted = byDistance(key, known);
+  const [nearest = ''] = sorted;
+  return distance(key, nearest) <= Math.max(2, nearest.length / 2)
+    ? `unknown key; did you mean "${nearest}"?`
+    : `unknown key; known here, nearest first: ${sorted.join(', ')}`;
+}
+
+/** Where each key of the language belongs, for those that have one place. */
+function tablesByKey(top: Shape): ReadonlyMap<string, string> {
+  const places = new Map<string, Set<string>>();
+  const visit = (shape: Shape, header: string): void => {
+    const item = itemOf(shape);
+    for (const [key, member] of Object.entries(entriesOf(item ?? shape) ?? {})) {
+      places.set(key, (places.get(key) ?? new Set()).add(placeOf(header, item !== undefined)));
+      visit(member, header === '' ? key : `${header}.${key}`);
+    }
+  };
+  visit(top, '');
+  return new Map([...places].flatMap(([key, set]) => (set.size === 1 ? [[key, [...set].join('')]] : [])));
+}
+
+function placeOf(header: string, many: boolean): string {
+  if (header === '') return 'above the first [table]';
+  return many ? `in [[${header}]]` : `in [${header}]`;
+}
+
+function entriesOf(shape: Shape): Shape['entries'] {
+  return shape.entries ?? first(shape, entriesOf);
+}
+
+function itemOf(shape: Shape): Shape | undefined {
+  return shape.item ?? first(shape, itemOf);
+}
+
+/** Looks inside v.optional and v.pipe. */
+function first<T>(shape: Shape, look: (inner: Shape) => T | undefined): T | undefined {
+  if (shape.wrapped) return look(shape.wrapped);
+  for (const inner of shape.pipe ?? []) {
+    const found = inner === shape ? undefined : look(inner);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}

@@ -1,0 +1,74 @@
+import { isIPv6 } from 'node:net';
+import { canonicalAddress } from './address.js';
+import { Wrong } from './wrong.js';
+
+// Each of these becomes one argument of mount(8) or exportfs(8). No shell is involved, but both programs
+// write what they get into tables that blanks and quotes would break, and read a leading "-" as an option.
+const UNFIT = /[\s'"`\\\u0000-\u001f\u007f]/;
+const UNFIT_SENTENCE = 'no blanks, quotes, backslashes and control characters, and no leading "-"';
+
+/** Drops the empty members that a stray comma makes: "rw,,sync," is "rw,sync". */
+function tidyList(text: string): string {
+  return text
+    .split(',')
+    .filter((word) => word !== '')
+    .join(',');
+}
+
+function isUnfit(text: string): boolean {
+  return UNFIT.test(text) || text.startsWith('-');
+}
+
+/** `filesystem.type`, for mount -t. */
+export function readType(text: string): string | Wrong {
+  return text === '' || isUnfit(text)
+    ? new Wrong(`write the file system's type, such as "ext4": ${UNFIT_SENTENCE}`)
+    : text;
+}
+
+/** `filesystem.options`, for mount -o; may be empty. */
+export function readMountOptions(text: string): string | Wrong {
+  const options = tidyList(text);
+  return isUnfit(options)
+    ? new Wrong(`write mount options with commas between them, such as "noatime,nodev": ${UNFIT_SENTENCE}`)
+    : options;
+}
+
+/** `export.options`, for exportfs -o; may be empty. Parentheses would end them in /var/lib/nfs/etab. */
+export function readExportOptions(text: string): string | Wrong {
+  const options = tidyList(text);
+  return isUnfit(options) || /[()]/.test(options)
+    ? new Wrong(
+        `write exports(5) options with commas between them, such as "rw,no_subtree_check": ${UNFIT_SENTENCE}, ` +
+          'and no parentheses',
+      )
+    : options;
+}
+
+/**
+ * `export.clients`, as exportfs(8) takes it before the ":" of "clients:path". There an IPv6 address stands
+ * in brackets with its prefix length behind them, in exports(5) it has none: both are accepted.
+ */
+export function readClients(text: string): string | Wrong {
+  if (/[\s,]/.test(text)) {
+    return new Wrong(
+      'write one client specification; add a [[floating_ip.filesystem.export]] for each other one',
+    );
+  }
+  if (text === '' || isUnfit(text) || text.startsWith('/') || /[()]/.test(text)) {
+    return new Wrong(
+      `write a client specification of exports(5), such as "*" or "10.10.0.0/16": ${UNFIT_SENTENCE}`,
+    );
+  }
+  return text.includes(':') ? readIpv6Clients(text) : text;
+}
+
+function readIpv6Clients(text: string): string | Wrong {
+  const found = /^(?:\[([^\]]*)\]|([^[\]/]*))(?:\/([0-9]{1,3}))?$/.exec(text);
+  const host = found?.[1] ?? found?.[2] ?? '';
+  const prefix = found?.[3];
+  if (!isIPv6(host) || host.includes('%') || (prefix !== undefined && Number(prefix) > 128)) {
+    return new Wrong('a ":" belongs only into an IPv6 address, such as "fd00::1" or "[fd00::]/64"');
+  }
+  return `[${canonicalAddress(host)}]${prefix === undefined ? '' : `/${Number(prefix)}`}`;
+}

@@ -1,0 +1,110 @@
+import test from 'ava';
+import { parse, replaced, sample, secondFilesystem, secondFloatingIp } from './sample.js';
+
+test('the example of the manual', (t) => {
+  t.deepEqual(parse(sample), {
+    file: 'f.toml',
+    node: 'A',
+    lockManager: { driver: 'auto', nfsd: '/proc/fs/nfsd', restart: ['systemctl', 'restart', 'nfs-server'] },
+    floatingIps: [
+      {
+        address: '10.10.1.1',
+        family: 4,
+        prefix: 24,
+        interface: 'eth0',
+        names: ['nfs1.example.com'],
+        stateDirectory: '/srv/vol1/.nlm',
+        filesystems: [
+          {
+            fsid: '1234',
+            device: '/dev/vg0/vol1',
+            mountpoint: '/srv/vol1',
+            type: 'ext4',
+            options: 'noatime',
+            exports: [{ path: '/srv/vol1', clients: '*', options: 'rw,no_subtree_check' }],
+          },
+        ],
+      },
+    ],
+  });
+});
+
+test('defaults', (t) => {
+  const config = parse(`
+    [state]
+    directory = "/shared_storage"
+    ${secondFloatingIp}`);
+  t.is(config.node, 'host1');
+  t.deepEqual(config.lockManager, {
+    driver: 'auto',
+    nfsd: '/proc/fs/nfsd',
+    restart: ['systemctl', 'restart', 'nfs-server'],
+  });
+  const [ip] = config.floatingIps;
+  t.deepEqual(ip?.names, []);
+  t.is(ip?.stateDirectory, '/shared_storage');
+  t.is(ip?.filesystems[0]?.options, '');
+  t.deepEqual(ip?.filesystems[0]?.exports, [{ path: '/srv/vol2', clients: '10.10.0.0/16', options: '' }]);
+});
+
+test('order of the file is kept', (t) => {
+  const [first, second] = parse(
+    sample + secondFilesystem + secondFloatingIp.replaceAll(/(vol|123)[25]/g, '$19'),
+  ).floatingIps;
+  t.deepEqual(
+    first?.filesystems.map((fs) => fs.fsid),
+    ['1234', '1235'],
+  );
+  t.is(second?.address, 'fd00::1');
+});
+
+type Row = readonly [from: string, to: string, read: (text: string) => unknown, expected: unknown];
+const ip = (text: string) => parse(text).floatingIps[0];
+const filesystem = (text: string) => ip(text)?.filesystems[0];
+const exported = (text: string) => filesystem(text)?.exports[0];
+const uuid = '6b9d6c1e-0c5a-4f0e-9d4f-2f1f6a3c7e10';
+
+const rows: readonly Row[] = [
+  [
+    '10.10.1.1/24',
+    'FD00:0:0::0001/64',
+    (s) => [ip(s)?.address, ip(s)?.family, ip(s)?.prefix],
+    ['fd00::1', 6, 64],
+  ],
+  ['10.10.1.1/24', '2001:db8:0:1:1:1:1:1/128', (s) => ip(s)?.address, '2001:db8:0:1:1:1:1:1'],
+  ['10.10.1.1/24', '127.0.0.2/32', (s) => [ip(s)?.address, ip(s)?.prefix], ['127.0.0.2', 32]],
+  ['"eth0"', '"bond0.100@x"', (s) => ip(s)?.interface, 'bond0.100@x'],
+  ['["nfs1.example.com"]', '["nfs1", "3com.example"]', (s) => ip(s)?.names, ['nfs1', '3com.example']],
+  ['"/srv/vol1/.nlm"', '"/srv/vol1/.nlm//"', (s) => ip(s)?.stateDirectory, '/srv/vol1/.nlm'],
+  ['1234', '4294967295', (s) => filesystem(s)?.fsid, '4294967295'],
+  ['1234', '0x4d2', (s) => filesystem(s)?.fsid, '1234'],
+  ['1234', `"${uuid.toUpperCase()}"`, (s) => filesystem(s)?.fsid, uuid],
+  ['"/dev/vg0/vol1"', '"UUID=abc-1"', (s) => filesystem(s)?.device, 'UUID=abc-1'],
+  ['"/dev/vg0/vol1"', '"LABEL=vol1"', (s) => filesystem(s)?.device, 'LABEL=vol1'],
+  ['mountpoint = "/srv/vol1"', 'mountpoint = "/srv/vol1/"', (s) => filesystem(s)?.mountpoint, '/srv/vol1'],
+  ['"noatime"', '""', (s) => filesystem(s)?.options, ''],
+  ['"noatime"', '",noatime,,nodev,"', (s) => filesystem(s)?.options, 'noatime,nodev'],
+  ['path = "/srv/vol1"', 'path = "/srv/vol1/a b/"', (s) => exported(s)?.path, '/srv/vol1/a b'],
+  ['path = "/srv/vol1"', '', (s) => exported(s)?.path, '/srv/vol1'],
+  ['"*"', '"10.0.0.0/255.0.0.0"', (s) => exported(s)?.clients, '10.0.0.0/255.0.0.0'],
+  ['"*"', '"@trusted"', (s) => exported(s)?.clients, '@trusted'],
+  ['"*"', '"node[0-9].example.com"', (s) => exported(s)?.clients, 'node[0-9].example.com'],
+  ['"*"', '"FD00::0/64"', (s) => exported(s)?.clients, '[fd00::]/64'],
+  ['"*"', '"[fd00::]/64"', (s) => exported(s)?.clients, '[fd00::]/64'],
+  ['"*"', '"fd00::7"', (s) => exported(s)?.clients, '[fd00::7]'],
+  ['"rw,no_subtree_check"', '"rw,fsid=1234"', (s) => exported(s)?.options, 'rw'],
+  ['"rw,no_subtree_check"', '"fsid=0x4D2"', (s) => exported(s)?.options, ''],
+  ['"rw,no_subtree_check"', '"sec=krb5:krb5i,rw"', (s) => exported(s)?.options, 'sec=krb5:krb5i,rw'],
+];
+
+for (const [from, to, read, expected] of rows) {
+  test(`accepted: ${to === '' ? `without ${from}` : to}`, (t) => {
+    t.deepEqual(read(replaced(sample, from, to)), expected);
+  });
+}
+
+test('the same UUID in export options, as exports(5) allows it to be spelt', (t) => {
+  const text = replaced(sample, '1234', `"${uuid}"`);
+  const spelt = `fsid=${uuid.toUpperCase().replaceAll('-', ':')},rw`;
+  t.is(exported(replaced(text, 'rw,no_subtree_check', spelt))?.options, 'rw');
+});
