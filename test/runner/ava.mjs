@@ -1,0 +1,79 @@
+// Runs ava and counts from its TAP output; an ava that crashed or found nothing has failed.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { withLocalBin } from './check.mjs';
+import { fileOfTitle } from './file-of-title.mjs';
+import { progress, seconds, write } from './screen.mjs';
+import { tapReader } from './tap.mjs';
+
+const marks = { passed: 'ok  ', failed: 'FAIL', skipped: 'skip' };
+
+/**
+ * Adds the outcome of the test files to the tally.
+ *
+ * @param options.missing why none of them can be run here, if so: each file counts as skipped
+ * @param options.each show every test with its time and what it logged, not only those that failed
+ */
+export async function runAva(tally, { files, args, missing, each = false }) {
+  if (files.length === 0) {
+    tally.failed++;
+    write('   FAILED: there is no test file for this phase');
+    return;
+  }
+  if (missing !== undefined) {
+    tally.skipped += files.length;
+    write(`   skipped: ${missing} sh test/setup says how to get what Debian has.`);
+    for (const file of files) write(`   skip ${file}`);
+    return;
+  }
+  const failedTitles = [];
+  const tap = tapReader(reporter(each, failedTitles));
+  // Not a shell's expansion and not ava's: exactly these files.
+  const ava = spawn('ava', ['--tap', ...args, ...files], {
+    env: withLocalBin(process.env),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(ava, 'close').catch((error) => [error.message]);
+  for await (const line of createInterface({ input: ava.stdout })) tap.line(line);
+  const [code, signal] = await ended;
+  // TAP leaves the source lines out; ava's own report has them.
+  const again = new Set(failedTitles.map((title) => fileOfTitle(files, title)).filter(Boolean));
+  for (const file of again) write(`   to see the source lines: npx ava ${file}`);
+  const { passed, failed, skipped } = withCrash(tap.result(), signal ?? code);
+  tally.passed += passed;
+  tally.failed += failed;
+  tally.skipped += skipped;
+}
+
+/** Says and counts what ava's own counts do not have. */
+function withCrash(result, end) {
+  const { passed, failed, complete } = result;
+  let problem;
+  if (!complete) problem = `ava did not finish (${end})`;
+  else if (passed + failed === 0) problem = 'ava ran no test';
+  else if (end !== 0 && failed === 0) problem = `ava ended with ${end}, although no test failed`;
+  if (problem === undefined) return result;
+  write(`   FAILED: ${problem}`);
+  return { ...result, failed: failed + 1 };
+}
+
+function reporter(each, failedTitles) {
+  let count = 0;
+  let shown = false;
+  let last = performance.now();
+  return {
+    onTest({ state, title }) {
+      const now = performance.now();
+      shown = each || state !== 'passed';
+      // Serial tests end one after the other, so the time between two ends is the time of one.
+      if (shown) write(`   ${marks[state]} ${title}${each ? ` (${seconds(now - last)})` : ''}`);
+      last = now;
+      if (state === 'failed') failedTitles.push(title);
+      progress(`   ${++count}  ${title}`);
+    },
+    onDetail(line) {
+      if (shown) write(`        ${line}`);
+    },
+  };
+}

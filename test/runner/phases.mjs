@@ -1,0 +1,60 @@
+// The phases of `npm test`, fast ones first. `needed` ones are run whatever is asked for, and the phases
+// after them are not run when they fail.
+import { rmSync } from 'node:fs';
+import { runAva } from './ava.mjs';
+import { check } from './check.mjs';
+import { missingForLab, missingForWire } from './machine.mjs';
+import { manDrift } from './man-drift.mjs';
+import { testFiles } from './test-files.mjs';
+
+export const phases = [
+  {
+    name: 'format',
+    headline: 'prettier has nothing to change',
+    run: check(['prettier', '--check', '--log-level=warn', '.']),
+  },
+  {
+    name: 'types',
+    headline: 'the compiler accepts everything',
+    needed: true,
+    run(tally) {
+      // A test whose source is gone must not be run from an old build.
+      rmSync('build', { recursive: true, force: true });
+      return check(['tsc', '-p', 'tsconfig.json'])(tally);
+    },
+  },
+  { name: 'lint', headline: 'oxlint, with the rules that know types', run: check(['oxlint']) },
+  {
+    name: 'bundle',
+    headline: 'one file for bin/nlm-failover',
+    needed: true,
+    run: check([process.execPath, 'esbuild.mjs']),
+  },
+  { name: 'man', headline: 'the manual pages are those of the commands', run: manDrift },
+  {
+    name: 'unit',
+    headline: 'without network, root and kernels',
+    run: (tally) => runAva(tally, { files: testFiles().unit, args: ['--timeout=2m'] }),
+  },
+  {
+    name: 'wire',
+    headline: 'real sockets, rpcbind and rpc.statd',
+    run: serially('wire', missingForWire),
+  },
+  {
+    name: 'lab',
+    headline: 'real kernels: two servers, a client, locks that move',
+    run: serially('lab', missingForLab),
+  },
+];
+
+/** One test at a time, each shown as it ends; skipped as a whole where the machine cannot run it. */
+function serially(name, missing) {
+  return async (tally) =>
+    runAva(tally, {
+      files: testFiles()[name],
+      args: ['--serial', '--concurrency=1', '--timeout=10m'],
+      missing: await missing(),
+      each: true,
+    });
+}

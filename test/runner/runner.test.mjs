@@ -1,0 +1,104 @@
+import test from 'ava';
+import { chooseFrom } from './choice.mjs';
+import { fileOfTitle } from './file-of-title.mjs';
+import { seconds } from './screen.mjs';
+import { exitCodeOf, lastLines } from './tally.mjs';
+import { tapReader } from './tap.mjs';
+
+function read(text) {
+  const seen = [];
+  const reader = tapReader({
+    onTest: ({ state, title }) => seen.push(`${state}: ${title}`),
+    onDetail: (line) => seen.push(`  ${line}`),
+  });
+  for (const line of text.split('\n')) reader.line(line);
+  return { ...reader.result(), seen };
+}
+
+test('every kind of line', (t) => {
+  const { seen, ...counts } = read(`TAP version 13
+ok 1 - later # SKIP
+not ok 2 - one day # TODO
+ok 3 - nsm › issue #7 is gone
+#   42 clients
+not ok 4 - bad
+  ---
+    name: AssertionError
+  ...
+
+1..4
+# tests 3
+# pass 1
+# fail 1
+`);
+  t.deepEqual(counts, { passed: 1, failed: 1, skipped: 2, complete: true });
+  t.deepEqual(seen, [
+    'skipped: later',
+    'skipped: one day',
+    'passed: nsm › issue #7 is gone',
+    '  42 clients',
+    'failed: bad',
+    '  ---',
+    '   name: AssertionError',
+    '  ...',
+  ]);
+});
+
+test('output that ends without a plan is not complete', (t) => {
+  t.false(read('TAP version 13\nok 1 - a\n').complete);
+  t.false(read('').complete);
+});
+
+test('the last line and the exit code', (t) => {
+  const rows = [
+    [{ passed: 3, failed: 0, skipped: 0 }, false, ['3 passed, 0 failed'], 0],
+    [{ passed: 3, failed: 1, skipped: 0 }, false, ['3 passed, 1 failed'], 1],
+    [{ passed: 3, failed: 0, skipped: 2 }, false, ['3 passed, 0 failed, 2 skipped'], 0],
+  ];
+  for (const [tally, ci, lines, code] of rows) {
+    t.deepEqual(lastLines(tally, { ci }), lines);
+    t.is(exitCodeOf(tally, { ci }), code);
+  }
+});
+
+test('in CI a skipped test is a failure, and so is a run of nothing anywhere', (t) => {
+  const skipped = { passed: 3, failed: 0, skipped: 2 };
+  t.is(exitCodeOf(skipped, { ci: true }), 1);
+  t.is(lastLines(skipped, { ci: true }).at(-1), '3 passed, 0 failed, 2 skipped');
+  t.is(lastLines(skipped, { ci: true }).length, 2);
+  t.is(exitCodeOf({ passed: 0, failed: 0, skipped: 0 }, { ci: false }), 1);
+});
+
+test('phases are chosen by name, with those they need', (t) => {
+  const phases = [{ name: 'format' }, { name: 'types', needed: true }, { name: 'unit' }, { name: 'lab' }];
+  const names = (...args) => chooseFrom(phases, args).map(({ name }) => name);
+  t.deepEqual(names(), ['format', 'types', 'unit', 'lab']);
+  t.deepEqual(names('--only', 'lab'), ['types', 'lab']);
+  t.deepEqual(names('--only=lab,unit'), ['types', 'unit', 'lab']);
+  t.deepEqual(names('unit'), ['types', 'unit']);
+  t.is(chooseFrom(phases, ['lap']), 'there is no phase "lap"; write one or more of: format types unit lab');
+});
+
+test('times', (t) => {
+  t.deepEqual([0, 1234, 59_940, 59_960, 83_000].map(seconds), [
+    '0.0 s',
+    '1.2 s',
+    '59.9 s',
+    '1 min 0 s',
+    '1 min 23 s',
+  ]);
+});
+
+test("a failed test's file is found by its title", (t) => {
+  const files = [
+    'build/test/config/names.test.js',
+    'build/test/names.test.js',
+    'test/runner/runner.test.mjs',
+  ];
+  t.is(fileOfTitle(files, 'build › test › config › names › a › b'), files[0]);
+  t.is(fileOfTitle(files, 'build › test › names › a'), files[1]);
+  t.is(fileOfTitle(files.slice(0, 2), 'config › names › a'), files[0]);
+  t.is(fileOfTitle(files, 'runner › a'), files[2]);
+  t.is(fileOfTitle(files, 'ReferenceError: x is not defined'), undefined);
+  t.is(fileOfTitle(files.slice(0, 1), 'a'), files[0]);
+});

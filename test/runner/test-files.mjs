@@ -1,0 +1,20 @@
+// Which compiled test file belongs to which phase: build/test/wire and build/test/lab by their folder.
+import { existsSync, readdirSync } from 'node:fs';
+
+const root = 'build/test';
+
+/** @returns {{ unit: string[], wire: string[], lab: string[] }} paths from the project's top, sorted */
+export function testFiles() {
+  const all = [...filesBelow(root, '.test.js'), ...filesBelow('test/runner', '.test.mjs')];
+  const wire = all.filter((file) => file.startsWith(`${root}/wire/`));
+  const lab = all.filter((file) => file.startsWith(`${root}/lab/`));
+  return { unit: all.filter((file) => !wire.includes(file) && !lab.includes(file)), wire, lab };
+}
+
+function filesBelow(directory, ending) {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory, { recursive: true })
+    .filter((name) => name.endsWith(ending))
+    .map((name) => `${directory}/${name}`)
+    .toSorted();
+}
