@@ -1,0 +1,53 @@
+import type { Shell } from './guest.js';
+
+export interface AppendReport {
+  /** Appends that the client's kernel acknowledged (each opened, written and closed on its own). */
+  readonly appended: number;
+  /** Appends that failed, each with what the shell said: an application would have seen these. */
+  readonly errors: readonly string[];
+  /** The longest time between two acknowledged appends: how long the client stood still. */
+  readonly longestGapMs: number;
+}
+
+export interface AppendLoop {
+  /** Stops after the append under way (which may wait for a server) and tells how it went. */
+  stop(): Promise<AppendReport>;
+}
+
+// Every line of the log is "ok N UPTIME" or "error N UPTIME". /proc/uptime costs no process, and its
+// resolution of 10 ms is that of the guest's timer.
+const script = `number=0
+while [ ! -e "$2.stop" ]; do
+  number=$((number + 1))
+  if echo "$number" >>"$1"; then word=ok; else word=error; fi
+  read -r now _ </proc/uptime
+  echo "$word $number $now" >>"$2"
+  sleep 0.02
+done`;
+
+let loops = 0;
+
+/** Starts appending, and resolves after the first append; see NfsClient.appendLoop. */
+export async function startAppendLoop(shell: Shell, file: string): Promise<AppendLoop> {
+  loops += 1;
+  const log = `/tmp/append-loop-${loops}`;
+  const job = await shell.start(script, { args: [file, log], timeoutSeconds: 600 });
+  await shell.run('until [ -s "$1" ]; do sleep 0.01; done', { args: [log] });
+  return {
+    stop: async () => {
+      await shell.run(['touch', `${log}.stop`]);
+      const { stderr } = await job.result();
+      const { stdout } = await shell.run(['cat', log]);
+      const times = stdout.split('\n').flatMap((line) => {
+        const [word, , uptime] = line.split(' ');
+        return word === 'ok' ? [Math.round(Number(uptime) * 1000)] : [];
+      });
+      const gaps = times.slice(1).map((time, index) => time - (times[index] ?? time));
+      return {
+        appended: times.length,
+        errors: stderr.split('\n').filter((line) => line !== ''),
+        longestGapMs: Math.max(0, ...gaps),
+      };
+    },
+  };
+}

@@ -1,0 +1,152 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Command,
+  CommandError,
+  commandFile,
+  describeCommand,
+  type RunOptions,
+  type RunResult,
+} from './command.js';
+import { deferred } from './deferred.js';
+import type { Holder } from './holder.js';
+import { type Machine, type MachineSettings, powerOn } from './machine.js';
+
+/** A command that runs in a guest while the test goes on. */
+export interface Job {
+  /** Waits for its end. Throws as `run` does. */
+  result(): Promise<RunResult>;
+  /** SIGKILL to its process group. */
+  kill(): void;
+}
+
+/** Where commands run: a guest, or one of the NFS clients inside it. */
+export interface Shell {
+  /** Runs a command and waits for it; throws CommandError unless it exits with 0 or `reject` is false. */
+  run(command: Command, options?: RunOptions): Promise<RunResult>;
+  /** Starts a command. Its failure is thrown by `result()` only. */
+  start(command: Command, options?: RunOptions): Promise<Job>;
+}
+
+/** A kernel of its own. Survives `powerCut()`: `boot()` switches it on again, with the same disks. */
+export class Guest implements Shell {
+  readonly name: string;
+  readonly address: string;
+  readonly address6: string;
+  readonly #holder: Holder;
+  readonly #settings: MachineSettings;
+  readonly #waiting = new Map<string, (status: number | undefined) => void>();
+  #machine: Machine | undefined;
+  #lastJob = 0;
+
+  constructor(holder: Holder, settings: MachineSettings) {
+    this.name = settings.name;
+    this.address = settings.address;
+    this.address6 = settings.address6;
+    this.#holder = holder;
+    this.#settings = settings;
+  }
+
+  /** Switches it on; resolves when it takes commands. */
+  async boot(): Promise<void> {
+    await mkdir(this.#path(''), { recursive: true });
+    // What the kernel of an earlier boot left: its pid file would be judged by a pid.
+    await rm(join(this.#settings.directory, 'uml', this.name), { recursive: true, force: true });
+    this.#machine = await powerOn(this.#holder, this.#settings, {
+      line: (line) => {
+        const [, id = '', status] = line.split(' ');
+        this.#waiting.get(id)?.(Number(status));
+      },
+      gone: () => {
+        this.#machine = undefined;
+        for (const ended of this.#waiting.values()) ended(undefined);
+      },
+    });
+  }
+
+  /** Cuts the power: SIGKILL, at once. Commands that were running reject. Resolves when it is dark. */
+  async powerCut(): Promise<void> {
+    await this.#machine?.powerCut();
+  }
+
+  async run(command: Command, options: RunOptions = {}): Promise<RunResult> {
+    return (await this.start(command, options)).result();
+  }
+
+  start(command: Command, options: RunOptions = {}): Promise<Job> {
+    return this.startIn('-', command, options);
+  }
+
+  /** `start` in one of the namespaces that sh/client made; `-` is the guest itself. */
+  async startIn(namespace: string, command: Command, options: RunOptions): Promise<Job> {
+    if (this.#machine === undefined) throw new Error(`guest ${this.name} is off`);
+    this.#lastJob += 1;
+    const id = String(this.#lastJob);
+    await writeFile(this.#path(id), commandFile(command, options));
+    const ended = deferred<number | undefined>();
+    this.#waiting.set(id, ended.resolve);
+    const kill = (): void => this.#machine?.send(`kill ${id}`);
+    const seconds = options.timeoutSeconds ?? 60;
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      kill();
+    }, seconds * 1000);
+    this.#machine.send(`run ${id} ${namespace}`);
+    const where = namespace === '-' ? this.name : `${this.name}/${namespace}`;
+    const summary = `on ${where}: ${describeCommand(command)}`;
+    const finish = async (status: number | undefined): Promise<RunResult> => {
+      clearTimeout(timer);
+      this.#waiting.delete(id);
+      const result = await this.#collect(id, status ?? -1);
+      if (status === undefined) throw new CommandError(`${summary}: the power was cut`, result);
+      if (timedOut) throw new CommandError(`${summary}: still running after ${seconds} s, killed`, result);
+      if (status !== 0 && options.reject !== false)
+        throw new CommandError(`${summary}: exit ${status}`, result);
+      return result;
+    };
+    const result = ended.promise.then(finish);
+    // Whoever never asks for the result of a job does not want to hear of its failure either.
+    result.catch(() => {});
+    return { result: () => result, kill };
+  }
+
+  /** Writes a file in the guest. */
+  async write(path: string, content: string): Promise<void> {
+    this.#lastJob += 1;
+    const staged = this.#path(`${this.#lastJob}.content`);
+    await writeFile(staged, content);
+    await this.run(['cp', staged, path]);
+    await rm(staged);
+  }
+
+  /** Reads a file of the guest, as UTF-8. */
+  async read(path: string): Promise<string> {
+    return (await this.run(['cat', path])).stdout;
+  }
+
+  /** The kernel's log since this boot. */
+  async kernelLog(): Promise<string> {
+    return (await this.run(['dmesg', '--notime'])).stdout;
+  }
+
+  /** What came over the console since this boot, to look at when a guest behaves oddly. */
+  console(): string {
+    return this.#machine?.console() ?? '';
+  }
+
+  async #collect(id: string, exitCode: number): Promise<RunResult> {
+    const take = async (suffix: string): Promise<string> => {
+      const path = this.#path(`${id}${suffix}`);
+      const content = await readFile(path, 'utf8').catch(() => '');
+      await rm(path, { force: true });
+      return content;
+    };
+    const [stdout, stderr] = await Promise.all([take('.out'), take('.err'), take('')]);
+    return { exitCode, stdout, stderr };
+  }
+
+  #path(name: string): string {
+    return join(this.#settings.directory, this.name, name);
+  }
+}

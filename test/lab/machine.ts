@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Duplex, Readable } from 'node:stream';
+import { deferred } from './deferred.js';
+import type { Disk } from './disk.js';
+import type { Holder } from './holder.js';
+import { machinePath } from './requirements.js';
+
+/** What a guest is made of; the same at every boot. */
+export interface MachineSettings {
+  readonly name: string;
+  readonly tap: string;
+  readonly mac: string;
+  readonly address: string;
+  readonly address6: string;
+  readonly megabytes: number;
+  readonly disks: readonly Disk[];
+  /** The lab's directory, as the machine and the guests see it. */
+  readonly directory: string;
+}
+
+/** One boot of a User-Mode Linux kernel: from power on to power cut. */
+export interface Machine {
+  /** Writes one line to the guest's remote shell. */
+  send(line: string): void;
+  /** Everything the kernel and the init script have written to the console so far. */
+  console(): string;
+  /** SIGKILL to the guest's process group; resolves when nothing of it is left, and its disks are free. */
+  powerCut(): Promise<void>;
+}
+
+/** Called for every line of the guest's remote shell, and once when the guest is gone. */
+export interface MachineEvents {
+  line(line: string): void;
+  gone(): void;
+}
+
+function kernelArguments(settings: MachineSettings): string[] {
+  const { name, directory } = settings;
+  return [
+    `rootfstype=hostfs rootflags=/ rw quiet panic=1 mem=${settings.megabytes}M init=${directory}/init`,
+    `con=null con0=fd:0,fd:1 ssl0=fd:3,fd:3 uml_dir=${directory}/uml/ umid=${name}`,
+    `vec0:transport=tap,ifname=${settings.tap},depth=64,gro=1,mac=${settings.mac}`,
+    // s: every write reaches the image before it is acknowledged; c: the image is not locked.
+    ...settings.disks.map((disk, index) => `ubd${index}sc=${disk.image}`),
+    `lab_name=${name} lab_dir=${directory} lab_ip=${settings.address}/24 lab_ip6=${settings.address6}/64`,
+  ].flatMap((words) => words.split(' '));
+}
+
+/** Switches a guest on; resolves when its remote shell is there. */
+export async function powerOn(
+  holder: Holder,
+  settings: MachineSettings,
+  events: MachineEvents,
+): Promise<Machine> {
+  // UML makes a process group of its own, whose number only it knows: the shell that becomes it says.
+  const starter = ['sh', '-c', 'echo "$$"; exec linux.uml "$@"', 'sh', ...kernelArguments(settings)];
+  const [file, ...argv] = holder.inside(starter);
+  const child = spawn(file, argv, {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    // Its memory is a file in TMPDIR: on a tmpfs it stays memory.
+    env: { PATH: machinePath, TMPDIR: '/dev/shm' },
+  });
+  const [, stdout, stderr, serial] = child.stdio as unknown as [null, Readable, Readable, Duplex];
+  let output = '';
+  let complaints = '';
+  stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  stderr.setEncoding('utf8').on('data', (text: string) => (complaints += text));
+  const closed = once(child, 'close').then(() => events.gone());
+  const console = (): string => output + complaints;
+
+  const lines = createInterface({ input: serial });
+  // A power cut resets the line when something was still on it; `close` tells all there is to know.
+  serial.on('error', () => {});
+  lines.on('error', () => {});
+  const ready = deferred<true>();
+  lines.on('line', (line) => {
+    if (line === 'ready') ready.resolve(true);
+    else events.line(line);
+  });
+  if (!(await Promise.race([ready.promise, closed.then(() => false)]))) {
+    throw new Error(`guest ${settings.name} did not come up:\n${console()}`);
+  }
+  const group = Number.parseInt(output, 10);
+  return {
+    send: (line) => {
+      serial.write(`${line}\n`);
+    },
+    console,
+    powerCut: async () => {
+      holder.kill(group);
+      await closed;
+    },
+  };
+}

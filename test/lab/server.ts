@@ -1,0 +1,64 @@
+import { Guest } from './guest.js';
+import { type Mount, type NfsLock, parseMounts, parseNfsLocks } from './proc-tables.js';
+import { labScript } from './project-root.js';
+
+export interface NfsOptions {
+  /** Grace of lockd, and of nfsd, which has 10 s at least. The default 10. */
+  readonly graceSeconds?: number;
+  /** For `rpc.statd -H`, as the guest sees it. */
+  readonly callout?: string;
+  /** nfsd's threads; 4 by default. */
+  readonly threads?: number;
+}
+
+export interface ServeOptions {
+  readonly device: string;
+  readonly mountpoint: string;
+  readonly fsid: number;
+  /** The floating IP; a /24 on vec0. */
+  readonly address: string;
+}
+
+/** Server A or B. Boots with rpcbind, an empty /var/lib/nfs and nfsd's module, and no NFS service. */
+export class Server extends Guest {
+  /** For the `restart` key of the configuration: stops and starts nfsd, as the unit of a distribution does. */
+  readonly restartCommand: readonly string[] = [labScript('restart-nfsd')];
+
+  /** Starts statd, nfsd with lockd (version 3 only) and mountd. Locks are to be had after the grace. */
+  async startNfs({ graceSeconds = 10, callout, threads = 4 }: NfsOptions = {}): Promise<void> {
+    const callouts = callout === undefined ? [] : [callout];
+    await this.run([labScript('start-nfs'), String(graceSeconds), String(threads), ...callouts]);
+  }
+
+  /** Ends both grace periods, so that a test need not wait for its first lock. */
+  async endGrace(): Promise<void> {
+    await this.run('echo Y >/proc/fs/lockd/nlm_end_grace; echo Y >/proc/fs/nfsd/v4_end_grace');
+  }
+
+  /** By hand what a takeover does, without locks: mount, export, address up, neighbours told. */
+  async serveByHand({ device, mountpoint, fsid, address }: ServeOptions): Promise<void> {
+    const script = `set -e
+      mkdir -p "$2"
+      mount -t ext4 "$1" "$2"
+      chmod 1777 "$2"
+      exportfs -o "rw,fsid=$3,no_root_squash,no_subtree_check" "*:$2"
+      ip addr add "$4/24" dev vec0
+      busybox arping -q -A -c 1 -I vec0 "$4"`;
+    await this.run(script, { args: [device, mountpoint, String(fsid), address] });
+  }
+
+  /** The locks that lockd holds here, on one device (`/dev/ubda`) or on all. */
+  async nfsLocks(device?: string): Promise<NfsLock[]> {
+    const [locks, lockd, numbers] = await Promise.all([
+      this.read('/proc/locks'),
+      this.run(['pgrep', '-x', 'lockd'], { reject: false }),
+      device === undefined ? undefined : this.run(['stat', '-c', '%t:%T', device]),
+    ]);
+    return parseNfsLocks(locks, lockd.stdout.trim(), numbers?.stdout.trim());
+  }
+
+  /** What is mounted, pseudo file systems too. */
+  async mounts(): Promise<Mount[]> {
+    return parseMounts(await this.read('/proc/mounts'));
+  }
+}
