@@ -1,0 +1,64 @@
+import type { RpcCall } from './rpc-call.js';
+import { portOfUniversalAddress, universalAddress } from './universal-address.js';
+import { malformed, XdrReader, XdrWriter } from './xdr.js';
+
+/** rpcbind and its predecessor the port mapper: RFC 1833. */
+export const rpcbind = {
+  program: 100000,
+  port: 111,
+  /** PMAP_GETPORT: the one call that every port mapper since 1985 answers, IPv4 only. */
+  getport: { version: 2, procedure: 3 },
+  /** RPCB_GETADDR. Version 3 is in every rpcbind; 4 adds nothing to this procedure. */
+  getaddr: { version: 3, procedure: 3 },
+} as const;
+
+export type Protocol = 'udp' | 'tcp';
+export type Family = 4 | 6;
+
+/** Which service is asked for. */
+export interface Service {
+  readonly program: number;
+  readonly version: number;
+  readonly protocol: Protocol;
+}
+
+const protocolNumbers = { udp: 17, tcp: 6 } as const;
+/** rpcbind's strings have no limit in RFC 1833; a universal address is far shorter than this. */
+const maxStringBytes = 256;
+
+/** The call that asks a host's rpcbind for a service's port: PMAP_GETPORT on IPv4, RPCB_GETADDR on IPv6. */
+export function portQuestion(family: Family, service: Service): Omit<RpcCall, 'xid'> {
+  const writer = new XdrWriter().uint32(service.program).uint32(service.version);
+  if (family === 4) {
+    writer.uint32(protocolNumbers[service.protocol]).uint32(0);
+    return { program: rpcbind.program, ...rpcbind.getport, args: writer.toBuffer() };
+  }
+  writer.opaque(`${service.protocol}6`, maxStringBytes).opaque('', maxStringBytes).opaque('', maxStringBytes);
+  return { program: rpcbind.program, ...rpcbind.getaddr, args: writer.toBuffer() };
+}
+
+/**
+ * The port in the results of that call: 0 when the service is not registered (RFC 1833 sections 2.2.1
+ * and 3.2), as both protocols say it in their own way. Throws XDR_MALFORMED, also for an impossible port.
+ */
+export function portAnswer(family: Family, results: Uint8Array): number {
+  const reader = new XdrReader(results);
+  if (family === 4) {
+    const port = reader.uint32('port');
+    reader.end('the port');
+    if (port > 65535) throw malformed(`port ${port}`);
+    return port;
+  }
+  const text = reader.string(maxStringBytes, 'universal address');
+  reader.end('the universal address');
+  if (text === '') return 0;
+  const port = portOfUniversalAddress(text);
+  if (port === undefined) throw malformed('no universal address');
+  return port;
+}
+
+/** The results that make `portAnswer` say `port`, for whoever stands in for an rpcbind. */
+export function encodePortAnswer(family: Family, address: string, port: number): Buffer {
+  if (family === 4) return new XdrWriter().uint32(port).toBuffer();
+  return new XdrWriter().opaque(port === 0 ? '' : universalAddress(address, port), maxStringBytes).toBuffer();
+}

@@ -1,0 +1,90 @@
+import { randomInt } from 'node:crypto';
+import { type Interfaces, readClient } from './client-address.js';
+import { Exchange } from './exchange.js';
+import { readInterfaces } from './interfaces.js';
+import { NameLookup, type Resolve } from './name-lookup.js';
+import { Outstanding } from './outstanding.js';
+import { Pauses } from './pauses.js';
+import { SendWindow } from './send-window.js';
+import { type Source, Sockets } from './sockets.js';
+import type { SourceSocket } from './source-socket.js';
+import type { Located } from './tell-client.js';
+
+export interface RunParts {
+  readonly source: Source;
+  /** Bound to it; the run closes it. */
+  readonly socket: SourceSocket;
+  /** Datagrams on their way at once. */
+  readonly window: number;
+  /** How long a silent one of them counts as on its way, in milliseconds. */
+  readonly holdMs: number;
+  /** For tests; default as much as the host allows. */
+  readonly bufferBytes?: number | undefined;
+  /** Default getaddrinfo. */
+  readonly resolve?: Resolve | undefined;
+}
+
+/** What all clients of one `notify` share, and the one place that ends everything that waits. */
+export class Run {
+  readonly exchange: Exchange;
+  readonly pauses = new Pauses();
+  readonly #family: Source['family'];
+  readonly #lookup: NameLookup;
+  readonly #interfaces: Interfaces;
+  readonly #sockets: Sockets;
+  #stopped = false;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor({ source, socket, window, holdMs, bufferBytes, resolve }: RunParts) {
+    // Unpredictable, so that nobody who cannot see our packets can answer for a client.
+    const outstanding = new Outstanding(() => randomInt(2 ** 32));
+    this.#family = source.family;
+    this.#lookup = new NameLookup(resolve);
+    this.#interfaces = readInterfaces(source.address);
+    const received = outstanding.receive.bind(outstanding);
+    this.#sockets = new Sockets(source, socket, { received, failed: this.fail }, bufferBytes);
+    this.exchange = new Exchange({
+      send: this.#sockets.send,
+      outstanding,
+      window: new SendWindow(window),
+      holdMs,
+    });
+  }
+
+  readonly isStopped = (): boolean => this.#stopped;
+
+  /** Ends every wait; nothing is sent after it. */
+  readonly stop = (): void => {
+    this.#stopped = true;
+    this.exchange.stop();
+    this.pauses.stop();
+    this.#lookup.stop();
+  };
+
+  /** Stops with an error, of which the first is thrown by `throwFailure`. */
+  readonly fail = (error: unknown): void => {
+    this.#failure ??= { error };
+    this.stop();
+  };
+
+  /** Stops, and closes the sockets. */
+  async close(): Promise<void> {
+    this.stop();
+    await this.#sockets.close();
+  }
+
+  throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Where to send to a recorded client; a host name is resolved in the family of the floating IP. */
+  readonly locate = async (client: string): Promise<Located> => {
+    const read = readClient(client, this.#interfaces);
+    if (read.kind !== 'name') return read;
+    const address = await this.#lookup.find(read.name, this.#family);
+    const resolved = address === undefined ? undefined : readClient(address, this.#interfaces);
+    if (resolved === undefined || resolved.kind === 'name')
+      return { kind: 'again', reason: 'name does not resolve' };
+    return resolved;
+  };
+}

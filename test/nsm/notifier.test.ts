@@ -1,0 +1,253 @@
+import test, { type ExecutionContext } from 'ava';
+import { notify, type NotifyOptions, type NotifyResult } from '../../src/nsm/notifier.js';
+import {
+  accept,
+  atFirst,
+  type Behaviour,
+  Farm,
+  refuse,
+  registered,
+  registeredAt,
+  silent,
+  unregistered,
+} from './farm.js';
+
+const source = { address: '127.0.0.2', family: 4 } as const;
+const names = ['127.0.0.2', 'nfs1.example.com', 'nfs1'];
+/** Nothing is sent again in a test's time, so what arrives was sent once. */
+const unhurried = { firstMs: 600_000, reportMs: 10 };
+/** Long enough that only a defect reaches it. */
+const deadlineMs = 20_000;
+const pace = { firstMs: 30, capMs: 120, reportMs: 10 };
+
+function farmOf(t: ExecutionContext): Farm {
+  const farm = new Farm();
+  t.teardown(() => {
+    farm.close();
+  });
+  return farm;
+}
+
+function tell(farm: Farm, options: Partial<NotifyOptions> = {}): Promise<NotifyResult> {
+  const clients = farm.clients.map((client) => client.address);
+  return notify({
+    source,
+    names,
+    state: 7,
+    clients,
+    deadlineMs,
+    rpcbindPort: farm.rpcbindPort,
+    pace,
+    ...options,
+  });
+}
+
+test('tells each client every name with the one state, from the floating IP', async (t) => {
+  const farm = farmOf(t);
+  await farm.client('127.0.0.10');
+  await farm.client('127.0.0.11');
+  const result = await tell(farm, { pace: unhurried });
+  t.deepEqual(result.told.toSorted(), ['127.0.0.10', '127.0.0.11']);
+  t.like(result, { untold: [], sourceUsed: '127.0.0.2', privilegedPort: process.getuid?.() === 0 });
+  for (const client of farm.clients) {
+    t.deepEqual(client.heard.map((change) => change.name).toSorted(), names.toSorted());
+    t.deepEqual([...new Set(client.heard.map((change) => change.state))], [7]);
+    t.deepEqual([...new Set(client.heard.map((change) => change.from.address))], ['127.0.0.2']);
+    t.is(client.asked, 1);
+    if (result.privilegedPort) {
+      t.true(client.heard.every(({ from }) => from.port >= 600 && from.port < 1024));
+    }
+  }
+});
+
+test('IPv6, through RPCB_GETADDR', async (t) => {
+  const farm = farmOf(t);
+  await farm.client('::1');
+  t.like(await tell(farm, { source: { address: '::1', family: 6 } }), { told: ['::1'], sourceUsed: '::1' });
+});
+
+test('a client of the other family is told too, from no particular address', async (t) => {
+  const farm = farmOf(t);
+  await farm.client('127.0.0.10');
+  await farm.client('::1');
+  const result = await tell(farm);
+  t.deepEqual(result.told.toSorted(), ['127.0.0.10', '::1']);
+});
+
+test('a client is told however it is spelt, and reported as it was spelt', async (t) => {
+  const farm = farmOf(t);
+  await farm.client('127.0.0.10');
+  const clients = ['::ffff:127.0.0.10', '127.0.0.10', '127.0.0.10'];
+  t.deepEqual((await tell(farm, { clients })).told.toSorted(), ['127.0.0.10', '::ffff:127.0.0.10']);
+});
+
+async function testToldInTheEnd(
+  t: ExecutionContext,
+  script: { rpcbind?: Behaviour; statd?: Behaviour },
+): Promise<void> {
+  const farm = farmOf(t);
+  const client = await farm.client('127.0.0.10', script);
+  t.like(await tell(farm), { told: ['127.0.0.10'], untold: [] });
+  t.deepEqual([...new Set(client.heard.map((change) => change.name))].toSorted(), names.toSorted());
+}
+
+test('told in the end: the first datagrams are lost', testToldInTheEnd, {
+  rpcbind: atFirst(3, silent, registered),
+  statd: atFirst(5, silent, accept),
+});
+test('told in the end: statd registers later', testToldInTheEnd, {
+  rpcbind: atFirst(3, unregistered, registered),
+});
+test('told in the end: rpcbind is busy at first', testToldInTheEnd, {
+  rpcbind: atFirst(2, refuse('SYSTEM_ERR'), registered),
+});
+test('told in the end: statd is not ready at first', testToldInTheEnd, {
+  statd: atFirst(4, refuse('PROG_UNAVAIL'), accept),
+});
+test('told in the end: rpcbind knew an old port', testToldInTheEnd, {
+  rpcbind: atFirst(1, registeredAt(9), registered),
+});
+test('told in the end: a reply comes later than it is waited for', testToldInTheEnd, {
+  statd: ({ call, turn, from, client }) => {
+    if (turn > names.length) return [];
+    setTimeout(() => {
+      client.send(accept({ call, turn, from, client }), from);
+    }, 2 * pace.firstMs);
+    return [];
+  },
+});
+
+test('a name that was accepted is not sent again', async (t) => {
+  const farm = farmOf(t);
+  const client = await farm.client('127.0.0.10', { statd: atFirst(2, accept, atFirst(3, silent, accept)) });
+  await tell(farm, { pace: { firstMs: 1000 } });
+  const counts = names.map((name) => client.heard.filter((change) => change.name === name).length);
+  t.deepEqual(counts, [1, 1, 2]);
+});
+
+test('a client that restarts while it is told comes back with another port, and hears every name there', async (t) => {
+  const farm = farmOf(t);
+  const client = await farm.client('127.0.0.10', { statd: atFirst(1, accept, silent) });
+  const run = tell(farm);
+  await client.until(() => client.heard.length > names.length);
+  await client.moveStatd(accept);
+  t.like(await run, { told: ['127.0.0.10'] });
+  t.deepEqual(
+    client.heard
+      .slice(-3)
+      .map((change) => change.name)
+      .toSorted(),
+    names.toSorted(),
+  );
+});
+
+/** The deadline comes when the good client is told and the other has been tried for more than one round. */
+async function testUntold(
+  t: ExecutionContext,
+  script: { rpcbind?: Behaviour; statd?: Behaviour },
+  reason: string,
+): Promise<void> {
+  const farm = farmOf(t);
+  const other = await farm.client('127.0.0.11', script);
+  await farm.client('127.0.0.10');
+  const deadline = new AbortController();
+  let run: Promise<NotifyResult> | undefined;
+  const told = await new Promise((resolve) => {
+    run = tell(farm, { deadline: deadline.signal, onTold: resolve });
+  });
+  t.deepEqual(told, ['127.0.0.10']);
+  await other.until(() =>
+    script.statd === undefined ? other.asked > 2 : other.heard.length > 2 * names.length,
+  );
+  deadline.abort();
+  t.like(await run, { told: ['127.0.0.10'], untold: [{ client: '127.0.0.11', reason }] });
+}
+
+test('untold: rpcbind is silent', testUntold, { rpcbind: silent }, 'rpcbind does not answer');
+test('untold: rpcbind refuses', testUntold, { rpcbind: refuse('AUTH_ERROR') }, 'rpcbind refused: AUTH_ERROR');
+test('untold: no statd', testUntold, { rpcbind: unregistered }, 'statd is not registered with rpcbind');
+test('untold: statd is silent', testUntold, { statd: silent }, 'statd does not answer');
+test(
+  'untold: accepts one name of three',
+  testUntold,
+  { statd: atFirst(1, accept, silent) },
+  'statd does not answer',
+);
+for (const status of [
+  'PROG_UNAVAIL',
+  'PROG_MISMATCH',
+  'PROC_UNAVAIL',
+  'GARBAGE_ARGS',
+  'SYSTEM_ERR',
+  'AUTH_ERROR',
+  'RPC_MISMATCH',
+] as const) {
+  test(
+    `untold: statd refuses with ${status}`,
+    testUntold,
+    { statd: refuse(status) },
+    `statd refused: ${status}`,
+  );
+}
+
+test('no more than the window are on their way at once', async (t) => {
+  const farm = farmOf(t);
+  const clients = await farm.crowd(50, () => ({ rpcbind: silent }));
+  const deadline = new AbortController();
+  const run = tell(farm, {
+    clients,
+    deadline: deadline.signal,
+    pace: { window: 5, holdMs: 60_000, firstMs: 60_000 },
+  });
+  await Promise.all(farm.clients.slice(0, 5).map((client) => client.until(() => client.asked === 1)));
+  deadline.abort();
+  await run;
+  t.is(
+    farm.clients.reduce((sum, client) => sum + client.asked, 0),
+    5,
+  );
+});
+
+test('the silence of many, though waited out for minutes, costs the others only their hold', async (t) => {
+  const farm = farmOf(t);
+  const clients = await farm.crowd(60, (index) => ({ rpcbind: index < 50 ? silent : registered }));
+  const deadline = new AbortController();
+  const run = tell(farm, {
+    clients,
+    deadline: deadline.signal,
+    pace: { window: 4, holdMs: 5, firstMs: 600_000, reportMs: 10 },
+    onProgress: ({ told }) => {
+      if (told === 10) deadline.abort();
+    },
+  });
+  t.deepEqual((await run).told.toSorted(), clients.slice(50).toSorted());
+});
+
+test('a client that answers at once, but never well, is not asked at once again', async (t) => {
+  const farm = farmOf(t);
+  const client = await farm.client('127.0.0.10', { statd: refuse('PROG_UNAVAIL') });
+  await tell(farm, { deadlineMs: 500, pace: { firstMs: 50, capMs: 100 } });
+  t.true(client.asked < 20, `${client.asked} questions`);
+});
+
+test('nobody to tell', async (t) => {
+  const farm = farmOf(t);
+  t.like(await tell(farm, { clients: [] }), { told: [], untold: [] });
+});
+
+test('where this host does not have the floating IP, no source is chosen, and the result says so', async (t) => {
+  const farm = farmOf(t);
+  await farm.client('127.0.0.10');
+  const result = await tell(farm, { source: { address: '203.0.113.9', family: 4 } });
+  t.like(result, { told: ['127.0.0.10'], sourceUsed: '0.0.0.0' });
+});
+
+test('what no statd would take is not sent', async (t) => {
+  const farm = farmOf(t);
+  for (const state of [0, 2, -1, 1.5, 2 ** 31 + 1, Number.NaN]) {
+    await t.throwsAsync(tell(farm, { state }), { code: 'NSM_NOTIFICATION' });
+  }
+  for (const wrong of [[], [''], ['a'.repeat(1025)]]) {
+    await t.throwsAsync(tell(farm, { names: wrong }), { code: 'NSM_NOTIFICATION' });
+  }
+});
