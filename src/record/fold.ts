@@ -1,0 +1,136 @@
+import { constants, fstatSync } from 'node:fs';
+import type { Database } from 'better-sqlite3';
+import { journalTables, type JournalTables, type Session } from './journal-tables.js';
+import { firstLine, journalNodes, readAt, withJournal } from './journal-file.js';
+import { parseJournal, type JournalEntry, type JournalLine } from './journal.js';
+
+/** What a fold found, per journal that had anything new. */
+export interface FoldReport {
+  readonly journals: readonly FoldedJournal[];
+}
+
+export interface FoldedJournal {
+  readonly node: string;
+  /** Lines used. */
+  readonly events: number;
+  /** Lines kept aside in bad_lines. */
+  readonly bad: number;
+}
+
+/** Bytes read at once; a line that is longer is none of ours. */
+const chunkSize = 1 << 20;
+/** Of the first line; enough for its node, epoch, wall and boot, which no two files share. */
+const generationSize = 256;
+
+/**
+ * Folds what the journals say since the last fold into the table of clients, each event exactly once: the
+ * offset moves in the same transaction, and the write lock of the database admits one folding process at a time.
+ */
+export function foldJournals(db: Database, directory: string): FoldReport {
+  const tables = journalTables(db);
+  // Nothing new is the common case, and then no reader should wait for the write lock.
+  if (!journalNodes(directory).some((node) => hasMore(tables, directory, node))) return { journals: [] };
+  return db
+    .transaction(() => {
+      const journals = journalNodes(directory).map((node) => foldJournal(tables, directory, node));
+      if (journals.some(({ bad }) => bad > 0)) tables.pruneBadLines();
+      return { journals: journals.filter(({ events, bad }) => events + bad > 0) };
+    })
+    .immediate();
+}
+
+function hasMore(tables: JournalTables, directory: string, node: string): boolean {
+  const more = withJournal(directory, node, constants.O_RDONLY, (fd) => {
+    const saved = tables.read(node);
+    return saved?.generation !== firstLine(fd, generationSize) || saved?.readTo !== fstatSync(fd).size;
+  });
+  return more === true;
+}
+
+function foldJournal(tables: JournalTables, directory: string, node: string): FoldedJournal {
+  const fold = new JournalFold(tables, node);
+  withJournal(directory, node, constants.O_RDONLY, (fd) => fold.run(fd));
+  return { node, events: fold.events, bad: fold.bad };
+}
+
+class JournalFold {
+  events = 0;
+  bad = 0;
+  readonly #tables: JournalTables;
+  readonly #node: string;
+  #session: Session | undefined;
+
+  constructor(tables: JournalTables, node: string) {
+    this.#tables = tables;
+    this.#node = node;
+  }
+
+  run(fd: number): void {
+    const generation = firstLine(fd, generationSize);
+    if (generation === undefined) return;
+    const saved = this.#tables.read(this.#node);
+    const sameFile = saved?.generation === generation;
+    this.#session = sameFile ? saved.session : undefined;
+    let readTo = sameFile ? saved.readTo : 0;
+    const { size } = fstatSync(fd);
+    if (size < readTo) {
+      // Somebody cut it. To read it again from the start would repeat a del-client and undo the add-client
+      // that had followed it in what was cut off.
+      this.#putAside(size, `cut from ${readTo} to ${size} bytes by somebody else`);
+      readTo = size;
+    }
+    for (;;) {
+      const bytes = readAt(fd, readTo, chunkSize);
+      const { entries, consumed } = parseJournal(bytes);
+      for (const entry of entries) this.#apply(readTo, entry);
+      readTo += consumed;
+      if (consumed === 0 && bytes.length === chunkSize) readTo += this.#skipForeign(bytes, readTo);
+      else if (consumed === 0 || bytes.length < chunkSize) break;
+    }
+    this.#tables.write(this.#node, { generation, readTo, session: this.#session });
+  }
+
+  /** A chunk without any newline: all of it, or up to the last place where a line may start. */
+  #skipForeign(bytes: Buffer, offset: number): number {
+    const start = bytes.lastIndexOf(0x40);
+    const length = start > 0 ? start : bytes.length;
+    this.#putAside(offset, bytes.toString('latin1', 0, length));
+    return length;
+  }
+
+  #apply(base: number, { offset, text, line }: JournalEntry): void {
+    if (line !== undefined && this.#use(line)) this.events += 1;
+    else this.#putAside(base + offset, text);
+  }
+
+  /** False if the line is well-formed, but means nothing here. */
+  #use(line: JournalLine): boolean {
+    if (line.kind === 'serving') {
+      // Another node's journal under this name is a copy that somebody made.
+      if (line.node !== this.#node) return false;
+      const { fsids, uptime, wall } = line;
+      this.#session = { fsids, uptime, wall };
+      return true;
+    }
+    const session = this.#session;
+    if (session === undefined) return false;
+    const { client, myName } = line;
+    if (line.kind === 'recorded') {
+      this.#tables.addClient({ client, fsid: line.fsid, node: line.node, since: line.since, myName });
+    } else if (line.kind === 'add-client') {
+      const since = session.wall + Math.max(0, Math.round((line.uptime - session.uptime) * 1000));
+      for (const fsid of line.fsid === undefined ? session.fsids : [line.fsid]) {
+        this.#tables.addClient({ client, fsid, node: this.#node, since, myName });
+      }
+    } else {
+      // Only what this node added: lockd's SM_UNMON may come days late, when another node has the client.
+      this.#tables.removeClient(client, this.#node, line.fsid);
+    }
+    return true;
+  }
+
+  #putAside(place: number, text: string): void {
+    this.bad += 1;
+    this.#tables.addBadLine(this.#node, place, text);
+  }
+}

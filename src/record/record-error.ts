@@ -1,0 +1,68 @@
+import Database from 'better-sqlite3';
+import { FailoverError, errnoOf, exitCodes, messageOf } from '../errors.js';
+
+interface Meaning {
+  readonly code: string;
+  readonly says: string;
+  readonly hint: string;
+}
+
+const corrupt: Meaning = {
+  code: 'RECORD_CORRUPT',
+  says: 'the database is corrupt',
+  hint: 'put monitors.db and monitors.db-journal aside and rebuild the record from the journals beside them',
+};
+const busy: Meaning = {
+  code: 'RECORD_BUSY',
+  says: 'another process has kept the database locked',
+  hint: 'find the process, on any host that sees the state directory, that holds monitors.db open (fuser)',
+};
+const full: Meaning = {
+  code: 'RECORD_FULL',
+  says: 'no space is left for the database',
+  hint: 'free some space on the file system of the state directory, then run the same command again',
+};
+const unusable: Meaning = {
+  code: 'RECORD_UNUSABLE',
+  says: 'the record cannot be read or written',
+  hint: 'see that the state directory is mounted, writable and without errors of its disk',
+};
+
+/** Runs `action`; what SQLite or the file system throws becomes a FailoverError. `operation` names what on which path. */
+export function guarded<T>(operation: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw recordError(operation, error);
+  }
+}
+
+/** The FailoverError for what SQLite or the file system threw; anything else is returned as it is. */
+export function recordError(operation: string, error: unknown): unknown {
+  if (error instanceof FailoverError) return error;
+  const meaning = meaningOf(error);
+  if (meaning === undefined) return error;
+  return new FailoverError(`${operation}: ${meaning.says} (${messageOf(error)})`, {
+    code: meaning.code,
+    exitCode: exitCodes.stepFailed,
+    operation,
+    hint: meaning.hint,
+    cause: error,
+  });
+}
+
+function meaningOf(error: unknown): Meaning | undefined {
+  const code = errnoOf(error);
+  if (code === undefined) return undefined;
+  if (!(error instanceof Database.SqliteError)) {
+    if (code === 'ENOSPC' || code === 'EDQUOT') return full;
+    // ERR_..., with an underscore, is a defect of this program.
+    return /^E[A-Z0-9]+$/u.test(code) ? unusable : undefined;
+  }
+  // Extended result codes follow the primary one after an underscore: SQLITE_BUSY_RECOVERY.
+  if (/^SQLITE_(?:CORRUPT|NOTADB|FORMAT)/u.test(code)) return corrupt;
+  if (/^SQLITE_(?:BUSY|LOCKED|PROTOCOL)/u.test(code)) return busy;
+  if (code.startsWith('SQLITE_FULL')) return full;
+  if (/^SQLITE_(?:CANTOPEN|IOERR|READONLY|PERM|AUTH)/u.test(code)) return unusable;
+  return undefined;
+}

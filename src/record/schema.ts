@@ -1,0 +1,83 @@
+/** PRAGMA application_id of a record: "NLMF". */
+export const applicationId = 0x4e4c4d46;
+
+/**
+ * The schema, step by step: step n takes a database from user_version n to n + 1. A step that was released
+ * is never edited; add another. Times are in ms since 1970. STRICT, so that a defect is an error, not a row.
+ */
+export const migrations: readonly string[] = [
+  `
+  -- Who is told at the next takeover: since when, and recorded by which node.
+  CREATE TABLE clients (
+    client TEXT NOT NULL,
+    fsid TEXT NOT NULL,
+    node TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    my_name TEXT,
+    PRIMARY KEY (client, fsid, node)
+  ) STRICT, WITHOUT ROWID;
+
+  -- How far each node's journal is folded. generation: the file's first line, cut to 256 bytes.
+  -- fsids, uptime, wall: of the last serving line before read_to; null before any.
+  CREATE TABLE journals (
+    node TEXT NOT NULL PRIMARY KEY,
+    generation TEXT NOT NULL,
+    read_to INTEGER NOT NULL,
+    fsids TEXT,
+    uptime REAL,
+    wall INTEGER
+  ) STRICT, WITHOUT ROWID;
+
+  -- Lines kept aside for people, bytes escaped; the newest 1000.
+  CREATE TABLE bad_lines (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    node TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    text TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE ownership (
+    only INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+    owner TEXT,
+    epoch INTEGER NOT NULL,
+    released INTEGER NOT NULL CHECK (released IN (0, 1)),
+    since INTEGER
+  ) STRICT;
+  INSERT INTO ownership VALUES (1, NULL, 0, 1, NULL);
+
+  -- The last state sent in SM_NOTIFY for this address, by any node; 0: none yet.
+  CREATE TABLE nsm (only INTEGER NOT NULL PRIMARY KEY CHECK (only = 1), state INTEGER NOT NULL) STRICT;
+  INSERT INTO nsm VALUES (1, 0);
+
+  -- Who is to be told the latest state, and when each was; reason: why not yet.
+  CREATE TABLE notifications (
+    client TEXT NOT NULL PRIMARY KEY,
+    state INTEGER NOT NULL,
+    told_at INTEGER,
+    reason TEXT
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE operations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    node TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    began_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    outcome TEXT,
+    detail TEXT
+  ) STRICT;
+
+  CREATE TABLE steps (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    operation INTEGER NOT NULL REFERENCES operations (id) ON DELETE CASCADE,
+    step TEXT NOT NULL,
+    fsid TEXT,
+    state TEXT NOT NULL,
+    ms REAL NOT NULL,
+    detail TEXT NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX steps_of_operation ON steps (operation);
+  `,
+];

@@ -1,0 +1,138 @@
+import { readdirSync } from 'node:fs';
+import test, { type ExecutionContext } from 'ava';
+import { parseJournal } from '../../src/record/journal.js';
+import { Model } from './helpers/model.js';
+import { startProcess } from './helpers/process.js';
+import { event, Site } from './helpers/site.js';
+
+/**
+ * Runs `operation` in a process of its own, on a record of its own, once for each moment before and after each of its
+ * effects, killing it there; `judge` looks at what is left. Returns at how many moments it was killed.
+ */
+async function killEverywhere(
+  t: ExecutionContext,
+  operation: string,
+  prepare: (site: Site) => Promise<void> | void,
+  judge: (site: Site) => Promise<void> | void,
+): Promise<number> {
+  t.timeout(300_000);
+  for (let point = 1; ; point += 1) {
+    const site = new Site();
+    try {
+      await prepare(site);
+      const { code, signal } = await startProcess(t, 'crash.js', [
+        operation,
+        site.directory,
+        String(point),
+      ]).ended();
+      await judge(site);
+      if (signal === null) {
+        t.is(code, 0);
+        return point - 1;
+      }
+      t.is(signal, 'SIGKILL');
+    } finally {
+      site.remove();
+    }
+  }
+}
+
+const model = new Model();
+
+/** Two journals, with events folded and not folded yet, of which an event lost or taken twice would show. */
+async function record(site: Site): Promise<void> {
+  const opened = site.open();
+  await site.serve(opened, { node: 'A', fsids: ['1', '2'] });
+  await site.serve(opened, { node: 'B', fsids: ['1', '2'] });
+  site.append('A', event('add-client', 'c'), event('add-client', 'd'));
+  site.append('B', event('add-client', 'c'));
+  opened.fold();
+  site.append(
+    'A',
+    event('del-client', 'c'),
+    event('add-client', 'e'),
+    event('del-client', 'd', 2, '1'),
+    '@1 10',
+  );
+  site.append('B', event('del-client', 'c'), event('add-client', 'c', 3));
+  opened.close();
+}
+for (const node of ['A', 'B']) model.serve(node, ['1', '2']);
+model.event('A', event('add-client', 'd', 1, '2'));
+model.event('A', event('add-client', 'e'));
+model.event('B', event('add-client', 'c', 3));
+
+test('a fold killed anywhere, and folded again: each event counts once', async (t) => {
+  const points = await killEverywhere(t, 'fold', record, (site) => {
+    const opened = site.open();
+    opened.fold();
+    t.deepEqual(opened.clients(), model.clients());
+    t.deepEqual(opened.badLines(), []);
+  });
+  t.true(points > 20);
+  t.log(`${points} points`);
+});
+
+test('a journal being replaced, killed anywhere: the old one or the new one, and no event lost', async (t) => {
+  const points = await killEverywhere(t, 'serve', record, async (site) => {
+    const [first] = parseJournal(Buffer.from(site.journal('A'), 'latin1')).entries;
+    t.like(first?.line, { kind: 'serving', node: 'A' });
+    const opened = site.open();
+    opened.fold();
+    t.deepEqual(opened.clients(), model.clients());
+    // The same command again.
+    await site.serve(opened, { node: 'A', epoch: 2, fsids: ['1', '2'] });
+    t.regex(site.journal('A'), /^@1 1000.00 serving A 2 /u);
+    t.deepEqual(opened.clients(), model.clients());
+    opened.close();
+    t.deepEqual(
+      readdirSync(site.directory).filter((name) => name.startsWith('.')),
+      [],
+    );
+    t.deepEqual(site.rebuilt(), model.clients());
+  });
+  t.true(points > 40);
+  t.log(`${points} points`);
+});
+
+test('an adoption killed anywhere, and done again: record and journal agree', async (t) => {
+  const points = await killEverywhere(t, 'adopt', record, (site) => {
+    const opened = site.open();
+    opened.adopt({ node: 'A', clients: ['x', 'y'], fsids: ['1', '2'], now: 7, myName: 'A' });
+    opened.fold();
+    const before = opened.clients();
+    t.is(before.filter(({ client }) => client === 'x' || client === 'y').length, 4);
+    opened.close();
+    t.deepEqual(site.rebuilt(), before);
+  });
+  t.true(points > 20);
+  t.log(`${points} points`);
+});
+
+test('the first open killed anywhere: the next one makes the record', async (t) => {
+  const points = await killEverywhere(
+    t,
+    'open',
+    () => undefined,
+    (site) => {
+      t.is(site.open().claim({ node: 'A', fenced: false, now: 1 }), 1);
+    },
+  );
+  t.true(points > 5);
+  t.log(`${points} points`);
+});
+
+test('a grace or a claim killed anywhere: all of it or nothing', async (t) => {
+  const prepare = async (site: Site): Promise<void> => {
+    await record(site);
+    site.open().claim({ node: 'B', fenced: false, now: 1 });
+  };
+  await killEverywhere(t, 'claim', prepare, (site) => {
+    const { owner, epoch, since } = site.open().ownership();
+    t.true(owner === 'B' ? epoch === 1 && since === 1 : owner === 'A' && epoch === 2 && since === 1000);
+  });
+  await killEverywhere(t, 'grace', prepare, (site) => {
+    const opened = site.open();
+    t.deepEqual(opened.untold().length === 0, opened.nsmState() === undefined);
+  });
+});

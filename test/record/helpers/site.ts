@@ -1,0 +1,93 @@
+import { appendFileSync, chmodSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { formatLine, type EventLine, type JournalLine } from '../../../src/record/journal.js';
+import { journalPath } from '../../../src/record/journal-file.js';
+import { openRecord, type MonitorRecord, type RecordedClient } from '../../../src/record/record.js';
+import {
+  beginServing,
+  type ServingJournal,
+  type ServingSession,
+} from '../../../src/record/serving-journal.js';
+
+/** When the tests take place, and the uptime at that moment. */
+export const wall = 1_700_000_000_000;
+export const uptime = 1000;
+
+/** A state directory of its own, with the record of one floating IP in it, gone when the test ends. */
+export class Site {
+  readonly state: string;
+  readonly directory: string;
+  readonly #open = new Set<MonitorRecord>();
+
+  constructor() {
+    this.state = mkdtempSync(join(tmpdir(), 'nlm-failover-record-'));
+    chmodSync(this.state, 0o711);
+    this.directory = join(this.state, 'sm_10.10.1.1');
+  }
+
+  /** Opens the record, as another process would; closed at the end. */
+  open(node = 'A'): MonitorRecord {
+    const record = openRecord({ directory: this.directory, node, create: true });
+    this.#open.add(record);
+    return record;
+  }
+
+  /** Begins to record for `node`, at `wall` and `uptime`. */
+  async serve(record: MonitorRecord, session: Partial<ServingSession> = {}): Promise<ServingJournal> {
+    return await beginServing(record, servingSession(this.directory, session));
+  }
+
+  /** Appends to a journal as it is: lines, or what is to stand for foreign bytes. */
+  append(node: string, ...parts: readonly (JournalLine | string)[]): void {
+    const text = parts.map((part) => (typeof part === 'string' ? part : formatLine(part))).join('');
+    appendFileSync(journalPath(this.directory, node), text, 'latin1');
+  }
+
+  journal(node: string): string {
+    return readFileSync(journalPath(this.directory, node), 'latin1');
+  }
+
+  /** What a record made anew from the journals alone says. */
+  rebuilt(): RecordedClient[] {
+    const database = join(this.directory, 'monitors.db');
+    renameSync(database, `${database}.aside`);
+    rmSync(`${database}-journal`, { force: true });
+    const record = this.open();
+    record.fold();
+    return record.clients();
+  }
+
+  remove(): void {
+    for (const record of this.#open) record.close();
+    rmSync(this.state, { recursive: true, force: true });
+  }
+}
+
+export function makeSite(t: ExecutionContext): Site {
+  const site = new Site();
+  t.teardown(() => site.remove());
+  return site;
+}
+
+export function servingSession(directory: string, session: Partial<ServingSession> = {}): ServingSession {
+  return {
+    directory,
+    node: 'A',
+    epoch: 1,
+    fsids: ['1234'],
+    uid: process.getuid?.() ?? 0,
+    gid: process.getgid?.() ?? 0,
+    now: wall,
+    uptime: uptime.toFixed(2),
+    bootId: '1b4e28ba-2fa1-11d2-883f-0016d3cca427',
+    makeSynchronous: async () => false,
+    ...session,
+  };
+}
+
+/** What the callout writes `seconds` after the serving line. */
+export function event(kind: EventLine['kind'], client: string, seconds = 1, fsid?: string): EventLine {
+  return { kind, uptime: uptime + seconds, client, myName: 'A', fsid };
+}

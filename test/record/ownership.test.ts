@@ -1,0 +1,80 @@
+import test from 'ava';
+import { makeSite, wall } from './helpers/site.js';
+import { startProcess } from './helpers/process.js';
+
+const A = { node: 'A', fenced: false, now: wall };
+const B = { node: 'B', fenced: false, now: wall + 1 };
+
+test('nobody, the first owner, the same again', (t) => {
+  const record = makeSite(t).open();
+  t.deepEqual(record.ownership(), { owner: undefined, epoch: 0, released: true, since: undefined });
+  t.throws(() => record.assertOwner('A', 0), { code: 'NOT_OWNER' });
+  t.is(record.claim(A), 1);
+  t.deepEqual(record.ownership(), { owner: 'A', epoch: 1, released: false, since: wall });
+  t.is(record.claim({ ...A, now: wall + 9 }), 1);
+  t.is(record.ownership().since, wall);
+  t.notThrows(() => record.assertOwner('A', 1));
+});
+
+test('another node, once the owner has released', (t) => {
+  const site = makeSite(t);
+  const [a, b] = [site.open('A'), site.open('B')];
+  const epoch = a.claim(A);
+  t.throws(() => b.claim(B), { code: 'NOT_RELEASED' });
+  t.is(a.ownership().epoch, epoch);
+  a.setReleased('A', epoch, true);
+  t.is(b.claim(B), 2);
+  t.throws(() => a.assertOwner('A', epoch), { code: 'NOT_OWNER' });
+  t.throws(() => a.setReleased('A', epoch, true), { code: 'NOT_OWNER' });
+  t.false(b.ownership().released);
+});
+
+test('exit code 4, for scripts', (t) => {
+  const record = makeSite(t).open();
+  record.claim(A);
+  t.like(
+    t.throws(() => record.claim(B)),
+    { exitCode: 4 },
+  );
+  t.like(
+    t.throws(() => record.assertOwner('A', 2)),
+    { exitCode: 4 },
+  );
+});
+
+test('another node, which vouches that the owner is dead', (t) => {
+  const record = makeSite(t).open();
+  record.claim(A);
+  t.is(record.claim({ ...B, fenced: true }), 2);
+  // The dead one was not dead.
+  t.throws(() => record.assertOwner('A', 1), { code: 'NOT_OWNER' });
+  t.throws(() => record.claim(A), { code: 'NOT_RELEASED' });
+});
+
+test('the same node, after it has released: a new epoch', (t) => {
+  const record = makeSite(t).open();
+  record.setReleased('A', record.claim(A), true);
+  t.is(record.claim(A), 2);
+});
+
+test('A, B, A: the epoch of the first time is not that of the second', (t) => {
+  const record = makeSite(t).open();
+  record.setReleased('A', record.claim(A), true);
+  record.setReleased('B', record.claim(B), true);
+  record.claim(A);
+  t.throws(() => record.assertOwner('A', 1), { code: 'NOT_OWNER' });
+});
+
+test('of two processes that claim at once exactly one wins', async (t) => {
+  for (let round = 0; round < 10; round += 1) {
+    const site = makeSite(t);
+    const before = site.open();
+    before.setReleased('A', before.claim(A), true);
+    const claimants = ['B', 'C'].map((node) => startProcess(t, 'claim.js', [site.directory, node]));
+    for (const claimant of claimants) t.is(await claimant.line(), 'ready');
+    for (const claimant of claimants) claimant.write('go\n');
+    const outcomes = await Promise.all(claimants.map(async (claimant) => await claimant.line()));
+    t.deepEqual(outcomes.toSorted(), ['2', 'NOT_RELEASED']);
+    t.is(before.ownership().owner, outcomes[0] === '2' ? 'B' : 'C');
+  }
+});
