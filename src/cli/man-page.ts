@@ -1,0 +1,120 @@
+import type { Command } from 'commander';
+import { escape, example, heading, paragraphs, tagged } from './roff.js';
+
+/** A piece of a section: running text (blank lines part paragraphs), a list of terms, or lines as they are. */
+export type ManBlock =
+  | { readonly text: string }
+  | { readonly terms: readonly (readonly [term: string, text: string])[] }
+  | { readonly example: string };
+
+/** A section beyond what the commands say themselves: EXIT STATUS, FILES, ENVIRONMENT, EXAMPLES. */
+export interface ManSection {
+  readonly title: string;
+  readonly blocks: readonly ManBlock[];
+}
+
+export interface ManPageOptions {
+  /** The manual's section number, 8 for administration. */
+  readonly section: number;
+  readonly version: string;
+  /** YYYY-MM-DD; given, not taken from a clock, so that the same definitions make the same page. */
+  readonly date: string;
+  /** What stands in the middle of the header line. */
+  readonly manual: string;
+  /** The half sentence after the name, which apropos(1) finds; default: the program's description. */
+  readonly summary?: string;
+  readonly sections?: readonly ManSection[];
+}
+
+type Row = readonly [term: string, text: string];
+
+/**
+ * The manual page, man(7) for roff, of a program and its commands: the same definitions that --help prints.
+ * In descriptions and sections, `text in backticks` becomes bold.
+ */
+export function manPage(program: Command, options: ManPageOptions): string {
+  const { section, version, date, manual, summary = program.description().replace(/\.$/, '') } = options;
+  const name = program.name();
+  const commands = commandsBelow(program);
+  const common = commonOptions(commands);
+  const [page, source, center] = [name.toUpperCase(), `${name} ${version}`, manual].map(escape);
+  const lines = [
+    `.\\" Generated from the definitions of the commands. Change those, then run: npm run man`,
+    // The date as it is: with "\-" in it mandoc does not know it for one.
+    `.TH "${page}" "${section}" "${date}" "${source}" "${center}"`,
+    heading('SH', 'NAME'),
+    `${escape(name)} \\- ${escape(summary)}`,
+    heading('SH', 'SYNOPSIS'),
+    ...(commands.length === 0 ? [program] : commands).flatMap((command) => synopsis(command)),
+    heading('SH', 'DESCRIPTION'),
+    ...paragraphs(program.description()),
+    ...(commands.length === 0 ? [] : [heading('SH', 'COMMANDS')]),
+    ...commands.flatMap((command) => commandPart(command, common)),
+    heading('SH', 'OPTIONS'),
+    ...(common.length === 0 ? [] : [...paragraphs('Every command takes:'), ...common.flatMap(tagged)]),
+    ...(common.length === 0 ? [] : paragraphs('The program itself takes:')),
+    ...optionRows(program).flatMap(tagged),
+    ...(options.sections ?? []).flatMap(sectionPart),
+    '',
+  ];
+  // A heading begins a paragraph by itself; mandoc complains of a second one.
+  return lines.filter((line, at) => line !== '.PP' || !/^\.S[HS] /.test(lines[at - 1] ?? '')).join('\n');
+}
+
+/** Every command that is not hidden, below its parent, without the `help` that commander adds. */
+function commandsBelow(parent: Command): Command[] {
+  const own = parent.createHelp().visibleCommands(parent);
+  return own
+    .filter((command) => command.name() !== 'help')
+    .flatMap((command) => [command, ...commandsBelow(command)]);
+}
+
+function fullName(command: Command): string {
+  return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
+}
+
+/** Options that all of several commands have, word for word: they are told once. */
+function commonOptions(commands: readonly Command[]): Row[] {
+  const [first, ...others] = commands.map((command) => optionRows(command));
+  if (!first || others.length === 0) return [];
+  return first.filter((row) => others.every((rows) => rows.some((other) => isSame(row, other))));
+}
+
+function optionRows(command: Command): Row[] {
+  const help = command.createHelp();
+  return help
+    .visibleOptions(command)
+    .map((option) => [help.optionTerm(option), help.optionDescription(option)]);
+}
+
+function argumentRows(command: Command): Row[] {
+  const help = command.createHelp();
+  return help.visibleArguments(command).map((arg) => [help.argumentTerm(arg), help.argumentDescription(arg)]);
+}
+
+function isSame(a: Row, b: Row): boolean {
+  return a[0] === b[0] && a[1] === b[1];
+}
+
+function synopsis(command: Command): string[] {
+  return ['.PP', `\\fB${escape(fullName(command))}\\fR ${escape(command.usage())}`.trimEnd()];
+}
+
+function commandPart(command: Command, common: readonly Row[]): string[] {
+  const own = optionRows(command).filter((row) => !common.some((other) => isSame(row, other)));
+  return [
+    heading('SS', `${fullName(command)} ${command.usage()}`.trimEnd()),
+    ...paragraphs(command.description()),
+    ...[...argumentRows(command), ...own].flatMap(tagged),
+  ];
+}
+
+function sectionPart({ title, blocks }: ManSection): string[] {
+  return [heading('SH', title), ...blocks.flatMap(blockPart)];
+}
+
+function blockPart(block: ManBlock): string[] {
+  if ('text' in block) return paragraphs(block.text);
+  if ('terms' in block) return block.terms.flatMap(tagged);
+  return example(block.example);
+}

@@ -1,0 +1,191 @@
+import type { FloatingIp } from '../config/config.js';
+import { planRelease, planTakeover } from '../failover/plan.js';
+import { type Plan, stepTitles } from '../failover/steps.js';
+import { lockd } from '../lockmanager/lockd.js';
+import type { ManSection } from './man-page.js';
+
+/** What nlm-failover(8) says beyond the commands' own definitions. */
+export function manSections(): ManSection[] {
+  return [configuration, callout, byHand(), exitStatus, json, files, environment, seeAlso];
+}
+
+const configuration: ManSection = {
+  title: 'CONFIGURATION',
+  blocks: [
+    {
+      text: 'TOML, the same on every node. Unknown keys are errors; all errors are told at once, each with its place.',
+    },
+    {
+      terms: [
+        ['node', "this node's name in the record (default: the host name)"],
+        ['[state] directory', 'storage that every node sees; `sm_ADDRESS` directories are made in it'],
+        [
+          '[lock_manager] driver',
+          '`auto`, `nlm-fsid` (kernels with the 2006 lock failover patches) or `lockd` (stock kernels)',
+        ],
+        ['[lock_manager] nfsd', 'where the nfsd file system is mounted (default: /proc/fs/nfsd)'],
+        [
+          '[lock_manager] restart',
+          'driver lockd: how this host starts nfsd and lockd, as a list of words (default: systemctl restart nfs-server)',
+        ],
+        ['[[floating_ip]] address', 'IPv4 or IPv6 address with its prefix length'],
+        ['[[floating_ip]] interface', 'the network interface it goes on'],
+        [
+          '[[floating_ip]] names',
+          'host names of the address, sent in SM_NOTIFY beside the address itself and their short forms',
+        ],
+        [
+          '[[floating_ip]] state_directory',
+          'instead of [state] directory for this address; may lie on its own volume',
+        ],
+        [
+          '[[floating_ip.filesystem]]',
+          '`fsid` (an integer, or a UUID as text), `device`, `mountpoint`, `type`, `options`',
+        ],
+        [
+          '[[floating_ip.filesystem.export]]',
+          '`path` (default: the mount point), `clients`, `options`; fsid= is added',
+        ],
+      ],
+    },
+  ],
+};
+
+const callout: ManSection = {
+  title: 'CALLOUT',
+  blocks: [
+    {
+      text:
+        'rpc.statd must run `callouts/ha-callout` on every node: `ha-callout=` in the [statd] section of nfs.conf(5), or rpc.statd -H. ' +
+        'It appends one durable line for every client that statd begins or ceases to monitor to the journal of each address served here. ' +
+        'What it could not write, and names it refused, `nlm-failover status` shows.\n\n' +
+        'In the [sm-notify] section set `lift-grace=n`: a stock sm-notify with nobody to notify ends the grace period that clients need.',
+    },
+  ],
+};
+
+/** The plans of an example configuration, so that the page and the program cannot differ. */
+function byHand(): ManSection {
+  const driver = lockd({ nfsd: '/proc/fs/nfsd', restart: ['systemctl', 'restart', 'nfs-server'] });
+  const plans = [
+    planRelease(exampleIp, driver, true),
+    planTakeover(exampleIp, driver, {
+      node: 'B',
+      order: 'safe',
+      recordOnVolume: true,
+      onNotified: () => undefined,
+    }),
+  ];
+  return {
+    title: 'BY HAND',
+    blocks: [
+      {
+        text:
+          'What release and takeover do, for an address 10.10.1.1 with one file system, its record on its own volume, and the driver lockd. ' +
+          '`--dry-run` prints the same for your configuration. If you do steps by hand, leave the others to `--steps`; after B-1, ' +
+          '`nlm-failover clients` tells who must be told.',
+      },
+      ...plans.map((plan) => ({ example: planText(plan) })),
+    ],
+  };
+}
+
+const exampleIp: FloatingIp = {
+  address: '10.10.1.1',
+  family: 4,
+  prefix: 24,
+  interface: 'eth0',
+  names: ['nfs1.example.com'],
+  stateDirectory: '/srv/vol1/.nlm',
+  filesystems: [
+    {
+      fsid: '1234',
+      device: '/dev/vg0/vol1',
+      mountpoint: '/srv/vol1',
+      type: 'ext4',
+      options: 'noatime',
+      exports: [{ path: '/srv/vol1', clients: '*', options: 'rw,no_subtree_check' }],
+    },
+  ],
+};
+
+function planText({ kind, address, steps }: Plan): string {
+  const lines = steps.flatMap(({ name, actions }) => [
+    `${name}  ${stepTitles[name]}`,
+    ...actions.flatMap((action) => action.commands).map((command) => `  ${command}`),
+  ]);
+  return [`${kind} ${address}`, ...lines].join('\n');
+}
+
+const exitStatus: ManSection = {
+  title: 'EXIT STATUS',
+  blocks: [
+    {
+      terms: [
+        ['0', 'done; everything asked for is so'],
+        ['1', 'a step failed; run the same command again when the cause is gone'],
+        ['2', 'usage'],
+        ['3', 'configuration'],
+        [
+          '4',
+          'this node is not the owner, or the other node may still have the address; nothing was touched',
+        ],
+        ['5', 'done, but clients remain untold: `nlm-failover notify`'],
+      ],
+    },
+  ],
+};
+
+const json: ManSection = {
+  title: 'JSON',
+  blocks: [
+    {
+      text:
+        'With --json, release, takeover and notify print one object a line: `step`, `fsid` (A-3 and B-2), `state` (done, skipped or failed), `ms`, `detail`. ' +
+        'The last line has `result` (done, untold or failed) and `clients` with `told` and `untold`; after a failure `error` with `code`, `operation`, `message` and `hint`. ' +
+        'A row a line comes from clients, an address a line from status.',
+    },
+  ],
+};
+
+const files: ManSection = {
+  title: 'FILES',
+  blocks: [
+    {
+      terms: [
+        ['/etc/nlm-failover.toml', 'the configuration'],
+        [
+          'STATE/sm_ADDRESS/monitors.db',
+          'the record: monitored clients, ownership, NSM state, operations (SQLite)',
+        ],
+        ['STATE/sm_ADDRESS/journal.NODE', "what that node's callout saw, appended to by it alone"],
+        [
+          '/run/nlm-failover/serving/ADDRESS',
+          'symbolic link to that journal, there exactly while this node records for that address',
+        ],
+        ['/run/nlm-failover/marks/', 'what the callout could not write, and the last name it refused'],
+      ],
+    },
+  ],
+};
+
+const environment: ManSection = {
+  title: 'ENVIRONMENT',
+  blocks: [
+    {
+      terms: [
+        ['NLM_FAILOVER_CONFIG', 'the configuration file, where --config is not given'],
+        ['NLM_FAILOVER_RUN', 'instead of /run/nlm-failover, for the command and the callout (tests)'],
+        [
+          'NLM_FAILOVER_REHEARSAL',
+          'a directory made by the demo that stands for the machine: nothing outside it is touched',
+        ],
+      ],
+    },
+  ],
+};
+
+const seeAlso: ManSection = {
+  title: 'SEE ALSO',
+  blocks: [{ text: 'rpc.statd(8), sm-notify(8), exportfs(8), exports(5), nfs.conf(5), nfsd(7)' }],
+};

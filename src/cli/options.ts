@@ -1,0 +1,35 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+export interface CommonOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly logLevel: (typeof logLevels)[number];
+}
+
+/** --config, --json, --log-level: the same on every command. */
+export function addCommonOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '-c, --config <file>',
+        'read the configuration from this file (default: NLM_FAILOVER_CONFIG, else /etc/nlm-failover.toml)',
+      ),
+    )
+    .option('--json', 'print JSON, one object a line')
+    .addOption(
+      new Option('--log-level <level>', 'what to log on standard error, as JSON lines')
+        .choices(logLevels)
+        .default('warn'),
+    );
+}
+
+/** A number of seconds, fractions allowed, 0 to a day. */
+export function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || seconds > 86_400) {
+    throw new InvalidArgumentError('It takes a number of seconds between 0 and 86400.');
+  }
+  return seconds;
+}

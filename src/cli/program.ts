@@ -1,0 +1,29 @@
+import { Command } from 'commander';
+import { version } from '../version.js';
+import { addClients } from './clients.js';
+import type { Io } from './io.js';
+import { addNotify } from './notify.js';
+import { addRelease } from './release.js';
+import { addStatus } from './status.js';
+import { addTakeover } from './takeover.js';
+
+/**
+ * The command tree: what --help prints, the man page is made from, and main runs.
+ * `exit` gets the exit code of a command that ended without an error.
+ */
+export function buildProgram(io: Io, exit: (code: number) => void): Command {
+  const program = new Command('nlm-failover')
+    .description(
+      "Move a floating IP with its NFSv3 exports, and its clients' locks, from one NFS server to another.",
+    )
+    .version(version, '-V, --version')
+    .showHelpAfterError('(nlm-failover --help lists the commands)')
+    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
+    .exitOverride();
+  addRelease(program, io, exit);
+  addTakeover(program, io, exit);
+  addNotify(program, io, exit);
+  addClients(program, io);
+  addStatus(program, io);
+  return program;
+}

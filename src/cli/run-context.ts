@@ -1,0 +1,66 @@
+import { loadConfig } from '../config/load-config.js';
+import { findFloatingIp } from '../config/find-floating-ip.js';
+import type { Config, FloatingIp } from '../config/config.js';
+import type { FailoverContext } from '../failover/context.js';
+import { RecordSession } from '../failover/session.js';
+import type { Host } from '../host/host.js';
+import { nlmProgram } from '../host/nfsd.js';
+import { runDirectory } from '../host/serving.js';
+import { chooseDriver, type DriverChoice } from '../lockmanager/driver.js';
+import type { Progress as NotifyProgress } from '../nsm/report.js';
+import { type CommonOptions } from './options.js';
+import { openHost } from './open-host.js';
+import { openLog } from './log.js';
+import { interruption } from './interruption.js';
+
+export interface RunOptions extends CommonOptions {
+  readonly fenced?: boolean;
+  /** Seconds. */
+  readonly notifyDeadline?: number;
+}
+
+export interface RunContext {
+  readonly context: FailoverContext;
+  readonly choice: DriverChoice;
+}
+
+/** Everything that a command which changes something needs, from its options and the configuration. */
+export async function openRunContext(
+  address: string,
+  options: RunOptions,
+  onNotifyProgress: (progress: NotifyProgress) => void,
+): Promise<RunContext> {
+  const { host, rpcbindPort, nlmRegistered } = await openHost();
+  const config = await loadConfig({ file: options.config });
+  const floatingIp = findFloatingIp(config, address);
+  const choice = chooseDriver(host, config.lockManager);
+  return {
+    choice,
+    context: {
+      host,
+      config,
+      floatingIp,
+      driver: choice.driver,
+      run: runDirectory(host),
+      session: new RecordSession(host, floatingIp, config.node),
+      fenced: options.fenced === true,
+      notifyDeadlineMs: options.notifyDeadline === undefined ? undefined : options.notifyDeadline * 1000,
+      rpcbindPort,
+      signal: interruption(),
+      log: await openLog(options.logLevel),
+      onNotifyProgress,
+      nlmRegistered: () => nlmRegistered(nlmProgram),
+    },
+  };
+}
+
+/** The floating IPs that a command is about: one, or all of the configuration. */
+export async function openReader(
+  address: string | undefined,
+  options: CommonOptions,
+): Promise<{ host: Host; config: Config; floatingIps: readonly FloatingIp[]; run: string }> {
+  const { host } = await openHost();
+  const config = await loadConfig({ file: options.config });
+  const floatingIps = address === undefined ? config.floatingIps : [findFloatingIp(config, address)];
+  return { host, config, floatingIps, run: runDirectory(host) };
+}

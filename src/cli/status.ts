@@ -1,0 +1,54 @@
+import type { Command } from 'commander';
+import type { AddressStatus } from '../failover/status.js';
+import type { Io } from './io.js';
+import { addCommonOptions, type CommonOptions } from './options.js';
+
+/** nlm-failover status: what is where, and what went wrong. */
+export function addStatus(program: Command, io: Io): void {
+  addCommonOptions(
+    program
+      .command('status')
+      .summary('who owns each floating IP, what is served here, how the last operation ended')
+      .description(
+        'Show for each floating IP: its owner and epoch, whether it is served here, its recorded clients, the last ' +
+          'operation and its outcome, and what the callout could not write.',
+      )
+      .argument('[address]', 'one floating IP; all of the configuration where it is not given'),
+  ).action(async (address: string | undefined, options: CommonOptions) => {
+    const { openReader } = await import('./run-context.js');
+    const { addressStatus, refusedMark } = await import('../failover/status.js');
+    const reader = await openReader(address, options);
+    for (const ip of reader.floatingIps) {
+      const status = await addressStatus(reader, ip);
+      io.out(options.json === true ? `${JSON.stringify(status)}\n` : statusText(status));
+    }
+    const refused = refusedMark(reader.run);
+    if (refused !== undefined && options.json !== true) io.out(`the callout refused a name: ${refused}\n`);
+  });
+}
+
+function statusText(status: AddressStatus): string {
+  const { address, record, here } = status;
+  const lines = [
+    `${address}  ${here.addressUp && here.recording ? 'served here' : here.addressUp ? 'up here, but not recorded' : here.recording ? 'recorded here, but not up' : 'not served here'}`,
+  ];
+  if (record === undefined) {
+    lines.push(`  record      ${status.unreachable ?? 'none yet'}`);
+  } else {
+    const { owner, epoch, released } = record;
+    lines.push(
+      `  owner       ${owner ?? 'nobody yet'}${owner === null ? '' : `, epoch ${epoch}${released ? ', released' : ''}`}`,
+    );
+    lines.push(`  clients     ${record.clients} recorded, ${record.untold} still to be told`);
+    if (record.lastOperation !== null) {
+      const { kind, node, outcome, startedAt, detail } = record.lastOperation;
+      lines.push(
+        `  last        ${kind} on ${node} at ${startedAt}: ${outcome}${detail === '' ? '' : ` (${detail})`}`,
+      );
+    }
+    if (record.badLines > 0)
+      lines.push(`  journal     ${record.badLines} bad lines kept aside in monitors.db`);
+  }
+  for (const mark of status.marks) lines.push(`  callout     could not write: ${mark}`);
+  return `${lines.join('\n')}\n`;
+}

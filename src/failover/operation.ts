@@ -1,0 +1,169 @@
+import { messageOf } from '../errors.js';
+import { type CampaignResult, tellRecorded } from './campaign.js';
+import type { FailoverContext } from './context.js';
+import { type Reporter, runPlan, type StepReport } from './runner.js';
+import type { Plan } from './steps.js';
+
+export interface OperationResult {
+  readonly outcome: 'done' | 'untold';
+  readonly clients: { readonly told: number; readonly untold: number };
+  readonly untold: CampaignResult['untold'];
+}
+
+/** Keeps in the record what an operation did, as far as the record can be reached at that moment. */
+class OperationLog {
+  readonly #context: FailoverContext;
+  readonly #kind: 'release' | 'takeover' | 'notify';
+  #id: number | undefined;
+  /** Steps that ended before the record could be opened (B-1 of a record on the moving volume). */
+  #waiting: { readonly report: StepReport; readonly at: number }[] = [];
+
+  constructor(context: FailoverContext, kind: 'release' | 'takeover' | 'notify') {
+    this.#context = context;
+    this.#kind = kind;
+  }
+
+  begin(): void {
+    const { session, host, config } = this.#context;
+    const { record } = session;
+    if (record === undefined || this.#id !== undefined) return;
+    this.#id = record.beginOperation({
+      kind: this.#kind,
+      node: config.node,
+      epoch: session.epoch,
+      now: host.now(),
+    });
+  }
+
+  step(report: StepReport): void {
+    this.#waiting.push({ report, at: this.#context.host.now() });
+    const { record } = this.#context.session;
+    if (record === undefined) return;
+    this.begin();
+    if (this.#id === undefined) return;
+    for (const {
+      report: { step, fsid, state, ms, detail },
+      at,
+    } of this.#waiting) {
+      record.recordStep(this.#id, { step, ...(fsid === undefined ? {} : { fsid }), state, ms, detail, at });
+    }
+    this.#waiting = [];
+  }
+
+  end(outcome: 'done' | 'failed' | 'untold', detail: string): void {
+    const { session, host } = this.#context;
+    if (this.#id === undefined) return;
+    session.record?.endOperation(this.#id, { outcome, now: host.now(), detail });
+  }
+}
+
+/** A-1 to A-4. Throws FailoverError; what was done stays in the record where it can be reached. */
+export async function release(
+  plan: Plan,
+  context: FailoverContext,
+  reporter: Reporter,
+): Promise<OperationResult> {
+  const { session } = context;
+  session.open({ create: false });
+  session.expectOwner();
+  const log = new OperationLog(context, 'release');
+  log.begin();
+  try {
+    await runPlan(plan, context, {
+      begin: (step) => {
+        reporter.begin(step);
+        // The record may lie on what A-4 unmounts: what it will say then is written before.
+        if (step.name === 'A-4' && session.location.onVolume !== undefined) log.end('done', 'A-4 follows');
+      },
+      end: (step, report) => {
+        reporter.end(step, report);
+        session.open({ create: false });
+        log.step(report);
+      },
+    });
+    handOverWithoutUnmount(plan, context);
+    log.end('done', '');
+    return { outcome: 'done', clients: { told: 0, untold: 0 }, untold: [] };
+  } catch (error) {
+    takeBack(context);
+    log.end('failed', messageOf(error));
+    throw error;
+  } finally {
+    session.close();
+  }
+}
+
+/** Where somebody else unmounts (`--steps` without A-4), the address is handed over once its locks are dropped. */
+function handOverWithoutUnmount(plan: Plan, { session, config }: FailoverContext): void {
+  const names = plan.steps.map((step) => step.name);
+  if (!names.includes('A-3') || names.includes('A-4')) return;
+  const ownership = session.record?.ownership();
+  if (ownership?.owner !== undefined) session.record?.setReleased(config.node, ownership.epoch, true);
+}
+
+/** A-4 failed after the record was handed over: it is still this node's. */
+function takeBack({ session, config }: FailoverContext): void {
+  if (!session.isHandedOver) return;
+  const record = session.open({ create: false });
+  const ownership = record?.ownership();
+  if (ownership?.owner === config.node) record?.setReleased(config.node, ownership.epoch, false);
+}
+
+/** B-1 to B-5. Throws FailoverError; `result` is what B-3 has left when it ended. */
+export async function takeover(
+  plan: Plan,
+  context: FailoverContext,
+  reporter: Reporter,
+  result: () => CampaignResult | undefined,
+): Promise<OperationResult> {
+  const { session } = context;
+  const log = new OperationLog(context, 'takeover');
+  try {
+    if (session.open({ create: session.location.onVolume === undefined }) !== undefined) {
+      session.claim(context.fenced);
+      log.begin();
+    } else if (!plan.steps.some((step) => step.name === 'B-1')) {
+      // Single steps need the record too: says what to mount first.
+      session.opened.ownership();
+    }
+    await runPlan(plan, context, {
+      begin: (step) => reporter.begin(step),
+      end: (step, report) => {
+        reporter.end(step, report);
+        log.step(report);
+      },
+    });
+    const notified = result();
+    const untold = notified?.untold ?? [];
+    const outcome = untold.length > 0 ? 'untold' : 'done';
+    log.end(outcome, untold.length > 0 ? `${untold.length} clients untold` : '');
+    return { outcome, clients: { told: notified?.told ?? 0, untold: untold.length }, untold };
+  } catch (error) {
+    log.end('failed', messageOf(error));
+    throw error;
+  } finally {
+    session.close();
+  }
+}
+
+/** `nlm-failover notify`: B-3 again, for those still untold, with the state they should have been told. */
+export async function renotify(context: FailoverContext): Promise<OperationResult> {
+  const { session, floatingIp } = context;
+  const log = new OperationLog(context, 'notify');
+  try {
+    session.open({ create: false });
+    const record = session.opened;
+    session.expectOwner();
+    record.fold();
+    log.begin();
+    const { told, untold } = await tellRecorded(context, floatingIp, record);
+    const outcome = untold.length > 0 ? 'untold' : 'done';
+    log.end(outcome, `${told} told, ${untold.length} untold`);
+    return { outcome, clients: { told, untold: untold.length }, untold };
+  } catch (error) {
+    log.end('failed', messageOf(error));
+    throw error;
+  } finally {
+    session.close();
+  }
+}

@@ -1,0 +1,139 @@
+import type { Filesystem, FloatingIp } from '../config/config.js';
+import { addressDown, addressUp } from '../host/actions/address.js';
+import { announce } from '../host/actions/announce.js';
+import { cutConnections } from '../host/actions/connections.js';
+import { exportPath, flushExports, unexport } from '../host/actions/exports.js';
+import { mountFilesystem, unmountFilesystem } from '../host/actions/mount.js';
+import type { LockManager } from '../lockmanager/port.js';
+import { type CampaignResult, notifyClients } from './campaign.js';
+import { restoreOtherExports } from './other-exports.js';
+import { claimOwnership, handOver, refuseMountedElsewhere } from './ownership.js';
+import { prepareNotification, startRecording, stopRecording } from './recording.js';
+import { graceIsDone, nobodyToTell } from './rerun.js';
+import {
+  type Plan,
+  publishedOrder,
+  safeOrder,
+  type Step,
+  type StepName,
+  type TakeoverOrder,
+} from './steps.js';
+
+/** A-1 to A-4 for an address. */
+export function planRelease(ip: FloatingIp, driver: LockManager, recordOnVolume: boolean): Plan {
+  const { address, filesystems } = ip;
+  const exports = filesystems.flatMap((filesystem) => filesystem.exports);
+  const mountpoints = filesystems.map(({ mountpoint }) => mountpoint);
+  const unmounts = filesystems.toReversed().map((filesystem) => unmountFilesystem(filesystem));
+  return {
+    kind: 'release',
+    address,
+    steps: [
+      {
+        name: 'A-1',
+        subject: `${address} on ${ip.interface}`,
+        actions: [stopRecording(ip), addressDown(ip), cutConnections(ip)],
+      },
+      {
+        name: 'A-2',
+        subject: listed(exports.map(({ path }) => path)),
+        actions: exports.map((one) => unexport(one)),
+      },
+      ...filesystems.map((filesystem): Step => ({
+        ...onFsid('A-3', filesystem),
+        actions: driver.dropLocks(filesystem),
+      })),
+      {
+        name: 'A-4',
+        subject: listed(mountpoints),
+        actions: [
+          flushExports(mountpoints),
+          // Nothing of a record that lies on the volume may be open, so there it is handed over just before.
+          ...(recordOnVolume ? [handOver(ip), ...unmounts] : [...unmounts, handOver(ip)]),
+        ],
+      },
+    ],
+  };
+}
+
+export interface TakeoverPlanOptions {
+  /** This node's name. */
+  readonly node: string;
+  readonly order: TakeoverOrder;
+  readonly recordOnVolume: boolean;
+  /** Gets the numbers of B-3. */
+  readonly onNotified: (result: CampaignResult) => void;
+}
+
+/** B-1 to B-5 for an address, in the order asked for. */
+export function planTakeover(ip: FloatingIp, driver: LockManager, options: TakeoverPlanOptions): Plan {
+  const { address, filesystems } = ip;
+  const mounts = filesystems.flatMap((filesystem) => [
+    refuseMountedElsewhere(ip, filesystem),
+    mountFilesystem(filesystem),
+  ]);
+  const claim = claimOwnership(ip);
+  const exports = filesystems.flatMap((filesystem) =>
+    filesystem.exports.map((one) => exportPath(one, filesystem)),
+  );
+  const steps: Record<(typeof safeOrder)[number], readonly Step[]> = {
+    'B-1': [
+      {
+        name: 'B-1',
+        subject: listed(filesystems.map(({ device, mountpoint }) => `${device} on ${mountpoint}`)),
+        // Where the record can be read before anything is mounted, ownership comes first.
+        actions: options.recordOnVolume ? [...mounts, claim] : [claim, ...mounts],
+      },
+    ],
+    'B-2': filesystems.map((filesystem, index): Step => {
+      const first = filesystems[0]?.fsid;
+      if (index > 0 && driver.graceScope === 'node') {
+        return { ...onFsid('B-2', filesystem), actions: [], covered: `in the same grace as fsid ${first}` };
+      }
+      return {
+        ...onFsid('B-2', filesystem),
+        alreadySo: (context) => graceIsDone(context, filesystem.fsid),
+        actions: [
+          ...(index === 0 ? [prepareNotification(ip)] : []),
+          ...driver.beforeGrace(filesystem),
+          ...(index === 0 ? [startRecording(ip, options.node)] : []),
+          ...driver.enterGrace(filesystem),
+          ...(driver.graceScope === 'node' ? [restoreOtherExports(ip)] : []),
+        ],
+      };
+    }),
+    'B-3': [
+      {
+        name: 'B-3',
+        subject: `SM_NOTIFY from ${address}`,
+        alreadySo: nobodyToTell,
+        actions: [notifyClients(ip, options.onNotified)],
+      },
+    ],
+    'B-4': [
+      {
+        name: 'B-4',
+        subject: `${address} on ${ip.interface}`,
+        // ARP can only be told once the address is there; for IPv6 the kernel does it, if asked before.
+        actions: ip.family === 4 ? [addressUp(ip), announce(ip)] : [announce(ip), addressUp(ip)],
+      },
+    ],
+    'B-5': [
+      {
+        name: 'B-5',
+        subject: listed(filesystems.flatMap((one) => one.exports.map(({ path }) => path))),
+        actions: exports,
+      },
+    ],
+  };
+  const order: readonly (typeof safeOrder)[number][] = options.order === 'safe' ? safeOrder : publishedOrder;
+  return { kind: 'takeover', address, steps: order.flatMap((name) => steps[name]) };
+}
+
+function onFsid(name: StepName, { fsid, mountpoint }: Filesystem): Pick<Step, 'name' | 'fsid' | 'subject'> {
+  return { name, fsid, subject: `fsid ${fsid} (${mountpoint})` };
+}
+
+function listed(words: readonly string[]): string {
+  return [...new Set(words)].join(', ');
+}

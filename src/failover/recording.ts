@@ -1,0 +1,138 @@
+import type { FloatingIp } from '../config/config.js';
+import type { Action } from '../host/action.js';
+import { bootClock } from '../host/boot.js';
+import type { Host } from '../host/host.js';
+import { servedAddresses, servingJournal, startServing, stopServing } from '../host/serving.js';
+import { statdState } from '../host/statd.js';
+import { clearMark } from '../record/marks.js';
+import { beginServing } from '../record/serving-journal.js';
+import type { FailoverContext } from './context.js';
+import { RecordSession } from './session.js';
+
+type FailoverAction = Action<FailoverContext>;
+
+/** A-1: the switch goes off first, so that the storm of del-client in A-2 and A-3 cannot touch the record. */
+export function stopRecording({ address }: FloatingIp): FailoverAction {
+  return {
+    commands: [`rm -f /run/nlm-failover/serving/${address}   # the callout stops recording for this address`],
+    check: ({ run }) => servingJournal(run, address) === undefined,
+    act: async ({ run, session }) => {
+      stopServing(run, address);
+      session.record?.fold();
+      return undefined;
+    },
+    verify: () => undefined,
+  };
+}
+
+/**
+ * B-2, before anything drops a lock: a new NSM state and the list of whom it is owed to, durable.
+ * Where the driver takes the locks of the other addresses served here, theirs too.
+ */
+export function prepareNotification({ address }: FloatingIp): FailoverAction {
+  return {
+    commands: [
+      `# a new odd NSM state for ${address} (and for each address whose locks go too), and the list of clients to tell, in monitors.db`,
+    ],
+    check: () => false,
+    act: async (context) => {
+      const { host, session } = context;
+      const record = session.opened;
+      record.fold();
+      // Nobody recorded for this address before: whom statd knows may hold locks through it already.
+      if (session.epoch === 1) adoptMonitored(context, record);
+      record.beginGrace({ now: host.now() });
+      const others = otherAffected(context);
+      for (const other of others) {
+        withRecord(context, other, (otherRecord) => {
+          otherRecord.fold();
+          otherRecord.beginGrace({ now: host.now() });
+        });
+      }
+      return others.length === 0
+        ? undefined
+        : `the locks of ${others.map((other) => other.address).join(', ')} go too: those clients will be told`;
+    },
+    verify: () => undefined,
+  };
+}
+
+/** B-2: from here on the callout records for this address, before the first reclaim can arrive. */
+export function startRecording(ip: FloatingIp, node: string): FailoverAction {
+  return {
+    commands: [
+      `ln -sfn ${ip.stateDirectory}/sm_${ip.address}/journal.${node} /run/nlm-failover/serving/${ip.address}   # the callout records for this address`,
+    ],
+    check: () => false,
+    act: async (context) => {
+      const { host, session, run, config } = context;
+      const record = session.opened;
+      const statd = statdState(host);
+      const owner = statd ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+      const { journal, synchronous } = await beginServing(record, {
+        directory: session.location.directory,
+        node: config.node,
+        epoch: session.epoch,
+        fsids: ip.filesystems.map(({ fsid }) => fsid),
+        uid: owner.uid,
+        gid: owner.gid,
+        now: host.now(),
+        ...bootClock(host),
+        makeSynchronous: (file) => makeSynchronous(host, file),
+      });
+      startServing(run, { address: ip.address, journal, synchronous, ...owner });
+      adoptMonitored(context, record);
+      clearMark(run, ip.address);
+      return statd === undefined
+        ? 'no state directory of rpc.statd here: is nfs-common installed?'
+        : undefined;
+    },
+    verify: () => undefined,
+  };
+}
+
+/** Whether every write to the file is durable by itself from now on (chattr(1) +S; ext4, xfs, btrfs, gfs2, ocfs2). */
+async function makeSynchronous(host: Host, file: string): Promise<boolean> {
+  if (host.kind === 'rehearsal') return false;
+  try {
+    return (await host.run(['chattr', '+S', '--', file])).exitCode === 0;
+  } catch {
+    return false; // no chattr here: the callout then syncs by itself
+  }
+}
+
+/** statd announces a host once; those it monitors already would never be recorded for this address. */
+function adoptMonitored(
+  { host, config, floatingIp }: FailoverContext,
+  record: RecordSession['opened'],
+): void {
+  record.adopt({
+    node: config.node,
+    clients: statdState(host)?.monitored ?? [],
+    fsids: floatingIp.filesystems.map(({ fsid }) => fsid),
+    now: host.now(),
+    myName: config.node,
+  });
+}
+
+/** The other floating IPs that this node records for now, where B-2 takes their locks too; else none. */
+export function otherAffected({ config, run, floatingIp, driver }: FailoverContext): FloatingIp[] {
+  if (driver.graceScope !== 'node') return [];
+  const served = new Set(servedAddresses(run));
+  return config.floatingIps.filter(({ address }) => address !== floatingIp.address && served.has(address));
+}
+
+/** Opens the record of another address for one use. Undefined where there is none to be reached. */
+export function withRecord<T>(
+  { host, config }: Pick<FailoverContext, 'host' | 'config'>,
+  ip: FloatingIp,
+  use: (record: RecordSession['opened']) => T,
+): T | undefined {
+  const session = new RecordSession(host, ip, config.node);
+  try {
+    const record = session.open({ create: false });
+    return record === undefined ? undefined : use(record);
+  } finally {
+    session.close();
+  }
+}

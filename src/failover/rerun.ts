@@ -1,0 +1,42 @@
+import { servingJournal } from '../host/serving.js';
+import type { FailoverContext } from './context.js';
+import { otherAffected, withRecord } from './recording.js';
+
+/**
+ * Why B-2 must not be done again, or undefined when it must. Run twice it would take the locks that
+ * clients have reclaimed since, so it is done once per epoch, unless the lock manager has gone
+ * meanwhile, or the grace has passed before anybody was told.
+ */
+export function graceIsDone(context: FailoverContext, fsid: string): string | undefined {
+  const { session, run, floatingIp, driver } = context;
+  const record = session.opened;
+  if (servingJournal(run, floatingIp.address) === undefined || !driver.isUp(context)) return undefined;
+  const { epoch } = session;
+  if (!record.stepDone({ epoch, step: 'B-2', fsid })) return undefined;
+  if (record.stepDone({ epoch, step: 'B-3' })) return `done before in epoch ${epoch}`;
+  return driver.inGrace(context) === true ? `entered before in epoch ${epoch}, and still in it` : undefined;
+}
+
+/**
+ * Whether B-2 of this epoch has made the list of whom to tell. Where somebody else does B-2
+ * (`--steps` without it), B-3 makes it, once.
+ */
+export function listIsMade({ session }: FailoverContext): boolean {
+  const { epoch } = session;
+  return session.opened.stepDone({ epoch, step: 'B-2' }) || session.opened.stepDone({ epoch, step: 'B-3' });
+}
+
+/** Why B-3 has nothing to do, or undefined. */
+export function nobodyToTell(context: FailoverContext): string | undefined {
+  const { session } = context;
+  if (!listIsMade(context)) return undefined;
+  const untold =
+    session.opened.untold().length +
+    otherAffected(context).reduce(
+      (sum, other) => sum + (withRecord(context, other, (record) => record.untold().length) ?? 0),
+      0,
+    );
+  if (untold > 0) return undefined;
+  const { told } = session.opened.notifyCounts();
+  return told === 0 ? 'no client in the record' : `all ${told} told already`;
+}

@@ -1,0 +1,155 @@
+import { existsSync, realpathSync } from 'node:fs';
+import path from 'node:path';
+import type { FloatingIp } from '../config/config.js';
+import { exitCodes, FailoverError } from '../errors.js';
+import type { Host } from '../host/host.js';
+import { isMountOf, mountAt } from '../host/mounts.js';
+import { type MonitorRecord, openRecord, type Ownership } from '../record/record.js';
+import { makeStateDirectory } from '../record/state-directory.js';
+
+export interface RecordLocation {
+  /** sm_<address>, as this host names it. */
+  readonly directory: string;
+  /** The mount point of the address's own volume it lies on; undefined on storage that every node sees. */
+  readonly onVolume: string | undefined;
+}
+
+/** Where the record of an address is. */
+export function recordLocation(host: Host, ip: FloatingIp): RecordLocation {
+  return {
+    directory: path.join(host.path(ip.stateDirectory), `sm_${ip.address}`),
+    onVolume: ip.filesystems.find(({ mountpoint }) => isBelow(ip.stateDirectory, mountpoint))?.mountpoint,
+  };
+}
+
+/** Whether the record can be read now: its volume is mounted here, or the shared storage is there. */
+export function recordReachable(host: Host, ip: FloatingIp): boolean {
+  const { onVolume } = recordLocation(host, ip);
+  const volume = ip.filesystems.find(({ mountpoint }) => mountpoint === onVolume);
+  if (volume === undefined) return existsSync(host.path(ip.stateDirectory));
+  const mount = mountAt(host, volume.mountpoint);
+  return mount !== undefined && isMountOf(host, mount, volume.device);
+}
+
+/**
+ * The record of one address during one operation: opened when it can be reached, closed before its
+ * volume is unmounted, and asked again before every effect whether this node is still the owner.
+ */
+export class RecordSession {
+  readonly location: RecordLocation;
+  readonly #host: Host;
+  readonly #ip: FloatingIp;
+  readonly #node: string;
+  #record: MonitorRecord | undefined;
+  #epoch: number | undefined;
+  #previous: Ownership | undefined;
+  #handedOver = false;
+
+  constructor(host: Host, ip: FloatingIp, node: string) {
+    this.#host = host;
+    this.#ip = ip;
+    this.#node = node;
+    this.location = recordLocation(host, ip);
+  }
+
+  /** The open record; undefined before it could be opened. */
+  get record(): MonitorRecord | undefined {
+    return this.#record;
+  }
+
+  /** The open record. Throws FailoverError RECORD_UNREACHABLE where there is none. */
+  get opened(): MonitorRecord {
+    if (this.#record === undefined) {
+      throw new FailoverError(`The record of ${this.#ip.address} cannot be reached: ${this.#unreachable()}`, {
+        code: 'RECORD_UNREACHABLE',
+        exitCode: exitCodes.stepFailed,
+        operation: `opening ${this.location.directory}`,
+        hint:
+          this.location.onVolume === undefined
+            ? `Mount the shared storage, or create ${this.#ip.stateDirectory} (mode 0755, owner root) once.`
+            : `Run B-1 first, or mount ${this.location.onVolume}.`,
+      });
+    }
+    return this.#record;
+  }
+
+  /** The epoch this node claimed or held when the operation began. */
+  get epoch(): number {
+    return this.#epoch ?? 0;
+  }
+
+  #unreachable(): string {
+    return this.location.onVolume === undefined
+      ? `${this.#ip.stateDirectory} does not exist`
+      : `${this.location.onVolume} is not mounted`;
+  }
+
+  /** Opens the record where it can be reached; with `create` makes one where there was none. */
+  open({ create }: { readonly create: boolean }): MonitorRecord | undefined {
+    if (this.#record === undefined && recordReachable(this.#host, this.#ip)) {
+      const { onVolume } = this.location;
+      // On the moving volume the state directory is ours to make; on shared storage its absence means: not mounted.
+      if (create && onVolume !== undefined) {
+        makeStateDirectory(
+          realpathSync(this.#host.path(onVolume)),
+          realStateDirectory(this.#host, this.#ip, onVolume),
+        );
+      }
+      this.#record = openRecord({ directory: this.location.directory, node: this.#node, create });
+    }
+    return this.#record;
+  }
+
+  /** Leaves no file of the record open. */
+  close(): void {
+    this.#record?.close();
+    this.#record = undefined;
+  }
+
+  /** takeover: this node becomes the owner. Throws FailoverError NOT_RELEASED (exit code 4). */
+  claim(fenced: boolean): number {
+    if (this.#epoch !== undefined) return this.#epoch;
+    this.#previous = this.opened.ownership();
+    const epoch = this.opened.claim({ node: this.#node, fenced, now: this.#host.now() });
+    this.#epoch = epoch;
+    return epoch;
+  }
+
+  /** The ownership as it was before this operation's claim. */
+  get previous(): Ownership | undefined {
+    return this.#previous;
+  }
+
+  /** release: whether the record says that another node may take over. */
+  get isHandedOver(): boolean {
+    return this.#handedOver;
+  }
+
+  /** release: the record says so now; nothing of it stays open. */
+  handedOver(): void {
+    this.#handedOver = true;
+    this.close();
+  }
+
+  /** release: this node must be the owner; a record that nobody owns yet is nobody's to refuse. */
+  expectOwner(): void {
+    const ownership = this.#record?.ownership();
+    if (this.#record === undefined || ownership?.owner === undefined) return;
+    this.#record.assertOwner(this.#node, ownership.epoch);
+    this.#epoch = ownership.epoch;
+  }
+
+  /** Right before each effect. Throws FailoverError NOT_OWNER (exit code 4). */
+  assertStillOwner(): void {
+    if (this.#epoch !== undefined) this.#record?.assertOwner(this.#node, this.#epoch);
+  }
+}
+
+function isBelow(directory: string, mountpoint: string): boolean {
+  return directory === mountpoint || directory.startsWith(mountpoint === '/' ? '/' : `${mountpoint}/`);
+}
+
+/** The state directory below the volume's real place: only what lies on the volume is others' to change. */
+function realStateDirectory(host: Host, ip: FloatingIp, onVolume: string): string {
+  return path.join(realpathSync(host.path(onVolume)), path.relative(onVolume, ip.stateDirectory));
+}

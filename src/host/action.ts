@@ -1,0 +1,59 @@
+import { exitCodes, FailoverError } from '../errors.js';
+import type { Argv, CommandResult, Host } from './host.js';
+
+/**
+ * One effect of a step. The plan is made of these; `--dry-run` prints `commands`,
+ * the runner calls check, act, verify. Making one has no effect.
+ */
+export interface Action<Context> {
+  /** What `act` does, as a person would type it: commands and writes, in order. */
+  readonly commands: readonly string[];
+  /** Done each time anew, harmless, and no change by itself: a step that did nothing else was already so. */
+  readonly repeats?: boolean;
+  /** True when the system already is as `act` would leave it: then nothing is done. */
+  check(context: Context): boolean | Promise<boolean>;
+  /** Does it. May return a sentence worth telling. Throws FailoverError. */
+  act(context: Context): Promise<string | undefined>;
+  /** Reads the system and throws FailoverError unless it is so; never trusts what `act` was told. */
+  verify(context: Context): void | Promise<void>;
+}
+
+/** What actions on the machine alone need; richer contexts extend it. */
+export interface HostContext {
+  readonly host: Host;
+}
+
+/** Runs a command that must succeed. Throws FailoverError COMMAND_FAILED with what it said. */
+export async function runOrFail(host: Host, argv: Argv, hint?: string): Promise<CommandResult> {
+  const result = await host.run(argv);
+  if (result.exitCode !== 0) {
+    const said = (result.stderr.trim() || result.stdout.trim()).split('\n').join('; ');
+    throw new FailoverError(
+      `"${commandText(argv)}" exited with ${result.exitCode}: ${said || 'it said nothing'}`,
+      {
+        code: 'COMMAND_FAILED',
+        exitCode: exitCodes.stepFailed,
+        operation: commandText(argv),
+        hint,
+      },
+    );
+  }
+  return result;
+}
+
+/** A command that succeeded and a system that is not so: kernels and daemons do that. */
+export function notSo(operation: string, message: string, hint?: string): FailoverError {
+  return new FailoverError(message, {
+    code: 'NOT_VERIFIED',
+    exitCode: exitCodes.stepFailed,
+    operation,
+    hint,
+  });
+}
+
+/** An argument vector as a line that a shell would take, for people to read and paste. */
+export function commandText(argv: readonly string[]): string {
+  return argv
+    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
+    .join(' ');
+}

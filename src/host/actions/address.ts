@@ -1,0 +1,95 @@
+import { type Action, commandText, type HostContext, notSo, runOrFail } from '../action.js';
+import { findAddress, type LocalAddress, localAddresses } from '../addresses.js';
+import type { Argv, Host } from '../host.js';
+import { waitUntil } from '../wait.js';
+
+export interface AddressOnInterface {
+  readonly address: string;
+  readonly family: 4 | 6;
+  readonly prefix: number;
+  readonly interface: string;
+}
+
+/** A-1: the floating IP leaves this host, whichever interface it is on. */
+export function addressDown(ip: AddressOnInterface): Action<HostContext> {
+  const command = (on: string, prefix: number): Argv => [
+    'ip',
+    'address',
+    'del',
+    `${ip.address}/${prefix}`,
+    'dev',
+    on,
+  ];
+  return {
+    commands: [commandText(command(ip.interface, ip.prefix))],
+    check: async ({ host }) => (await findAddress(host, ip.address)) === undefined,
+    act: async ({ host }) => {
+      const all = await localAddresses(host);
+      const here = all.find((local) => local.address === ip.address);
+      if (here === undefined) return undefined;
+      const kept = keepSecondaries(host, here, all);
+      await runOrFail(host, command(here.interface, here.prefix));
+      return kept;
+    },
+    verify: async ({ host }) => {
+      const left = await findAddress(host, ip.address);
+      if (left !== undefined) {
+        throw notSo('A-1', `${ip.address} is still on ${left.interface} of this host after "ip address del"`);
+      }
+    },
+  };
+}
+
+/**
+ * Deleting an interface's primary IPv4 address deletes its secondaries too, other floating IPs
+ * among them, unless promote_secondaries is set (Linux Documentation/networking/ip-sysctl.rst).
+ */
+function keepSecondaries(host: Host, going: LocalAddress, all: readonly LocalAddress[]): string | undefined {
+  const others = all.filter((local) => local.interface === going.interface && local.secondary);
+  if (going.secondary || others.length === 0) return undefined;
+  const file = `/proc/sys/net/ipv4/conf/${going.interface}/promote_secondaries`;
+  if (host.readText(file)?.trim() !== '0') return undefined;
+  host.writeKernel(file, '1\n');
+  return `set promote_secondaries on ${going.interface}, so that ${others.map((other) => other.address).join(', ')} stay`;
+}
+
+/** B-4: the floating IP comes up on the interface of the configuration. */
+export function addressUp(ip: AddressOnInterface): Action<HostContext> {
+  const command: Argv = ['ip', 'address', 'add', `${ip.address}/${ip.prefix}`, 'dev', ip.interface];
+  return {
+    commands: [commandText(command)],
+    check: async ({ host }) => {
+      const here = await findAddress(host, ip.address);
+      if (here !== undefined && here.interface !== ip.interface) {
+        throw notSo(
+          'B-4',
+          `${ip.address} is already up on ${here.interface}, the configuration says ${ip.interface}`,
+          `Take it off ${here.interface} with "ip address del ${ip.address}/${here.prefix} dev ${here.interface}", or correct "interface".`,
+        );
+      }
+      return here !== undefined;
+    },
+    act: async ({ host }) => {
+      await runOrFail(host, command, `See with "ip link show ${ip.interface}" that the interface exists.`);
+      // IPv6 only, up to 2 s: without it ("nodad") the kernel does not advertise the address either.
+      await waitUntil(host, async () => (await findAddress(host, ip.address))?.duplicateCheck !== 'running', {
+        timeoutMs: 10_000,
+      });
+      return undefined;
+    },
+    verify: async ({ host }) => {
+      const here = await findAddress(host, ip.address);
+      if (here?.interface !== ip.interface) {
+        throw notSo('B-4', `${ip.address} is not on ${ip.interface} after "ip address add"`);
+      }
+      if (here.duplicateCheck === 'failed') {
+        await host.run(['ip', 'address', 'del', `${ip.address}/${here.prefix}`, 'dev', here.interface]);
+        throw notSo(
+          'B-4',
+          `Another host on ${ip.interface} has ${ip.address}: it was taken off again (IPv6 duplicate address detection)`,
+          'Run A-1 on the node that has it, or cut that node off, then run the same command again.',
+        );
+      }
+    },
+  };
+}

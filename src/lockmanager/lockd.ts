@@ -1,0 +1,135 @@
+import { type Action, commandText, type HostContext, notSo, runOrFail } from '../host/action.js';
+import type { Argv } from '../host/host.js';
+import { lockdInGrace, nfsdThreads, nlmClientMounts, nlmProgram } from '../host/nfsd.js';
+import { waitUntil } from '../host/wait.js';
+import { locksOf, verifyLocksGone } from './locks-gone.js';
+import type { LockedFilesystem, LockManager, LockManagerContext } from './port.js';
+
+/** How long lockd may take to come to or leave rpcbind; seen: under 0.2 s. */
+const registrationTimeoutMs = 15_000;
+
+/**
+ * Stock kernels. A-3 writes unlock_filesystem; B-2 starts lockd, which is the only thing that
+ * begins a grace period there (fs/lockd/svc.c), and so takes every other address's locks as well.
+ */
+export function lockd({ nfsd, restart }: { readonly nfsd: string; readonly restart: Argv }): LockManager {
+  return {
+    name: 'lockd',
+    graceScope: 'node',
+    dropLocks: (filesystem) => [unlockFilesystem(nfsd, filesystem)],
+    beforeGrace: () => [stopLockd(nfsd)],
+    enterGrace: () => [startLockd(nfsd, restart)],
+    inGrace: ({ host }) => nfsdThreads(host, nfsd) > 0 && lockdInGrace(host) !== false,
+    isUp: ({ host }) => nfsdThreads(host, nfsd) > 0,
+  };
+}
+
+/**
+ * A-3. Drops the NLM locks of the whole superblock, in every network namespace. unlock_ip is not
+ * used: a file system has one floating IP, so it could drop nothing more, and on Linux 6.1 it reads
+ * beyond the address it was given (swapped arguments, see locks-gone).
+ */
+function unlockFilesystem(nfsd: string, filesystem: LockedFilesystem): Action<LockManagerContext> {
+  const file = `${nfsd}/unlock_filesystem`;
+  const path = escapeOctal(filesystem.mountpoint);
+  return {
+    commands: [
+      `echo '${path}' > ${file}   # then see in /proc/locks that no lockd lock of ${filesystem.device} is left`,
+    ],
+    // locksOf has proved that the path is a mount point: on any other path the kernel would take the parent's locks.
+    check: (context) => locksOf(context, filesystem).length === 0,
+    act: async ({ host }) => {
+      // With nfsd down there is nothing to drop, and Linux 6.9 to 6.18 crash on this write.
+      if (nfsdThreads(host, nfsd) === 0) return 'nfsd is not running';
+      host.writeKernel(file, `${path}\n`);
+      return undefined;
+    },
+    verify: (context) => verifyLocksGone(context, filesystem),
+  };
+}
+
+/** fs/nfsd/nfsctl.c reads the path with qword_get: blank, tab, newline and backslash as \ooo. */
+function escapeOctal(path: string): string {
+  return path.replace(/[\s\\]/g, (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`);
+}
+
+/** B-2, first half: where lockd runs it goes down, completely, before anything starts it again. */
+function stopLockd(nfsd: string): Action<LockManagerContext> {
+  return {
+    commands: [
+      `echo 0 > ${nfsd}/threads   # only where nfsd runs`,
+      `# wait until "rpcinfo -p" no longer lists program ${nlmProgram}: a lock manager that is started while the old one ends answers a reclaim twice`,
+    ],
+    check: (context) => {
+      refuseClientMounts(context);
+      return nfsdThreads(context.host, nfsd) === 0;
+    },
+    act: async ({ host, nlmRegistered }) => {
+      host.writeKernel(`${nfsd}/threads`, '0\n');
+      await waitUntil(host, async () => !(await nlmRegistered()), { timeoutMs: registrationTimeoutMs });
+      return undefined;
+    },
+    verify: async ({ host, nlmRegistered }) => {
+      if (nfsdThreads(host, nfsd) > 0) {
+        throw notSo('B-2', `nfsd still has threads after "echo 0 > ${nfsd}/threads"`);
+      }
+      if (await nlmRegistered()) {
+        throw notSo(
+          'B-2',
+          `lockd is still registered with rpcbind ${registrationTimeoutMs / 1000} s after nfsd's last thread ended; nfsd is down on this node now`,
+          'See "rpcinfo -p" and what keeps lockd running, then run the same command again: it starts nfsd.',
+        );
+      }
+    },
+  };
+}
+
+/** lockd with another user does not stop, so its start would be no grace: better to say so before nfsd is touched. */
+function refuseClientMounts({ host }: HostContext): void {
+  const mounted = nlmClientMounts(host);
+  if (mounted.length > 0) {
+    throw notSo(
+      'B-2',
+      `An NFSv3 mount on this host (${mounted.join(', ')}) keeps lockd running, so restarting nfsd would give no grace period: nothing was restarted`,
+      'Unmount it, or mount it with nolock or vers=4.',
+    );
+  }
+}
+
+/** B-2, second half: lockd starts, and its grace period with it. */
+function startLockd(nfsd: string, restart: Argv): Action<LockManagerContext> {
+  const operation = commandText(restart);
+  return {
+    commands: [
+      operation,
+      `# wait until "rpcinfo -p" lists program ${nlmProgram}: a client that is told before gives up its reclaim`,
+    ],
+    check: () => false,
+    act: async ({ host, nlmRegistered }) => {
+      await runOrFail(
+        host,
+        restart,
+        'nfsd is down on this node until that command works: see [lock_manager].restart.',
+      );
+      await waitUntil(host, () => nlmRegistered(), { timeoutMs: registrationTimeoutMs });
+      return undefined;
+    },
+    verify: async ({ host, nlmRegistered }) => {
+      if (nfsdThreads(host, nfsd) === 0) throw notSo('B-2', `nfsd has no threads after "${operation}"`);
+      if (!(await nlmRegistered())) {
+        throw notSo(
+          'B-2',
+          `lockd is not registered with rpcbind after "${operation}"`,
+          'See that rpcbind runs: "rpcinfo -p".',
+        );
+      }
+      if (lockdInGrace(host) === false) {
+        throw notSo(
+          'B-2',
+          `lockd runs but is not in its grace period after "${operation}": reclaims would be refused`,
+          'Something ended the grace (sm-notify with nobody to notify lifts it: set "[sm-notify] lift-grace=n" in /etc/nfs.conf).',
+        );
+      }
+    },
+  };
+}

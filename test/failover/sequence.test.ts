@@ -1,0 +1,249 @@
+// The whole command on a rehearsal host: real record, real packets, no root.
+import { existsSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { type LoopbackClient, startLoopbackClient } from '../demo/loopback-client.js';
+import { makeRehearsal, type RehearsalNode, type RehearsalSite } from '../helpers/rehearsal-site.js';
+import { addClient, jsonLines } from '../helpers/rehearsal-steps.js';
+
+const floatingIp = '127.77.3.1';
+let nextClient = 20;
+
+interface Told {
+  readonly monName: string;
+  readonly state: number;
+  readonly source: string;
+}
+
+interface Fixture {
+  readonly site: RehearsalSite;
+  readonly client: LoopbackClient;
+  readonly told: Told[];
+}
+
+async function fixture(
+  t: ExecutionContext,
+  options: { stateDirectory?: string; fsids?: number[] } = {},
+): Promise<Fixture> {
+  const told: Told[] = [];
+  nextClient += 1;
+  const client = await startLoopbackClient(`127.77.3.${nextClient}`, 0, (monName, state, source) =>
+    told.push({ monName, state, source }),
+  );
+  const site = makeRehearsal({ address: floatingIp, rpcbindPort: client.port, ...options });
+  if (options.stateDirectory !== undefined) shareStateDirectory(site, options.stateDirectory);
+  t.teardown(() => {
+    client.close();
+    site.remove();
+  });
+  return { site, client, told };
+}
+
+const takeoverPlan = `B-1  mount: /dev/vol1 on /mnt/vol1, /dev/vol2 on /mnt/vol2
+     dumpe2fs -h /dev/vol1 | grep needs_recovery   # there: mounted elsewhere or crashed; go on only if the other node is dead
+     mount -t ext4 /dev/vol1 /mnt/vol1
+     dumpe2fs -h /dev/vol2 | grep needs_recovery   # there: mounted elsewhere or crashed; go on only if the other node is dead
+     mount -t ext4 /dev/vol2 /mnt/vol2
+     # this node becomes the owner of 127.77.3.1 in /mnt/vol1/.nlm/sm_127.77.3.1/monitors.db, one epoch up
+B-2  grace: fsid 1234 (/mnt/vol1)
+     # a new odd NSM state for 127.77.3.1 (and for each address whose locks go too), and the list of clients to tell, in monitors.db
+     echo 0 > /proc/fs/nfsd/threads   # only where nfsd runs
+     # wait until "rpcinfo -p" no longer lists program 100021: a lock manager that is started while the old one ends answers a reclaim twice
+     ln -sfn /mnt/vol1/.nlm/sm_127.77.3.1/journal.B /run/nlm-failover/serving/127.77.3.1   # the callout records for this address
+     start-nfsd
+     # wait until "rpcinfo -p" lists program 100021: a client that is told before gives up its reclaim
+     # exportfs -o ... again for every other address served here, if the restart took their exports (127.77.3.1 comes in B-5)
+B-2  grace: fsid 5678 (/mnt/vol2)
+     # in the same grace as fsid 1234
+B-5  export: /mnt/vol1, /mnt/vol2
+     exportfs -o rw,no_subtree_check,fsid=1234 '*:/mnt/vol1'
+     exportfs -o rw,no_subtree_check,fsid=5678 '*:/mnt/vol2'
+B-4  floating IP up: 127.77.3.1 on eth0
+     ip address add 127.77.3.1/24 dev eth0
+     arping -U -c 1 -I eth0 127.77.3.1   # iputils-arping; with the package arping:
+     arping -U -S 127.77.3.1 -c 1 -w 0.1 -i eth0 127.77.3.1
+B-3  notify the clients: SM_NOTIFY from 127.77.3.1
+     # SM_NOTIFY from 127.77.3.1 to each client of "nlm-failover clients 127.77.3.1", naming 127.77.3.1, nfs.example.com, nfs
+     # by hand: nlm-failover notify 127.77.3.1
+`;
+
+const releasePlan = `A-1  floating IP down: 127.77.3.1 on eth0
+     rm -f /run/nlm-failover/serving/127.77.3.1   # the callout stops recording for this address
+     ip address del 127.77.3.1/24 dev eth0
+     ss -HtnK state connected src 127.77.3.1
+A-2  unexport: /mnt/vol1, /mnt/vol2
+     exportfs -u '*:/mnt/vol1'
+     exportfs -u '*:/mnt/vol2'
+A-3  drop the locks: fsid 1234 (/mnt/vol1)
+     echo '/mnt/vol1' > /proc/fs/nfsd/unlock_filesystem   # then see in /proc/locks that no lockd lock of /dev/vol1 is left
+A-3  drop the locks: fsid 5678 (/mnt/vol2)
+     echo '/mnt/vol2' > /proc/fs/nfsd/unlock_filesystem   # then see in /proc/locks that no lockd lock of /dev/vol2 is left
+A-4  unmount: /mnt/vol1, /mnt/vol2
+     exportfs -f
+     # /mnt/vol1/.nlm/sm_127.77.3.1/monitors.db: released; the record is closed
+     umount /mnt/vol2
+     umount /mnt/vol1
+`;
+
+/** Both nodes see one directory at the same path, as with a cluster file system. */
+function shareStateDirectory({ a, b, directory }: RehearsalSite, stateDirectory: string): void {
+  mkdirSync(path.join(directory, stateDirectory));
+  for (const node of [a, b]) {
+    node.link(stateDirectory, path.join(directory, stateDirectory));
+  }
+}
+
+async function steps(node: RehearsalNode, args: readonly string[]) {
+  const result = await node.tool([...args, '--json']);
+  return { ...result, lines: jsonLines(result.stdout) };
+}
+
+for (const stateDirectory of [undefined, '/shared_storage']) {
+  const where = stateDirectory === undefined ? 'on the moving volume' : 'on shared storage';
+  test(`A to B and back, the record ${where}`, async (t) => {
+    const { site, client, told } = await fixture(t, stateDirectory === undefined ? {} : { stateDirectory });
+    const { a, b } = site;
+    const first = await steps(a, ['takeover', floatingIp]);
+    t.is(first.exitCode, 0, first.stderr);
+    t.deepEqual(
+      first.lines.map((line) => line.state ?? line.result),
+      ['done', 'done', 'done', 'done', 'skipped', 'done'],
+    );
+    addClient(a, client.address);
+
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      const released = await steps(from, ['release', floatingIp]);
+      t.is(released.exitCode, 0, released.stderr);
+      t.is(from.read('/proc/self/mountinfo'), '');
+      t.is(from.read('/var/lib/nfs/etab'), '');
+      t.is(from.read('/addresses.json'), '[]');
+      t.false(existsSync(path.join(from.root, 'run/nlm-failover/serving', floatingIp)));
+      const before = told.length;
+      const taken = await steps(to, ['takeover', floatingIp]);
+      t.is(taken.exitCode, 0, taken.stderr + taken.stdout);
+      t.deepEqual(taken.lines.at(-1)?.clients, { told: 1, untold: 0 });
+      const names = told.slice(before).map((one) => one.monName);
+      t.deepEqual(
+        names.toSorted(),
+        [floatingIp, 'nfs', 'nfs.example.com'],
+        'the address, the name and its short form',
+      );
+    }
+    const states = [...new Set(told.map((one) => one.state))];
+    t.is(states.length, 2, 'one new state per takeover');
+    t.true(states.every((state) => state % 2 === 1));
+    t.true((states[1] ?? 0) > (states[0] ?? 0));
+    t.deepEqual([...new Set(told.map((one) => one.source))], [floatingIp]);
+    const clients = await steps(a, ['clients', floatingIp]);
+    t.like(jsonLines(clients.stdout)[0], { client: client.address, fsid: '1234', node: 'A' });
+  });
+}
+
+test('takeover from an owner that has not released needs --fenced, and touches nothing without', async (t) => {
+  const { site } = await fixture(t, { stateDirectory: '/shared_storage' });
+  const { a, b } = site;
+  await steps(a, ['takeover', floatingIp]);
+  const refused = await steps(b, ['takeover', floatingIp]);
+  t.is(refused.exitCode, 4);
+  t.regex(refused.stderr, /--fenced/);
+  t.is(b.read('/proc/self/mountinfo'), '');
+  const forced = await steps(b, ['takeover', floatingIp, '--fenced']);
+  t.is(forced.exitCode, 0, forced.stderr);
+  // The old owner is back from the dead: it may touch nothing.
+  const late = await steps(a, ['release', floatingIp]);
+  t.is(late.exitCode, 4);
+  t.not(a.read('/proc/self/mountinfo'), '');
+});
+
+test('a client that does not answer stays in the record: exit code 5, and notify tells it later', async (t) => {
+  const { site, client, told } = await fixture(t);
+  const { a, b } = site;
+  await steps(a, ['takeover', floatingIp]);
+  addClient(a, client.address);
+  const absent = '127.77.3.250';
+  addClient(a, absent);
+  await steps(a, ['release', floatingIp]);
+  const taken = await steps(b, ['takeover', floatingIp, '--notify-deadline', '1']);
+  t.is(taken.exitCode, 5);
+  t.like(taken.lines.at(-1), { result: 'untold', clients: { told: 1, untold: 1 } });
+  t.regex(taken.stdout, /127\.77\.3\.250/);
+  const state = told.at(-1)?.state;
+
+  const late: Told[] = [];
+  const woken = await startLoopbackClient(absent, client.port, (monName, lateState, source) =>
+    late.push({ monName, state: lateState, source }),
+  );
+  t.teardown(() => woken.close());
+  const again = await steps(b, ['notify', floatingIp, '--notify-deadline', '10']);
+  t.is(again.exitCode, 0, again.stderr);
+  t.deepEqual([...new Set(late.map((one) => one.state))], [state]);
+  const third = await steps(b, ['notify', floatingIp]);
+  t.deepEqual(third.lines.at(-1)?.clients, { told: 0, untold: 0 });
+});
+
+test('the driver nlm-fsid: one write per fsid to each of the two files, and nothing else restarts', async (t) => {
+  const { site, client } = await fixture(t, { fsids: [1234, 5678] });
+  const { a, b } = site;
+  for (const node of [a, b]) {
+    for (const name of ['nlm_unlock', 'nlm_set_ip_grace']) node.write(`/proc/fs/nfsd/${name}`, '');
+    node.write('/proc/fs/nfsd/threads', '8\n');
+  }
+  await steps(a, ['takeover', floatingIp]);
+  addClient(a, client.address);
+  t.is((await steps(a, ['release', floatingIp])).exitCode, 0);
+  t.is(a.read('/proc/fs/nfsd/nlm_unlock'), '1234\n5678\n');
+  const taken = await steps(b, ['takeover', floatingIp]);
+  t.deepEqual(
+    taken.lines.filter((line) => line.step === 'B-2').map((line) => [line.fsid, line.state]),
+    [
+      ['1234', 'done'],
+      ['5678', 'done'],
+    ],
+  );
+  t.is(b.read('/proc/fs/nfsd/nlm_set_ip_grace'), '1234\n5678\n');
+  t.is(b.read('/proc/fs/lockd/nlm_end_grace'), 'Y\n', 'lockd was not restarted');
+  t.deepEqual(taken.lines.at(-1)?.clients, { told: 1, untold: 0 });
+});
+
+test('--dry-run prints every command in order and touches nothing', async (t) => {
+  const { site } = await fixture(t, { fsids: [1234, 5678] });
+  const taken = await site.b.tool(['takeover', floatingIp, '--dry-run']);
+  t.is(taken.exitCode, 0, taken.stderr);
+  t.is(taken.stdout, takeoverPlan);
+  const released = await site.b.tool(['release', floatingIp, '--dry-run']);
+  t.is(released.stdout, releasePlan);
+  t.is(site.b.read('/proc/self/mountinfo'), '');
+  t.false(existsSync(path.join(site.b.root, 'run/nlm-failover')));
+});
+
+test('--steps runs only those, in the order of the plan, and names what it does not know', async (t) => {
+  const { site } = await fixture(t);
+  const wrong = await site.a.tool(['takeover', floatingIp, '--steps', 'B-9']);
+  t.is(wrong.exitCode, 2);
+  t.regex(wrong.stderr, /"B-9" is no step of takeover/);
+  const unmounted = await steps(site.a, ['takeover', floatingIp, '--steps', 'B-2']);
+  t.is(unmounted.exitCode, 1);
+  t.regex(unmounted.stderr, /not mounted/);
+  const two = await steps(site.a, ['takeover', floatingIp, '--steps', 'B-2,B-1']);
+  t.deepEqual(
+    two.lines.map((line) => line.step ?? line.result),
+    ['B-1', 'B-2', 'done'],
+  );
+});
+
+test('release keeps an address it cannot unmount, and says who holds it', async (t) => {
+  const { site } = await fixture(t, { stateDirectory: '/shared_storage' });
+  const { a, b } = site;
+  await steps(a, ['takeover', floatingIp]);
+  a.write('/umount-fails', 'target is busy');
+  const failed = await steps(a, ['release', floatingIp]);
+  t.is(failed.exitCode, 1);
+  t.regex(failed.stderr, /target is busy/);
+  t.is((await steps(b, ['takeover', floatingIp])).exitCode, 4, 'it was not handed over');
+  a.remove('/umount-fails');
+  t.is((await steps(a, ['release', floatingIp])).exitCode, 0);
+  t.is((await steps(b, ['takeover', floatingIp])).exitCode, 0);
+});

@@ -1,0 +1,142 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { projectRoot } from '../lab/project-root.js';
+
+export interface RehearsalNode {
+  readonly name: 'A' | 'B';
+  /** Its machine: /proc, /etc, /var, /srv below here. */
+  readonly root: string;
+  readonly config: string;
+  /** Reads a file of the node by its absolute path. */
+  read(absolute: string): string;
+  write(absolute: string, text: string): void;
+  remove(absolute: string): void;
+  /** Makes an absolute path of the node a link to a directory that both nodes see. */
+  link(absolute: string, target: string): void;
+  /** Runs bin/nlm-failover there, as a person would. */
+  tool(args: readonly string[]): Promise<{ exitCode: number; stdout: string; stderr: string }>;
+}
+
+export interface RehearsalOptions {
+  readonly address: string;
+  readonly rpcbindPort: number;
+  /** Default: on the moving volume. */
+  readonly stateDirectory?: string;
+  readonly fsids?: readonly number[];
+}
+
+/** Two rehearsed nodes with shared volumes vol1, vol2, ... in a temporary directory. */
+export interface RehearsalSite {
+  readonly directory: string;
+  readonly address: string;
+  readonly a: RehearsalNode;
+  readonly b: RehearsalNode;
+  remove(): void;
+}
+
+/** Makes the site: nothing is mounted, nfsd is not running, no address is up. */
+export function makeRehearsal(options: RehearsalOptions): RehearsalSite {
+  const directory = mkdtempSync(path.join(tmpdir(), 'nlm-failover-rehearsal-'));
+  const fsids = options.fsids ?? [1234];
+  for (const index of fsids.keys())
+    mkdirSync(path.join(directory, 'disks', `vol${index + 1}`), { recursive: true });
+  return {
+    directory,
+    address: options.address,
+    a: makeNode(directory, 'A', fsids, options),
+    b: makeNode(directory, 'B', fsids, options),
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  };
+}
+
+function makeNode(
+  directory: string,
+  name: 'A' | 'B',
+  fsids: readonly number[],
+  options: RehearsalOptions,
+): RehearsalNode {
+  const root = path.join(directory, name);
+  const inside = (absolute: string) => path.join(root, absolute);
+  for (const place of [
+    '/proc/self',
+    '/proc/fs/nfsd',
+    '/proc/fs/lockd',
+    '/var/lib/nfs/sm',
+    '/etc',
+    '/dev',
+    '/run',
+  ]) {
+    mkdirSync(inside(place), { recursive: true });
+  }
+  for (const index of fsids.keys()) {
+    symlinkSync(path.join(directory, 'disks', `vol${index + 1}`), inside(`/dev/vol${index + 1}`));
+    mkdirSync(inside(`/mnt/vol${index + 1}`), { recursive: true });
+  }
+  const write = (absolute: string, text: string) => writeFileSync(inside(absolute), text);
+  write('/rehearsal', `${options.rpcbindPort}\n`);
+  write('/addresses.json', '[]');
+  write('/proc/fs/nfsd/threads', '0\n');
+  write('/proc/fs/nfsd/unlock_filesystem', '');
+  for (const empty of ['/proc/self/mountinfo', '/proc/locks', '/var/lib/nfs/etab']) write(empty, '');
+  write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
+  write('/etc/nlm-failover.toml', configText(name, fsids, options));
+  const config = inside('/etc/nlm-failover.toml');
+  return {
+    name,
+    root,
+    config,
+    read: (absolute) => readFileSync(inside(absolute), 'utf8'),
+    write,
+    remove: (absolute) => rmSync(inside(absolute)),
+    link: (absolute, target) => symlinkSync(target, inside(absolute)),
+    tool: (args) => runTool(root, config, args),
+  };
+}
+
+function configText(
+  node: string,
+  fsids: readonly number[],
+  { address, stateDirectory }: RehearsalOptions,
+): string {
+  const filesystems = fsids.map(
+    (fsid, index) => `
+  [[floating_ip.filesystem]]
+  fsid = ${fsid}
+  device = "/dev/vol${index + 1}"
+  mountpoint = "/mnt/vol${index + 1}"
+  type = "ext4"
+
+    [[floating_ip.filesystem.export]]
+    clients = "*"
+    options = "rw,no_subtree_check"
+`,
+  );
+  return `node = "${node}"
+
+[lock_manager]
+restart = ["start-nfsd"]
+
+[[floating_ip]]
+address = "${address}/24"
+interface = "eth0"
+names = ["nfs.example.com"]
+state_directory = "${stateDirectory ?? '/mnt/vol1/.nlm'}"
+${filesystems.join('')}`;
+}
+
+function runTool(
+  root: string,
+  config: string,
+  args: readonly string[],
+): Promise<{ exitCode: number; stdout: string; stderr: string }> {
+  const bin = path.join(projectRoot(), 'bin', 'nlm-failover');
+  const { NLM_FAILOVER_RUN: _, ...inherited } = process.env;
+  const env = { ...inherited, NLM_FAILOVER_REHEARSAL: root, NLM_FAILOVER_CONFIG: config };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [bin, ...args], { env, timeout: 60_000 }, (error, stdout, stderr) => {
+      resolve({ exitCode: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
+    });
+  });
+}

@@ -1,0 +1,45 @@
+// Usage: node act.js ACTION JSON: checks, does and verifies one action on the host it runs on; prints JSON.
+import type { Action, HostContext } from '../../src/host/action.js';
+import { type AddressOnInterface, addressDown, addressUp } from '../../src/host/actions/address.js';
+import { announce } from '../../src/host/actions/announce.js';
+import { cutConnections } from '../../src/host/actions/connections.js';
+import {
+  type MountableFilesystem,
+  mountFilesystem,
+  unmountFilesystem,
+} from '../../src/host/actions/mount.js';
+import { realHost } from '../../src/host/real.js';
+
+/** What act.js prints. */
+export interface Acted {
+  readonly already: boolean;
+  readonly remark?: string;
+  readonly error?: string;
+}
+
+const [name = '', json = '{}'] = process.argv.slice(2);
+const argument = JSON.parse(json) as AddressOnInterface & MountableFilesystem;
+const actions: Record<string, Action<HostContext>> = {
+  'address-up': addressUp(argument),
+  'address-down': addressDown(argument),
+  announce: announce(argument),
+  'cut-connections': cutConnections(argument),
+  mount: mountFilesystem(argument),
+  unmount: unmountFilesystem(argument),
+};
+
+async function act(): Promise<Acted> {
+  const action = actions[name];
+  if (action === undefined) throw new Error(`no action ${name}`);
+  const context = { host: realHost };
+  try {
+    if (await action.check(context)) return { already: true };
+    const remark = await action.act(context);
+    await action.verify(context);
+    return { already: false, ...(remark === undefined ? {} : { remark }) };
+  } catch (error) {
+    return { already: false, error: String(error) };
+  }
+}
+
+process.stdout.write(JSON.stringify(await act()));
