@@ -1,0 +1,40 @@
+// Scenario 4: B serves another floating IP all along; its client keeps its lock across B's lock manager restart.
+import {
+  assertSurvived,
+  lockThrough,
+  logSteps,
+  moving,
+  prepareServers,
+  reclaimed,
+  scenario,
+  startAddress,
+} from './scenario.js';
+import { nlmFailover, type SiteIp } from './site.js';
+
+const staying: SiteIp = {
+  address: '10.10.1.2',
+  filesystems: [{ disk: 'vol3', fsid: 3 }],
+  stateDirectory: '/mnt/vol3/.nlm',
+};
+
+scenario('another floating IP of the taking node: its client is told and keeps its lock', async (t, lab) => {
+  const { a, b, c, disks } = lab;
+  await prepareServers(lab, [moving, staying]);
+  await startAddress(b, staying);
+  const other = c.client('other');
+  await other.mount({ server: staying.address, path: '/mnt/vol3' });
+  await other.lock('/mnt/nfs/theirs');
+  await startAddress(a, moving);
+  const locked = await lockThrough(lab, moving);
+  const { rival } = locked;
+  await rival.mount({ server: staying.address, path: '/mnt/vol3', at: '/mnt/other' });
+
+  await nlmFailover(a, ['release', moving.address]);
+  const taken = await nlmFailover(b, ['takeover', moving.address]);
+  logSteps(t, 'takeover', taken);
+  t.true((taken.lines.at(-1)?.clients?.told ?? 0) >= 2, 'the clients of both addresses were told');
+  t.true(await reclaimed(b, disks.vol3.device), 'the other client reclaimed');
+  t.true(await reclaimed(b, disks.vol1.device));
+  t.false(await rival.tryLock('/mnt/other/theirs'), "the rival did not get the other client's lock");
+  await assertSurvived(t, lab, locked);
+});

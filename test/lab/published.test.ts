@@ -1,0 +1,69 @@
+// Scenario 5: the order as published in 2006, to see what it does to a client under I/O.
+import type { ExecutionContext } from 'ava';
+import type { Lab } from './lab.js';
+import { lockThrough, moving, prepareServers, scenario, startAddress } from './scenario.js';
+import { nlmFailover, stepTimes } from './site.js';
+
+interface Seen {
+  readonly errors: readonly string[];
+  readonly refused: boolean;
+  readonly failedReclaim: boolean;
+}
+
+/** A failover under I/O; `take` is the taking over on B. Logs what the client saw. */
+async function underIo(
+  t: ExecutionContext,
+  lab: Lab,
+  what: string,
+  take: () => Promise<string>,
+): Promise<Seen> {
+  const { a, b, c, disks } = lab;
+  await prepareServers(lab);
+  await startAddress(a, moving);
+  const { holder, rival } = await lockThrough(lab, moving);
+  const io = await holder.appendLoop('/mnt/nfs/log');
+  await nlmFailover(a, ['release', moving.address]);
+  t.log(`${what}: ${await take()}`);
+  // Waits out the grace, by when a reclaim has come or never will.
+  const refused = !(await rival.tryLock('/mnt/nfs/file').catch(() => false));
+  const { appended, errors, longestGapMs } = await io.stop();
+  const failedReclaim = await c.clientLogHas('failed to reclaim');
+  const held = (await b.nfsLocks(disks.vol1.device)).length;
+  t.log(
+    `${what}: ${appended} appends, ${errors.length} errors seen by the application (${errors[0] ?? 'none'}), longest pause ${longestGapMs} ms, ` +
+      `locks on B ${held}, rival ${refused ? 'refused' : 'got the lock'}, failed reclaims in the client's log: ${failedReclaim ? 'yes' : 'no'}`,
+  );
+  const lines = (await b.read('/mnt/vol1/log')).trimEnd().split('\n').length;
+  t.is(lines, appended, 'every append that was acknowledged is there, and no other');
+  return { errors, refused, failedReclaim };
+}
+
+for (const order of ['published', 'safe'] as const) {
+  scenario(`the order ${order}, with a client under I/O`, async (t, lab) => {
+    const seen = await underIo(t, lab, order, async () => {
+      const taken = await nlmFailover(lab.b, ['takeover', moving.address, '--order', order]);
+      const steps = taken.lines.slice(0, -1).map((line) => line.step);
+      t.deepEqual(
+        steps,
+        order === 'safe' ? ['B-1', 'B-2', 'B-5', 'B-4', 'B-3'] : ['B-1', 'B-2', 'B-3', 'B-4', 'B-5'],
+      );
+      return stepTimes(taken);
+    });
+    // The published order may lose; the safe one must not.
+    if (order === 'safe') t.deepEqual(seen, { errors: [], refused: true, failedReclaim: false });
+  });
+}
+
+scenario(
+  'a pause between B-4 and B-5, as the published order has one: the application sees it',
+  async (t, lab) => {
+    const { errors } = await underIo(t, lab, 'published, 3 s between B-4 and B-5', async () => {
+      const allButExport = ['takeover', moving.address, '--order', 'published', '--steps', 'B-1,B-2,B-3,B-4'];
+      const taken = await nlmFailover(lab.b, allButExport);
+      await lab.c.run(['sleep', '3']);
+      await nlmFailover(lab.b, ['takeover', moving.address, '--steps', 'B-5']);
+      return stepTimes(taken);
+    });
+    t.true(errors.length > 0, 'I/O reached a server that does not export the file system yet');
+  },
+);

@@ -1,0 +1,56 @@
+import type { HeldLock, NfsClient } from './client.js';
+import type { Lab } from './lab.js';
+import type { Server } from './server.js';
+import { callout, configure, mountpointOf, nlmFailover, type SiteIp } from './site.js';
+
+/** The floating IP that moves, its volume, and a file on it as clients see it. */
+export const moving: SiteIp = {
+  address: '10.10.1.1',
+  filesystems: [{ disk: 'vol1', fsid: 1234 }],
+  stateDirectory: '/mnt/vol1/.nlm',
+};
+export const file = '/mnt/nfs/file';
+export const dataFile = '/mnt/nfs/data';
+
+/** Both servers run NFS with the callout and know the same addresses; nothing is served yet. */
+export async function prepareServers(lab: Lab, ips: readonly SiteIp[] = [moving]): Promise<void> {
+  await Promise.all(
+    [lab.a, lab.b].map(async (server) => {
+      await configure(lab, server, ips);
+      await server.startNfs({ callout });
+      await server.endGrace();
+    }),
+  );
+}
+
+/** Starts an address on a server for the first time, past its grace, so that locks are to be had at once. */
+export async function startAddress(server: Server, { address }: SiteIp): Promise<void> {
+  await nlmFailover(server, ['takeover', address]);
+  await server.endGrace();
+}
+
+export interface Locked {
+  readonly holder: NfsClient;
+  readonly rival: NfsClient;
+  readonly lock: HeldLock;
+}
+
+/** Holder and rival have the export mounted; the holder has the lock on `file`, and has written data. */
+export async function lockThrough(lab: Lab, { address, filesystems }: SiteIp): Promise<Locked> {
+  const holder = lab.c.client('holder');
+  const rival = lab.c.client('rival');
+  const path = mountpointOf(filesystems[0]?.disk ?? 'vol1');
+  await Promise.all([holder, rival].map((client) => client.mount({ server: address, path })));
+  const lock = await holder.lock(file);
+  await holder.write(dataFile, 'written before');
+  return { holder, rival, lock };
+}
+
+/** The client reclaims on its own time after it was told: until its lock is there, or 20 s are over. */
+export async function reclaimed(server: Server, device: string, count = 1): Promise<boolean> {
+  for (let look = 0; look < 200; look += 1) {
+    if ((await server.nfsLocks(device)).length >= count) return true;
+    await server.run(['sleep', '0.1']);
+  }
+  return false;
+}

@@ -1,0 +1,42 @@
+import test, { type ExecutionContext } from 'ava';
+import { bootLab, type Lab, labUnavailable } from './lab.js';
+import { dataFile, file, type Locked } from './scenario-steps.js';
+import { stepTimes, type ToolResult } from './site.js';
+
+export * from './scenario-steps.js';
+
+const reason = labUnavailable();
+
+/** An ava test in a freshly booted lab that is stopped afterwards; skipped, with the reason, where none can run. */
+export function scenario(title: string, body: (t: ExecutionContext, lab: Lab) => Promise<void>): void {
+  if (reason !== undefined) {
+    test.serial.skip(`${title} (${reason})`, () => undefined);
+    return;
+  }
+  test.serial(title, async (t) => {
+    t.timeout(300_000);
+    const lab = await bootLab();
+    try {
+      await body(t, lab);
+    } finally {
+      await lab.stop();
+    }
+  });
+}
+
+/** Every witness that the lock survived: B's kernel, the rival, the clients' kernel log, the data. */
+export async function assertSurvived(
+  t: ExecutionContext,
+  lab: Lab,
+  { holder, rival }: Locked,
+): Promise<void> {
+  const { b, c, disks } = lab;
+  t.is((await b.nfsLocks(disks.vol1.device)).length, 1, 'B holds the lock for the client');
+  t.false(await rival.tryLock(file), 'the rival is refused after the failover');
+  t.false(await c.clientLogHas('failed to reclaim'), 'no reclaim failed');
+  t.is(await holder.read(dataFile), 'written before');
+}
+
+export function logSteps(t: ExecutionContext, what: string, result: ToolResult): void {
+  t.log(`${what}: ${stepTimes(result)}`);
+}

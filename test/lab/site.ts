@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import type { RunResult } from './command.js';
+import type { Lab } from './lab.js';
+import type { Server } from './server.js';
+import { projectRoot } from './project-root.js';
+
+/** A line of `--json`: a step, or the last one, the result. */
+export interface ReportLine {
+  readonly step?: string;
+  readonly fsid?: string;
+  readonly state?: 'done' | 'skipped' | 'failed';
+  readonly ms?: number;
+  readonly detail?: string;
+  readonly result?: string;
+  readonly clients?: { readonly told: number; readonly untold: number };
+}
+
+export interface ToolResult extends RunResult {
+  readonly lines: readonly ReportLine[];
+}
+
+export const callout = join(projectRoot(), 'callouts', 'ha-callout');
+const tool = join(projectRoot(), 'bin', 'nlm-failover');
+
+export interface SiteIp {
+  readonly address: string;
+  readonly filesystems: readonly { readonly disk: keyof Lab['disks']; readonly fsid: number }[];
+  /** Below /mnt/<disk>, as the name of the disk; or an absolute path. */
+  readonly stateDirectory: string;
+}
+
+/** /mnt/vol1 on every server. */
+export function mountpointOf(disk: string): string {
+  return `/mnt/${disk}`;
+}
+
+/** Writes /etc/nlm-failover.toml on a server, and makes its mount points. */
+export async function configure(lab: Lab, server: Server, ips: readonly SiteIp[]): Promise<void> {
+  const text = ips.map(
+    ({ address, filesystems, stateDirectory }) => `
+[[floating_ip]]
+address = "${address}/24"
+interface = "vec0"
+names = ["nfs.example.com"]
+state_directory = "${stateDirectory}"
+${filesystems
+  .map(
+    ({ disk, fsid }) => `
+  [[floating_ip.filesystem]]
+  fsid = ${fsid}
+  device = "${lab.disks[disk].device}"
+  mountpoint = "${mountpointOf(disk)}"
+  type = "ext4"
+
+    [[floating_ip.filesystem.export]]
+    clients = "*"
+    options = "rw,no_root_squash,no_subtree_check"
+`,
+  )
+  .join('')}`,
+  );
+  const restart = server.restartCommand.map((word) => JSON.stringify(word)).join(', ');
+  await server.write('/etc/nlm-failover.toml', `[lock_manager]\nrestart = [${restart}]\n${text.join('')}`);
+  await server.run([
+    'mkdir',
+    '-p',
+    ...ips.flatMap(({ filesystems }) => filesystems.map(({ disk }) => mountpointOf(disk))),
+  ]);
+}
+
+/** Runs `nlm-failover ... --json` on a server; throws unless it exits with 0 or `reject` is false. */
+export async function nlmFailover(
+  server: Server,
+  args: readonly string[],
+  reject = true,
+): Promise<ToolResult> {
+  const result = await server.run([tool, ...args, '--json'], { reject, timeoutSeconds: 120 });
+  const lines = result.stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as ReportLine);
+  return { ...result, lines };
+}
+
+/** The state and time of each step, for a test's log. */
+export function stepTimes({ lines }: ToolResult): string {
+  return lines
+    .filter((line) => line.step !== undefined)
+    .map(({ step, state, ms }) => `${step} ${state === 'done' ? `${ms} ms` : state}`)
+    .join(', ');
+}
