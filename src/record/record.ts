@@ -1,20 +1,15 @@
 import { join } from 'node:path';
-import type { Database } from 'better-sqlite3';
 import { FailoverError, exitCodes } from '../errors.js';
-import { adoptClients, type Adoption } from './adopt.js';
 import { isNodeName } from './client-name.js';
 import { openDatabase } from './database.js';
-import { foldJournals, type FoldReport } from './fold.js';
-import { journalTables, type BadLine, type JournalProgress, type RecordedClient } from './journal-tables.js';
-import * as notifications from './notifications.js';
-import * as operations from './operations.js';
-import * as ownership from './ownership.js';
+import { MonitorRecord } from './monitor-record.js';
 import { guarded } from './record-error.js';
 import { checkRecordDirectory, databaseName, makeRecordDirectory } from './record-directory.js';
 
 export type { Adoption } from './adopt.js';
 export type { FoldReport, FoldedJournal } from './fold.js';
 export type { BadLine, RecordedClient } from './journal-tables.js';
+export { MonitorRecord } from './monitor-record.js';
 export type { NotifyCounts } from './notifications.js';
 export type { Operation, OperationEnd, OperationKind, OperationStart, StepRecord } from './operations.js';
 export type { Claim, Ownership } from './ownership.js';
@@ -48,152 +43,6 @@ export function openRecord({ directory, node, create }: RecordPlace): MonitorRec
   });
   if (!there) return undefined;
   return new MonitorRecord(openDatabase(join(directory, databaseName)), directory);
-}
-
-/** The record of one floating IP. Several processes, on several hosts, may have it open. Times are in ms since 1970. */
-export class MonitorRecord {
-  readonly directory: string;
-  readonly #db: Database;
-  /** The state that those returned by untold() are owed. */
-  #owedState: number | undefined;
-
-  constructor(db: Database, directory: string) {
-    this.#db = db;
-    this.directory = directory;
-  }
-
-  /** Leaves no file open, so that the file system can be unmounted. */
-  close(): void {
-    this.#db.close();
-  }
-
-  /** Takes in what the callouts wrote since the last fold, on every node. */
-  fold(): FoldReport {
-    return this.#guarded('folding the journals', () => foldJournals(this.#db, this.directory));
-  }
-
-  /** Who would be told at the next takeover, by client, fsid, node. */
-  clients(): RecordedClient[] {
-    return this.#guarded('reading the clients', () =>
-      this.#db
-        .prepare<[], Omit<RecordedClient, 'myName'> & { myName: string | null }>(
-          'SELECT client, fsid, node, since, my_name AS myName FROM clients ORDER BY client, fsid, node',
-        )
-        .all()
-        .map((row) => ({ ...row, myName: row.myName ?? undefined })),
-    );
-  }
-
-  /** Each recorded client once, sorted. */
-  clientNames(): string[] {
-    return this.#guarded('reading the clients', () =>
-      this.#db.prepare<[], string>('SELECT DISTINCT client FROM clients ORDER BY client').pluck().all(),
-    );
-  }
-
-  /** Adds clients that this node's statd monitors already and will not announce again; returns the names refused. */
-  adopt(adoption: Adoption): string[] {
-    return this.#guarded('adopting clients', () => adoptClients(this.#db, this.directory, adoption));
-  }
-
-  /** Lines of the journals that could not be used, oldest first; the newest 1000 of them. */
-  badLines(): BadLine[] {
-    return this.#guarded('reading the bad lines', () =>
-      this.#db.prepare<[], BadLine>('SELECT node, place AS offset, text FROM bad_lines ORDER BY id').all(),
-    );
-  }
-
-  ownership(): ownership.Ownership {
-    return this.#guarded('reading the owner', () => ownership.readOwnership(this.#db));
-  }
-
-  /** See ownership.ts. Returns the epoch. Throws NOT_RELEASED (exit code 4). */
-  claim(request: ownership.Claim): number {
-    return this.#guarded('claiming the address', () => ownership.claim(this.#db, request));
-  }
-
-  /** Throws NOT_OWNER (exit code 4) unless `node` is the owner, in this epoch. */
-  assertOwner(node: string, epoch: number): void {
-    this.#guarded('reading the owner', () => ownership.assertOwner(this.#db, node, epoch));
-  }
-
-  /** Says whether the owner has let go. Throws NOT_OWNER (exit code 4). */
-  setReleased(node: string, epoch: number, released: boolean): void {
-    this.#guarded('writing the owner', () => ownership.setReleased(this.#db, node, epoch, released));
-  }
-
-  /** The NSM state to send: that of the last grace. Undefined before the first. */
-  nsmState(): number | undefined {
-    return this.#guarded('reading the NSM state', () => notifications.readNsmState(this.#db));
-  }
-
-  /** A new odd NSM state, returned, and every recorded client on the list of those to tell. Fold first. */
-  beginGrace({ now }: { readonly now: number }): number {
-    return this.#guarded('beginning a grace', () => notifications.beginGrace(this.#db, now));
-  }
-
-  /** The clients who have not been told the latest NSM state. */
-  untold(): string[] {
-    return this.#guarded('reading whom to tell', () => {
-      const { clients, state } = notifications.readUntold(this.#db);
-      this.#owedState = state;
-      return clients;
-    });
-  }
-
-  /** Strikes off clients of the list that untold() gave, unless another grace has begun since. */
-  markTold(clients: readonly string[], now: number): void {
-    this.#guarded('writing who was told', () => {
-      const state = this.#owedState ?? notifications.readNsmState(this.#db);
-      if (state !== undefined) notifications.markTold(this.#db, clients, state, now);
-    });
-  }
-
-  /** Of those on the list for the latest NSM state. */
-  notifyCounts(): notifications.NotifyCounts {
-    return this.#guarded('reading who was told', () => notifications.countNotified(this.#db));
-  }
-
-  /** Returns the operation's id. */
-  beginOperation(start: operations.OperationStart): number {
-    return this.#guarded('writing the operation', () => operations.beginOperation(this.#db, start));
-  }
-
-  recordStep(id: number, step: operations.StepRecord): void {
-    this.#guarded('writing a step', () => operations.recordStep(this.#db, id, step));
-  }
-
-  endOperation(id: number, end: operations.OperationEnd): void {
-    this.#guarded('writing the operation', () => operations.endOperation(this.#db, id, end));
-  }
-
-  /** The latest operation of any node, with its steps. */
-  lastOperation(): operations.Operation | undefined {
-    return this.#guarded('reading the last operation', () => operations.lastOperation(this.#db));
-  }
-
-  /** Whether an operation of this epoch has done the step. */
-  stepDone(step: {
-    readonly epoch: number;
-    readonly step: string;
-    readonly fsid?: string | undefined;
-  }): boolean {
-    return this.#guarded('reading the steps', () => operations.stepDone(this.#db, step));
-  }
-
-  /** How far the journal of `node` is folded; for serving-journal.ts. */
-  journalProgress(node: string): JournalProgress | undefined {
-    return this.#guarded('reading the journals', () => journalTables(this.#db).read(node));
-  }
-
-  /** Runs `action` while no other process can fold or write. */
-  exclusively<T>(what: string, action: () => T): T {
-    return this.#guarded(what, () => this.#db.transaction(action).immediate());
-  }
-
-  #guarded<T>(what: string, action: () => T): T {
-    return guarded(`${what} (${this.directory})`, action);
-  }
 }
 
 function badNode(node: string): FailoverError {

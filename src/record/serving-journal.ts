@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { FailoverError, exitCodes } from '../errors.js';
 import { firstLine, journalPath, withJournal } from './journal-file.js';
 import { formatLine, parseJournal, type ServingLine } from './journal.js';
-import type { MonitorRecord } from './record.js';
+import type { MonitorRecord } from './monitor-record.js';
 import { recordError } from './record-error.js';
 import { syncDirectory } from './sync-directory.js';
 import { writeAll } from './write-all.js';

@@ -113,7 +113,9 @@ export class CalloutSite {
   /** Runs a command with the callout's environment. */
   spawn([command = '', ...args]: readonly string[], input: Buffer = Buffer.alloc(0)): Outcome {
     const env = { PATH: process.env['PATH'], NLM_FAILOVER_RUN: this.run };
-    const { status, stderr, error } = spawnSync(command, args, { env, input, encoding: 'latin1' });
+    // The bound is for a callout that waits for something: it would hold up the tests as it would statd.
+    const limits = { timeout: 60_000, killSignal: 'SIGKILL' } as const;
+    const { status, stderr, error } = spawnSync(command, args, { env, input, encoding: 'latin1', ...limits });
     if (error !== undefined) throw error;
     return { code: status, stderr };
   }
