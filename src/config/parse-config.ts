@@ -1,7 +1,7 @@
 import { TomlError, parse } from 'smol-toml';
 import * as v from 'valibot';
 import { FailoverError, exitCodes } from '../errors.js';
-import type { Config, FloatingIp } from './config.js';
+import type { Config, FloatingIp, LockManagerConfig } from './config.js';
 import { deepFreeze } from './deep-freeze.js';
 import { readNodeName } from './names.js';
 import { renderProblem, type Problem } from './problem.js';
@@ -79,8 +79,20 @@ function toConfig(input: ConfigFile, file: string, hostname: string): Config {
   return {
     file,
     node: input.node ?? hostname,
-    lockManager: input.lock_manager,
+    lockManager: toLockManager(input.lock_manager),
     floatingIps: input.floating_ip.map((ip) => toFloatingIp(ip, input.state.directory)),
+  };
+}
+
+function toLockManager(input: ConfigFile['lock_manager']): LockManagerConfig {
+  const { mountd_port: mountd, statd_port: statd, lockd_port: lockd, ...others } = input;
+  return {
+    ...others,
+    ports: {
+      ...(mountd === undefined ? {} : { mountd }),
+      ...(statd === undefined ? {} : { statd }),
+      ...(lockd === undefined ? {} : { lockd }),
+    },
   };
 }
 

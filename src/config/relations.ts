@@ -1,5 +1,6 @@
 import { readPrefixedAddress } from './address.js';
 import { isNumericFsid, isSameFsid, readFsid } from './fsid.js';
+import { lockManagerProblems } from './lock-manager-relations.js';
 import { isAtOrBelow, readDevice, readMountpoint, readPath } from './paths.js';
 import { renderPath, type Problem } from './problem.js';
 import { readExportOptions } from './words.js';
@@ -21,6 +22,7 @@ export function relationProblems(input: unknown): Problem[] {
     ...twice(filesystems, 'fsid', readFsid, 'this fsid is already at'),
     ...twice(filesystems, 'device', ofString(readDevice), 'this device is already at'),
     ...twice(filesystems, 'mountpoint', ofString(readMountpoint), 'this mount point is already at'),
+    ...lockManagerProblems(record(top['lock_manager'])),
     ...floatingIps.flatMap((ip) => stateDirectoryProblems(ip, top)),
     ...filesystems.flatMap((fs) => driverProblems(fs, top)),
     ...filesystems.flatMap((fs) => exportProblems(fs)),

@@ -1,15 +1,24 @@
 import * as v from 'valibot';
 import { readPrefixedAddress } from './address.js';
 import { readFsid } from './fsid.js';
+import {
+  drivers,
+  graceSeconds,
+  links,
+  quoted,
+  readDriver,
+  readLink,
+  readPort,
+  readRestart,
+  servicePort,
+  threadCount,
+} from './lock-manager-words.js';
 import { readHostName, readInterfaceName, readNodeName } from './names.js';
 import { readDevice, readMountpoint, readPath } from './paths.js';
 import { readClients, readExportOptions, readMountOptions, readType } from './words.js';
 import { Wrong } from './wrong.js';
 
 // The whole language of the file, in the file's own words. `description` completes "is missing: write ...".
-
-export const drivers = ['auto', 'nlm-fsid', 'lockd'] as const;
-export type DriverName = (typeof drivers)[number];
 
 /** A value that `read` takes over or refuses, for a reason. */
 function value<T>(description: string, read: (input: unknown) => T | Wrong) {
@@ -60,28 +69,6 @@ function isTable(input: unknown): boolean {
   return typeof input === 'object' && input !== null && !Array.isArray(input) && !(input instanceof Date);
 }
 
-function readDriver(input: string): DriverName | Wrong {
-  return drivers.find((name) => name === input) ?? new Wrong(`write one of ${quoted(drivers)}`);
-}
-
-function quoted(words: readonly string[]): string {
-  return words.map((word) => `"${word}"`).join(', ');
-}
-
-function readRestart(input: unknown): [string, ...string[]] | Wrong {
-  const wanted = 'a command and its arguments, such as ["systemctl", "restart", "nfs-server"]';
-  if (!Array.isArray(input)) return new Wrong(`write an array of strings: ${wanted}`);
-  const words = input.filter((word): word is string => typeof word === 'string' && /^[^\0]+$/.test(word));
-  const [command, ...rest] = words;
-  if (command === undefined || words.length < input.length) {
-    return new Wrong(`write an array of strings, none of them empty: ${wanted}`);
-  }
-  if (command.startsWith('-') || (command.includes('/') && !command.startsWith('/'))) {
-    return new Wrong('the command is a name to be found in PATH, or an absolute path');
-  }
-  return [command, ...rest];
-}
-
 /** How an absolute path is asked for. */
 const absolute = (example: string) => `an absolute path, such as "${example}"`;
 
@@ -111,6 +98,19 @@ const floatingIpTable = {
   filesystem: tables('floating_ip.filesystem', filesystemTable),
 };
 
+const lockManagerTable = {
+  driver: v.optional(text(`one of ${quoted(drivers)}`, readDriver), 'auto'),
+  nfsd: v.optional(text(absolute('/proc/fs/nfsd'), readPath), '/proc/fs/nfsd'),
+  restart: v.optional(value('an array of strings', readRestart), ['systemctl', 'restart', 'nfs-server']),
+  link: v.optional(text(`one of ${quoted(links)}`, readLink), 'macvlan'),
+  bridge: v.exactOptional(text('the name of an existing bridge, such as "br0"', readInterfaceName)),
+  threads: v.optional(value(threadCount.wanted, threadCount.read), 8n),
+  grace: v.exactOptional(value(graceSeconds.wanted, graceSeconds.read)),
+  mountd_port: v.exactOptional(value(servicePort.wanted, readPort)),
+  statd_port: v.exactOptional(value(servicePort.wanted, readPort)),
+  lockd_port: v.exactOptional(value(servicePort.wanted, readPort)),
+};
+
 /** Judges every value on its own; what they must be to each other is in relations.ts. */
 export const schema = table('its keys', {
   node: v.optional(text('the name of this node', readNodeName)),
@@ -118,14 +118,7 @@ export const schema = table('its keys', {
     table('[state]', { directory: v.optional(text(absolute('/shared_storage'), readPath)) }),
     {},
   ),
-  lock_manager: v.optional(
-    table('[lock_manager]', {
-      driver: v.optional(text(`one of ${quoted(drivers)}`, readDriver), 'auto'),
-      nfsd: v.optional(text(absolute('/proc/fs/nfsd'), readPath), '/proc/fs/nfsd'),
-      restart: v.optional(value('an array of strings', readRestart), ['systemctl', 'restart', 'nfs-server']),
-    }),
-    {},
-  ),
+  lock_manager: v.optional(table('[lock_manager]', lockManagerTable), {}),
   floating_ip: tables('floating_ip', floatingIpTable),
 });
 

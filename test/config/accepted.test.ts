@@ -5,7 +5,14 @@ test('the example of the manual', (t) => {
   t.deepEqual(parse(sample), {
     file: 'f.toml',
     node: 'A',
-    lockManager: { driver: 'auto', nfsd: '/proc/fs/nfsd', restart: ['systemctl', 'restart', 'nfs-server'] },
+    lockManager: {
+      driver: 'auto',
+      nfsd: '/proc/fs/nfsd',
+      restart: ['systemctl', 'restart', 'nfs-server'],
+      link: 'macvlan',
+      threads: 8,
+      ports: {},
+    },
     floatingIps: [
       {
         address: '10.10.1.1',
@@ -39,6 +46,9 @@ test('defaults', (t) => {
     driver: 'auto',
     nfsd: '/proc/fs/nfsd',
     restart: ['systemctl', 'restart', 'nfs-server'],
+    link: 'macvlan',
+    threads: 8,
+    ports: {},
   });
   const [ip] = config.floatingIps;
   t.deepEqual(ip?.names, []);
@@ -59,12 +69,45 @@ test('order of the file is kept', (t) => {
 });
 
 type Row = readonly [from: string, to: string, read: (text: string) => unknown, expected: unknown];
+const lockManager = (text: string) => parse(text).lockManager;
 const ip = (text: string) => parse(text).floatingIps[0];
 const filesystem = (text: string) => ip(text)?.filesystems[0];
 const exported = (text: string) => filesystem(text)?.exports[0];
 const uuid = '6b9d6c1e-0c5a-4f0e-9d4f-2f1f6a3c7e10';
 
 const rows: readonly Row[] = [
+  ...(['auto', 'nlm-fsid', 'lockd', 'lockd-netns'] as const).map((driver): Row => [
+    '"auto"',
+    `"${driver}"`,
+    (s) => lockManager(s).driver,
+    driver,
+  ]),
+  ['"auto"', '"auto"\nlink = "ipvlan"', (s) => lockManager(s).link, 'ipvlan'],
+  [
+    '"auto"',
+    '"auto"\nlink = "veth"\nbridge = "br0"',
+    (s) => [lockManager(s).link, lockManager(s).bridge],
+    ['veth', 'br0'],
+  ],
+  ...[1, 1024].map((threads): Row => [
+    '"auto"',
+    `"auto"\nthreads = ${threads}`,
+    (s) => lockManager(s).threads,
+    threads,
+  ]),
+  ...[10, 240].map((grace): Row => [
+    '"auto"',
+    `"auto"\ngrace = ${grace}`,
+    (s) => lockManager(s).grace,
+    grace,
+  ]),
+  ['"auto"', '"auto"\nlockd_port = 1', (s) => lockManager(s).ports, { lockd: 1 }],
+  [
+    '"auto"',
+    '"auto"\nmountd_port = 20048\nstatd_port = 662\nlockd_port = 65535',
+    (s) => lockManager(s).ports,
+    { mountd: 20048, statd: 662, lockd: 65535 },
+  ],
   [
     '10.10.1.1/24',
     'FD00:0:0::0001/64',

@@ -13,6 +13,7 @@ const nodeName =
 const hostName = 'a host name is letters, digits and inner "-" between dots, such as "nfs1.example.com"';
 const interfaceName =
   'an interface name is 1 to 15 bytes without blanks, "/" and ":" and no leading "-", such as "eth0"';
+const driver = 'write one of "auto", "nlm-fsid", "lockd", "lockd-netns"';
 const restart =
   'write an array of strings, none of them empty: a command and its arguments, such as ["systemctl", "restart", "nfs-server"]';
 const mountOptions = `write mount options with commas between them, such as "noatime,nodev": ${word}`;
@@ -20,6 +21,8 @@ const exportOptions = `write exports(5) options with commas between them, such a
 const clients = `write a client specification of exports(5), such as "*" or "10.10.0.0/16": ${word}`;
 const colon = 'a ":" belongs only into an IPv6 address, such as "fd00::1" or "[fd00::]/64"';
 const absolute = 'write an absolute path, one that begins with "/"';
+const bridge = 'link "veth" needs the name of an existing bridge, such as "br0"';
+const noBridge = 'only link "veth" joins a bridge: write link = "veth", or leave bridge out';
 const address = 'write an IPv4 or IPv6 address with its prefix length, such as "10.10.1.1/24"';
 const unspecified = 'an unspecified address cannot be served; write one that clients mount from';
 
@@ -37,12 +40,8 @@ const rows: readonly Row[] = [
     'state = "/a": write a table that begins with [state]',
   ],
 
-  ['"auto"', '"lock"', 'lock_manager.driver = "lock": write one of "auto", "nlm-fsid", "lockd"'],
-  [
-    '"auto"',
-    'true',
-    'lock_manager.driver = true: this is not a string; write one of "auto", "nlm-fsid", "lockd"',
-  ],
+  ['"auto"', '"lock"', `lock_manager.driver = "lock": ${driver}`],
+  ['"auto"', 'true', `lock_manager.driver = true: this is not a string; ${driver}`],
   ['"/proc/fs/nfsd"', '"proc"', `lock_manager.nfsd = "proc": ${absolute}`],
   ['["systemctl", "restart", "nfs-server"]', '[]', `lock_manager.restart = []: ${restart}`],
   ['["systemctl", "restart", "nfs-server"]', '["a", ""]', `lock_manager.restart = ["a", ""]: ${restart}`],
@@ -61,6 +60,57 @@ const rows: readonly Row[] = [
     '["systemctl", "restart", "nfs-server"]',
     '["./restart"]',
     'lock_manager.restart = ["./restart"]: the command is a name to be found in PATH, or an absolute path',
+  ],
+
+  ...['', 'MACVLAN', 'bridge'].map((text): Row => [
+    '"auto"',
+    `"auto"\nlink = "${text}"`,
+    `lock_manager.link = "${text}": write one of "macvlan", "ipvlan", "veth"`,
+  ]),
+  ['"auto"', '"auto"\nlink = "veth"', `lock_manager.bridge is missing: ${bridge}`],
+  ['"auto"', '"auto"\nlink = "veth"\nbridge = "br 0"', `lock_manager.bridge = "br 0": ${interfaceName}`],
+  ['"auto"', '"auto"\nbridge = "br0"', `lock_manager.bridge = "br0": ${noBridge}`],
+  ['"auto"', '"auto"\nlink = "ipvlan"\nbridge = "br0"', `lock_manager.bridge = "br0": ${noBridge}`],
+  ...['0', '1025', '-1', '1.5', '"8"', 'true'].map((text): Row => [
+    '"auto"',
+    `"auto"\nthreads = ${text}`,
+    `lock_manager.threads = ${text}: write an integer from 1 to 1024, without quotes`,
+  ]),
+  ...['9', '241', '0', '10.5', '"90 s"'].map((text): Row => [
+    '"auto"',
+    `"auto"\ngrace = ${text}`,
+    `lock_manager.grace = ${text}: write whole seconds from 10 to 240, without quotes`,
+  ]),
+  ...['mountd_port', 'statd_port', 'lockd_port'].flatMap((key): Row[] => [
+    ...['0', '65536', '-1', '1.5', '"20048"'].map((text): Row => [
+      '"auto"',
+      `"auto"\n${key} = ${text}`,
+      `lock_manager.${key} = ${text}: write a port from 1 to 65535, without quotes`,
+    ]),
+    [
+      '"auto"',
+      `"auto"\n${key} = 111`,
+      `lock_manager.${key} = 111: this is the port of rpcbind; write another one`,
+    ],
+    [
+      '"auto"',
+      `"auto"\n${key} = 2049`,
+      `lock_manager.${key} = 2049: this is the port of nfsd; write another one`,
+    ],
+  ]),
+  [
+    '"auto"',
+    '"auto"\nmountd_port = 662\nstatd_port = 662\nlockd_port = 662',
+    'lock_manager.statd_port = 662: this port is already at lock_manager.mountd_port; each service has its own',
+    'lock_manager.lockd_port = 662: this port is already at lock_manager.mountd_port; each service has its own',
+  ],
+  [
+    '"auto"',
+    '"auto"\nlink = "veth"\nthreads = 0\ngrace = 1\nstatd_port = 1\nlockd_port = 1',
+    'lock_manager.threads = 0: write an integer from 1 to 1024, without quotes',
+    'lock_manager.grace = 1: write whole seconds from 10 to 240, without quotes',
+    `lock_manager.bridge is missing: ${bridge}`,
+    'lock_manager.lockd_port = 1: this port is already at lock_manager.statd_port; each service has its own',
   ],
 
   [
