@@ -8,6 +8,11 @@ export interface Io {
   readonly isTerminal: boolean;
 }
 
+/** A reader that has seen enough (`| head`) is no error; what was asked for is done all the same. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 export const processIo: Io = {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),

@@ -12,8 +12,14 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     // commander has printed its own sentence; --help and --version end here too, with 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-    return reportError(processIo, error, argv.includes('--json'));
+    return reportError(processIo, error, ownArguments(argv).includes('--json'));
   }
+}
+
+/** What is before `--`: the rest is a command's for `exec`. */
+function ownArguments(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf('--');
+  return end === -1 ? argv : argv.slice(0, end);
 }
 
 async function run(): Promise<void> {

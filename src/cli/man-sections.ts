@@ -6,7 +6,7 @@ import type { ManSection } from './man-page.js';
 
 /** What nlm-failover(8) says beyond the commands' own definitions. */
 export function manSections(): ManSection[] {
-  return [configuration, callout, byHand(), exitStatus, json, files, environment, seeAlso];
+  return [configuration, instances, callout, byHand(), exitStatus, json, files, environment, seeAlso];
 }
 
 const configuration: ManSection = {
@@ -21,12 +21,25 @@ const configuration: ManSection = {
         ['[state] directory', 'storage that every node sees; `sm_ADDRESS` directories are made in it'],
         [
           '[lock_manager] driver',
-          '`auto`, `nlm-fsid` (kernels with the 2006 lock failover patches) or `lockd` (stock kernels)',
+          '`auto`, `nlm-fsid` (kernels with the 2006 lock failover patches), `lockd` (stock kernels) or `lockd-netns` (stock kernels, a lock manager of its own for each address); auto takes nlm-fsid where the kernel has it, else lockd',
         ],
         ['[lock_manager] nfsd', 'where the nfsd file system is mounted (default: /proc/fs/nfsd)'],
         [
           '[lock_manager] restart',
           'driver lockd: how this host starts nfsd and lockd, as a list of words (default: systemctl restart nfs-server)',
+        ],
+        [
+          '[lock_manager] link, bridge',
+          'driver lockd-netns: what joins an instance to the network: `macvlan` (default) or `ipvlan` on the interface of the floating IP, or `veth` into this bridge',
+        ],
+        ['[lock_manager] threads', 'driver lockd-netns: nfsd threads of each instance (default: 8)'],
+        [
+          '[lock_manager] grace',
+          "driver lockd-netns: length of the grace period in seconds, 10 to 240 (default: the host's); lockd's part of it is one setting for the whole kernel",
+        ],
+        [
+          '[lock_manager] mountd_port, statd_port, lockd_port',
+          "driver lockd-netns: fixed ports for a firewall (default: any); lockd's is one setting for the whole kernel",
         ],
         ['[[floating_ip]] address', 'IPv4 or IPv6 address with its prefix length'],
         ['[[floating_ip]] interface', 'the network interface it goes on'],
@@ -47,6 +60,22 @@ const configuration: ManSection = {
           '`path` (default: the mount point), `clients`, `options`; fsid= is added',
         ],
       ],
+    },
+  ],
+};
+
+const instances: ManSection = {
+  title: 'INSTANCES',
+  blocks: [
+    {
+      text:
+        'With the driver `lockd-netns` every floating IP has an instance of its own: network namespace `nfs-ADDRESS`, a mount namespace with its own /run and /var/lib/nfs, ' +
+        'rpcbind, rpc.statd, rpc.mountd, nfsd and lockd. Its start is a grace period for this address alone, so no client of another address waits. ' +
+        'The volume is mounted on the host, at the same path as inside. NFSv4 is off in it: it would need an nfsdcld of its own, and has no NLM locks.\n\n' +
+        'takeover makes the instance in B-2, clearing what a crash left of it; release takes it away in A-4. Nothing of it survives a reboot. ' +
+        '`nlm-failover exec ADDRESS -- exportfs -v` looks inside. Its daemons are plain processes that outlive the command; under a service manager run ' +
+        'takeover from a unit with KillMode=process, or they end with the unit.\n\n' +
+        'The host itself cannot reach an address on a macvlan of its own interface; other hosts can.',
     },
   ],
 };
@@ -187,5 +216,7 @@ const environment: ManSection = {
 
 const seeAlso: ManSection = {
   title: 'SEE ALSO',
-  blocks: [{ text: 'rpc.statd(8), sm-notify(8), exportfs(8), exports(5), nfs.conf(5), nfsd(7)' }],
+  blocks: [
+    { text: 'rpc.statd(8), ip-netns(8), sm-notify(8), exportfs(8), exports(5), nfs.conf(5), nfsd(7)' },
+  ],
 };

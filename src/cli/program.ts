@@ -1,8 +1,10 @@
 import { Command } from 'commander';
 import { version } from '../version.js';
 import { addClients } from './clients.js';
+import { addExec } from './exec.js';
 import type { Io } from './io.js';
 import { addNotify } from './notify.js';
+import { addNotifyWorker } from './notify-worker.js';
 import { addRelease } from './release.js';
 import { addStatus } from './status.js';
 import { addTakeover } from './takeover.js';
@@ -24,6 +26,8 @@ export function buildProgram(io: Io, exit: (code: number) => void): Command {
   addTakeover(program, io, exit);
   addNotify(program, io, exit);
   addClients(program, io);
-  addStatus(program, io);
+  addStatus(program, io, exit);
+  addExec(program, io, exit);
+  addNotifyWorker(program, io);
   return program;
 }

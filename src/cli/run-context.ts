@@ -1,3 +1,5 @@
+import { realpathSync } from 'node:fs';
+import path from 'node:path';
 import { loadConfig } from '../config/load-config.js';
 import { findFloatingIp } from '../config/find-floating-ip.js';
 import type { Config, FloatingIp } from '../config/config.js';
@@ -7,6 +9,7 @@ import type { Host } from '../host/host.js';
 import { nlmProgram } from '../host/nfsd.js';
 import { runDirectory } from '../host/serving.js';
 import { chooseDriver, type DriverChoice } from '../lockmanager/driver.js';
+import type { InstanceConfig } from '../lockmanager/lockd-netns.js';
 import type { Progress as NotifyProgress } from '../nsm/report.js';
 import { type CommonOptions } from './options.js';
 import { openHost } from './open-host.js';
@@ -33,7 +36,7 @@ export async function openRunContext(
   const { host, rpcbindPort, nlmRegistered } = await openHost();
   const config = await loadConfig({ file: options.config });
   const floatingIp = findFloatingIp(config, address);
-  const choice = chooseDriver(host, config.lockManager);
+  const choice = chooseDriver(host, config.lockManager, instanceConfig(config, floatingIp));
   return {
     choice,
     context: {
@@ -41,7 +44,7 @@ export async function openRunContext(
       config,
       floatingIp,
       driver: choice.driver,
-      run: runDirectory(host),
+      run: choice.driver.place?.run ?? runDirectory(host),
       session: new RecordSession(host, floatingIp, config.node),
       fenced: options.fenced === true,
       notifyDeadlineMs: options.notifyDeadline === undefined ? undefined : options.notifyDeadline * 1000,
@@ -63,4 +66,28 @@ export async function openReader(
   const config = await loadConfig({ file: options.config });
   const floatingIps = address === undefined ? config.floatingIps : [findFloatingIp(config, address)];
   return { host, config, floatingIps, run: runDirectory(host) };
+}
+
+/** What the driver lockd-netns needs to know of this address and of the others. */
+function instanceConfig({ lockManager, floatingIps }: Config, ip: FloatingIp): InstanceConfig {
+  const { link, bridge, nfsd, threads, grace, ports } = lockManager;
+  return {
+    address: ip.address,
+    link: { kind: link, parent: ip.interface, ...(bridge === undefined ? {} : { bridge }) },
+    nfsd,
+    threads,
+    grace,
+    ports,
+    callout: calloutPath(),
+    filesystems: ip.filesystems,
+    foreignMountpoints: floatingIps
+      .filter((other) => other !== ip)
+      .flatMap(({ filesystems }) => filesystems.map(({ mountpoint }) => mountpoint)),
+  };
+}
+
+/** callouts/ha-callout of this installation: bin/ and dist/ lie beside callouts/. */
+function calloutPath(): string {
+  const script = realpathSync(process.argv[1] ?? '.');
+  return path.resolve(path.dirname(script), '../callouts/ha-callout');
 }

@@ -1,29 +1,34 @@
 import type { Command } from 'commander';
+import { exitCodes } from '../errors.js';
 import type { AddressStatus } from '../failover/status.js';
 import type { Io } from './io.js';
 import { addCommonOptions, type CommonOptions } from './options.js';
 
 /** nlm-failover status: what is where, and what went wrong. */
-export function addStatus(program: Command, io: Io): void {
+export function addStatus(program: Command, io: Io, exit: (code: number) => void): void {
   addCommonOptions(
     program
       .command('status')
       .summary('who owns each floating IP, what is served here, how the last operation ended')
       .description(
         'Show for each floating IP: its owner and epoch, whether it is served here, its recorded clients, the last ' +
-          'operation and its outcome, and what the callout could not write.',
+          'operation and its outcome, and what the callout could not write. Ends with 1 where something that should run ' +
+          'does not: an address that is up but not recorded, or the other way, or an instance with a dead daemon.',
       )
       .argument('[address]', 'one floating IP; all of the configuration where it is not given'),
   ).action(async (address: string | undefined, options: CommonOptions) => {
     const { openReader } = await import('./run-context.js');
-    const { addressStatus, refusedMark } = await import('../failover/status.js');
+    const { addressStatus, isBroken, refusedMark } = await import('../failover/status.js');
+    let broken = false;
     const reader = await openReader(address, options);
     for (const ip of reader.floatingIps) {
       const status = await addressStatus(reader, ip);
+      broken ||= isBroken(status);
       io.out(options.json === true ? `${JSON.stringify(status)}\n` : statusText(status));
     }
     const refused = refusedMark(reader.run);
     if (refused !== undefined && options.json !== true) io.out(`the callout refused a name: ${refused}\n`);
+    exit(broken ? exitCodes.stepFailed : exitCodes.done);
   });
 }
 
@@ -48,6 +53,12 @@ function statusText(status: AddressStatus): string {
     }
     if (record.badLines > 0)
       lines.push(`  journal     ${record.badLines} bad lines kept aside in monitors.db`);
+  }
+  if (status.instance !== undefined) {
+    const { daemons, nfsdThreads, inGrace } = status.instance;
+    const dead = Object.entries(daemons).filter(([, state]) => state === 'dead');
+    const said = dead.length === 0 ? 'all daemons run' : `DEAD: ${dead.map(([name]) => name).join(', ')}`;
+    lines.push(`  instance    ${said}; ${nfsdThreads} nfsd threads${inGrace ? '; in its grace period' : ''}`);
   }
   for (const mark of status.marks) lines.push(`  callout     could not write: ${mark}`);
   return `${lines.join('\n')}\n`;

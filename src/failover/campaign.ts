@@ -2,7 +2,8 @@ import { notifyNames } from '../config/notify-names.js';
 import type { FloatingIp } from '../config/config.js';
 import type { Action } from '../host/action.js';
 import { graceSeconds } from '../host/nfsd.js';
-import { notify } from '../nsm/notifier.js';
+import { notifyThrough } from '../nsm/notify-child.js';
+import { notify, type NotifyOptions } from '../nsm/notifier.js';
 import type { MonitorRecord } from '../record/record.js';
 import type { FailoverContext } from './context.js';
 import { otherAffected } from './recording.js';
@@ -74,12 +75,15 @@ export async function tellRecorded(
   const state = record.nsmState();
   if (clients.length === 0 || state === undefined) return { told: 0, untold: [], remarks: [] };
   const { host, config, rpcbindPort, signal } = context;
-  const result = await notify({
+  const place = ip === context.floatingIp ? context.driver.place : undefined;
+  const tell =
+    place === undefined ? notify : (options: NotifyOptions) => notifyThrough(place.prefix, options);
+  const result = await tell({
     source: { address: ip.address, family: ip.family },
     names: notifyNames(ip),
     state,
     clients,
-    deadlineMs: context.notifyDeadlineMs ?? graceSeconds(host, config.lockManager.nfsd) * 1000,
+    deadlineMs: context.notifyDeadlineMs ?? graceSeconds(place?.host ?? host, config.lockManager.nfsd) * 1000,
     rpcbindPort,
     signal,
     onProgress: (progress) => context.onNotifyProgress(progress),

@@ -1,13 +1,15 @@
 import type { Filesystem, FloatingIp } from '../config/config.js';
+import type { Action, HostContext } from '../host/action.js';
 import { addressDown, addressUp } from '../host/actions/address.js';
 import { announce } from '../host/actions/announce.js';
 import { cutConnections } from '../host/actions/connections.js';
-import { exportPath, flushExports, unexport } from '../host/actions/exports.js';
+import { exportPath, unexport } from '../host/actions/exports.js';
 import { mountFilesystem, unmountFilesystem } from '../host/actions/mount.js';
 import type { LockManager } from '../lockmanager/port.js';
 import { type CampaignResult, notifyClients } from './campaign.js';
 import { restoreOtherExports } from './other-exports.js';
 import { claimOwnership, handOver, refuseMountedElsewhere } from './ownership.js';
+import { inPlace, unlessGone } from './place.js';
 import { prepareNotification, startRecording, stopRecording } from './recording.js';
 import { graceIsDone, nobodyToTell } from './rerun.js';
 import {
@@ -23,8 +25,9 @@ import {
 export function planRelease(ip: FloatingIp, driver: LockManager, recordOnVolume: boolean): Plan {
   const { address, filesystems } = ip;
   const exports = filesystems.flatMap((filesystem) => filesystem.exports);
-  const mountpoints = filesystems.map(({ mountpoint }) => mountpoint);
   const unmounts = filesystems.toReversed().map((filesystem) => unmountFilesystem(filesystem));
+  const served = servedIp(ip, driver);
+  const there = (action: Action<HostContext>) => unlessGone(driver.place, action);
   return {
     kind: 'release',
     address,
@@ -32,12 +35,12 @@ export function planRelease(ip: FloatingIp, driver: LockManager, recordOnVolume:
       {
         name: 'A-1',
         subject: `${address} on ${ip.interface}`,
-        actions: [stopRecording(ip), addressDown(ip), cutConnections(ip)],
+        actions: [stopRecording(ip), there(addressDown(served)), there(cutConnections(ip))],
       },
       {
         name: 'A-2',
         subject: listed(exports.map(({ path }) => path)),
-        actions: exports.map((one) => unexport(one)),
+        actions: exports.map((one) => there(unexport(one))),
       },
       ...filesystems.map((filesystem): Step => ({
         ...onFsid('A-3', filesystem),
@@ -45,9 +48,9 @@ export function planRelease(ip: FloatingIp, driver: LockManager, recordOnVolume:
       })),
       {
         name: 'A-4',
-        subject: listed(mountpoints),
+        subject: listed(filesystems.map(({ mountpoint }) => mountpoint)),
         actions: [
-          flushExports(mountpoints),
+          ...driver.beforeUnmount(filesystems),
           // Nothing of a record that lies on the volume may be open, so there it is handed over just before.
           ...(recordOnVolume ? [handOver(ip), ...unmounts] : [...unmounts, handOver(ip)]),
         ],
@@ -67,16 +70,25 @@ export interface TakeoverPlanOptions {
 
 /** B-1 to B-5 for an address, in the order asked for. */
 export function planTakeover(ip: FloatingIp, driver: LockManager, options: TakeoverPlanOptions): Plan {
+  const steps = takeoverSteps(ip, driver, options);
+  const order: readonly (typeof safeOrder)[number][] = options.order === 'safe' ? safeOrder : publishedOrder;
+  return { kind: 'takeover', address: ip.address, steps: order.flatMap((name) => steps[name]) };
+}
+
+function takeoverSteps(
+  ip: FloatingIp,
+  driver: LockManager,
+  options: TakeoverPlanOptions,
+): Record<(typeof safeOrder)[number], readonly Step[]> {
   const { address, filesystems } = ip;
   const mounts = filesystems.flatMap((filesystem) => [
     refuseMountedElsewhere(ip, filesystem),
     mountFilesystem(filesystem),
   ]);
   const claim = claimOwnership(ip);
-  const exports = filesystems.flatMap((filesystem) =>
-    filesystem.exports.map((one) => exportPath(one, filesystem)),
-  );
-  const steps: Record<(typeof safeOrder)[number], readonly Step[]> = {
+  const served = servedIp(ip, driver);
+  const there = (action: Action<HostContext>) => inPlace(driver.place, action);
+  return {
     'B-1': [
       {
         name: 'B-1',
@@ -85,23 +97,7 @@ export function planTakeover(ip: FloatingIp, driver: LockManager, options: Takeo
         actions: options.recordOnVolume ? [...mounts, claim] : [claim, ...mounts],
       },
     ],
-    'B-2': filesystems.map((filesystem, index): Step => {
-      const first = filesystems[0]?.fsid;
-      if (index > 0 && driver.graceScope === 'node') {
-        return { ...onFsid('B-2', filesystem), actions: [], covered: `in the same grace as fsid ${first}` };
-      }
-      return {
-        ...onFsid('B-2', filesystem),
-        alreadySo: (context) => graceIsDone(context, filesystem.fsid),
-        actions: [
-          ...(index === 0 ? [prepareNotification(ip)] : []),
-          ...driver.beforeGrace(filesystem),
-          ...(index === 0 ? [startRecording(ip, options.node)] : []),
-          ...driver.enterGrace(filesystem),
-          ...(driver.graceScope === 'node' ? [restoreOtherExports(ip)] : []),
-        ],
-      };
-    }),
+    'B-2': filesystems.map((filesystem, index) => graceStep(ip, driver, options.node, filesystem, index)),
     'B-3': [
       {
         name: 'B-3',
@@ -114,20 +110,55 @@ export function planTakeover(ip: FloatingIp, driver: LockManager, options: Takeo
       {
         name: 'B-4',
         subject: `${address} on ${ip.interface}`,
-        // ARP can only be told once the address is there; for IPv6 the kernel does it, if asked before.
-        actions: ip.family === 4 ? [addressUp(ip), announce(ip)] : [announce(ip), addressUp(ip)],
+        actions: [
+          // ARP can only be told once the address is there; for IPv6 the kernel does it, if asked before.
+          ...(ip.family === 4 ? [addressUp, announce] : [announce, addressUp]).map((make) =>
+            there(make(served)),
+          ),
+          ...(driver.afterAddressUp?.() ?? []),
+        ],
       },
     ],
     'B-5': [
       {
         name: 'B-5',
         subject: listed(filesystems.flatMap((one) => one.exports.map(({ path }) => path))),
-        actions: exports,
+        actions: filesystems.flatMap((filesystem) =>
+          filesystem.exports.map((one) => there(exportPath(one, filesystem))),
+        ),
       },
     ],
   };
-  const order: readonly (typeof safeOrder)[number][] = options.order === 'safe' ? safeOrder : publishedOrder;
-  return { kind: 'takeover', address, steps: order.flatMap((name) => steps[name]) };
+}
+
+/** B-2 of one fsid: the list of whom to tell is made, and recording begins, with the first. */
+function graceStep(
+  ip: FloatingIp,
+  driver: LockManager,
+  node: string,
+  filesystem: Filesystem,
+  index: number,
+): Step {
+  if (index > 0 && driver.graceScope !== 'fsid') {
+    const covered = `in the same grace as fsid ${ip.filesystems[0]?.fsid ?? ''}`;
+    return { ...onFsid('B-2', filesystem), actions: [], covered };
+  }
+  return {
+    ...onFsid('B-2', filesystem),
+    alreadySo: (context) => graceIsDone(context, filesystem.fsid),
+    actions: [
+      ...(index === 0 ? [prepareNotification(ip)] : []),
+      ...driver.beforeGrace(filesystem),
+      ...(index === 0 ? [startRecording(ip, node)] : []),
+      ...driver.enterGrace(filesystem),
+      ...(driver.graceScope === 'node' ? [restoreOtherExports(ip)] : []),
+    ],
+  };
+}
+
+/** The address on the interface where it is served. */
+function servedIp(ip: FloatingIp, { place }: LockManager): FloatingIp {
+  return place === undefined ? ip : { ...ip, interface: place.interface };
 }
 
 function onFsid(name: StepName, { fsid, mountpoint }: Filesystem): Pick<Step, 'name' | 'fsid' | 'subject'> {

@@ -67,7 +67,7 @@ export function startRecording(ip: FloatingIp, node: string): FailoverAction {
     act: async (context) => {
       const { host, session, run, config } = context;
       const record = session.opened;
-      const statd = statdState(host);
+      const statd = statdState(context.driver.place?.host ?? host);
       const owner = statd ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
       const { journal, synchronous } = await beginServing(record, {
         directory: session.location.directory,
@@ -103,12 +103,12 @@ async function makeSynchronous(host: Host, file: string): Promise<boolean> {
 
 /** statd announces a host once; those it monitors already would never be recorded for this address. */
 function adoptMonitored(
-  { host, config, floatingIp }: FailoverContext,
+  { host, config, floatingIp, driver }: FailoverContext,
   record: RecordSession['opened'],
 ): void {
   record.adopt({
     node: config.node,
-    clients: statdState(host)?.monitored ?? [],
+    clients: statdState(driver.place?.host ?? host)?.monitored ?? [],
     fsids: floatingIp.filesystems.map(({ fsid }) => fsid),
     now: host.now(),
     myName: config.node,

@@ -1,9 +1,10 @@
 import { type Action, commandText, type HostContext, notSo, runOrFail } from '../host/action.js';
+import { flushExports } from '../host/actions/exports.js';
 import type { Argv } from '../host/host.js';
 import { lockdInGrace, nfsdThreads, nlmClientMounts, nlmProgram } from '../host/nfsd.js';
 import { waitUntil } from '../host/wait.js';
-import { locksOf, verifyLocksGone } from './locks-gone.js';
-import type { LockedFilesystem, LockManager, LockManagerContext } from './port.js';
+import { unlockFilesystem } from './unlock-filesystem.js';
+import type { LockManager, LockManagerContext } from './port.js';
 
 /** How long lockd may take to come to or leave rpcbind; seen: under 0.2 s. */
 const registrationTimeoutMs = 15_000;
@@ -17,40 +18,12 @@ export function lockd({ nfsd, restart }: { readonly nfsd: string; readonly resta
     name: 'lockd',
     graceScope: 'node',
     dropLocks: (filesystem) => [unlockFilesystem(nfsd, filesystem)],
+    beforeUnmount: (filesystems) => [flushExports(filesystems.map(({ mountpoint }) => mountpoint))],
     beforeGrace: () => [stopLockd(nfsd)],
     enterGrace: () => [startLockd(nfsd, restart)],
     inGrace: ({ host }) => nfsdThreads(host, nfsd) > 0 && lockdInGrace(host) !== false,
     isUp: ({ host }) => nfsdThreads(host, nfsd) > 0,
   };
-}
-
-/**
- * A-3. Drops the NLM locks of the whole superblock, in every network namespace. unlock_ip is not
- * used: a file system has one floating IP, so it could drop nothing more, and on Linux 6.1 it reads
- * beyond the address it was given (swapped arguments, see locks-gone).
- */
-function unlockFilesystem(nfsd: string, filesystem: LockedFilesystem): Action<LockManagerContext> {
-  const file = `${nfsd}/unlock_filesystem`;
-  const path = escapeOctal(filesystem.mountpoint);
-  return {
-    commands: [
-      `echo '${path}' > ${file}   # then see in /proc/locks that no lockd lock of ${filesystem.device} is left`,
-    ],
-    // locksOf has proved that the path is a mount point: on any other path the kernel would take the parent's locks.
-    check: (context) => locksOf(context, filesystem).length === 0,
-    act: async ({ host }) => {
-      // With nfsd down there is nothing to drop, and Linux 6.9 to 6.18 crash on this write.
-      if (nfsdThreads(host, nfsd) === 0) return 'nfsd is not running';
-      host.writeKernel(file, `${path}\n`);
-      return undefined;
-    },
-    verify: (context) => verifyLocksGone(context, filesystem),
-  };
-}
-
-/** fs/nfsd/nfsctl.c reads the path with qword_get: blank, tab, newline and backslash as \ooo. */
-function escapeOctal(path: string): string {
-  return path.replace(/[\s\\]/g, (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`);
 }
 
 /** B-2, first half: where lockd runs it goes down, completely, before anything starts it again. */

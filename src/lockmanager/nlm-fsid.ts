@@ -1,4 +1,5 @@
 import type { Action } from '../host/action.js';
+import { flushExports } from '../host/actions/exports.js';
 import { locksOf, verifyLocksGone } from './locks-gone.js';
 import type { LockManager, LockManagerContext } from './port.js';
 
@@ -21,6 +22,7 @@ export function nlmFsid(nfsd: string): LockManager {
         verify: (context) => verifyLocksGone(context, filesystem),
       },
     ],
+    beforeUnmount: (filesystems) => [flushExports(filesystems.map(({ mountpoint }) => mountpoint))],
     beforeGrace: () => [],
     enterGrace: ({ fsid }) => [writeFsid(`${nfsd}/nlm_set_ip_grace`, fsid)],
     inGrace: () => undefined,

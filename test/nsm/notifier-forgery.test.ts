@@ -8,7 +8,7 @@ const common = {
   source: { address: '127.0.0.2', family: 4 },
   names: ['127.0.0.2', 'nfs1'],
   state: 9,
-  pace: { firstMs: 20, capMs: 80, reportMs: 10 },
+  pace: { firstMs: 200, capMs: 200, reportMs: 10 },
 } as const;
 const victim = '127.0.0.30';
 

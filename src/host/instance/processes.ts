@@ -1,0 +1,54 @@
+import { readdirSync, statSync } from 'node:fs';
+import { errnoOf } from '../../errors.js';
+import type { Host } from '../host.js';
+import { waitUntil } from '../wait.js';
+import { instancePlace } from './place.js';
+
+export interface InstanceProcess {
+  readonly pid: number;
+  readonly name: string;
+}
+
+/**
+ * The processes of an instance: those whose network namespace it is. Membership, not a pid file, is
+ * what makes a process the instance's, so a pid that was given to another program is never ours.
+ */
+export function instanceProcesses(host: Host, address: string): InstanceProcess[] {
+  const namespace = inode(instancePlace(address).netnsFile);
+  if (namespace === undefined) return [];
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => inode(`/proc/${pid}/ns/net`) === namespace)
+    .map((pid) => ({ pid: Number(pid), name: host.readText(`/proc/${pid}/comm`)?.trim() ?? '' }));
+}
+
+/** Ends every process of an instance: SIGTERM, and SIGKILL for what is left after 3 s. False if one stays. */
+export async function endInstanceProcesses(host: Host, address: string): Promise<boolean> {
+  const gone = () => instanceProcesses(host, address).length === 0;
+  for (const [signal, timeoutMs] of [
+    ['SIGTERM', 3_000],
+    ['SIGKILL', 5_000],
+  ] as const) {
+    for (const { pid } of instanceProcesses(host, address)) kill(pid, signal);
+    if (await waitUntil(host, gone, { timeoutMs, intervalMs: 50 })) return true;
+  }
+  return false;
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') throw error;
+  }
+}
+
+/** What names a namespace: the device and inode of its file in nsfs (namespaces(7)). */
+function inode(file: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(file);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,177 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { type Action, type HostContext, notSo, runOrFail } from '../host/action.js';
+import type { Argv, Host } from '../host/host.js';
+import { buildInstance, type InstanceLink } from '../host/instance/build.js';
+import { type DaemonPorts, instanceDaemons, isRegistered, startDaemon } from '../host/instance/daemons.js';
+import { insideInstance } from '../host/instance/inside.js';
+import { instanceExists, instanceInterface, instancePlace, instancePrefix } from '../host/instance/place.js';
+import { copyDefaultRoute } from '../host/instance/routes.js';
+import { removeInstance } from '../host/instance/remove.js';
+import { realHost } from '../host/real.js';
+import { lockdInGrace, nfsdThreads, nlmProgram } from '../host/nfsd.js';
+import { waitUntil } from '../host/wait.js';
+import { unlockFilesystem } from './unlock-filesystem.js';
+import type { LockedFilesystem, LockManager, LockManagerContext } from './port.js';
+
+export interface InstanceConfig {
+  readonly address: string;
+  readonly link: InstanceLink;
+  readonly nfsd: string;
+  readonly threads: number;
+  /** Seconds; undefined: the host's own. */
+  readonly grace?: number | undefined;
+  readonly ports: DaemonPorts & { readonly lockd?: number | undefined };
+  /** Path of the callout for rpc.statd -H. */
+  readonly callout: string;
+  readonly foreignMountpoints: readonly string[];
+  readonly filesystems: readonly LockedFilesystem[];
+}
+
+/**
+ * Stock kernels, with a grace period for one address alone: lockd and nfsd keep locks, grace and clients per network
+ * namespace (fs/lockd/netns.h, fs/nfsd/netns.h), so each floating IP gets one, with nfsd, lockd, statd, mountd and
+ * rpcbind of its own. A-3 is its end, B-2 its start; no other client notices.
+ */
+export function lockdNetns(config: InstanceConfig): LockManager {
+  const { address, nfsd } = config;
+  const inside = insideInstance(address);
+  const daemons = instanceDaemons(config.callout, config.ports);
+  const threads = () => nfsdThreads(inside, nfsd);
+  const unlockInside = (filesystem: LockedFilesystem) =>
+    insideOrGone(config, unlockFilesystem(nfsd, filesystem));
+  const leftovers = [...config.filesystems.map((filesystem) => unlockInside(filesystem)), stopNfsd(config)];
+  return {
+    name: 'lockd-netns',
+    graceScope: 'address',
+    place: {
+      host: inside,
+      prefix: instancePrefix(address),
+      interface: instanceInterface,
+      run: path.join(instancePlace(address).run, 'nlm-failover'),
+      exists: () => instanceExists(realHost, address),
+    },
+    dropLocks: (filesystem) => [unlockInside(filesystem)],
+    beforeUnmount: () => [stopNfsd(config), removeInstance(address)],
+    beforeGrace: () => [
+      ...leftovers.map((action) => ({ ...action, commands: [] })),
+      clearLeftovers(address),
+      buildInstance({ address, link: config.link, foreignMountpoints: config.foreignMountpoints }),
+      startDaemon(address, daemons.rpcbind),
+      startDaemon(address, daemons.statd),
+    ],
+    enterGrace: () => [
+      startNfsd(config),
+      // Whatever a crash left locked of these file systems: nobody can have taken a lock here yet.
+      ...config.filesystems.map((filesystem) => unlockInside(filesystem)),
+      startDaemon(address, daemons.mountd),
+    ],
+    afterAddressUp: () => [copyDefaultRoute({ address, parent: config.link.parent })],
+    inGrace: () => threads() > 0 && lockdInGrace(inside) !== false,
+    isUp: () => threads() > 0,
+  };
+}
+
+/** What a crash left of this address's own instance goes first: a half-built one is never exported. */
+function clearLeftovers(address: string): Action<HostContext> {
+  const remove = removeInstance(address);
+  return {
+    ...remove,
+    commands: [`# if an earlier instance of ${address} is still there:`, ...remove.commands],
+    check: ({ host }) => !instanceExists(host, address),
+    act: async (context) => {
+      await remove.act(context);
+      return 'cleared what was left of an earlier instance';
+    },
+  };
+}
+
+/**
+ * The end of nfsd and lockd in the instance. It does not drop its locks: while lockd has another network namespace, the
+ * host's own, Linux 6.1 leaves them and says "lockd: couldn't shutdown host module for net" (fs/lockd/host.c,
+ * nlm_shutdown_hosts_net; nlmsvc_invalidate_all is for lockd's last user). So each fsid is unlocked before.
+ */
+function stopNfsd({ address, nfsd }: InstanceConfig): Action<LockManagerContext> {
+  const argv = [...instancePrefix(address), 'rpc.nfsd', '0'] as unknown as Argv;
+  const inside = insideInstance(address);
+  return {
+    commands: [argv.join(' ')],
+    check: () => nfsdThreads(inside, nfsd) === 0,
+    act: async ({ host }) => {
+      await runOrFail(host, argv);
+      return undefined;
+    },
+    verify: () => {
+      if (nfsdThreads(inside, nfsd) > 0)
+        throw notSo('A-4', `nfsd of ${address} still has threads after "rpc.nfsd 0"`);
+    },
+  };
+}
+
+/** An action as seen from inside; nothing to do where there is no instance. */
+function insideOrGone(
+  { address }: InstanceConfig,
+  action: Action<LockManagerContext>,
+): Action<LockManagerContext> {
+  const host = insideInstance(address);
+  return {
+    ...action,
+    commands: action.commands.map((command) => `${instancePrefix(address).join(' ')} sh -c "${command}"`),
+    check: (context) => !instanceExists(context.host, address) || action.check({ ...context, host }),
+    act: (context) => action.act({ ...context, host }),
+    verify: (context) => action.verify({ ...context, host }),
+  };
+}
+
+/** nfsd's start is lockd's, and lockd's start is the grace. */
+function startNfsd({ address, nfsd, threads, grace, ports }: InstanceConfig): Action<LockManagerContext> {
+  const prefix = instancePrefix(address);
+  const start: Argv = ['rpc.nfsd', '-V', '3', '-N', '4', String(threads)];
+  // The lock manager's sysctls are the whole kernel's; read when lockd starts (fs/lockd/svc.c).
+  const sysctls: [string, number][] = [
+    ...(grace === undefined ? [] : ([['/proc/sys/fs/nfs/nlm_grace_period', grace]] as [string, number][])),
+    ...(ports.lockd === undefined
+      ? []
+      : ([
+          ['/proc/sys/fs/nfs/nlm_tcpport', ports.lockd],
+          ['/proc/sys/fs/nfs/nlm_udpport', ports.lockd],
+        ] as [string, number][])),
+  ];
+  const graceFiles = grace === undefined ? [] : [`${nfsd}/nfsv4leasetime`, `${nfsd}/nfsv4gracetime`];
+  const inside = insideInstance(address);
+  return {
+    commands: [
+      ...sysctls.map(([file, value]) => `echo ${value} > ${file}`),
+      ...graceFiles.map((file) => `${prefix.join(' ')} sh -c 'echo ${grace} > ${file}'`),
+      [...prefix, ...start].join(' '),
+    ],
+    check: () => false,
+    act: async ({ host }) => {
+      for (const [file, value] of sysctls) host.writeKernel(file, `${value}\n`);
+      for (const file of graceFiles) inside.writeKernel(file, `${grace}\n`);
+      await runOrFail(host, [...prefix, ...start] as unknown as Argv);
+      await waitUntil(host, () => isRegistered(address, nlmProgram), { timeoutMs: 15_000, intervalMs: 50 });
+      return undefined;
+    },
+    verify: async () => {
+      if (nfsdThreads(inside, nfsd) === 0)
+        throw notSo('B-2', `nfsd has no threads in the instance of ${address}`);
+      if (!(await isRegistered(address, nlmProgram))) {
+        throw notSo('B-2', `lockd is not registered with the rpcbind of the instance of ${address}`);
+      }
+      if (lockdInGrace(inside) === false) {
+        throw notSo(
+          'B-2',
+          `lockd of ${address} runs, but is not in its grace period: reclaims would be refused`,
+        );
+      }
+    },
+  };
+}
+
+/** Why this host cannot give an address an instance of its own; undefined where it can. */
+export function netnsUnavailable(host: Host): string | undefined {
+  if (host.kind === 'rehearsal') return 'a rehearsal has no kernel of its own';
+  if (!existsSync('/proc/self/ns/net')) return 'no network namespaces in this kernel';
+  return process.getuid?.() === 0 ? undefined : 'network namespaces need root';
+}
