@@ -10,7 +10,7 @@ export interface MountOptions {
   readonly path: string;
   /** Where; /mnt/nfs by default. */
   readonly at?: string;
-  /** Beside `vers=3,proto=tcp,hard,timeo=50`. */
+  /** Beside `vers=3,proto=tcp,hard,timeo=50` (tcp6 for IPv6). */
   readonly options?: string;
 }
 
@@ -54,7 +54,8 @@ export class NfsClient implements Shell {
 
   /** Mounts an export over NFSv3 and TCP. The timeouts are short, so that a failover is noticed in seconds. */
   async mount({ server, path, at = defaultTarget, options = '' }: MountOptions): Promise<void> {
-    const words = ['vers=3,proto=tcp,hard,timeo=50,retrans=2', options]
+    const protocol = server.includes(':') ? 'tcp6' : 'tcp';
+    const words = [`vers=3,proto=${protocol},hard,timeo=50,retrans=2`, options]
       .filter((word) => word !== '')
       .join(',');
     const source = server.includes(':') ? `[${server}]:${path}` : `${server}:${path}`;

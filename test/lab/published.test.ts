@@ -8,6 +8,7 @@ interface Seen {
   readonly errors: readonly string[];
   readonly refused: boolean;
   readonly failedReclaim: boolean;
+  readonly lost: number;
 }
 
 /** A failover under I/O; `take` is the taking over on B. Logs what the client saw. */
@@ -33,9 +34,10 @@ async function underIo(
     `${what}: ${appended} appends, ${errors.length} errors seen by the application (${errors[0] ?? 'none'}), longest pause ${longestGapMs} ms, ` +
       `locks on B ${held}, rival ${refused ? 'refused' : 'got the lock'}, failed reclaims in the client's log: ${failedReclaim ? 'yes' : 'no'}`,
   );
-  const lines = (await b.read('/mnt/vol1/log')).trimEnd().split('\n').length;
-  t.is(lines, appended, 'every append that was acknowledged is there, and no other');
-  return { errors, refused, failedReclaim };
+  // The shell does not look at what close(2) says, as many applications do not: then data is lost without a word.
+  const lost = appended - (await b.read('/mnt/vol1/log')).trimEnd().split('\n').length;
+  t.log(`${what}: ${lost} appends that the application believes in are not in the file`);
+  return { errors, refused, failedReclaim, lost };
 }
 
 for (const order of ['published', 'safe'] as const) {
@@ -50,7 +52,7 @@ for (const order of ['published', 'safe'] as const) {
       return stepTimes(taken);
     });
     // The published order may lose; the safe one must not.
-    if (order === 'safe') t.deepEqual(seen, { errors: [], refused: true, failedReclaim: false });
+    if (order === 'safe') t.deepEqual(seen, { errors: [], refused: true, failedReclaim: false, lost: 0 });
   });
 }
 

@@ -1,7 +1,7 @@
 import type { HeldLock, NfsClient } from './client.js';
 import type { Lab } from './lab.js';
 import type { Server } from './server.js';
-import { callout, configure, mountpointOf, nlmFailover, type SiteIp } from './site.js';
+import { callout, configure, type Driver, mountpointOf, nlmFailover, type SiteIp } from './site.js';
 
 /** The floating IP that moves, its volume, and a file on it as clients see it. */
 export const moving: SiteIp = {
@@ -13,10 +13,14 @@ export const file = '/mnt/nfs/file';
 export const dataFile = '/mnt/nfs/data';
 
 /** Both servers run NFS with the callout and know the same addresses; nothing is served yet. */
-export async function prepareServers(lab: Lab, ips: readonly SiteIp[] = [moving]): Promise<void> {
+export async function prepareServers(
+  lab: Lab,
+  ips: readonly SiteIp[] = [moving],
+  driver: Driver = 'lockd',
+): Promise<void> {
   await Promise.all(
     [lab.a, lab.b].map(async (server) => {
-      await configure(lab, server, ips);
+      await configure(lab, server, ips, driver);
       await server.startNfs({ callout });
       await server.endGrace();
     }),
@@ -26,7 +30,18 @@ export async function prepareServers(lab: Lab, ips: readonly SiteIp[] = [moving]
 /** Starts an address on a server for the first time, past its grace, so that locks are to be had at once. */
 export async function startAddress(server: Server, { address }: SiteIp): Promise<void> {
   await nlmFailover(server, ['takeover', address]);
-  await server.endGrace();
+  await endGrace(server, address);
+}
+
+/** Ends the grace of an address: of its instance, where it has one, else of the server. */
+export async function endGrace(server: Server, address: string): Promise<void> {
+  const script = `netns=/run/netns/nfs-$1 mnt=/run/nlm-failover/instances/$1/mnt
+    [ -e "$netns" ] || exit 3
+    # nfsd's own grace there is not to be ended (EBUSY: no NFSv4 client tracking), so a first lock waits for it.
+    echo Y | nsenter "--net=$netns" "--mount=$mnt" tee /proc/fs/lockd/nlm_end_grace >/dev/null`;
+  const { exitCode } = await server.run(script, { args: [address], reject: false });
+  if (exitCode === 3) await server.endGrace();
+  else if (exitCode !== 0) throw new Error(`the grace of ${address} could not be ended`);
 }
 
 export interface Locked {

@@ -20,7 +20,7 @@ export interface ToolResult extends RunResult {
 }
 
 export const callout = join(projectRoot(), 'callouts', 'ha-callout');
-const tool = join(projectRoot(), 'bin', 'nlm-failover');
+export const tool = join(projectRoot(), 'bin', 'nlm-failover');
 
 export interface SiteIp {
   readonly address: string;
@@ -34,12 +34,19 @@ export function mountpointOf(disk: string): string {
   return `/mnt/${disk}`;
 }
 
+export type Driver = 'lockd' | 'lockd-netns';
+
 /** Writes /etc/nlm-failover.toml on a server, and makes its mount points. */
-export async function configure(lab: Lab, server: Server, ips: readonly SiteIp[]): Promise<void> {
+export async function configure(
+  lab: Lab,
+  server: Server,
+  ips: readonly SiteIp[],
+  driver: Driver = 'lockd',
+): Promise<void> {
   const text = ips.map(
     ({ address, filesystems, stateDirectory }) => `
 [[floating_ip]]
-address = "${address}/24"
+address = "${address}/${address.includes(':') ? 64 : 24}"
 interface = "vec0"
 names = ["nfs.example.com"]
 state_directory = "${stateDirectory}"
@@ -60,7 +67,10 @@ ${filesystems
   .join('')}`,
   );
   const restart = server.restartCommand.map((word) => JSON.stringify(word)).join(', ');
-  await server.write('/etc/nlm-failover.toml', `[lock_manager]\nrestart = [${restart}]\n${text.join('')}`);
+  await server.write(
+    '/etc/nlm-failover.toml',
+    `[lock_manager]\ndriver = "${driver}"\nrestart = [${restart}]\ngrace = 20\n${text.join('')}`,
+  );
   await server.run([
     'mkdir',
     '-p',

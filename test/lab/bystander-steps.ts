@@ -1,0 +1,35 @@
+import type { Lab } from './lab.js';
+import { startLockLoop, type LockRound } from './lock-loop.js';
+import { lockThrough, moving, prepareServers, reclaimed, startAddress } from './scenario-steps.js';
+import { type Driver, nlmFailover, type SiteIp, type ToolResult } from './site.js';
+
+/** B serves it all along. */
+export const staying: SiteIp = {
+  address: '10.10.1.2',
+  filesystems: [{ disk: 'vol3', fsid: 3 }],
+  stateDirectory: '/mnt/vol3/.nlm',
+};
+
+export interface BystanderSeen {
+  readonly rounds: readonly LockRound[];
+  readonly takeover: ToolResult;
+  /** Whether the moving client had its lock on B afterwards. */
+  readonly reclaimed: boolean;
+}
+
+/** A takeover on B while a client of B's other address takes and frees a lock all the while. */
+export async function watchBystander(lab: Lab, driver: Driver): Promise<BystanderSeen> {
+  const { a, b, c, disks } = lab;
+  await prepareServers(lab, [moving, staying], driver);
+  await startAddress(b, staying);
+  await startAddress(a, moving);
+  const other = c.client('other');
+  await other.mount({ server: staying.address, path: '/mnt/vol3' });
+  await other.run(['flock', '-x', '/mnt/nfs/theirs', '-c', 'true'], { timeoutSeconds: 60 }); // waits out the first grace
+  await lockThrough(lab, moving);
+  const loop = await startLockLoop(other, '/mnt/nfs/theirs');
+  await nlmFailover(a, ['release', moving.address]);
+  const takeover = await nlmFailover(b, ['takeover', moving.address]);
+  const isReclaimed = await reclaimed(b, disks.vol1.device);
+  return { rounds: await loop.stop(), takeover, reclaimed: isReclaimed };
+}

@@ -1,0 +1,38 @@
+// lockd-netns: A -> B -> A -> B ..., with one lock held throughout and a rival trying throughout.
+import { startRivalLoop } from './rival-loop.js';
+import {
+  assertSurvived,
+  file,
+  lockThrough,
+  moving,
+  prepareServers,
+  reclaimed,
+  scenario,
+  startAddress,
+} from './scenario.js';
+import { nlmFailover } from './site.js';
+
+// 20 in the full run: LAB_FAILOVERS=20 npm test -- lab
+const failovers = Number(process.env['LAB_FAILOVERS'] ?? 3);
+
+scenario(`lockd-netns: ${failovers} failovers there and back`, async (t, lab) => {
+  t.timeout(60_000 + failovers * 60_000);
+  const { a, b, disks } = lab;
+  await prepareServers(lab, [moving], 'lockd-netns');
+  await startAddress(a, moving);
+  const locked = await lockThrough(lab, moving);
+  const rivalLoop = await startRivalLoop(locked.rival, file);
+  for (let number = 1; number <= failovers; number += 1) {
+    const [from, to] = number % 2 === 1 ? [a, b] : [b, a];
+    await nlmFailover(from, ['release', moving.address]);
+    const taken = await nlmFailover(to, ['takeover', moving.address]);
+    t.true((taken.lines.at(-1)?.clients?.told ?? 0) >= 1, `failover ${number}: told`);
+    t.true(await reclaimed(to, disks.vol1.device), `failover ${number}: reclaimed`);
+    t.deepEqual(await from.nfsLocks(), []);
+    t.false(await lab.c.clientLogHas('failed to reclaim'), `failover ${number}`);
+  }
+  const { stolen, tries } = await rivalLoop.stop();
+  t.is(stolen, 0);
+  t.log(`${failovers} failovers; the rival tried ${tries} times`);
+  if (failovers % 2 === 1) await assertSurvived(t, lab, locked);
+});

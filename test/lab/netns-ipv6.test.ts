@@ -1,0 +1,30 @@
+// lockd-netns: an IPv6 floating IP, end to end.
+import {
+  assertSurvived,
+  lockThrough,
+  logSteps,
+  prepareServers,
+  reclaimed,
+  scenario,
+  startAddress,
+} from './scenario.js';
+import { nlmFailover, type SiteIp } from './site.js';
+
+const moving6: SiteIp = {
+  address: 'fd00:10:10:1::1',
+  filesystems: [{ disk: 'vol1', fsid: 1234 }],
+  stateDirectory: '/mnt/vol1/.nlm',
+};
+
+scenario('lockd-netns: an IPv6 floating IP', async (t, lab) => {
+  const { a, b, disks } = lab;
+  await prepareServers(lab, [moving6], 'lockd-netns');
+  await startAddress(a, moving6);
+  const locked = await lockThrough(lab, moving6);
+  await nlmFailover(a, ['release', moving6.address]);
+  const taken = await nlmFailover(b, ['takeover', moving6.address]);
+  logSteps(t, 'takeover', taken);
+  t.true((taken.lines.at(-1)?.clients?.told ?? 0) >= 1);
+  t.true(await reclaimed(b, disks.vol1.device));
+  await assertSurvived(t, lab, locked);
+});

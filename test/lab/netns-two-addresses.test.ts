@@ -1,0 +1,51 @@
+// lockd-netns: two floating IPs at once, in opposite directions, with the same client on both.
+import { file, moving, prepareServers, reclaimed, scenario, startAddress } from './scenario.js';
+import { nlmFailover, type SiteIp } from './site.js';
+
+const second: SiteIp = {
+  address: '10.10.1.2',
+  filesystems: [{ disk: 'vol2', fsid: 2 }],
+  stateDirectory: '/mnt/vol2/.nlm',
+};
+const secondFile = '/mnt/second/file';
+
+scenario(
+  'lockd-netns: two addresses of one client; one moves alone, then both in opposite directions',
+  async (t, lab) => {
+    const { a, b, c, disks } = lab;
+    await prepareServers(lab, [moving, second], 'lockd-netns');
+    await startAddress(a, moving);
+    await startAddress(a, second);
+    const holder = c.client('holder');
+    const rival = c.client('rival');
+    for (const client of [holder, rival]) {
+      await client.mount({ server: moving.address, path: '/mnt/vol1' });
+      await client.mount({ server: second.address, path: '/mnt/vol2', at: '/mnt/second' });
+    }
+    await holder.lock(file);
+    await holder.lock(secondFile);
+    t.is((await a.nfsLocks()).length, 2);
+
+    await nlmFailover(a, ['release', moving.address]);
+    t.is(
+      (await a.nfsLocks(disks.vol2.device)).length,
+      1,
+      'the lock through the address that stays is untouched',
+    );
+    const taken = await nlmFailover(b, ['takeover', moving.address]);
+    t.true((taken.lines.at(-1)?.clients?.told ?? 0) >= 1);
+    t.true(await reclaimed(b, disks.vol1.device));
+    t.is((await a.nfsLocks(disks.vol2.device)).length, 1);
+
+    const move = async (from: typeof a, to: typeof b, { address }: SiteIp) => {
+      await nlmFailover(from, ['release', address]);
+      await nlmFailover(to, ['takeover', address]);
+    };
+    await Promise.all([move(b, a, moving), move(a, b, second)]);
+    t.true(await reclaimed(a, disks.vol1.device));
+    t.true(await reclaimed(b, disks.vol2.device));
+    t.false(await rival.tryLock(file));
+    t.false(await rival.tryLock(secondFile));
+    t.false(await c.clientLogHas('failed to reclaim'));
+  },
+);

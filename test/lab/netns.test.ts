@@ -1,0 +1,44 @@
+// The driver lockd-netns: a lock manager of its own for every floating IP.
+import { startRivalLoop } from './rival-loop.js';
+import {
+  assertSurvived,
+  file,
+  lockThrough,
+  logSteps,
+  moving,
+  prepareServers,
+  reclaimed,
+  scenario,
+  startAddress,
+} from './scenario.js';
+import { nlmFailover } from './site.js';
+
+/** What an instance consists of: namespaces, links, mounts, files, processes that are not the kernel's. */
+const traces = `ip netns list; ip -br link | cut -d" " -f1; find /run -not -path '/run/lab*'; cut -d" " -f1,2 /proc/mounts
+  ps --ppid 2 -p 2 -N -o comm= | sort`;
+
+scenario('lockd-netns: planned failover, and nothing of the instance is left on A', async (t, lab) => {
+  const { a, b, disks } = lab;
+  await prepareServers(lab, [moving], 'lockd-netns');
+  await a.run('ip netns add once; ip netns del once'); // iproute2 makes /run/netns a mount, once and for all
+  const before = await a.run(traces);
+  await startAddress(a, moving);
+  const locked = await lockThrough(lab, moving);
+  t.is((await a.nfsLocks(disks.vol1.device)).length, 1);
+  t.false(await locked.rival.tryLock(file));
+  const rivalLoop = await startRivalLoop(locked.rival, file);
+
+  const released = await nlmFailover(a, ['release', moving.address]);
+  logSteps(t, 'release', released);
+  t.deepEqual(await a.nfsLocks(), []);
+  t.false((await a.mounts()).some((mount) => mount.device === disks.vol1.device));
+  const after = await a.run(traces);
+  t.is(after.stdout, before.stdout);
+
+  const taken = await nlmFailover(b, ['takeover', moving.address]);
+  logSteps(t, 'takeover', taken);
+  t.true((taken.lines.at(-1)?.clients?.told ?? 0) >= 1);
+  t.true(await reclaimed(b, disks.vol1.device));
+  await assertSurvived(t, lab, locked);
+  t.is((await rivalLoop.stop()).stolen, 0);
+});
