@@ -19,8 +19,9 @@ export function jsonReporter(io: Io): StepReporter {
     end: (_, { step, fsid, state, ms, detail }) =>
       line({ step, ...(fsid === undefined ? {} : { fsid }), state, ms, detail }),
     progress: () => undefined,
-    result: ({ outcome, clients, untold }) => {
-      line({ result: outcome, clients, ...(untold.length > 0 ? { untold } : {}) });
+    result: ({ outcome, clients, untold, remarks }) => {
+      const more = { ...(untold.length > 0 ? { untold } : {}), ...(remarks.length > 0 ? { remarks } : {}) };
+      line({ result: outcome, clients, ...more });
       return exitCodeOf(outcome);
     },
   };
@@ -50,10 +51,11 @@ export function textReporter(
       if (io.isTerminal && current !== undefined)
         io.out(`${clear}${head(current)}  ...  ${told} of ${total} clients told`);
     },
-    result: ({ outcome, clients, untold }) => {
+    result: ({ outcome, clients, untold, remarks }) => {
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
       const told = clients.told + clients.untold > 0 ? `, ${clients.told} clients told` : '';
       io.out(`${plan.kind} ${plan.address}: done in ${seconds} s${told}\n`);
+      for (const remark of remarks) io.out(`  NOTE: ${remark}\n`);
       for (const { address, client, reason } of untold)
         io.out(`  NOT told about ${address}: ${client} (${reason})\n`);
       if (untold.length > 0) io.out(`  They stay in the record: nlm-failover notify ${plan.address}\n`);

@@ -78,6 +78,7 @@ export async function tellRecorded(
   const place = ip === context.floatingIp ? context.driver.place : undefined;
   const tell =
     place === undefined ? notify : (options: NotifyOptions) => notifyThrough(place.prefix, options);
+  let late = 0;
   const result = await tell({
     source: { address: ip.address, family: ip.family },
     names: notifyNames(ip),
@@ -87,18 +88,23 @@ export async function tellRecorded(
     rpcbindPort,
     signal,
     onProgress: (progress) => context.onNotifyProgress(progress),
-    onTold: (told) => record.markTold(told, host.now()),
+    onTold: (told) => {
+      record.markTold(told, host.now());
+      if (context.driver.inGrace(context) === false) late += told.length;
+    },
   });
   for (const { client, reason } of result.untold)
     context.log('warn', { address: ip.address, client, reason }, 'client not told');
   return {
     told: result.told.length,
     untold: result.untold.map((one) => ({ ...one, address: ip.address })),
-    remarks:
-      result.sourceUsed === ip.address
-        ? []
-        : [
-            `${ip.address} is not up here, so they were sent from this host's own address: clients that match the source address ignore them`,
-          ],
+    remarks: [
+      ...(late > 0 ? [`${late} were told after the grace period had ended: their reclaims are refused`] : []),
+      ...(result.sourceUsed === ip.address ? [] : [otherSource(ip)]),
+    ],
   };
+}
+
+function otherSource({ address }: FloatingIp): string {
+  return `${address} is not up here, so they were sent from this host's own address: clients that match the source address ignore them`;
 }

@@ -8,6 +8,8 @@ export interface OperationResult {
   readonly outcome: 'done' | 'untold';
   readonly clients: { readonly told: number; readonly untold: number };
   readonly untold: CampaignResult['untold'];
+  /** Sentences worth a person's attention about how the clients were told. */
+  readonly remarks: readonly string[];
 }
 
 /** Keeps in the record what an operation did, as far as the record can be reached at that moment. */
@@ -83,7 +85,7 @@ export async function release(
     });
     handOverWithoutUnmount(plan, context);
     log.end('done', '');
-    return { outcome: 'done', clients: { told: 0, untold: 0 }, untold: [] };
+    return { outcome: 'done', clients: { told: 0, untold: 0 }, untold: [], remarks: [] };
   } catch (error) {
     takeBack(context);
     log.end('failed', messageOf(error));
@@ -137,7 +139,12 @@ export async function takeover(
     const untold = notified?.untold ?? [];
     const outcome = untold.length > 0 ? 'untold' : 'done';
     log.end(outcome, untold.length > 0 ? `${untold.length} clients untold` : '');
-    return { outcome, clients: { told: notified?.told ?? 0, untold: untold.length }, untold };
+    return {
+      outcome,
+      clients: { told: notified?.told ?? 0, untold: untold.length },
+      untold,
+      remarks: notified?.remarks ?? [],
+    };
   } catch (error) {
     log.end('failed', messageOf(error));
     throw error;
@@ -156,10 +163,10 @@ export async function renotify(context: FailoverContext): Promise<OperationResul
     session.expectOwner();
     record.fold();
     log.begin();
-    const { told, untold } = await tellRecorded(context, floatingIp, record);
+    const { told, untold, remarks } = await tellRecorded(context, floatingIp, record);
     const outcome = untold.length > 0 ? 'untold' : 'done';
     log.end(outcome, `${told} told, ${untold.length} untold`);
-    return { outcome, clients: { told, untold: untold.length }, untold };
+    return { outcome, clients: { told, untold: untold.length }, untold, remarks };
   } catch (error) {
     log.end('failed', messageOf(error));
     throw error;

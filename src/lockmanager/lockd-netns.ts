@@ -59,12 +59,13 @@ export function lockdNetns(config: InstanceConfig): LockManager {
       buildInstance({ address, link: config.link, foreignMountpoints: config.foreignMountpoints }),
       startDaemon(address, daemons.rpcbind),
       startDaemon(address, daemons.statd),
+      // Before nfsd, as distributions order them, so that as much as can be is done before the grace begins to run.
+      startDaemon(address, daemons.mountd),
     ],
     enterGrace: () => [
       startNfsd(config),
       // Whatever a crash left locked of these file systems: nobody can have taken a lock here yet.
       ...config.filesystems.map((filesystem) => unlockInside(filesystem)),
-      startDaemon(address, daemons.mountd),
     ],
     afterAddressUp: () => [copyDefaultRoute({ address, parent: config.link.parent })],
     inGrace: () => threads() > 0 && lockdInGrace(inside) !== false,

@@ -184,6 +184,19 @@ test('a client that does not answer stays in the record: exit code 5, and notify
   t.deepEqual(third.lines.at(-1)?.clients, { told: 0, untold: 0 });
 });
 
+test('clients who are told after the grace period has ended are counted', async (t) => {
+  const { site, client } = await fixture(t);
+  const { a, b } = site;
+  await steps(a, ['takeover', floatingIp]);
+  addClient(a, client.address);
+  await steps(a, ['release', floatingIp]);
+  await steps(b, ['takeover', floatingIp, '--steps', 'B-1,B-2,B-5,B-4']);
+  b.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
+  const late = await steps(b, ['notify', floatingIp]);
+  t.deepEqual(late.lines.at(-1)?.clients, { told: 1, untold: 0 });
+  t.regex(late.stdout, /1 were told after the grace period had ended/);
+});
+
 test('the driver nlm-fsid: one write per fsid to each of the two files, and nothing else restarts', async (t) => {
   const { site, client } = await fixture(t, { fsids: [1234, 5678] });
   const { a, b } = site;

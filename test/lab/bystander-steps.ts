@@ -18,7 +18,11 @@ export interface BystanderSeen {
 }
 
 /** A takeover on B while a client of B's other address takes and frees a lock all the while. */
-export async function watchBystander(lab: Lab, driver: Driver): Promise<BystanderSeen> {
+export async function watchBystander(
+  lab: Lab,
+  driver: Driver,
+  beforeFailover: () => Promise<void> = async () => undefined,
+): Promise<BystanderSeen> {
   const { a, b, c, disks } = lab;
   await prepareServers(lab, [moving, staying], driver);
   await startAddress(b, staying);
@@ -27,6 +31,7 @@ export async function watchBystander(lab: Lab, driver: Driver): Promise<Bystande
   await other.mount({ server: staying.address, path: '/mnt/vol3' });
   await other.run(['flock', '-x', '/mnt/nfs/theirs', '-c', 'true'], { timeoutSeconds: 60 }); // waits out the first grace
   await lockThrough(lab, moving);
+  await beforeFailover();
   const loop = await startLockLoop(other, '/mnt/nfs/theirs');
   await nlmFailover(a, ['release', moving.address]);
   const takeover = await nlmFailover(b, ['takeover', moving.address]);

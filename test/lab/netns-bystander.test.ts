@@ -1,17 +1,31 @@
-// The client of another address on the taking node: with lockd-netns it does not notice, with lockd it waits out the grace.
-import { watchBystander } from './bystander-steps.js';
+// lockd-netns: the client of another address on the taking node does not notice. How long it waits is measured in
+// test/bench/bystander.ts, beside the driver lockd.
+import { staying, watchBystander } from './bystander-steps.js';
 import { summary } from './lock-loop.js';
 import { logSteps, scenario } from './scenario.js';
+import { nlmFailover, tool } from './site.js';
 
-for (const driver of ['lockd-netns', 'lockd'] as const) {
-  scenario(`${driver}: a bystander during a takeover`, async (t, lab) => {
-    const seen = await watchBystander(lab, driver);
-    const { longest, median, rounds } = summary(seen.rounds);
-    logSteps(t, 'takeover', seen.takeover);
-    t.log(`${driver}: ${rounds} locks, median ${median} ms, longest ${longest} ms`);
-    t.true(seen.reclaimed);
-    // Not a timing but an order of magnitude: a grace here is 10 s, and nothing else takes as long.
-    if (driver === 'lockd') t.true(longest >= 5_000);
-    else t.true(longest < 5_000);
-  });
+interface Status {
+  readonly record: { readonly nsmState: number; readonly untold: number };
 }
+
+scenario('lockd-netns: a bystander during a takeover is neither told nor put into grace', async (t, lab) => {
+  const { b } = lab;
+  const status = async () => {
+    const { lines } = await nlmFailover(b, ['status', staying.address]);
+    return (lines[0] as unknown as Status).record;
+  };
+  let before: number | undefined;
+  const seen = await watchBystander(lab, 'lockd-netns', async () => {
+    before = (await status()).nsmState;
+  });
+  const { longest, median, rounds } = summary(seen.rounds);
+  logSteps(t, 'takeover', seen.takeover);
+  t.log(`${rounds} locks, median ${median} ms, longest ${longest} ms`);
+  t.true(seen.reclaimed);
+  t.is((await status()).nsmState, before ?? 0);
+  const grace = await b.run([tool, 'exec', staying.address, '--', 'cat', '/proc/fs/lockd/nlm_end_grace']);
+  t.regex(grace.stdout, /^Y/);
+  const threads = (await b.run(['cat', '/proc/fs/nfsd/threads'])).stdout;
+  t.is(threads, '4\n', "the host's own nfsd was not restarted");
+});

@@ -69,7 +69,7 @@ ${filesystems
   const restart = server.restartCommand.map((word) => JSON.stringify(word)).join(', ');
   await server.write(
     '/etc/nlm-failover.toml',
-    `[lock_manager]\ndriver = "${driver}"\nrestart = [${restart}]\ngrace = 20\n${text.join('')}`,
+    `[lock_manager]\ndriver = "${driver}"\nrestart = [${restart}]\ngrace = 12\n${text.join('')}`,
   );
   await server.run([
     'mkdir',

@@ -29,7 +29,7 @@ export interface DaemonPorts {
   readonly statd?: number | undefined;
 }
 
-/** The daemons of an instance, in the order in which they need each other; nfsd and lockd come between the last two. */
+/** The daemons of an instance, in the order in which they need each other. */
 export function instanceDaemons(
   callout: string,
   { mountd, statd }: DaemonPorts,
