@@ -1,0 +1,134 @@
+// The runner on a real record: what it does right before each effect.
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { loadConfig } from '../../src/config/load-config.js';
+import type { FailoverContext } from '../../src/failover/context.js';
+import { runPlan, type StepReport } from '../../src/failover/runner.js';
+import { RecordSession } from '../../src/failover/session.js';
+import type { Plan, Step } from '../../src/failover/steps.js';
+import type { Action } from '../../src/host/action.js';
+import { rehearsalHost } from '../../src/host/rehearsal.js';
+import { openRecord } from '../../src/record/record.js';
+import { makeRehearsal } from '../helpers/rehearsal-site.js';
+
+const address = '127.77.4.1';
+
+async function fixture(t: ExecutionContext, signal = new AbortController().signal) {
+  const site = makeRehearsal({ address, rpcbindPort: 1, stateDirectory: '/shared' });
+  mkdirSync(path.join(site.a.root, 'shared'));
+  t.teardown(() => site.remove());
+  const config = await loadConfig({ file: site.a.config });
+  const [floatingIp] = config.floatingIps;
+  if (floatingIp === undefined) throw new Error('no floating IP');
+  const host = rehearsalHost(site.a.root);
+  const session = new RecordSession(host, floatingIp, 'A');
+  t.teardown(() => session.close());
+  session.open({ create: true });
+  session.claim(false);
+  const context = {
+    host,
+    config,
+    floatingIp,
+    session,
+    signal,
+    log: () => undefined,
+  } as unknown as FailoverContext;
+  return { context, directory: session.location.directory };
+}
+
+function action(act: () => void, over: Partial<Action<FailoverContext>> = {}): Action<FailoverContext> {
+  return {
+    commands: [],
+    check: () => false,
+    act: async () => {
+      act();
+      return undefined;
+    },
+    verify: () => undefined,
+    ...over,
+  };
+}
+
+function plan(...steps: Pick<Step, 'name' | 'actions'>[]): Plan {
+  return { kind: 'takeover', address, steps: steps.map((step) => ({ subject: 'something', ...step })) };
+}
+
+async function run(
+  context: FailoverContext,
+  toRun: Plan,
+): Promise<{ reports: StepReport[]; error: unknown }> {
+  const reports: StepReport[] = [];
+  const reporter = {
+    begin: () => undefined,
+    end: (_: Step, report: StepReport) => void reports.push(report),
+  };
+  const error = await runPlan(toRun, context, reporter).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  return { reports, error };
+}
+
+for (const where of ['within a step', 'between two steps'] as const) {
+  test(`another node takes over ${where}: nothing more is touched, exit code 4`, async (t) => {
+    const { context, directory } = await fixture(t);
+    const done: string[] = [];
+    const first = action(() => {
+      done.push('first');
+      const other = openRecord({ directory, node: 'B', create: false });
+      other?.claim({ node: 'B', fenced: true, now: 1 });
+      other?.close();
+    });
+    const second = action(() => done.push('second'));
+    const steps =
+      where === 'within a step'
+        ? plan({ name: 'B-1', actions: [first, second] })
+        : plan({ name: 'B-1', actions: [first] }, { name: 'B-2', actions: [second] });
+    const { error, reports } = await run(context, steps);
+    t.deepEqual(done, ['first']);
+    t.like(error, { code: 'NOT_OWNER', exitCode: 4 });
+    t.is(reports.at(-1)?.state, 'failed');
+  });
+}
+
+test('what is already so is skipped, also the act; what says it is done and is not fails the step', async (t) => {
+  const { context } = await fixture(t);
+  const done: string[] = [];
+  const so = action(() => done.push('so'), { check: () => true });
+  const liar = action(() => done.push('liar'), {
+    verify: () => {
+      throw new Error('it is not so');
+    },
+  });
+  const after = action(() => done.push('after'));
+  const { error, reports } = await run(
+    context,
+    plan({ name: 'B-1', actions: [so] }, { name: 'B-2', actions: [liar] }, { name: 'B-5', actions: [after] }),
+  );
+  t.deepEqual(done, ['liar']);
+  t.deepEqual(
+    reports.map(({ step, state }) => [step, state]),
+    [
+      ['B-1', 'skipped'],
+      ['B-2', 'failed'],
+    ],
+  );
+  t.is((error as Error).message, 'it is not so');
+});
+
+test('an interruption takes effect between two effects', async (t) => {
+  const controller = new AbortController();
+  const { context } = await fixture(t, controller.signal);
+  const done: string[] = [];
+  const first = action(() => {
+    done.push('first');
+    controller.abort();
+  });
+  const { error } = await run(
+    context,
+    plan({ name: 'B-1', actions: [first, action(() => done.push('second'))] }),
+  );
+  t.deepEqual(done, ['first']);
+  t.like(error, { code: 'INTERRUPTED', exitCode: 1 });
+});
