@@ -70,7 +70,7 @@ async function run(
   return { reports, error };
 }
 
-for (const where of ['within a step', 'between two steps'] as const) {
+for (const where of ['within a step', 'between two steps', 'before a step with nothing to do'] as const) {
   test(`another node takes over ${where}: nothing more is touched, exit code 4`, async (t) => {
     const { context, directory } = await fixture(t);
     const done: string[] = [];
@@ -80,7 +80,8 @@ for (const where of ['within a step', 'between two steps'] as const) {
       other?.claim({ node: 'B', fenced: true, now: 1 });
       other?.close();
     });
-    const second = action(() => done.push('second'));
+    let second = action(() => done.push('second'));
+    if (where === 'before a step with nothing to do') second = { ...second, check: () => true };
     const steps =
       where === 'within a step'
         ? plan({ name: 'B-1', actions: [first, second] })

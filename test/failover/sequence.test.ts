@@ -247,16 +247,61 @@ test('--steps runs only those, in the order of the plan, and names what it does 
   );
 });
 
-test('release keeps an address it cannot unmount, and says who holds it', async (t) => {
-  const { site } = await fixture(t, { stateDirectory: '/shared_storage' });
+for (const stateDirectory of [undefined, '/shared_storage']) {
+  const where = stateDirectory === undefined ? 'on the moving volume' : 'on shared storage';
+  test(`a release that cannot unmount keeps the address, the record ${where}`, async (t) => {
+    const { site } = await fixture(t, stateDirectory === undefined ? {} : { stateDirectory });
+    const { a, b } = site;
+    await steps(a, ['takeover', floatingIp]);
+    a.write('/umount-fails', 'target is busy');
+    const failed = await steps(a, ['release', floatingIp]);
+    t.is(failed.exitCode, 1);
+    t.regex(failed.stderr, /target is busy/);
+    t.is((await steps(b, ['takeover', floatingIp])).exitCode, 4, 'it was not handed over');
+    a.remove('/umount-fails');
+    t.is((await steps(a, ['release', floatingIp])).exitCode, 0);
+    t.is((await steps(b, ['takeover', floatingIp])).exitCode, 0);
+  });
+}
+
+test('a takeover that is complete is not done again when its grace is long over', async (t) => {
+  const { site, client, told } = await fixture(t);
   const { a, b } = site;
   await steps(a, ['takeover', floatingIp]);
-  a.write('/umount-fails', 'target is busy');
-  const failed = await steps(a, ['release', floatingIp]);
-  t.is(failed.exitCode, 1);
-  t.regex(failed.stderr, /target is busy/);
-  t.is((await steps(b, ['takeover', floatingIp])).exitCode, 4, 'it was not handed over');
-  a.remove('/umount-fails');
-  t.is((await steps(a, ['release', floatingIp])).exitCode, 0);
-  t.is((await steps(b, ['takeover', floatingIp])).exitCode, 0);
+  addClient(a, client.address);
+  await steps(a, ['release', floatingIp]);
+  await steps(b, ['takeover', floatingIp]);
+  b.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
+  const before = told.length;
+  const again = await steps(b, ['takeover', floatingIp]);
+  t.true(again.lines.slice(0, -1).every((line) => line.state === 'skipped'));
+  t.is(told.length, before);
+  t.is(
+    b.read('/proc/fs/lockd/nlm_end_grace'),
+    'Y\n',
+    'lockd was not restarted under the locks reclaimed since',
+  );
+});
+
+test('a takeover that stopped before B-3 enters grace again when the first one is over', async (t) => {
+  const { site, client } = await fixture(t);
+  const { a, b } = site;
+  await steps(a, ['takeover', floatingIp]);
+  addClient(a, client.address);
+  await steps(a, ['release', floatingIp]);
+  await steps(b, ['takeover', floatingIp, '--steps', 'B-1,B-2,B-5']);
+  const still = await steps(b, ['takeover', floatingIp, '--steps', 'B-2']);
+  t.is(still.lines[0]?.state, 'skipped');
+  b.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
+  const again = await steps(b, ['takeover', floatingIp]);
+  t.is(again.lines.find((line) => line.step === 'B-2')?.state, 'done');
+  t.deepEqual(again.lines.at(-1)?.clients, { told: 1, untold: 0 });
+});
+
+test('an empty mount point is never exported', async (t) => {
+  const { site } = await fixture(t, { stateDirectory: '/shared_storage' });
+  const exported = await steps(site.a, ['takeover', floatingIp, '--steps', 'B-2,B-5']);
+  t.is(exported.exitCode, 1);
+  t.regex(exported.stderr, /\/mnt\/vol1 is not exported: \/dev\/vol1 is not mounted there/);
+  t.is(site.a.read('/var/lib/nfs/etab'), '');
 });
