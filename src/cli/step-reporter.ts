@@ -53,7 +53,8 @@ export function textReporter(
     },
     result: ({ outcome, clients, untold, remarks }) => {
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-      const told = clients.told + clients.untold > 0 ? `, ${clients.told} clients told` : '';
+      const all = clients.told + clients.untold;
+      const told = all > 0 ? `, ${clients.told} of ${all} clients told` : '';
       io.out(`${plan.kind} ${plan.address}: done in ${seconds} s${told}\n`);
       for (const remark of remarks) io.out(`  NOTE: ${remark}\n`);
       for (const { address, client, reason } of untold)

@@ -94,7 +94,7 @@ export async function tellRecorded(
     },
   });
   for (const { client, reason } of result.untold)
-    context.log('warn', { address: ip.address, client, reason }, 'client not told');
+    context.log('info', { address: ip.address, client, reason }, 'client not told');
   return {
     told: result.told.length,
     untold: result.untold.map((one) => ({ ...one, address: ip.address })),

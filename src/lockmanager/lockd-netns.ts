@@ -31,7 +31,7 @@ export interface InstanceConfig {
 /**
  * Stock kernels, with a grace period for one address alone: lockd and nfsd keep locks, grace and clients per network
  * namespace (fs/lockd/netns.h, fs/nfsd/netns.h), so each floating IP gets one, with nfsd, lockd, statd, mountd and
- * rpcbind of its own. A-3 is its end, B-2 its start; no other client notices.
+ * rpcbind of its own. B-2 is its start; A-3 unlocks its file systems, A-4 ends it; no other client notices.
  */
 export function lockdNetns(config: InstanceConfig): LockManager {
   const { address, nfsd } = config;
