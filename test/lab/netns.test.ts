@@ -15,7 +15,7 @@ import { nlmFailover } from './site.js';
 
 /** What an instance consists of: namespaces, links, mounts, files, processes that are not the kernel's. */
 const traces = `ip netns list; ip -br link | cut -d" " -f1; find /run -not -path '/run/lab*'; cut -d" " -f1,2 /proc/mounts
-  ps --ppid 2 -p 2 -N -o comm= | sort`;
+  ps --ppid 2 -p 2 -N -o comm= | sort -u`;
 
 scenario('lockd-netns: planned failover, and nothing of the instance is left on A', async (t, lab) => {
   const { a, b, disks } = lab;
@@ -41,4 +41,7 @@ scenario('lockd-netns: planned failover, and nothing of the instance is left on 
   t.true(await reclaimed(b, disks.vol1.device));
   await assertSurvived(t, lab, locked);
   t.is((await rivalLoop.stop()).stolen, 0);
+  await locked.lock.release();
+  t.deepEqual(await b.nfsLocks(), []);
+  t.true(await locked.rival.tryLock(file), 'once it is free the rival gets it');
 });

@@ -23,7 +23,7 @@ scenario('another floating IP of the taking node: its client is told and keeps i
   await startAddress(b, staying);
   const other = c.client('other');
   await other.mount({ server: staying.address, path: '/mnt/vol3' });
-  await other.lock('/mnt/nfs/theirs');
+  const theirs = await other.lock('/mnt/nfs/theirs');
   await startAddress(a, moving);
   const locked = await lockThrough(lab, moving);
   const { rival } = locked;
@@ -37,4 +37,9 @@ scenario('another floating IP of the taking node: its client is told and keeps i
   t.true(await reclaimed(b, disks.vol1.device));
   t.false(await rival.tryLock('/mnt/other/theirs'), "the rival did not get the other client's lock");
   await assertSurvived(t, lab, locked);
+  // One lock each, and not a second one that the old lock manager left behind.
+  await theirs.release();
+  await locked.lock.release();
+  t.deepEqual(await b.nfsLocks(), []);
+  t.true(await rival.tryLock('/mnt/other/theirs'));
 });

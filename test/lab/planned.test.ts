@@ -39,6 +39,7 @@ scenario('planned failover: the client keeps its lock and the rival never gets i
   );
   t.true((taken.lines.at(-1)?.clients?.told ?? 0) >= 1);
   t.true(await reclaimed(b, disks.vol1.device));
+  t.false(await locked.rival.tryLock(file), 'the rival is refused when the grace has ended by itself');
   await assertSurvived(t, lab, locked);
   const { tries, stolen } = await rivalLoop.stop();
   t.is(stolen, 0);
