@@ -18,12 +18,14 @@ export function addClients(program: Command, io: Io): void {
     const { readRecord } = await import('../failover/reading.js');
     const reader = await openReader(address, options);
     const rows: string[][] = [];
+    let readAny = false;
     for (const ip of reader.floatingIps) {
       const clients = readRecord(reader, ip, (record) => record.clients());
       if (clients === undefined) {
         if (options.json !== true) io.out(`${ip.address}: no record can be reached from this node\n`);
         continue;
       }
+      readAny = true;
       for (const { client, fsid, node, since } of clients) {
         const recorded = new Date(since).toISOString();
         if (options.json === true) {
@@ -34,10 +36,7 @@ export function addClients(program: Command, io: Io): void {
       }
     }
     if (options.json === true) return;
-    io.out(
-      rows.length === 0
-        ? 'No clients recorded.\n'
-        : table(['ADDRESS', 'FSID', 'CLIENT', 'RECORDED BY', 'SINCE'], rows),
-    );
+    if (rows.length > 0) io.out(table(['ADDRESS', 'FSID', 'CLIENT', 'RECORDED BY', 'SINCE'], rows));
+    else if (readAny) io.out('No clients recorded.\n');
   });
 }
