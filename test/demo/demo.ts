@@ -6,6 +6,14 @@ import { tell } from './story.js';
 
 const reason = labUnavailable();
 const stage = reason === undefined ? await labStage() : await rehearsalStage(reason);
+// Whoever stops watching (Ctrl-C, `| head`) leaves nothing behind either.
+const leave = async (): Promise<never> => {
+  await stage.stop();
+  process.exit(130);
+};
+process.once('SIGINT', () => void leave());
+process.once('SIGTERM', () => void leave());
+process.stdout.on('error', () => void leave());
 try {
   const survived = await tell(stage, (line) => {
     process.stdout.write(`${line}\n`);
