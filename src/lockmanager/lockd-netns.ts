@@ -93,7 +93,7 @@ function clearLeftovers(address: string): Action<HostContext> {
  * nlm_shutdown_hosts_net; nlmsvc_invalidate_all is for lockd's last user). So each fsid is unlocked before.
  */
 function stopNfsd({ address, nfsd }: InstanceConfig): Action<LockManagerContext> {
-  const argv = [...instancePrefix(address), 'rpc.nfsd', '0'] as unknown as Argv;
+  const argv: Argv = [...instancePrefix(address), 'rpc.nfsd', '0'];
   const inside = insideInstance(address);
   return {
     commands: [argv.join(' ')],
@@ -150,7 +150,7 @@ function startNfsd({ address, nfsd, threads, grace, ports }: InstanceConfig): Ac
     act: async ({ host }) => {
       for (const [file, value] of sysctls) host.writeKernel(file, `${value}\n`);
       for (const file of graceFiles) inside.writeKernel(file, `${grace}\n`);
-      await runOrFail(host, [...prefix, ...start] as unknown as Argv);
+      await runOrFail(host, [...prefix, ...start]);
       await waitUntil(host, () => isRegistered(address, nlmProgram), { timeoutMs: 15_000, intervalMs: 50 });
       return undefined;
     },

@@ -59,9 +59,9 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
         .map(({ mountpoint }) => mountpoint)
         .filter((mountpoint) => settings.foreignMountpoints.includes(mountpoint));
       for (const mountpoint of foreign.toReversed()) {
-        await runOrFail(host, [...inside, 'umount', '-l', mountpoint] as unknown as Argv);
+        await runOrFail(host, [...inside, 'umount', '-l', mountpoint]);
       }
-      for (const argv of insideCommands) await runOrFail(host, [...inside, ...argv] as unknown as Argv);
+      for (const argv of insideCommands) await runOrFail(host, [...inside, ...argv]);
       return undefined;
     },
     verify: ({ host }) => {

@@ -59,7 +59,7 @@ export function startDaemon(address: string, { argv, name, program }: Daemon): A
     commands: [`${commandText([...prefix, ...argv])} &`],
     check: ({ host }) => isUp(host),
     act: async ({ host }) => {
-      const [command, ...args] = [...prefix, ...argv] as unknown as Argv;
+      const [command, ...args] = [...prefix, ...argv];
       // In a session of its own, so that it outlives this command; what it has to say goes to syslog.
       spawn(command, args, { detached: true, stdio: 'ignore', cwd: '/' }).unref();
       await waitUntil(host, () => isUp(host), { timeoutMs: registrationTimeoutMs, intervalMs: 50 });

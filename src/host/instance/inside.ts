@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
-import type { Argv, Host } from '../host.js';
+import type { Host } from '../host.js';
 import { realHost } from '../real.js';
 import { instancePlace, instancePrefix } from './place.js';
 
@@ -23,7 +23,7 @@ export function insideInstance(address: string): Host {
   return {
     ...realHost,
     path: outside,
-    run: (argv, options) => realHost.run([...prefix, ...argv] as unknown as Argv, options),
+    run: (argv, options) => realHost.run([...prefix, ...argv], options),
     readText: (absolute) =>
       isPerNamespace(absolute) ? readInside(prefix, absolute) : realHost.readText(outside(absolute)),
     writeKernel: (absolute, text) => {

@@ -18,7 +18,7 @@ export function copyDefaultRoute({
   const family = address.includes(':') ? '-6' : '-4';
   const prefix = instancePrefix(address);
   const show: Argv = ['ip', '-j', family, 'route', 'show', 'default'];
-  const inside = (argv: readonly string[]) => [...prefix, ...argv] as unknown as Argv;
+  const inside = (argv: readonly string[]): Argv => [...prefix, ...argv];
   return {
     commands: [
       `${inside(['ip', family, 'route', 'replace', 'default', 'via', 'GATEWAY', 'dev', instanceInterface]).join(' ')}   # where the host has one on ${parent}`,
