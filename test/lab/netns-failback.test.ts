@@ -12,7 +12,7 @@ import {
 } from './scenario.js';
 import { nlmFailover } from './site.js';
 
-// 20 in the full run: LAB_FAILOVERS=20 npm test -- lab
+// The full run, not part of a plain npm test: LAB_FAILOVERS=20 npm test -- lab
 const failovers = Number(process.env['LAB_FAILOVERS'] ?? 2);
 
 scenario(`lockd-netns: ${failovers} failovers there and back`, async (t, lab) => {
