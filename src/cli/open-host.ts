@@ -1,5 +1,6 @@
 import type { Host } from '../host/host.js';
 import { realHost } from '../host/real.js';
+import { registeredPrograms } from '../nsm/rpcbind-local.js';
 
 export interface OpenHost {
   readonly host: Host;
@@ -7,14 +8,20 @@ export interface OpenHost {
   readonly rpcbindPort: number;
   /** Whether an RPC program is registered with this host's rpcbind. */
   readonly nlmRegistered: (program: number) => Promise<boolean>;
+  /** Whether it is registered with the rpcbind behind a local socket. */
+  readonly registeredAt: (rpcbindSocket: string, program: number) => Promise<boolean>;
 }
+
+const answerTimeoutMs = 1_000;
 
 /** The machine, or the rehearsal that NLM_FAILOVER_REHEARSAL names (nlm-failover(8), ENVIRONMENT). */
 export async function openHost(env: NodeJS.ProcessEnv = process.env): Promise<OpenHost> {
+  const registeredAt: OpenHost['registeredAt'] = async (rpcbindSocket, program) =>
+    (await registeredPrograms(rpcbindSocket, answerTimeoutMs))?.has(program) === true;
   const directory = env['NLM_FAILOVER_REHEARSAL'];
   if (directory !== undefined && directory !== '') {
     const { openRehearsal } = await import('../host/rehearsal.js');
-    return openRehearsal(directory);
+    return { ...openRehearsal(directory), registeredAt };
   }
   const { rpcbindLookup } = await import('../nsm/rpcbind.js');
   return {
@@ -27,9 +34,10 @@ export async function openHost(env: NodeJS.ProcessEnv = process.env): Promise<Op
         program,
         version: 4,
         protocol: 'tcp',
-        timeoutMs: 1_000,
+        timeoutMs: answerTimeoutMs,
       });
       return port !== undefined && port > 0;
     },
+    registeredAt,
   };
 }

@@ -4,8 +4,10 @@ import { loadConfig } from '../config/load-config.js';
 import { findFloatingIp } from '../config/find-floating-ip.js';
 import type { Config, FloatingIp } from '../config/config.js';
 import type { FailoverContext } from '../failover/context.js';
+import type { InstanceReader } from '../failover/instance-status.js';
+import { servedOnHost } from '../failover/on-host.js';
 import { RecordSession } from '../failover/session.js';
-import type { Host } from '../host/host.js';
+import { instanceExists } from '../host/instance/place.js';
 import { nlmProgram } from '../host/nfsd.js';
 import { runDirectory } from '../host/serving.js';
 import { chooseDriver, type DriverChoice } from '../lockmanager/driver.js';
@@ -20,6 +22,8 @@ export interface RunOptions extends CommonOptions {
   readonly fenced?: boolean;
   /** Seconds. */
   readonly notifyDeadline?: number;
+  /** See Situation. */
+  readonly takesOver?: boolean;
 }
 
 export interface RunContext {
@@ -33,10 +37,16 @@ export async function openRunContext(
   options: RunOptions,
   onNotifyProgress: (progress: NotifyProgress) => void,
 ): Promise<RunContext> {
-  const { host, rpcbindPort, nlmRegistered } = await openHost();
+  const { host, rpcbindPort, nlmRegistered, registeredAt } = await openHost();
   const config = await loadConfig({ file: options.config });
   const floatingIp = findFloatingIp(config, address);
-  const choice = chooseDriver(host, config.lockManager, instanceConfig(config, floatingIp));
+  const run = runDirectory(host);
+  const choice = await chooseDriver(host, config.lockManager, {
+    instance: instanceConfig(config, floatingIp),
+    instanceHere: instanceExists(host, floatingIp.address),
+    onHost: await servedOnHost(host, run, floatingIp),
+    takesOver: options.takesOver === true,
+  });
   return {
     choice,
     context: {
@@ -44,7 +54,7 @@ export async function openRunContext(
       config,
       floatingIp,
       driver: choice.driver,
-      run: choice.driver.place?.run ?? runDirectory(host),
+      run: choice.driver.place?.run ?? run,
       session: new RecordSession(host, floatingIp, config.node),
       fenced: options.fenced === true,
       notifyDeadlineMs: options.notifyDeadline === undefined ? undefined : options.notifyDeadline * 1000,
@@ -53,6 +63,7 @@ export async function openRunContext(
       log: await openLog(options.logLevel),
       onNotifyProgress,
       nlmRegistered: () => nlmRegistered(nlmProgram),
+      registeredAt,
     },
   };
 }
@@ -61,11 +72,11 @@ export async function openRunContext(
 export async function openReader(
   address: string | undefined,
   options: CommonOptions,
-): Promise<{ host: Host; config: Config; floatingIps: readonly FloatingIp[]; run: string }> {
-  const { host } = await openHost();
+): Promise<InstanceReader & { readonly floatingIps: readonly FloatingIp[]; readonly run: string }> {
+  const { host, registeredAt } = await openHost();
   const config = await loadConfig({ file: options.config });
   const floatingIps = address === undefined ? config.floatingIps : [findFloatingIp(config, address)];
-  return { host, config, floatingIps, run: runDirectory(host) };
+  return { host, config, floatingIps, run: runDirectory(host), registeredAt };
 }
 
 /** What the driver lockd-netns needs to know of this address and of the others. */

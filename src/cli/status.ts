@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { exitCodes } from '../errors.js';
+import type { InstanceStatus } from '../failover/instance-status.js';
 import type { AddressStatus } from '../failover/status.js';
 import type { Io } from './io.js';
 import { addCommonOptions, type CommonOptions } from './options.js';
@@ -13,7 +14,7 @@ export function addStatus(program: Command, io: Io, exit: (code: number) => void
       .description(
         'Show for each floating IP: its owner and epoch, whether it is served here, its recorded clients, the last ' +
           'operation and its outcome, and what the callout could not write. Ends with 1 where something that should run ' +
-          'does not: an address that is up but not recorded, or the other way, or an instance with a dead daemon.',
+          'does not: an address that is up but not recorded, or the other way, or an instance with a daemon that is dead or not registered.',
       )
       .argument('[address]', 'one floating IP; all of the configuration where it is not given'),
   ).action(async (address: string | undefined, options: CommonOptions) => {
@@ -55,11 +56,20 @@ function statusText(status: AddressStatus): string {
       lines.push(`  journal     ${record.badLines} bad lines kept aside in monitors.db`);
   }
   if (status.instance !== undefined) {
-    const { daemons, nfsdThreads, inGrace } = status.instance;
-    const dead = Object.entries(daemons).filter(([, state]) => state === 'dead');
-    const said = dead.length === 0 ? 'all daemons run' : `DEAD: ${dead.map(([name]) => name).join(', ')}`;
-    lines.push(`  instance    ${said}; ${nfsdThreads} nfsd threads${inGrace ? '; in its grace period' : ''}`);
+    lines.push(`  instance    ${instanceText(status.instance)}`);
   }
   for (const mark of status.marks) lines.push(`  callout     could not write: ${mark}`);
   return `${lines.join('\n')}\n`;
+}
+
+function instanceText({ daemons, nfsdThreads, inGrace, graceLeft, clients }: InstanceStatus): string {
+  const ill = Object.entries(daemons).filter(([, state]) => state !== 'running');
+  return [
+    ill.length === 0
+      ? 'all daemons run'
+      : `NOT SERVING: ${ill.map(([name, state]) => `${name} ${state === 'dead' ? 'is dead' : 'is not registered with rpcbind'}`).join(', ')}`,
+    `${nfsdThreads} nfsd threads`,
+    `${clients} clients monitored`,
+    ...(inGrace ? [`${graceLeft} s of grace left`] : []),
+  ].join('; ');
 }

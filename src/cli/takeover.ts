@@ -45,11 +45,13 @@ export function addTakeover(program: Command, io: Io, exit: (code: number) => vo
   ).action(async (address: string, options: TakeoverOptions) => {
     const { openRunContext } = await import('./run-context.js');
     const { planTakeover } = await import('../failover/plan.js');
-    const { selectSteps } = await import('../failover/steps.js');
+    const { includesSteps, selectSteps } = await import('../failover/steps.js');
     const { jsonReporter, textReporter } = await import('./step-reporter.js');
     let reporter: ReturnType<typeof jsonReporter> | undefined;
-    const { context, choice } = await openRunContext(address, options, (progress) =>
-      reporter?.progress(progress),
+    const { context, choice } = await openRunContext(
+      address,
+      { ...options, takesOver: includesSteps(options.steps, ['B-2', 'B-4', 'B-5']) },
+      (progress) => reporter?.progress(progress),
     );
     const { floatingIp, driver, config, session } = context;
     let notified: CampaignResult | undefined;

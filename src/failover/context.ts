@@ -1,6 +1,5 @@
 import type { Config, FloatingIp } from '../config/config.js';
-import type { HostContext } from '../host/action.js';
-import type { LockManager } from '../lockmanager/port.js';
+import type { LockManager, LockManagerContext } from '../lockmanager/port.js';
 import type { Progress as NotifyProgress } from '../nsm/report.js';
 import type { RecordSession } from './session.js';
 
@@ -12,7 +11,7 @@ export type Log = (
 ) => void;
 
 /** Everything that the steps of one release, takeover or notify may use. */
-export interface FailoverContext extends HostContext {
+export interface FailoverContext extends LockManagerContext {
   readonly config: Config;
   readonly floatingIp: FloatingIp;
   readonly driver: LockManager;
@@ -29,5 +28,4 @@ export interface FailoverContext extends HostContext {
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly onNotifyProgress: (progress: NotifyProgress) => void;
-  readonly nlmRegistered: () => Promise<boolean>;
 }

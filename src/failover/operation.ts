@@ -1,4 +1,6 @@
 import { messageOf } from '../errors.js';
+import { lockOperation, type OperationLock } from '../host/operation-lock.js';
+import { runDirectory } from '../host/serving.js';
 import { type CampaignResult, tellRecorded } from './campaign.js';
 import type { FailoverContext } from './context.js';
 import { type Reporter, runPlan, type StepReport } from './runner.js';
@@ -66,11 +68,12 @@ export async function release(
   reporter: Reporter,
 ): Promise<OperationResult> {
   const { session } = context;
-  session.open({ create: false });
-  session.expectOwner();
+  const lock = lockContext(context, 'release');
   const log = new OperationLog(context, 'release');
-  log.begin();
   try {
+    session.open({ create: false });
+    session.expectOwner();
+    log.begin();
     await runPlan(plan, context, {
       begin: (step) => {
         reporter.begin(step);
@@ -92,7 +95,12 @@ export async function release(
     throw error;
   } finally {
     session.close();
+    lock.release();
   }
+}
+
+function lockContext({ host, floatingIp }: FailoverContext, operation: string): OperationLock {
+  return lockOperation(runDirectory(host), floatingIp.address, operation);
 }
 
 /** Where somebody else unmounts (`--steps` without A-4), the address is handed over once its locks are dropped. */
@@ -119,6 +127,7 @@ export async function takeover(
   result: () => CampaignResult | undefined,
 ): Promise<OperationResult> {
   const { session } = context;
+  const lock = lockContext(context, 'takeover');
   const log = new OperationLog(context, 'takeover');
   try {
     if (session.open({ create: session.location.onVolume === undefined }) !== undefined) {
@@ -150,6 +159,7 @@ export async function takeover(
     throw error;
   } finally {
     session.close();
+    lock.release();
   }
 }
 

@@ -1,15 +1,16 @@
-import path from 'node:path';
 import type { FloatingIp } from '../config/config.js';
 import { findAddress } from '../host/addresses.js';
-import { daemonNames } from '../host/instance/daemons.js';
-import { insideInstance } from '../host/instance/inside.js';
-import { instanceExists, instancePlace } from '../host/instance/place.js';
-import { instanceProcesses } from '../host/instance/processes.js';
-import { lockdInGrace, nfsdThreads } from '../host/nfsd.js';
-import { servingJournal } from '../host/serving.js';
 import type { Host } from '../host/host.js';
+import { servingJournal } from '../host/serving.js';
 import { readMarks } from '../record/marks.js';
-import { type Reader, readRecord } from './reading.js';
+import {
+  type InstanceReader,
+  type InstanceStatus,
+  instanceStatus,
+  instanceView,
+  isInstanceBroken,
+} from './instance-status.js';
+import { readRecord } from './reading.js';
 import { recordLocation, recordReachable } from './session.js';
 
 /** One object a line of `status --json`. Times are ISO 8601 in UTC. */
@@ -41,19 +42,12 @@ export interface AddressStatus {
   readonly marks: readonly string[];
 }
 
-/** With an instance, what of it runs. */
-export interface InstanceStatus {
-  readonly daemons: Readonly<Record<string, 'running' | 'dead'>>;
-  readonly nfsdThreads: number;
-  readonly inGrace: boolean;
-}
-
 export async function addressStatus(
-  reader: Reader & { readonly run: string },
+  reader: InstanceReader & { readonly run: string },
   ip: FloatingIp,
 ): Promise<AddressStatus> {
   const { host } = reader;
-  const instance = instanceStatus(reader, ip);
+  const instance = await instanceStatus(reader, ip);
   const place = instance === undefined ? undefined : instanceView(ip.address);
   const run = place?.run ?? reader.run;
   const record = readRecord(reader, ip, (opened): NonNullable<AddressStatus['record']> => {
@@ -84,7 +78,7 @@ export async function addressStatus(
   return {
     address: ip.address,
     here: {
-      addressUp: (await findAddress(place?.host ?? host, ip.address)) !== undefined,
+      addressUp: await isUp(place?.host ?? host, ip.address),
       recording: servingJournal(run, ip.address) !== undefined,
     },
     ...(record !== undefined
@@ -104,31 +98,20 @@ export async function addressStatus(
   };
 }
 
-function instanceStatus({ host, config }: Reader, { address }: FloatingIp): InstanceStatus | undefined {
-  if (host.kind !== 'real' || !instanceExists(host, address)) return undefined;
-  const { host: inside } = instanceView(address);
-  const running = new Set(instanceProcesses(host, address).map(({ name }) => name));
-  return {
-    daemons: Object.fromEntries(
-      daemonNames.map((name) => [name, running.has(name) ? ('running' as const) : ('dead' as const)]),
-    ),
-    nfsdThreads: nfsdThreads(inside, config.lockManager.nfsd),
-    inGrace: lockdInGrace(inside) === true,
-  };
+async function isUp(host: Host, address: string): Promise<boolean> {
+  try {
+    return (await findAddress(host, address)) !== undefined;
+  } catch {
+    return false; // in an instance that was left half-built there is nothing to ask
+  }
 }
 
 /** Whether something that should run does not. */
 export function isBroken({ here, instance }: AddressStatus): boolean {
-  if (instance === undefined) return here.addressUp !== here.recording;
-  return instance.nfsdThreads === 0 || Object.values(instance.daemons).includes('dead');
+  return here.addressUp !== here.recording || (instance !== undefined && isInstanceBroken(instance));
 }
 
 /** The last name that the callout refused, where it refused one. */
 export function refusedMark(run: string): string | undefined {
   return readMarks(run).find((mark) => mark.address === 'refused')?.text;
-}
-
-/** How the host is seen from an instance, and where its serving links are. */
-function instanceView(address: string): { host: Host; run: string } {
-  return { host: insideInstance(address), run: path.join(instancePlace(address).run, 'nlm-failover') };
 }

@@ -47,6 +47,15 @@ export interface Plan {
   readonly steps: readonly Step[];
 }
 
+/** Whether `--steps`, or its absence, asks for all of these. */
+export function includesSteps(wanted: string | undefined, names: readonly StepName[]): boolean {
+  return wanted === undefined || names.every((name) => stepNames(wanted).includes(name));
+}
+
+function stepNames(wanted: string): string[] {
+  return wanted.split(',').map((name) => name.trim().toUpperCase());
+}
+
 /**
  * The steps that `--steps B-2,B-3` asks for; all where it is not given.
  * Throws FailoverError STEPS_UNKNOWN for a name that this operation has not.
@@ -54,7 +63,7 @@ export interface Plan {
 export function selectSteps(plan: Plan, wanted: string | undefined): Plan {
   if (wanted === undefined) return plan;
   const known = [...new Set(plan.steps.map((step) => step.name))];
-  const names = wanted.split(',').map((name) => name.trim().toUpperCase());
+  const names = stepNames(wanted);
   const unknown = names.filter((name) => !known.some((step) => step === name));
   if (unknown.length > 0) {
     throw new FailoverError(

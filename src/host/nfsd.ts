@@ -20,6 +20,18 @@ export function lockdInGrace(host: Host): boolean | undefined {
   return ended === undefined ? undefined : ended.startsWith('N');
 }
 
+/**
+ * Whether reclaims are accepted: while lockd's grace runs or nfsd's, which begins with its first thread even where only
+ * version 3 is served (fs/nfs_common/grace.c keeps one list of both per network namespace). Undefined where
+ * the kernel tells neither.
+ */
+export function inGrace(host: Host, nfsd: string): boolean | undefined {
+  const lockd = lockdInGrace(host);
+  const ended = host.readText(`${nfsd}/v4_end_grace`);
+  if (lockd === undefined && ended === undefined) return undefined;
+  return lockd === true || ended?.startsWith('N') === true;
+}
+
 /** Seconds for which a lock manager that starts now accepts reclaims: the longer of lockd's and nfsd's grace. */
 export function graceSeconds(host: Host, nfsd: string): number {
   // fs/lockd/svc.c: 0 means 5 * 10 s; nfsd's own grace keeps the window open (grace.c, per net).

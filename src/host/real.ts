@@ -53,7 +53,7 @@ async function run(argv: Argv, options: { readonly timeoutMs?: number } = {}): P
 }
 
 /** Cluster managers call with a short PATH; ip, mount and exportfs live in the sbin directories. */
-function searchPath(inherited: string | undefined): string {
+export function searchPath(inherited: string | undefined): string {
   const directories = (inherited ?? '').split(':').filter((directory) => directory !== '');
   for (const system of ['/usr/sbin', '/usr/bin', '/sbin', '/bin']) {
     if (!directories.includes(system)) directories.push(system);

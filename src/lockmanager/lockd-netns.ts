@@ -1,15 +1,15 @@
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { type Action, type HostContext, notSo, runOrFail } from '../host/action.js';
-import type { Argv, Host } from '../host/host.js';
+import type { Argv } from '../host/host.js';
 import { buildInstance, type InstanceLink } from '../host/instance/build.js';
-import { type DaemonPorts, instanceDaemons, isRegistered, startDaemon } from '../host/instance/daemons.js';
+import { type DaemonPorts, instanceDaemons, startDaemon } from '../host/instance/daemons.js';
+import { noteGrace } from '../host/instance/grace.js';
 import { insideInstance } from '../host/instance/inside.js';
 import { instanceExists, instanceInterface, instancePlace, instancePrefix } from '../host/instance/place.js';
 import { copyDefaultRoute } from '../host/instance/routes.js';
 import { removeInstance } from '../host/instance/remove.js';
 import { realHost } from '../host/real.js';
-import { lockdInGrace, nfsdThreads, nlmProgram } from '../host/nfsd.js';
+import { graceSeconds, inGrace, lockdInGrace, nfsdThreads, nlmProgram } from '../host/nfsd.js';
 import { waitUntil } from '../host/wait.js';
 import { unlockFilesystem } from './unlock-filesystem.js';
 import type { LockedFilesystem, LockManager, LockManagerContext } from './port.js';
@@ -57,10 +57,8 @@ export function lockdNetns(config: InstanceConfig): LockManager {
       ...leftovers.map((action) => ({ ...action, commands: [] })),
       clearLeftovers(address),
       buildInstance({ address, link: config.link, foreignMountpoints: config.foreignMountpoints }),
-      startDaemon(address, daemons.rpcbind),
-      startDaemon(address, daemons.statd),
-      // Before nfsd, as distributions order them, so that as much as can be is done before the grace begins to run.
-      startDaemon(address, daemons.mountd),
+      // All before nfsd, as distributions order them, so that as much as can be is done before the grace begins to run.
+      ...daemons.map((daemon) => startDaemon(address, daemon)),
     ],
     enterGrace: () => [
       startNfsd(config),
@@ -68,7 +66,7 @@ export function lockdNetns(config: InstanceConfig): LockManager {
       ...config.filesystems.map((filesystem) => unlockInside(filesystem)),
     ],
     afterAddressUp: () => [copyDefaultRoute({ address, parent: config.link.parent })],
-    inGrace: () => threads() > 0 && lockdInGrace(inside) !== false,
+    inGrace: () => threads() > 0 && inGrace(inside, nfsd) !== false,
     isUp: () => threads() > 0,
   };
 }
@@ -140,6 +138,7 @@ function startNfsd({ address, nfsd, threads, grace, ports }: InstanceConfig): Ac
   ];
   const graceFiles = grace === undefined ? [] : [`${nfsd}/nfsv4leasetime`, `${nfsd}/nfsv4gracetime`];
   const inside = insideInstance(address);
+  const { rpcbindSocket } = instancePlace(address);
   return {
     commands: [
       ...sysctls.map(([file, value]) => `echo ${value} > ${file}`),
@@ -147,17 +146,21 @@ function startNfsd({ address, nfsd, threads, grace, ports }: InstanceConfig): Ac
       [...prefix, ...start].join(' '),
     ],
     check: () => false,
-    act: async ({ host }) => {
+    act: async ({ host, registeredAt }) => {
       for (const [file, value] of sysctls) host.writeKernel(file, `${value}\n`);
       for (const file of graceFiles) inside.writeKernel(file, `${grace}\n`);
+      noteGrace(host, address, graceSeconds(inside, nfsd));
       await runOrFail(host, [...prefix, ...start]);
-      await waitUntil(host, () => isRegistered(address, nlmProgram), { timeoutMs: 15_000, intervalMs: 50 });
+      await waitUntil(host, () => registeredAt(rpcbindSocket, nlmProgram), {
+        timeoutMs: 15_000,
+        intervalMs: 50,
+      });
       return undefined;
     },
-    verify: async () => {
+    verify: async ({ registeredAt }) => {
       if (nfsdThreads(inside, nfsd) === 0)
         throw notSo('B-2', `nfsd has no threads in the instance of ${address}`);
-      if (!(await isRegistered(address, nlmProgram))) {
+      if (!(await registeredAt(rpcbindSocket, nlmProgram))) {
         throw notSo('B-2', `lockd is not registered with the rpcbind of the instance of ${address}`);
       }
       if (lockdInGrace(inside) === false) {
@@ -168,11 +171,4 @@ function startNfsd({ address, nfsd, threads, grace, ports }: InstanceConfig): Ac
       }
     },
   };
-}
-
-/** Why this host cannot give an address an instance of its own; undefined where it can. */
-export function netnsUnavailable(host: Host): string | undefined {
-  if (host.kind === 'rehearsal') return 'a rehearsal has no kernel of its own';
-  if (!existsSync('/proc/self/ns/net')) return 'no network namespaces in this kernel';
-  return process.getuid?.() === 0 ? undefined : 'network namespaces need root';
 }

@@ -1,7 +1,7 @@
 import { type Action, commandText, type HostContext, notSo, runOrFail } from '../host/action.js';
 import { flushExports } from '../host/actions/exports.js';
 import type { Argv } from '../host/host.js';
-import { lockdInGrace, nfsdThreads, nlmClientMounts, nlmProgram } from '../host/nfsd.js';
+import { inGrace, lockdInGrace, nfsdThreads, nlmClientMounts, nlmProgram } from '../host/nfsd.js';
 import { waitUntil } from '../host/wait.js';
 import { unlockFilesystem } from './unlock-filesystem.js';
 import type { LockManager, LockManagerContext } from './port.js';
@@ -21,7 +21,7 @@ export function lockd({ nfsd, restart }: { readonly nfsd: string; readonly resta
     beforeUnmount: (filesystems) => [flushExports(filesystems.map(({ mountpoint }) => mountpoint))],
     beforeGrace: () => [stopLockd(nfsd)],
     enterGrace: () => [startLockd(nfsd, restart)],
-    inGrace: ({ host }) => nfsdThreads(host, nfsd) > 0 && lockdInGrace(host) !== false,
+    inGrace: ({ host }) => nfsdThreads(host, nfsd) > 0 && inGrace(host, nfsd) !== false,
     isUp: ({ host }) => nfsdThreads(host, nfsd) > 0,
   };
 }

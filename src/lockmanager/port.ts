@@ -1,4 +1,5 @@
 import type { Action, HostContext } from '../host/action.js';
+import type { InstanceContext } from '../host/instance/daemons.js';
 import type { Host } from '../host/host.js';
 
 export type DriverName = 'nlm-fsid' | 'lockd' | 'lockd-netns';
@@ -25,7 +26,7 @@ export interface ServicePlace {
 }
 
 /** What drivers need beside the machine. */
-export interface LockManagerContext extends HostContext {
+export interface LockManagerContext extends InstanceContext {
   /** Whether the NLM program is registered with this host's rpcbind. */
   readonly nlmRegistered: () => Promise<boolean>;
 }

@@ -10,6 +10,8 @@ export const rpcbind = {
   getport: { version: 2, procedure: 3 },
   /** RPCB_GETADDR. Version 3 is in every rpcbind; 4 adds nothing to this procedure. */
   getaddr: { version: 3, procedure: 3 },
+  /** RPCB_DUMP. */
+  dump: { version: 3, procedure: 4 },
 } as const;
 
 export type Protocol = 'udp' | 'tcp';
@@ -61,4 +63,24 @@ export function portAnswer(family: Family, results: Uint8Array): number {
 export function encodePortAnswer(family: Family, address: string, port: number): Buffer {
   if (family === 4) return new XdrWriter().uint32(port).toBuffer();
   return new XdrWriter().opaque(port === 0 ? '' : universalAddress(address, port), maxStringBytes).toBuffer();
+}
+
+/** The call that asks for everything that is registered: RPCB_DUMP. */
+export const registrationsQuestion: Omit<RpcCall, 'xid'> = {
+  program: rpcbind.program,
+  ...rpcbind.dump,
+  args: new Uint8Array(),
+};
+
+/** The program numbers in its results, a linked list (RFC 1833 section 2.1, rpcblist_ptr). Throws XDR_MALFORMED. */
+export function programsIn(results: Uint8Array): Set<number> {
+  const reader = new XdrReader(results);
+  const programs = new Set<number>();
+  while (reader.uint32('whether another follows') !== 0) {
+    programs.add(reader.uint32('program'));
+    reader.uint32('version');
+    for (const what of ['netid', 'universal address', 'owner']) reader.string(maxStringBytes, what);
+  }
+  reader.end('the list');
+  return programs;
 }

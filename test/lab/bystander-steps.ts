@@ -24,7 +24,7 @@ export async function watchBystander(
   beforeFailover: () => Promise<void> = async () => undefined,
 ): Promise<BystanderSeen> {
   const { a, b, c, disks } = lab;
-  await prepareServers(lab, [moving, staying], driver);
+  await prepareServers(lab, [moving, staying], { driver });
   await startAddress(b, staying);
   await startAddress(a, moving);
   const other = c.client('other');

@@ -1,38 +1,62 @@
 // lockd-netns: a daemon of an instance dies; status and its exit code say so, and takeover mends nothing behind one's back.
-import { lockThrough, moving, prepareServers, scenario, startAddress } from './scenario.js';
+import { lockThrough, moving, prepareServers, scenario } from './scenario.js';
 import { nlmFailover, tool } from './site.js';
 
 interface Status {
-  readonly instance: { readonly daemons: Readonly<Record<string, string>>; readonly nfsdThreads: number };
+  readonly instance: {
+    readonly daemons: Readonly<Record<string, string>>;
+    readonly nfsdThreads: number;
+    readonly inGrace: boolean;
+    readonly graceLeft: number;
+    readonly clients: number;
+  };
 }
+
+const healthy = { rpcbind: 'running', 'rpc.statd': 'running', 'rpc.mountd': 'running', lockd: 'running' };
 
 scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, lab) => {
   const { a } = lab;
-  await prepareServers(lab, [moving], 'lockd-netns');
-  await startAddress(a, moving);
-  await lockThrough(lab, moving);
+  await prepareServers(lab, [moving], { driver: 'lockd-netns' });
   const status = async () => {
     const result = await nlmFailover(a, ['status'], false);
     return { exitCode: result.exitCode, ...(result.lines[0] as unknown as Status).instance };
   };
   const exec = (...command: string[]) =>
     a.run([tool, 'exec', moving.address, '--', ...command], { reject: false });
+  const kill = (daemon: string) =>
+    a.run(
+      'for pid in $(ip netns pids "nfs-$1"); do [ "$(cat /proc/$pid/comm)" = "$2" ] && kill -9 $pid; done; :',
+      { args: [moving.address, daemon] },
+    );
 
-  t.is((await status()).exitCode, 0);
+  await nlmFailover(a, ['takeover', moving.address]);
+  const begun = await status();
+  t.like(begun, { exitCode: 0, daemons: healthy, nfsdThreads: 8, clients: 0 });
+  t.true(
+    begun.inGrace && begun.graceLeft <= lab.graceSeconds,
+    `${begun.graceLeft} s of ${lab.graceSeconds} s left`,
+  );
+  await lockThrough(lab, moving); // waits out the grace
+  t.like(await status(), { exitCode: 0, inGrace: false, graceLeft: 0, clients: 1 });
   t.regex((await exec('exportfs', '-v')).stdout, /\/mnt\/vol1/);
   t.is((await exec('sh', '-c', 'exit 7')).exitCode, 7);
   t.regex((await exec('ip', '-br', 'address')).stdout, /nfs0@\S+ +UP +10\.10\.1\.1\/24/);
-  for (const daemon of ['rpc.mountd', 'rpc.statd', 'rpcbind']) {
-    await a.run(
-      'for pid in $(ip netns pids "nfs-$1"); do [ "$(cat /proc/$pid/comm)" = "$2" ] && kill -9 $pid; done; :',
-      {
-        args: [moving.address, daemon],
-      },
-    );
+  await kill('rpcbind');
+  t.like(await status(), { exitCode: 1, daemons: { rpcbind: 'dead' } });
+  // A new one knows none of those that had registered with the old one.
+  await exec('rpcbind');
+  t.deepEqual((await status()).daemons, {
+    rpcbind: 'running',
+    'rpc.statd': 'unregistered',
+    'rpc.mountd': 'unregistered',
+    lockd: 'unregistered',
+  });
+  for (const daemon of ['rpc.mountd', 'rpc.statd']) {
+    await kill(daemon);
     const seen = await status();
     t.is(seen.exitCode, 1);
     t.is(seen.daemons[daemon], 'dead');
   }
   await exec('rpc.nfsd', '0');
-  t.is((await status()).nfsdThreads, 0);
+  t.like(await status(), { exitCode: 1, nfsdThreads: 0, daemons: { rpcbind: 'running', lockd: 'dead' } });
 });

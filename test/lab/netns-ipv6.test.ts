@@ -1,4 +1,4 @@
-// lockd-netns: an IPv6 floating IP, end to end.
+// lockd-netns: an IPv6 floating IP, end to end, with an ipvlan for a link.
 import {
   assertSurvived,
   lockThrough,
@@ -16,9 +16,9 @@ const moving6: SiteIp = {
   stateDirectory: '/mnt/vol1/.nlm',
 };
 
-scenario('lockd-netns: an IPv6 floating IP', async (t, lab) => {
+scenario('lockd-netns: an IPv6 floating IP, on an ipvlan', async (t, lab) => {
   const { a, b, disks } = lab;
-  await prepareServers(lab, [moving6], 'lockd-netns');
+  await prepareServers(lab, [moving6], { driver: 'lockd-netns', link: 'ipvlan' });
   await startAddress(a, moving6);
   const locked = await lockThrough(lab, moving6);
   await nlmFailover(a, ['release', moving6.address]);

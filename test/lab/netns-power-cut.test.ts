@@ -1,4 +1,4 @@
-// lockd-netns: A dies; and a crash of the command itself in the middle of B-2.
+// lockd-netns: A dies; and a crash of the command itself in the middle of B-2. The link is a veth into a bridge.
 import {
   assertSurvived,
   lockThrough,
@@ -13,13 +13,13 @@ import { nlmFailover } from './site.js';
 
 scenario('lockd-netns: power cut, and what a crashed takeover left on B is cleared', async (t, lab) => {
   const { a, b, disks } = lab;
-  await prepareServers(lab, [moving], 'lockd-netns');
+  await prepareServers(lab, [moving], { driver: 'lockd-netns', link: 'veth' });
   await startAddress(a, moving);
   const locked = await lockThrough(lab, moving);
   await a.powerCut();
   // A half-built instance, as a takeover leaves it that is killed in the middle of B-2.
   await b.run(`ip netns add nfs-${moving.address}
-    ip link add link vec0 name leftover type macvlan mode bridge
+    ip link add link br0 name leftover type macvlan mode bridge
     ip link set leftover netns nfs-${moving.address} name nfs0
     ip netns exec nfs-${moving.address} sleep 600 >/dev/null 2>&1 &
     mkdir -p /run/nlm-failover/instances/${moving.address}`);

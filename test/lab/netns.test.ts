@@ -1,4 +1,4 @@
-// The driver lockd-netns: a lock manager of its own for every floating IP.
+// The driver lockd-netns: a lock manager of its own for every floating IP. It is the one that `auto` takes here.
 import { startRivalLoop } from './rival-loop.js';
 import {
   assertSurvived,
@@ -13,14 +13,15 @@ import {
 } from './scenario.js';
 import { nlmFailover } from './site.js';
 
-/** What an instance consists of: namespaces, links, mounts, files, processes that are not the kernel's. */
-const traces = `ip netns list; ip -br link | cut -d" " -f1; find /run -not -path '/run/lab*'; cut -d" " -f1,2 /proc/mounts
+/** What an instance consists of: namespaces, links, mounts, files, processes that are not the kernel's. The lock of operations stays. */
+const traces = `ip netns list; ip -br link | cut -d" " -f1; find /run -not -path '/run/lab*' -not -path '/run/nlm-failover/locks*'; cut -d" " -f1,2 /proc/mounts
   ps --ppid 2 -p 2 -N -o comm= | sort -u`;
 
 scenario('lockd-netns: planned failover, and nothing of the instance is left on A', async (t, lab) => {
   const { a, b, disks } = lab;
-  await prepareServers(lab, [moving], 'lockd-netns');
-  await a.run('ip netns add once; ip netns del once'); // iproute2 makes /run/netns a mount, once and for all
+  await prepareServers(lab, [moving], { driver: 'auto' });
+  // iproute2 makes /run/netns a mount, once and for all.
+  await a.run('ip netns add once; ip netns del once; mkdir -p /run/nlm-failover');
   const before = await a.run(traces);
   await startAddress(a, moving);
   const locked = await lockThrough(lab, moving);

@@ -1,7 +1,7 @@
 import type { HeldLock, NfsClient } from './client.js';
 import type { Lab } from './lab.js';
 import type { Server } from './server.js';
-import { callout, configure, type Driver, mountpointOf, nlmFailover, type SiteIp } from './site.js';
+import { callout, configure, mountpointOf, nlmFailover, type SiteIp, type SiteOptions } from './site.js';
 
 /** The floating IP that moves, its volume, and a file on it as clients see it. */
 export const moving: SiteIp = {
@@ -16,12 +16,12 @@ export const dataFile = '/mnt/nfs/data';
 export async function prepareServers(
   lab: Lab,
   ips: readonly SiteIp[] = [moving],
-  driver: Driver = 'lockd',
+  options: SiteOptions = {},
 ): Promise<void> {
   await Promise.all(
     [lab.a, lab.b].map(async (server) => {
-      await configure(lab, server, ips, driver);
-      await server.startNfs({ callout });
+      await configure(lab, server, ips, options);
+      await server.startNfs({ callout, graceSeconds: lab.graceSeconds });
       await server.endGrace();
     }),
   );

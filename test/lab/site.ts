@@ -34,20 +34,41 @@ export function mountpointOf(disk: string): string {
   return `/mnt/${disk}`;
 }
 
-export type Driver = 'lockd' | 'lockd-netns';
+export type Driver = 'lockd' | 'lockd-netns' | 'auto';
 
-/** Writes /etc/nlm-failover.toml on a server, and makes its mount points. */
+/** How an instance joins the network; veth: into a bridge that the server gets. */
+export type Link = 'macvlan' | 'ipvlan' | 'veth';
+
+export interface SiteOptions {
+  readonly driver?: Driver;
+  readonly link?: Link;
+}
+
+const bridge = 'br0';
+
+/** Writes /etc/nlm-failover.toml on a server, and makes its mount points, and its bridge where it needs one. */
 export async function configure(
   lab: Lab,
   server: Server,
   ips: readonly SiteIp[],
-  driver: Driver = 'lockd',
+  { driver = 'lockd', link = 'macvlan' }: SiteOptions = {},
 ): Promise<void> {
+  if (link === 'veth') {
+    // As a host with virtual machines has it: the interface is a port of the bridge, which has the addresses.
+    const script = `set -e
+      ip link add ${bridge} type bridge forward_delay 0
+      ip link set ${bridge} up
+      ip addr flush dev vec0
+      ip link set vec0 master ${bridge}
+      ip addr add "$1/24" dev ${bridge}
+      ip -6 addr add "$2/64" dev ${bridge} nodad`;
+    await server.run(script, { args: [server.address, server.address6] });
+  }
   const text = ips.map(
     ({ address, filesystems, stateDirectory }) => `
 [[floating_ip]]
 address = "${address}/${address.includes(':') ? 64 : 24}"
-interface = "vec0"
+interface = "${link === 'veth' ? bridge : 'vec0'}"
 names = ["nfs.example.com"]
 state_directory = "${stateDirectory}"
 ${filesystems
@@ -69,7 +90,12 @@ ${filesystems
   const restart = server.restartCommand.map((word) => JSON.stringify(word)).join(', ');
   await server.write(
     '/etc/nlm-failover.toml',
-    `[lock_manager]\ndriver = "${driver}"\nrestart = [${restart}]\ngrace = 12\n${text.join('')}`,
+    `[lock_manager]
+driver = "${driver}"
+restart = [${restart}]
+grace = ${lab.graceSeconds}
+link = "${link}"
+${link === 'veth' ? `bridge = "${bridge}"\n` : ''}${text.join('')}`,
   );
   await server.run([
     'mkdir',

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Host } from '../host.js';
 import { realHost } from '../real.js';
 import { instancePlace, instancePrefix } from './place.js';
+import { instanceMember } from './processes.js';
 
 /**
  * The host as seen from inside an instance: commands run in its namespaces, /run and /var/lib/nfs are
@@ -25,7 +26,7 @@ export function insideInstance(address: string): Host {
     path: outside,
     run: (argv, options) => realHost.run([...prefix, ...argv], options),
     readText: (absolute) =>
-      isPerNamespace(absolute) ? readInside(prefix, absolute) : realHost.readText(outside(absolute)),
+      isPerNamespace(absolute) ? readInside(address, absolute) : realHost.readText(outside(absolute)),
     writeKernel: (absolute, text) => {
       if (isPerNamespace(absolute)) writeInside(prefix, absolute, text);
       else realHost.writeKernel(outside(absolute), text);
@@ -38,8 +39,20 @@ function isPerNamespace(absolute: string): boolean {
   return absolute === '/proc/self/mountinfo' || /^\/proc\/(?:fs\/(?:nfsd|lockd)|sys\/net)\//.test(absolute);
 }
 
-function readInside(prefix: readonly [string, ...string[]], file: string): string | undefined {
-  const [command, ...args] = prefix;
+/**
+ * Through a process of the instance where the file is the same for every reader that sees it (proc(5), /proc/PID/root): no
+ * process to start. lockd's and the network's answer for the reader's own network namespace.
+ */
+function readInside(address: string, file: string): string | undefined {
+  const member = /^\/proc\/(?:fs\/nfsd|self)\//.test(file) ? instanceMember(address) : undefined;
+  if (member !== undefined) {
+    return realHost.readText(
+      file.startsWith('/proc/self/')
+        ? `/proc/${member}${file.slice('/proc/self'.length)}`
+        : `/proc/${member}/root${file}`,
+    );
+  }
+  const [command, ...args] = instancePrefix(address);
   try {
     return execFileSync(command, [...args, 'cat', file], {
       encoding: 'utf8',

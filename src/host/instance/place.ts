@@ -18,6 +18,10 @@ export interface InstancePlace {
   readonly run: string;
   /** The instance's own /var/lib/nfs, as the host sees it. */
   readonly nfs: string;
+  /** When its grace began and how long it is; see grace.ts. */
+  readonly graceFile: string;
+  /** The local socket of the instance's rpcbind, as the host sees it. */
+  readonly rpcbindSocket: string;
 }
 
 /** The floating IP's interface inside its instance. */
@@ -33,6 +37,8 @@ export function instancePlace(address: string): InstancePlace {
     mountNamespace: path.join(directory, 'mnt'),
     run: path.join(directory, 'run'),
     nfs: path.join(directory, 'nfs'),
+    graceFile: path.join(directory, 'grace'),
+    rpcbindSocket: path.join(directory, 'run', 'rpcbind.sock'),
   };
 }
 

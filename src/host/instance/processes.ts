@@ -14,12 +14,22 @@ export interface InstanceProcess {
  * what makes a process the instance's, so a pid that was given to another program is never ours.
  */
 export function instanceProcesses(host: Host, address: string): InstanceProcess[] {
+  return members(address).map((pid) => ({ pid, name: host.readText(`/proc/${pid}/comm`)?.trim() ?? '' }));
+}
+
+/** The pid of some process that is in the instance's network and mount namespaces; undefined where none is. */
+export function instanceMember(address: string): number | undefined {
+  const mounts = inode(instancePlace(address).mountNamespace);
+  return members(address).find((pid) => inode(`/proc/${pid}/ns/mnt`) === mounts);
+}
+
+function members(address: string): number[] {
   const namespace = inode(instancePlace(address).netnsFile);
   if (namespace === undefined) return [];
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => inode(`/proc/${pid}/ns/net`) === namespace)
-    .map((pid) => ({ pid: Number(pid), name: host.readText(`/proc/${pid}/comm`)?.trim() ?? '' }));
+    .map(Number);
 }
 
 /** Ends every process of an instance: SIGTERM, and SIGKILL for what is left after 3 s. False if one stays. */

@@ -5,6 +5,7 @@ import { mountAt } from '../mounts.js';
 import { removeInstanceDirectories } from './directories.js';
 import { instanceExists, instanceInterface, instancePlace } from './place.js';
 import { endInstanceProcesses, instanceProcesses } from './processes.js';
+import { stopUnits, systemdRuns } from './supervision.js';
 
 /**
  * The end of an instance, whole or half-built: its processes, its link, its mount namespace, its network
@@ -16,6 +17,7 @@ export function removeInstance(address: string): Action<HostContext> {
   const deleteNamespace: Argv = ['ip', 'netns', 'del', netns];
   return {
     commands: [
+      `${commandText(stopUnits(address))}   # where systemd runs`,
       `kill $(ip netns pids ${netns})`,
       commandText(deleteLink),
       commandText(['umount', mountNamespace]),
@@ -25,6 +27,7 @@ export function removeInstance(address: string): Action<HostContext> {
     ],
     check: ({ host }) => !instanceExists(host, address),
     act: async ({ host }) => {
+      if (systemdRuns(host)) await runOrFail(host, stopUnits(address));
       if (!(await endInstanceProcesses(host, address))) {
         const left = instanceProcesses(host, address).map(({ name, pid }) => `${name} (pid ${pid})`);
         throw notSo(

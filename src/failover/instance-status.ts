@@ -1,0 +1,69 @@
+import path from 'node:path';
+import type { FloatingIp } from '../config/config.js';
+import type { Host } from '../host/host.js';
+import { type Daemon, instanceDaemons } from '../host/instance/daemons.js';
+import { graceLeft } from '../host/instance/grace.js';
+import { insideInstance } from '../host/instance/inside.js';
+import { instanceExists, instancePlace } from '../host/instance/place.js';
+import { instanceProcesses } from '../host/instance/processes.js';
+import { inGrace, nfsdThreads, nlmProgram } from '../host/nfsd.js';
+import { statdState } from '../host/statd.js';
+import type { Reader } from './reading.js';
+
+/** unregistered: it runs, but no client finds it, as after an rpcbind that was started anew. */
+export type DaemonState = 'running' | 'unregistered' | 'dead';
+
+/** With the driver lockd-netns: what of the address's instance runs. */
+export interface InstanceStatus {
+  readonly daemons: Readonly<Record<string, DaemonState>>;
+  readonly nfsdThreads: number;
+  readonly inGrace: boolean;
+  /** Seconds until the grace ends by itself; 0 when it is over. */
+  readonly graceLeft: number;
+  /** Hosts that the instance's statd monitors. */
+  readonly clients: number;
+}
+
+export interface InstanceReader extends Reader {
+  readonly registeredAt: (rpcbindSocket: string, program: number) => Promise<boolean>;
+}
+
+/** How the host is seen from an instance, and where its serving links are. */
+export function instanceView(address: string): { host: Host; run: string } {
+  return { host: insideInstance(address), run: path.join(instancePlace(address).run, 'nlm-failover') };
+}
+
+/** Undefined where the address has no instance here. */
+export async function instanceStatus(
+  { host, config, registeredAt }: InstanceReader,
+  { address }: FloatingIp,
+): Promise<InstanceStatus | undefined> {
+  if (host.kind !== 'real' || !instanceExists(host, address)) return undefined;
+  const { host: inside } = instanceView(address);
+  const { nfsd } = config.lockManager;
+  const { rpcbindSocket } = instancePlace(address);
+  const names = new Set(instanceProcesses(host, address).map(({ name }) => name));
+  const threads = nfsdThreads(inside, nfsd);
+  const daemons: [string, DaemonState][] = [];
+  for (const { name, program, runs } of [
+    ...instanceDaemons('').map((daemon: Daemon) => ({ ...daemon, runs: names.has(daemon.name) })),
+    // A kernel thread, there while nfsd has threads.
+    { name: 'lockd', program: nlmProgram, runs: threads > 0 },
+  ]) {
+    const registered = runs && (await registeredAt(rpcbindSocket, program));
+    daemons.push([name, registered ? 'running' : runs ? 'unregistered' : 'dead']);
+  }
+  const reclaims = threads > 0 && inGrace(inside, nfsd) === true;
+  return {
+    daemons: Object.fromEntries(daemons),
+    nfsdThreads: threads,
+    inGrace: reclaims,
+    graceLeft: reclaims ? (graceLeft(host, address) ?? 0) : 0,
+    clients: statdState(inside)?.monitored.length ?? 0,
+  };
+}
+
+/** Whether something of an instance that should run does not. */
+export function isInstanceBroken({ daemons }: InstanceStatus): boolean {
+  return Object.values(daemons).some((state) => state !== 'running');
+}

@@ -1,0 +1,56 @@
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { exitCodes, FailoverError } from '../errors.js';
+
+/** One release or takeover of an address at a time on this node. */
+export interface OperationLock {
+  /** Lets go of it; more than once is no error. The end of the process, however it comes, does the same. */
+  release(): void;
+}
+
+/**
+ * Takes the lock of an address, or throws FailoverError OPERATION_RUNNING where another process has it: two takeovers at
+ * once would each clear away what the other has just built. `run` is the host's directory of serving links.
+ *
+ * SQLite holds it, as its locks are the kernel's (fcntl(2)): they end with the process, kill -9 included, and leave
+ * nothing to be judged by a pid. The file stays, empty: to remove it would let two processes lock two files of one name.
+ */
+export function lockOperation(run: string, address: string, operation: string): OperationLock {
+  const directory = path.join(run, 'locks');
+  // The serving links beside it are for statd's user to read, this is for root alone.
+  mkdirSync(run, { recursive: true });
+  mkdirSync(directory, { recursive: true });
+  chmodSync(directory, 0o700);
+  const file = path.join(directory, address);
+  const holder = `${file}.holder`;
+  const db = new Database(file, { timeout: 0 });
+  try {
+    db.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    db.close();
+    if (!(error instanceof Database.SqliteError) || error.code !== 'SQLITE_BUSY') throw error;
+    throw running(address, operation, holderOf(holder));
+  }
+  writeFileSync(holder, `${operation}, pid ${process.pid}`, { mode: 0o600 });
+  return {
+    release: () => void db.close(),
+  };
+}
+
+function holderOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return 'it has just begun';
+  }
+}
+
+function running(address: string, operation: string, holder: string): FailoverError {
+  return new FailoverError(`Another nlm-failover is working on ${address} on this node (${holder})`, {
+    code: 'OPERATION_RUNNING',
+    exitCode: exitCodes.stepFailed,
+    operation: `${operation} ${address}`,
+    hint: 'Nothing was touched. Wait for it to end, or end that process; then run the same command again.',
+  });
+}
