@@ -21,7 +21,7 @@ const configuration: ManSection = {
         ['[state] directory', 'storage that every node sees; `sm_ADDRESS` directories are made in it'],
         [
           '[lock_manager] driver',
-          '`auto`, `nlm-fsid` (kernels with the 2006 lock failover patches), `lockd` (stock kernels) or `lockd-netns` (stock kernels, a lock manager of its own for each address); auto takes nlm-fsid where the kernel has it, else lockd',
+          '`auto`, `nlm-fsid` (kernels with the 2006 lock failover patches), `lockd` (stock kernels) or `lockd-netns` (stock kernels, a lock manager of its own for each address). `auto`, the default, goes on with the one that serves the address here; else it takes nlm-fsid where the kernel has it, lockd-netns where the host can do it and this command makes address and exports itself, else lockd; release and takeover say which and why',
         ],
         ['[lock_manager] nfsd', 'where the nfsd file system is mounted (default: /proc/fs/nfsd)'],
         [
@@ -71,11 +71,22 @@ const instances: ManSection = {
       text:
         'With the driver `lockd-netns` every floating IP has an instance of its own: network namespace `nfs-ADDRESS`, a mount namespace with its own /run and /var/lib/nfs, ' +
         'rpcbind, rpc.statd, rpc.mountd, nfsd and lockd. Its start is a grace period for this address alone, so no client of another address waits. ' +
-        'The volume is mounted on the host, at the same path as inside. NFSv4 is off in it: it would need an nfsdcld of its own, and has no NLM locks.\n\n' +
+        'The volume is mounted on the host, at the same path as inside. rpc.statd in it runs the callout by itself and records for this address alone.\n\n' +
         'takeover makes the instance in B-2, clearing what a crash left of it; release takes it away in A-4. Nothing of it survives a reboot. ' +
-        '`nlm-failover exec ADDRESS -- exportfs -v` looks inside. Its daemons are plain processes that outlive the command; under a service manager run ' +
-        'takeover from a unit with KillMode=process, or they end with the unit.\n\n' +
-        'The host itself cannot reach an address on a macvlan of its own interface; other hosts can.',
+        '`nlm-failover exec ADDRESS -- exportfs -v` looks inside.\n\n' +
+        'Where systemd runs, the daemons are its transient units `nlm-failover-ADDRESS-DAEMON.service`: journalctl and systemctl know them, and rpc.statd and rpc.mountd are started anew when they die. ' +
+        "Elsewhere they are plain processes that outlive the command, known by the namespace they are in and not by a pid that may have become somebody else's; under another service manager run " +
+        'takeover where its end does not end them. `status` names a daemon that is dead or that rpcbind does not know, and ends with 1.\n\n' +
+        'The host itself cannot reach an address on a macvlan or ipvlan of its own interface; other hosts can. A macvlan has a link-layer address of its own, which wireless and many cloud ' +
+        'networks, and hypervisors with MAC filtering, do not forward: there set `link = "ipvlan"`, `link = "veth"` with a bridge, or `driver = "lockd"`.\n\n' +
+        'NFSv4 is off in an instance. It has no NLM locks, and its clients recover by other means: it would need an nfsdcld(8) with its database on the moving volume in each instance.',
+    },
+    {
+      text:
+        'Everything was seen on Linux 6.1. In newer kernels there is still one lockd thread for all instances, so a callout or statd that hangs in one of them makes the others wait (status shows who is alive; the callout never waits for anything). ' +
+        "lockd's part of `grace`, and `lockd_port`, are settings of the whole kernel here; since 6.15 they can be given per network namespace over netlink, and nfsdctl(8) may then override what is written to /proc/sys. " +
+        'Since 6.9 writing unlock_filesystem drops NFSv4 state too; with NFSv4 off there is none. From 6.9 to 6.18 it must not be written while nfsd is down, and is not. ' +
+        'Since 7.1 nfsd needs its listeners before its threads, which is why rpc.nfsd(8), and never the bare threads file, starts and stops it.',
     },
   ],
 };
@@ -85,7 +96,7 @@ const callout: ManSection = {
   blocks: [
     {
       text:
-        'rpc.statd must run `callouts/ha-callout` on every node: `ha-callout=` in the [statd] section of nfs.conf(5), or rpc.statd -H. ' +
+        'With the drivers nlm-fsid and lockd rpc.statd must run `callouts/ha-callout` on every node: `ha-callout=` in the [statd] section of nfs.conf(5), or rpc.statd -H. ' +
         'It appends one durable line for every client that statd begins or ceases to monitor to the journal of each address served here. ' +
         'What it could not write, and names it refused, `nlm-failover status` shows.\n\n' +
         'In the [sm-notify] section set `lift-grace=n`: a stock sm-notify with nobody to notify ends the grace period that clients need.',
@@ -193,6 +204,11 @@ const files: ManSection = {
           'symbolic link to that journal, there exactly while this node records for that address',
         ],
         ['/run/nlm-failover/marks/', 'what the callout could not write, and the last name it refused'],
+        ['/run/nlm-failover/locks/ADDRESS', 'held by a release or takeover, so that there is one at a time'],
+        [
+          '/run/nlm-failover/instances/ADDRESS',
+          'driver lockd-netns: the mount namespace of the instance, its /run and its /var/lib/nfs',
+        ],
       ],
     },
   ],
@@ -217,6 +233,8 @@ const environment: ManSection = {
 const seeAlso: ManSection = {
   title: 'SEE ALSO',
   blocks: [
-    { text: 'rpc.statd(8), ip-netns(8), sm-notify(8), exportfs(8), exports(5), nfs.conf(5), nfsd(7)' },
+    {
+      text: 'rpc.statd(8), ip-netns(8), systemd-run(1), sm-notify(8), exportfs(8), exports(5), nfs.conf(5), nfsd(7)',
+    },
   ],
 };

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { bootLab } from '../lab/lab.js';
 import { projectRoot } from '../lab/project-root.js';
-import { lockThrough, moving, prepareServers, reclaimed } from '../lab/scenario-steps.js';
+import { endGrace, lockThrough, moving, prepareServers, reclaimed } from '../lab/scenario-steps.js';
 import type { Stage } from './stage.js';
 
 /** The story on three real kernels. */
@@ -9,7 +9,7 @@ export async function labStage(): Promise<Stage> {
   const started = performance.now();
   const lab = await bootLab();
   try {
-    await prepareServers(lab);
+    await prepareServers(lab, [moving], { driver: 'auto' });
   } catch (error) {
     await lab.stop();
     throw error;
@@ -24,7 +24,7 @@ export async function labStage(): Promise<Stage> {
     address: moving.address,
     tool: async (node, args) =>
       (await nodes[node].run([join(projectRoot(), 'bin', 'nlm-failover'), ...args])).stdout,
-    endGrace: (node) => nodes[node].endGrace(),
+    endGrace: (node) => endGrace(nodes[node], moving.address),
     lock: async (text) => {
       const { holder } = await lockThrough(lab, moving);
       await holder.write('/mnt/nfs/ledger.txt', text);

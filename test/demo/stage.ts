@@ -6,7 +6,7 @@ export interface Stage {
   readonly address: string;
   /** Runs `nlm-failover` with these arguments on a node; returns what it printed. Throws if it fails. */
   tool(node: 'A' | 'B', args: readonly string[]): Promise<string>;
-  /** So that the story need not wait for the first lock: nobody has anything to reclaim from A yet. */
+  /** Ends what can be ended of A's first grace, as nobody has anything to reclaim yet; the first lock waits out the rest. */
   endGrace(node: 'A' | 'B'): Promise<void>;
   /** The holder mounts, takes the lock and writes. */
   lock(text: string): Promise<void>;

@@ -35,6 +35,8 @@ export { labUnavailable } from './requirements.js';
 export interface LabOptions {
   /** Memory of each guest; 384 by default. */
   readonly megabytes?: number;
+  /** Whether A's service manager is systemd; else it has none, as B and C. */
+  readonly systemdOnA?: boolean;
 }
 
 export interface Lab {
@@ -58,7 +60,7 @@ export interface Lab {
  * Boots the three guests at once, in about 5 s.
  * @throws Error with a guest's console if one does not come up; nothing is left then
  */
-export async function bootLab({ megabytes = 384 }: LabOptions = {}): Promise<Lab> {
+export async function bootLab({ megabytes = 384, systemdOnA = false }: LabOptions = {}): Promise<Lab> {
   const started = performance.now();
   const directory = await mkdtemp(join(tmpdir(), 'nlm-failover-lab-'));
   const holder = await startHolder(directory, ['tapA', 'tapB', 'tapC']).catch(async (error: unknown) => {
@@ -79,6 +81,7 @@ export async function bootLab({ megabytes = 384 }: LabOptions = {}): Promise<Lab
       address: `10.10.1.${number}`,
       address6: `fd00:10:10:1::${number}`,
       megabytes,
+      systemd: systemdOnA && name === 'A',
       disks: shared,
       directory,
     });

@@ -15,6 +15,8 @@ export interface MachineSettings {
   readonly address: string;
   readonly address6: string;
   readonly megabytes: number;
+  /** Whether its first process is systemd. */
+  readonly systemd: boolean;
   readonly disks: readonly Disk[];
   /** The lab's directory, as the machine and the guests see it. */
   readonly directory: string;
@@ -44,7 +46,7 @@ function kernelArguments(settings: MachineSettings): string[] {
     `vec0:transport=tap,ifname=${settings.tap},depth=64,gro=1,mac=${settings.mac}`,
     // s: every write reaches the image before it is acknowledged; c: the image is not locked.
     ...settings.disks.map((disk, index) => `ubd${index}sc=${disk.image}`),
-    `lab_name=${name} lab_dir=${directory} lab_ip=${settings.address}/24 lab_ip6=${settings.address6}/64`,
+    `lab_name=${name} lab_dir=${directory} lab_ip=${settings.address}/24 lab_ip6=${settings.address6}/64 lab_systemd=${settings.systemd ? 1 : 0}`,
   ].flatMap((words) => words.split(' '));
 }
 

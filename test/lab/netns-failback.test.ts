@@ -18,7 +18,7 @@ const failovers = Number(process.env['LAB_FAILOVERS'] ?? 2);
 scenario(`lockd-netns: ${failovers} failovers there and back`, async (t, lab) => {
   t.timeout(60_000 + failovers * 60_000);
   const { a, b, disks } = lab;
-  await prepareServers(lab, [moving], { driver: 'lockd-netns' });
+  await prepareServers(lab, [moving], { driver: 'lockd-netns', failback: true });
   await startAddress(a, moving);
   const locked = await lockThrough(lab, moving);
   const rivalLoop = await startRivalLoop(locked.rival, file);

@@ -12,15 +12,23 @@ export const moving: SiteIp = {
 export const file = '/mnt/nfs/file';
 export const dataFile = '/mnt/nfs/data';
 
+export interface Preparation extends SiteOptions {
+  /** Whether an address with locks comes back to A: else A's instances have the shortest grace, which first locks wait out. */
+  readonly failback?: boolean;
+}
+
+const shortestGrace = 10;
+
 /** Both servers run NFS with the callout and know the same addresses; nothing is served yet. */
 export async function prepareServers(
   lab: Lab,
   ips: readonly SiteIp[] = [moving],
-  options: SiteOptions = {},
+  { failback = false, ...options }: Preparation = {},
 ): Promise<void> {
   await Promise.all(
     [lab.a, lab.b].map(async (server) => {
-      await configure(lab, server, ips, options);
+      const graceSeconds = server === lab.a && !failback ? shortestGrace : lab.graceSeconds;
+      await configure(lab, server, ips, { graceSeconds, ...options });
       await server.startNfs({ callout, graceSeconds: lab.graceSeconds });
       await server.endGrace();
     }),

@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import { bootLab, type Lab, labUnavailable } from './lab.js';
+import { bootLab, type Lab, type LabOptions, labUnavailable } from './lab.js';
 import { dataFile, file, type Locked } from './scenario-steps.js';
 import { stepTimes, type ToolResult } from './site.js';
 
@@ -8,14 +8,18 @@ export * from './scenario-steps.js';
 const reason = labUnavailable();
 
 /** An ava test in a freshly booted lab that is stopped afterwards; skipped, with the reason, where none can run. */
-export function scenario(title: string, body: (t: ExecutionContext, lab: Lab) => Promise<void>): void {
+export function scenario(
+  title: string,
+  body: (t: ExecutionContext, lab: Lab) => Promise<void>,
+  options: LabOptions = {},
+): void {
   if (reason !== undefined) {
     test.serial.skip(`${title} (${reason})`, () => undefined);
     return;
   }
   test.serial(title, async (t) => {
     t.timeout(300_000);
-    const lab = await bootLab();
+    const lab = await bootLab(options);
     try {
       await body(t, lab);
     } finally {

@@ -42,6 +42,8 @@ export type Link = 'macvlan' | 'ipvlan' | 'veth';
 export interface SiteOptions {
   readonly driver?: Driver;
   readonly link?: Link;
+  /** Of an instance: 10 at least. Default: the lab's. */
+  readonly graceSeconds?: number;
 }
 
 const bridge = 'br0';
@@ -51,7 +53,7 @@ export async function configure(
   lab: Lab,
   server: Server,
   ips: readonly SiteIp[],
-  { driver = 'lockd', link = 'macvlan' }: SiteOptions = {},
+  { driver = 'lockd', link = 'macvlan', graceSeconds = lab.graceSeconds }: SiteOptions = {},
 ): Promise<void> {
   if (link === 'veth') {
     // As a host with virtual machines has it: the interface is a port of the bridge, which has the addresses.
@@ -93,7 +95,7 @@ ${filesystems
     `[lock_manager]
 driver = "${driver}"
 restart = [${restart}]
-grace = ${lab.graceSeconds}
+grace = ${graceSeconds}
 link = "${link}"
 ${link === 'veth' ? `bridge = "${bridge}"\n` : ''}${text.join('')}`,
   );
