@@ -11,6 +11,7 @@ import { removeInstance } from '../host/instance/remove.js';
 import { realHost } from '../host/real.js';
 import { graceSeconds, inGrace, lockdInGrace, nfsdThreads, nlmProgram } from '../host/nfsd.js';
 import { waitUntil } from '../host/wait.js';
+import { locksOf } from './locks-gone.js';
 import { unlockFilesystem } from './unlock-filesystem.js';
 import type { LockedFilesystem, LockManager, LockManagerContext } from './port.js';
 
@@ -51,7 +52,7 @@ export function lockdNetns(config: InstanceConfig): LockManager {
       run: path.join(instancePlace(address).run, 'nlm-failover'),
       exists: () => instanceExists(realHost, address),
     },
-    dropLocks: (filesystem) => [unlockInside(filesystem)],
+    dropLocks: (filesystem) => [reviveNfsd(config, filesystem), unlockInside(filesystem)],
     beforeUnmount: () => [stopNfsd(config), removeInstance(address)],
     beforeGrace: () => [
       ...leftovers.map((action) => ({ ...action, commands: [] })),
@@ -82,6 +83,28 @@ function clearLeftovers(address: string): Action<HostContext> {
       await remove.act(context);
       return 'cleared what was left of an earlier instance';
     },
+  };
+}
+
+/**
+ * A-3: nfsd that has died leaves its locks (see stopNfsd), and only a running one may be asked to drop them. One thread
+ * is enough; nobody reaches it, as the address is down.
+ */
+function reviveNfsd(config: InstanceConfig, filesystem: LockedFilesystem): Action<LockManagerContext> {
+  const { address, nfsd } = config;
+  const inside = insideInstance(address);
+  const argv: Argv = [...instancePrefix(address), 'rpc.nfsd', '-V', '3', '-N', '4', '1'];
+  return {
+    commands: [],
+    check: ({ host }) =>
+      !instanceExists(host, address) ||
+      nfsdThreads(inside, nfsd) > 0 ||
+      locksOf({ host: inside }, filesystem).length === 0,
+    act: async ({ host }) => {
+      await runOrFail(host, argv);
+      return 'nfsd had died: started anew to drop its locks';
+    },
+    verify: () => undefined,
   };
 }
 

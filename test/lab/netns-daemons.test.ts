@@ -16,7 +16,7 @@ const healthy = { rpcbind: 'running', 'rpc.statd': 'running', 'rpc.mountd': 'run
 
 scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, lab) => {
   const { a } = lab;
-  await prepareServers(lab, [moving], { driver: 'lockd-netns' });
+  await prepareServers(lab, [moving], { driver: 'lockd-netns', graceSeconds: lab.graceSeconds });
   const status = async () => {
     const result = await nlmFailover(a, ['status'], false);
     return { exitCode: result.exitCode, ...(result.lines[0] as unknown as Status).instance };
@@ -59,4 +59,8 @@ scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, l
   }
   await exec('rpc.nfsd', '0');
   t.like(await status(), { exitCode: 1, nfsdThreads: 0, daemons: { rpcbind: 'running', lockd: 'dead' } });
+  // The lock of a dead nfsd is still there, and A-3 drops it all the same.
+  t.is((await a.nfsLocks()).length, 1);
+  await nlmFailover(a, ['release', moving.address]);
+  t.deepEqual(await a.nfsLocks(), []);
 });
