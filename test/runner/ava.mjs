@@ -13,7 +13,7 @@ const marks = { passed: 'ok  ', failed: 'FAIL', skipped: 'skip' };
  * Adds the outcome of the test files to the tally.
  *
  * @param options.missing why none of them can be run here, if so: each file counts as skipped
- * @param options.each show every test with its time and what it logged, not only those that failed
+ * @param options.each show every test with what it logged, and how far into the phase it ended, not only those that failed
  */
 export async function runAva(tally, { files, args, missing, each = false }) {
   if (files.length === 0) {
@@ -61,14 +61,12 @@ function withCrash(result, end) {
 function reporter(each, failedTitles) {
   let count = 0;
   let shown = false;
-  let last = performance.now();
+  const begun = performance.now();
   return {
     onTest({ state, title }) {
-      const now = performance.now();
       shown = each || state !== 'passed';
-      // Serial tests end one after the other, so the time between two ends is the time of one.
-      if (shown) write(`   ${marks[state]} ${title}${each ? ` (${seconds(now - last)})` : ''}`);
-      last = now;
+      if (shown)
+        write(`   ${marks[state]} ${title}${each ? ` (at ${seconds(performance.now() - begun)})` : ''}`);
       if (state === 'failed') failedTitles.push(title);
       progress(`   ${++count}  ${title}`);
     },
