@@ -7,7 +7,7 @@ import { noteGrace } from '../host/instance/grace.js';
 import { insideInstance } from '../host/instance/inside.js';
 import { instanceExists, instanceInterface, instancePlace, instancePrefix } from '../host/instance/place.js';
 import { copyDefaultRoute } from '../host/instance/routes.js';
-import { removeInstance } from '../host/instance/remove.js';
+import { endDaemons, removeInstance } from '../host/instance/remove.js';
 import { realHost } from '../host/real.js';
 import { graceSeconds, inGrace, lockdInGrace, nfsdThreads, nlmProgram } from '../host/nfsd.js';
 import { waitUntil } from '../host/wait.js';
@@ -41,7 +41,11 @@ export function lockdNetns(config: InstanceConfig): LockManager {
   const threads = () => nfsdThreads(inside, nfsd);
   const unlockInside = (filesystem: LockedFilesystem) =>
     insideOrGone(config, unlockFilesystem(nfsd, filesystem));
-  const leftovers = [...config.filesystems.map((filesystem) => unlockInside(filesystem)), stopNfsd(config)];
+  const leftovers = [
+    ...config.filesystems.map((filesystem) => unlockInside(filesystem)),
+    endDaemons(address),
+    stopNfsd(config),
+  ];
   return {
     name: 'lockd-netns',
     graceScope: 'address',
@@ -53,7 +57,7 @@ export function lockdNetns(config: InstanceConfig): LockManager {
       exists: () => instanceExists(realHost, address),
     },
     dropLocks: (filesystem) => [reviveNfsd(config, filesystem), unlockInside(filesystem)],
-    beforeUnmount: () => [stopNfsd(config), removeInstance(address)],
+    beforeUnmount: () => [endDaemons(address), stopNfsd(config), removeInstance(address)],
     beforeGrace: () => [
       ...leftovers.map((action) => ({ ...action, commands: [] })),
       clearLeftovers(address),

@@ -8,24 +8,17 @@ import { endInstanceProcesses, instanceProcesses } from './processes.js';
 import { stopUnits, systemdRuns } from './supervision.js';
 
 /**
- * The end of an instance, whole or half-built: its processes, its link, its mount namespace, its network
- * namespace, its directory. Only what bears this address's name, and processes that are in its namespace, is touched.
+ * The end of an instance's processes, before that of its nfsd: lockd then tells nobody's statd that it monitors nobody
+ * any more. Asked, a statd takes seconds for a hundred clients, and one that is dead takes 9 s for each (net/sunrpc/clnt.c
+ * waits for a service that rpcbind does not know); no rpcbind at all is an answer at once.
  */
-export function removeInstance(address: string): Action<HostContext> {
-  const { netns, netnsFile, directory, mountNamespace } = instancePlace(address);
-  const deleteLink: Argv = ['ip', '-n', netns, 'link', 'del', instanceInterface];
-  const deleteNamespace: Argv = ['ip', 'netns', 'del', netns];
+export function endDaemons(address: string): Action<HostContext> {
   return {
     commands: [
       `${commandText(stopUnits(address))}   # where systemd runs`,
-      `kill $(ip netns pids ${netns})`,
-      commandText(deleteLink),
-      commandText(['umount', mountNamespace]),
-      commandText(['umount', directory]),
-      commandText(deleteNamespace),
-      `rm -r ${directory}`,
+      `kill $(ip netns pids ${instancePlace(address).netns})`,
     ],
-    check: ({ host }) => !instanceExists(host, address),
+    check: ({ host }) => instanceProcesses(host, address).length === 0,
     act: async ({ host }) => {
       if (systemdRuns(host)) await runOrFail(host, stopUnits(address));
       if (!(await endInstanceProcesses(host, address))) {
@@ -36,6 +29,33 @@ export function removeInstance(address: string): Action<HostContext> {
           'They wait in the kernel: see "dmesg".',
         );
       }
+      return undefined;
+    },
+    verify: () => undefined,
+  };
+}
+
+/**
+ * The end of an instance, whole or half-built: its processes, its link, its mount namespace, its network
+ * namespace, its directory. Only what bears this address's name, and processes that are in its namespace, is touched.
+ */
+export function removeInstance(address: string): Action<HostContext> {
+  const { netns, netnsFile, directory, mountNamespace } = instancePlace(address);
+  const deleteLink: Argv = ['ip', '-n', netns, 'link', 'del', instanceInterface];
+  const deleteNamespace: Argv = ['ip', 'netns', 'del', netns];
+  return {
+    commands: [
+      commandText(deleteLink),
+      commandText(['umount', mountNamespace]),
+      commandText(['umount', directory]),
+      commandText(deleteNamespace),
+      `rm -r ${directory}`,
+    ],
+    check: ({ host }) => !instanceExists(host, address),
+    act: async ({ host }) => {
+      // Whoever came since the daemons ended: `nlm-failover exec` of somebody who looks around.
+      const end = endDaemons(address);
+      if (!(await end.check({ host }))) await end.act({ host });
       if (existsSync(netnsFile)) await host.run(deleteLink);
       // The mount namespace goes with its last reference; so does its copy of the volume.
       for (const target of [mountNamespace, directory]) {
