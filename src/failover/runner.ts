@@ -1,4 +1,4 @@
-import { exitCodes, FailoverError, messageOf } from '../errors.js';
+import { errnoOf, exitCodes, FailoverError, messageOf } from '../errors.js';
 import type { FailoverContext } from './context.js';
 import type { Plan, Step, StepName } from './steps.js';
 
@@ -36,7 +36,8 @@ export async function runPlan(plan: Plan, context: FailoverContext, reporter: Re
     });
     try {
       reporter.end(step, await runStep(step, context, report));
-    } catch (error) {
+    } catch (thrown) {
+      const error = namedFailure(thrown, step);
       reporter.end(step, report('failed', messageOf(error)));
       throw error;
     }
@@ -74,5 +75,17 @@ function refuseWhenInterrupted({ signal }: FailoverContext, step: Step): void {
     exitCode: exitCodes.stepFailed,
     operation: step.name,
     hint: 'Run the same command again: it goes on where this one stopped.',
+  });
+}
+
+/** A system call of ours that failed, on a full or broken file system say, is no defect of this program. */
+function namedFailure(error: unknown, { name, subject }: Step): unknown {
+  if (error instanceof FailoverError || errnoOf(error) === undefined) return error;
+  return new FailoverError(`${name} (${subject}): ${messageOf(error)}`, {
+    code: 'SYSTEM_ERROR',
+    exitCode: exitCodes.stepFailed,
+    operation: name,
+    hint: 'See what is wrong with that file or its file system; then run the same command again: it goes on where this one stopped.',
+    cause: error,
   });
 }
