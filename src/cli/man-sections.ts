@@ -79,7 +79,8 @@ const instances: ManSection = {
         'takeover where its end does not end them. `status` names a daemon that is dead or that rpcbind does not know, and ends with 1.\n\n' +
         'The host itself cannot reach an address on a macvlan or ipvlan of its own interface; other hosts can. A macvlan has a link-layer address of its own, which wireless and many cloud ' +
         'networks, and hypervisors with MAC filtering, do not forward: there set `link = "ipvlan"`, `link = "veth"` with a bridge, or `driver = "lockd"`.\n\n' +
-        'NFSv4 is off in an instance. It has no NLM locks, and its clients recover by other means: it would need an nfsdcld(8) with its database on the moving volume in each instance.',
+        'NFSv4 is off in an instance. It has no NLM locks, and its clients recover by other means: it would need an nfsdcld(8) with its database on the moving volume in each instance. ' +
+        'takeover says so where the host itself serves NFSv4. An export with sec=krb5 needs gssproxy(8), which no instance has either: for these auto takes lockd.',
     },
     {
       text:

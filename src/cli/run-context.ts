@@ -91,6 +91,7 @@ function instanceConfig({ lockManager, floatingIps }: Config, ip: FloatingIp): I
     ports,
     callout: calloutPath(),
     filesystems: ip.filesystems,
+    exportOptions: ip.filesystems.flatMap(({ exports }) => exports.map(({ options }) => options)),
     foreignMountpoints: floatingIps
       .filter((other) => other !== ip)
       .flatMap(({ filesystems }) => filesystems.map(({ mountpoint }) => mountpoint)),

@@ -3,7 +3,7 @@ import { exitCodes, FailoverError } from '../errors.js';
 import { instancesUnavailable } from '../host/instance/able.js';
 import type { Argv, Host } from '../host/host.js';
 import { lockd } from './lockd.js';
-import { type InstanceConfig, lockdNetns } from './lockd-netns.js';
+import { type InstanceConfig, lockdNetns, unsuitedForInstance } from './lockd-netns.js';
 import { nlmFsid } from './nlm-fsid.js';
 import type { DriverName, LockManager } from './port.js';
 
@@ -58,7 +58,7 @@ export async function chooseDriver(
     }
     // One that is here can be taken away also where no other could be made.
     if (driver === 'lockd-netns' && !instanceHere) {
-      const reason = await instancesUnavailable(host, instance.link);
+      const reason = unsuitedForInstance(instance) ?? (await instancesUnavailable(host, instance.link));
       if (reason !== undefined) throw notHere(driver, 'NO_INSTANCES', reason);
     }
     return { driver: make[driver](), why: 'configured' };
@@ -67,7 +67,7 @@ export async function chooseDriver(
   if (missing === undefined) return { driver: make['nlm-fsid'](), why: `auto: ${nfsd}/nlm_unlock is there` };
   if (onHost !== undefined) return { driver: make.lockd(), why: `auto: no ${missing}, and ${onHost}` };
   const reason = takesOver
-    ? await instancesUnavailable(host, instance.link)
+    ? (unsuitedForInstance(instance) ?? (await instancesUnavailable(host, instance.link)))
     : 'the address and its exports are not for us to make';
   return reason === undefined
     ? { driver: make['lockd-netns'](), why: 'auto: an instance of its own' }

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { type Action, type HostContext, notSo, runOrFail } from '../host/action.js';
-import type { Argv } from '../host/host.js';
+import type { Argv, Host } from '../host/host.js';
 import { buildInstance, type InstanceLink } from '../host/instance/build.js';
 import { type DaemonPorts, instanceDaemons, startDaemon } from '../host/instance/daemons.js';
 import { noteGrace } from '../host/instance/grace.js';
@@ -27,6 +27,15 @@ export interface InstanceConfig {
   readonly callout: string;
   readonly foreignMountpoints: readonly string[];
   readonly filesystems: readonly LockedFilesystem[];
+  /** exports(5) options of every export. */
+  readonly exportOptions: readonly string[];
+}
+
+/** Why an address cannot be served from an instance, whatever the host can do, as a clause; undefined where it can. */
+export function unsuitedForInstance({ exportOptions }: InstanceConfig): string | undefined {
+  return exportOptions.some((options) => /(?:^|,)sec=[^,]*krb5/.test(options))
+    ? 'an export with sec=krb5 needs gssproxy, which an instance has not'
+    : undefined;
 }
 
 /**
@@ -182,7 +191,9 @@ function startNfsd({ address, nfsd, threads, grace, ports }: InstanceConfig): Ac
         timeoutMs: 15_000,
         intervalMs: 50,
       });
-      return undefined;
+      return servesVersion4(host, nfsd)
+        ? 'NFSv4 is off in the instance: where clients mount this address with it, set driver = "lockd"'
+        : undefined;
     },
     verify: async ({ registeredAt }) => {
       if (nfsdThreads(inside, nfsd) === 0)
@@ -198,4 +209,9 @@ function startNfsd({ address, nfsd, threads, grace, ports }: InstanceConfig): Ac
       }
     },
   };
+}
+
+/** Whether the host's own nfsd serves NFSv4, as `+4` in nfsd's file of versions (nfsctl.c, __write_versions). */
+function servesVersion4(host: Host, nfsd: string): boolean {
+  return /(?:^|\s)\+4(?:\s|$)/.test(host.readText(`${nfsd}/versions`) ?? '');
 }

@@ -76,3 +76,14 @@ test.serial(
     t.is(await chosen({}), `nlm-fsid: auto: ${nfsd}/nlm_unlock is there`);
   },
 );
+
+test.serial('auto: no instance for Kerberos, which needs a daemon that an instance has not', async (t) => {
+  const kerberos = { ...instance('/nowhere'), exportOptions: ['rw', 'rw,sec=sys:krb5p'] };
+  const choice = await chooseDriver(
+    realHost,
+    { nfsd: '/nowhere', restart: ['true'], driver: 'auto' },
+    { ...nowhere, instance: kerberos },
+  );
+  t.is(choice.driver.name, 'lockd');
+  t.regex(choice.why, /sec=krb5 needs gssproxy/);
+});
