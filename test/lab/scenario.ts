@@ -18,7 +18,7 @@ export function scenario(
     return;
   }
   test.serial(title, async (t) => {
-    t.timeout(300_000);
+    t.timeout(600_000);
     const lab = await bootLab(options);
     try {
       await body(t, lab);
