@@ -6,6 +6,7 @@ export const exitCodes = {
   configuration: 3,
   notOwner: 4,
   clientsUntold: 5,
+  locksLost: 6,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

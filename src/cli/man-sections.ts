@@ -6,7 +6,18 @@ import type { ManSection } from './man-page.js';
 
 /** What nlm-failover(8) says beyond the commands' own definitions. */
 export function manSections(): ManSection[] {
-  return [configuration, instances, callout, byHand(), exitStatus, json, files, environment, seeAlso];
+  return [
+    configuration,
+    instances,
+    callout,
+    lostLocks,
+    byHand(),
+    exitStatus,
+    json,
+    files,
+    environment,
+    seeAlso,
+  ];
 }
 
 const configuration: ManSection = {
@@ -105,6 +116,44 @@ const callout: ManSection = {
   ],
 };
 
+const lostLocks: ManSection = {
+  title: 'LOST LOCKS',
+  blocks: [
+    {
+      text:
+        'A reclaim that fails is told to nobody: the application goes on without its lock. So at A-1 what lockd holds on the file systems of the address ' +
+        'goes into the record, and while the grace of the next owner runs, what it holds there is compared with that. takeover waits for ' +
+        'this once all its steps are done: until every lock is there, or, after a crash, when nobody knows what was held, until every client that was told is ' +
+        'back; at the longest until the grace is over. --no-wait returns at once; `nlm-failover audit` then compares.\n\n' +
+        'A client is back once lockd has seen it ask for a lock since the grace began (the callout records it). /proc/locks does not tell whose a lock is, so a missing lock is laid to those clients ' +
+        'that could not be told, or neither came back nor answer when asked once more. What is found:',
+    },
+    {
+      terms: [
+        [
+          'LOST',
+          'a lock that was not reclaimed, while some client is gone: that one, or one of those, still believes in it. A client that is back and gave it up meanwhile cannot be told apart from that',
+        ],
+        [
+          'not reclaimed',
+          'a lock that was not reclaimed, while every client is there: its client gave it up meanwhile; or it was refused, then a client has "failed to reclaim" in its kernel log',
+        ],
+        ['SILENT', 'after a crash: a client that was told, has asked for no lock since, and does not answer'],
+        ['NOT TOLD', 'after a crash: a client that could not be told (exit code 5)'],
+        [
+          'idle',
+          'after a crash: a client that was told and answers, but has asked for no lock: it held none',
+        ],
+      ],
+    },
+    {
+      text:
+        'status counts what is found, but for the idle, until `nlm-failover audit ADDRESS --acknowledge`. Locks of NFSv4, and of processes on the server itself, are not looked at. ' +
+        'With the driver `lockd` the clients of the other addresses of the taking node reclaim too; their locks are not compared.',
+    },
+  ],
+};
+
 /** The plans of an example configuration, so that the page and the program cannot differ. */
 function byHand(): ManSection {
   const driver = lockd({ nfsd: '/proc/fs/nfsd', restart: ['systemctl', 'restart', 'nfs-server'] });
@@ -172,6 +221,10 @@ const exitStatus: ManSection = {
           'this node is not the owner, or the other node may still have the address; nothing was touched',
         ],
         ['5', 'done, but clients remain untold: `nlm-failover notify`'],
+        [
+          '6',
+          'takeover: done, but locks were not reclaimed, or after a crash a client fell silent; audit: such findings that nobody has acknowledged',
+        ],
       ],
     },
   ],
@@ -183,7 +236,9 @@ const json: ManSection = {
     {
       text:
         'With --json, release, takeover and notify print one object a line: `step`, `fsid` (A-3 and B-2), `state` (done, skipped or failed), `ms`, `detail`. ' +
-        'The last line has `result` (done, untold or failed) and `clients` with `told` and `untold`; after a failure `error` with `code`, `operation`, `message` and `hint`. ' +
+        'The last line has `result` (done, untold, lost or failed) and `clients` with `told` and `untold`; after a failure `error` with `code`, `operation`, `message` and `hint`. ' +
+        'While takeover waits it prints objects with `waiting`, and its last line has `audit`: `state`, `clients` (listed, told, back), `locks` (held, reclaimed; null after a crash), ' +
+        '`comparedAt` and `findings` with `verdict` (lost, not-reclaimed, silent, untold, idle), `path`, `lock`, `clients`, `at`, `acknowledged`; audit prints the same. ' +
         'A row a line comes from clients, an address a line from status.',
     },
   ],

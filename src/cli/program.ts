@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { version } from '../version.js';
+import { addAudit } from './audit.js';
 import { addClients } from './clients.js';
 import { addExec } from './exec.js';
 import type { Io } from './io.js';
@@ -25,6 +26,7 @@ export function buildProgram(io: Io, exit: (code: number) => void): Command {
   addRelease(program, io, exit);
   addTakeover(program, io, exit);
   addNotify(program, io, exit);
+  addAudit(program, io, exit);
   addClients(program, io);
   addStatus(program, io, exit);
   addExec(program, io, exit);

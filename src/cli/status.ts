@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { exitCodes } from '../errors.js';
 import type { InstanceStatus } from '../failover/instance-status.js';
+import type { FindingReport } from '../failover/finding-report.js';
 import type { AddressStatus } from '../failover/status.js';
+import { verdictTitles } from './audit-text.js';
 import type { Io } from './io.js';
 import { addCommonOptions, type CommonOptions } from './options.js';
 
@@ -55,11 +57,22 @@ function statusText(status: AddressStatus): string {
     if (record.badLines > 0)
       lines.push(`  journal     ${record.badLines} bad lines kept aside in monitors.db`);
   }
+  if (record !== undefined && record.findings.length > 0)
+    lines.push(`  audit       ${findingsText(record.findings)}: nlm-failover audit ${address}`);
   if (status.instance !== undefined) {
     lines.push(`  instance    ${instanceText(status.instance)}`);
   }
   for (const mark of status.marks) lines.push(`  callout     could not write: ${mark}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** "2 LOST, 1 not reclaimed". */
+function findingsText(findings: readonly Pick<FindingReport, 'verdict'>[]): string {
+  return Object.entries(verdictTitles)
+    .map(([verdict, title]) => [findings.filter((one) => one.verdict === verdict).length, title] as const)
+    .filter(([count]) => count > 0)
+    .map(([count, title]) => `${count} ${title}`)
+    .join(', ');
 }
 
 function instanceText({ daemons, nfsdThreads, inGrace, graceLeft, clients }: InstanceStatus): string {

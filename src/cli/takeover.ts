@@ -10,6 +10,7 @@ interface TakeoverOptions extends CommonOptions {
   readonly order: TakeoverOrder;
   readonly fenced?: boolean;
   readonly notifyDeadline?: number;
+  readonly wait: boolean;
 }
 
 /** nlm-failover takeover ADDRESS: B-1 to B-5. */
@@ -41,6 +42,10 @@ export function addTakeover(program: Command, io: Io, exit: (code: number) => vo
           '--notify-deadline <seconds>',
           'how long B-3 tries to tell the clients (default: the length of the grace period)',
         ).argParser(parseSeconds),
+      )
+      .option(
+        '--no-wait',
+        'return when the steps are done; else it then waits until the locks are reclaimed, at the longest to the end of the grace period, and names what was lost, as audit does',
       ),
   ).action(async (address: string, options: TakeoverOptions) => {
     const { openRunContext } = await import('./run-context.js');
@@ -70,6 +75,12 @@ export function addTakeover(program: Command, io: Io, exit: (code: number) => vo
     const { takeover } = await import('../failover/operation.js');
     const title = `takeover ${floatingIp.address} on ${config.node}, lock manager ${driver.name} (${choice.why})`;
     reporter = options.json === true ? jsonReporter(io) : textReporter(io, plan, title);
-    exit(reporter.result(await takeover(plan, context, reporter, () => notified)));
+    const done = await takeover(plan, context, reporter, () => notified);
+    if (!options.wait || !plan.steps.some(({ name }) => name === 'B-3')) {
+      exit(reporter.result(done));
+      return;
+    }
+    const { auditAfterTakeover } = await import('../failover/audit.js');
+    exit(await reporter.resultAfter(done, (onProgress) => auditAfterTakeover(context, onProgress)));
   });
 }

@@ -9,6 +9,7 @@ import type { LockManager } from '../lockmanager/port.js';
 import { type CampaignResult, notifyClients } from './campaign.js';
 import { restoreOtherExports } from './other-exports.js';
 import { claimOwnership, handOver, refuseMountedElsewhere } from './ownership.js';
+import { noteLocks } from './held-locks.js';
 import { inPlace, unlessGone } from './place.js';
 import { prepareNotification, startRecording, stopRecording } from './recording.js';
 import { graceIsDone, nobodyToTell } from './rerun.js';
@@ -35,7 +36,7 @@ export function planRelease(ip: FloatingIp, driver: LockManager, recordOnVolume:
       {
         name: 'A-1',
         subject: `${address} on ${ip.interface}`,
-        actions: [stopRecording(ip), there(addressDown(served)), there(cutConnections(ip))],
+        actions: [stopRecording(ip), there(addressDown(served)), there(cutConnections(ip)), noteLocks(ip)],
       },
       {
         name: 'A-2',

@@ -10,6 +10,7 @@ import {
   instanceView,
   isInstanceBroken,
 } from './instance-status.js';
+import { type FindingReport, findingReport } from './finding-report.js';
 import { readRecord } from './reading.js';
 import { recordLocation, recordReachable } from './session.js';
 
@@ -27,6 +28,8 @@ export interface AddressStatus {
     readonly clients: number;
     readonly untold: number;
     readonly badLines: number;
+    /** What audits found and nobody has acknowledged; without those that mean nothing. */
+    readonly findings: readonly FindingReport[];
     readonly lastOperation: {
       readonly kind: string;
       readonly node: string;
@@ -61,6 +64,10 @@ export async function addressStatus(
       clients: opened.clientNames().length,
       untold: opened.untold().length,
       badLines: opened.badLines().length,
+      findings: opened
+        .findings()
+        .filter(({ acknowledgedAt, verdict }) => acknowledgedAt === undefined && verdict !== 'idle')
+        .map(findingReport),
       lastOperation:
         last === undefined
           ? null

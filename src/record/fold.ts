@@ -122,6 +122,7 @@ class JournalFold {
       for (const fsid of line.fsid === undefined ? session.fsids : [line.fsid]) {
         this.#tables.addClient({ client, fsid, node: this.#node, since, myName });
       }
+      this.#tables.announced(client, this.#node, since);
     } else {
       // Only what this node added: lockd's SM_UNMON may come days late, when another node has the client.
       this.#tables.removeClient(client, this.#node, line.fsid);

@@ -56,6 +56,7 @@ export function journalTables(db: Database) {
   const writeJournal = db.prepare('INSERT OR REPLACE INTO journals VALUES (?, ?, ?, ?, ?, ?)');
   const add = db.prepare('INSERT INTO clients VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING');
   const remove = db.prepare('DELETE FROM clients WHERE client = ? AND node = ?');
+  const announce = db.prepare('INSERT INTO announcements VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
   const removeOne = db.prepare('DELETE FROM clients WHERE client = ? AND node = ? AND fsid = ?');
   const addBad = db.prepare('INSERT INTO bad_lines (node, place, text) VALUES (?, ?, ?)');
   const prune = db.prepare('DELETE FROM bad_lines WHERE id <= (SELECT max(id) FROM bad_lines) - ?');
@@ -77,6 +78,10 @@ export function journalTables(db: Database) {
     /** True if it was not recorded; a repeated one keeps its `since`. */
     addClient({ client, fsid, node, since, myName }: RecordedClient): boolean {
       return add.run(client, fsid, node, since, myName ?? null).changes > 0;
+    },
+    /** statd began to monitor it. The time is that of the first since the grace began, in ms since 1970. */
+    announced(client: string, node: string, at: number): void {
+      announce.run(client, node, at);
     },
     removeClient(client: string, node: string, fsid: string | undefined): void {
       if (fsid === undefined) remove.run(client, node);

@@ -1,6 +1,9 @@
 import type { Database } from 'better-sqlite3';
 import { adoptClients, type Adoption } from './adopt.js';
+import * as audit from './audit.js';
+import * as findings from './findings.js';
 import { foldJournals, type FoldReport } from './fold.js';
+import * as heldLocks from './held-locks.js';
 import { journalTables, type BadLine, type JournalProgress, type RecordedClient } from './journal-tables.js';
 import * as notifications from './notifications.js';
 import * as operations from './operations.js';
@@ -109,6 +112,49 @@ export class MonitorRecord {
   /** Of those on the list for the latest NSM state. */
   notifyCounts(): notifications.NotifyCounts {
     return this.#guarded('reading who was told', () => notifications.countNotified(this.#db));
+  }
+
+  /** A-1: see held-locks.ts. */
+  noteHeldLocks(epoch: number, locks: readonly heldLocks.HeldLock[]): void {
+    this.#guarded('noting the locks held', () => heldLocks.noteHeldLocks(this.#db, epoch, locks));
+  }
+
+  /** Those of the last release, and which of them were seen reclaimed. */
+  heldLocks(): heldLocks.AuditedLock[] {
+    return this.#guarded('reading the locks held', () => heldLocks.readHeldLocks(this.#db));
+  }
+
+  markReclaimed(locks: readonly heldLocks.HeldLock[], now: number): void {
+    this.#guarded('writing what was reclaimed', () => heldLocks.markReclaimed(this.#db, locks, now));
+  }
+
+  /** What is known of the last grace. */
+  audit(): audit.Audit {
+    return this.#guarded('reading the audit', () => audit.readAudit(this.#db));
+  }
+
+  /** Whom the last grace was for, and whether `node` has seen them since. Fold first. */
+  auditedClients(node: string): audit.AuditedClient[] {
+    return this.#guarded('reading the audit', () => audit.readAuditedClients(this.#db, node));
+  }
+
+  /** Writes what the comparison after the last grace found; false where somebody has done that before. */
+  closeAudit(result: {
+    readonly epoch: number;
+    readonly now: number;
+    readonly findings: readonly findings.Finding[];
+  }): boolean {
+    return this.#guarded('writing the audit', () => findings.closeAudit(this.#db, result));
+  }
+
+  /** What all audits found, oldest first. */
+  findings(): findings.RecordedFinding[] {
+    return this.#guarded('reading the findings', () => findings.readFindings(this.#db));
+  }
+
+  /** Returns how many findings nobody had acknowledged before. */
+  acknowledgeFindings(now: number): number {
+    return this.#guarded('acknowledging the findings', () => findings.acknowledgeFindings(this.#db, now));
   }
 
   /** Returns the operation's id. */

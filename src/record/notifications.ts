@@ -1,4 +1,5 @@
 import type { Database } from 'better-sqlite3';
+import { beginAudit } from './audit.js';
 
 /** The last NSM state of this address; undefined before its first grace. */
 export function readNsmState(db: Database): number | undefined {
@@ -18,6 +19,7 @@ export function beginGrace(db: Database, now: number): number {
     .transaction(() => {
       const state = nextState(readNsmState(db) ?? 0, now);
       db.prepare('UPDATE nsm SET state = ?').run(state);
+      beginAudit(db, now);
       db.prepare('DELETE FROM notifications').run();
       db.prepare(
         'INSERT INTO notifications (client, state) SELECT DISTINCT client, ? FROM clients WHERE true',

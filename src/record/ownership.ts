@@ -1,5 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import { FailoverError, exitCodes } from '../errors.js';
+import { claimAudit } from './audit.js';
 
 /** Who may change anything of the floating IP. */
 export interface Ownership {
@@ -46,6 +47,7 @@ export function claim(db: Database, { node, fenced, now }: Claim): number {
       const { owner, epoch, released } = readOwnership(db);
       if (owner === node && !released) return epoch;
       if (owner !== undefined && !released && !fenced) throw notReleased(node, owner, epoch);
+      claimAudit(db, owner !== undefined && released);
       db.prepare('UPDATE ownership SET owner = ?, epoch = ?, released = 0, since = ?').run(
         node,
         epoch + 1,

@@ -7,7 +7,10 @@ import { guarded } from './record-error.js';
 import { checkRecordDirectory, databaseName, makeRecordDirectory } from './record-directory.js';
 
 export type { Adoption } from './adopt.js';
+export type { Audit, AuditedClient } from './audit.js';
+export type { Finding, FoundLock, RecordedFinding, Verdict } from './findings.js';
 export type { FoldReport, FoldedJournal } from './fold.js';
+export type { AuditedLock, HeldLock } from './held-locks.js';
 export type { BadLine, RecordedClient } from './journal-tables.js';
 export { MonitorRecord } from './monitor-record.js';
 export type { NotifyCounts } from './notifications.js';

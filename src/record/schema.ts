@@ -80,4 +80,53 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX steps_of_operation ON steps (operation);
   `,
+  `
+  -- What the lock manager held when the address went down (A-1). copy: of several that are alike, from 0.
+  CREATE TABLE held_locks (
+    fsid TEXT NOT NULL,
+    inode INTEGER NOT NULL,
+    mode TEXT NOT NULL CHECK (mode IN ('READ', 'WRITE')),
+    first TEXT NOT NULL,
+    last TEXT NOT NULL,
+    copy INTEGER NOT NULL,
+    reclaimed_at INTEGER,
+    PRIMARY KEY (fsid, inode, mode, first, last, copy)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Whom the statd of a node has announced since the last grace began.
+  CREATE TABLE announcements (
+    client TEXT NOT NULL,
+    node TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (client, node)
+  ) STRICT, WITHOUT ROWID;
+
+  -- noted_epoch: held_locks was filled by a release of this epoch, not yet followed by a takeover.
+  -- planned: held_locks is what the last grace is compared with. graces: begun in this epoch.
+  CREATE TABLE audit (
+    only INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+    noted_epoch INTEGER,
+    planned INTEGER NOT NULL CHECK (planned IN (0, 1)),
+    graces INTEGER NOT NULL,
+    began_at INTEGER,
+    compared_at INTEGER
+  ) STRICT;
+  INSERT INTO audit VALUES (1, NULL, 0, 0, NULL, NULL);
+
+  -- What the audits found, until acknowledged and beyond. clients: a JSON list.
+  CREATE TABLE findings (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    epoch INTEGER NOT NULL,
+    verdict TEXT NOT NULL,
+    fsid TEXT,
+    inode INTEGER,
+    mode TEXT,
+    first TEXT,
+    last TEXT,
+    path TEXT,
+    clients TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    acknowledged_at INTEGER
+  ) STRICT;
+  `,
 ];

@@ -106,8 +106,20 @@ ${link === 'veth' ? `bridge = "${bridge}"\n` : ''}${text.join('')}`,
   ]);
 }
 
-/** Runs `nlm-failover ... --json` on a server; throws unless it exits with 0 or `reject` is false. */
+/**
+ * Runs `nlm-failover ... --json` on a server; throws unless it exits with 0 or `reject` is false. A takeover does not wait
+ * for the reclaims: see nlmFailoverWaiting.
+ */
 export async function nlmFailover(
+  server: Server,
+  args: readonly string[],
+  reject = true,
+): Promise<ToolResult> {
+  return nlmFailoverWaiting(server, args[0] === 'takeover' ? [...args, '--no-wait'] : args, reject);
+}
+
+/** The same as a person would call it. */
+export async function nlmFailoverWaiting(
   server: Server,
   args: readonly string[],
   reject = true,

@@ -1,0 +1,58 @@
+import { lstatSync, type Stats } from 'node:fs';
+import { opendir } from 'node:fs/promises';
+import path from 'node:path';
+
+/** Long enough for a few hundred thousand files. */
+const searchMs = 10_000;
+
+export interface FoundPaths {
+  /** By inode. */
+  readonly paths: ReadonlyMap<number, string>;
+  /** False: the time was over before everything was looked at. */
+  readonly complete: boolean;
+}
+
+/**
+ * The names of files by their inodes, on one file system, for as long as `timeoutMs`: as `find MOUNTPOINT -xdev -inum N` for
+ * several at once that stops when it has them all. Lists nothing that lies on another file system, follows no symbolic link,
+ * and reads no file. A directory that cannot be read is passed over. One name of each, where it has several.
+ */
+export async function pathsOfInodes(
+  root: string,
+  inodes: readonly number[],
+  timeoutMs = searchMs,
+): Promise<FoundPaths> {
+  const wanted = new Set(inodes);
+  const paths = new Map<number, string>();
+  const deadline = performance.now() + timeoutMs;
+  const device = lstat(path.join(root, '.'))?.dev;
+  const directories = [root];
+  for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
+    for await (const name of names(directory)) {
+      if (paths.size === wanted.size) return { paths, complete: true };
+      if (performance.now() >= deadline) return { paths, complete: false };
+      const file = path.join(directory, name);
+      const stats = lstat(file);
+      if (stats === undefined || stats.dev !== device) continue;
+      if (wanted.has(stats.ino)) paths.set(stats.ino, file);
+      if (stats.isDirectory()) directories.push(file);
+    }
+  }
+  return { paths, complete: true };
+}
+
+async function* names(directory: string): AsyncGenerator<string> {
+  try {
+    for await (const { name } of await opendir(directory)) yield name;
+  } catch {
+    // Removed meanwhile, or not ours to read: then its files are not found.
+  }
+}
+
+function lstat(file: string): Stats | undefined {
+  try {
+    return lstatSync(file);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,76 @@
+import type { Database } from 'better-sqlite3';
+
+/** What the record knows of the last grace, for the comparison at its end. */
+export interface Audit {
+  /** True: the address was released, and what was held then is known. False: its owner crashed, or served it before. */
+  readonly planned: boolean;
+  /** Milliseconds since 1970: when the grace began; undefined before the first. */
+  readonly beganAt: number | undefined;
+  /** When it was compared. */
+  readonly comparedAt: number | undefined;
+}
+
+/** A client on the list of the last grace. */
+export interface AuditedClient {
+  readonly client: string;
+  /** Whether it was told that the server rebooted. */
+  readonly told: boolean;
+  /** Whether statd of the node has announced it since the grace began: lockd saw it ask for a lock, reclaims included. */
+  readonly back: boolean;
+}
+
+/** claim(), in its transaction and before the owner changes: what was noted counts only after a release. */
+export function claimAudit(db: Database, released: boolean): void {
+  const noted = db.prepare<[], number | null>('SELECT noted_epoch FROM audit').pluck().get();
+  const planned = released && noted !== null;
+  if (!planned) db.prepare('DELETE FROM held_locks').run();
+  db.prepare('UPDATE audit SET planned = ?, noted_epoch = NULL, graces = 0, compared_at = NULL').run(
+    planned ? 1 : 0,
+  );
+}
+
+/**
+ * beginGrace(), in its transaction and before the list is made anew. A second grace of one epoch, after clients were told
+ * in the first, comes after the address was served: what was held at the release says nothing any more.
+ */
+export function beginAudit(db: Database, now: number): void {
+  const served = db
+    .prepare<[], number>(
+      'SELECT 1 FROM audit WHERE graces > 0 AND EXISTS (SELECT 1 FROM notifications WHERE told_at IS NOT NULL)',
+    )
+    .get();
+  const planned = db.prepare<[], number>('SELECT planned FROM audit').pluck().get() === 1;
+  if (served !== undefined || !planned) {
+    // Also what a release noted that was broken off and taken back: the next release notes anew.
+    db.prepare('DELETE FROM held_locks').run();
+    db.prepare('UPDATE audit SET planned = 0, noted_epoch = NULL').run();
+  }
+  db.prepare('UPDATE held_locks SET reclaimed_at = NULL').run();
+  db.prepare('DELETE FROM announcements').run();
+  db.prepare('UPDATE audit SET graces = graces + 1, began_at = ?, compared_at = NULL').run(now);
+}
+
+export function readAudit(db: Database): Audit {
+  const row = db
+    .prepare<[], { planned: number; began: number | null; compared: number | null }>(
+      'SELECT planned, began_at AS began, compared_at AS compared FROM audit',
+    )
+    .get();
+  return {
+    planned: row?.planned === 1,
+    beganAt: row?.began ?? undefined,
+    comparedAt: row?.compared ?? undefined,
+  };
+}
+
+/** Everybody on the list of the last grace, sorted. Fold first. */
+export function readAuditedClients(db: Database, node: string): AuditedClient[] {
+  return db
+    .prepare<[string], { client: string; told: number; back: number }>(
+      `SELECT client, told_at IS NOT NULL AS told,
+         EXISTS (SELECT 1 FROM announcements WHERE announcements.client = notifications.client AND node = ?) AS back
+       FROM notifications ORDER BY client`,
+    )
+    .all(node)
+    .map(({ client, told, back }) => ({ client, told: told === 1, back: back === 1 }));
+}

@@ -1,0 +1,105 @@
+import type { Database } from 'better-sqlite3';
+
+/**
+ * - lost: a lock that was held at the release and was not reclaimed, while `clients` were not to be heard of
+ * - not-reclaimed: such a lock, but everybody is there: its client let go of it meanwhile, or its reclaim was refused
+ * - silent: after a crash, a client that was told, has asked for nothing since, and does not answer any more
+ * - idle: the same, but it answers: a client that has nothing to reclaim
+ * - untold: a client that could not be told, so that it has reclaimed nothing
+ */
+export type Verdict = 'lost' | 'not-reclaimed' | 'silent' | 'idle' | 'untold';
+
+export interface FoundLock {
+  readonly fsid: string;
+  readonly inode: number;
+  readonly mode: 'READ' | 'WRITE';
+  readonly start: string;
+  readonly end: string;
+}
+
+export interface Finding {
+  readonly verdict: Verdict;
+  readonly lock?: FoundLock;
+  /** The file, as the server names it; else why its name is not known. */
+  readonly path?: string;
+  /** Who is meant; of a lock: each of those it may be that lost it, nobody where nobody can be named. */
+  readonly clients: readonly string[];
+}
+
+/** A finding in the record. Times are in ms since 1970. */
+export interface RecordedFinding extends Finding {
+  readonly epoch: number;
+  readonly at: number;
+  readonly acknowledgedAt: number | undefined;
+}
+
+/** As many as are kept; the newest. */
+const keptFindings = 10_000;
+
+/** Ends the audit of a grace: once, by whoever compares first. Returns false where it was done before. */
+export function closeAudit(
+  db: Database,
+  {
+    epoch,
+    now,
+    findings,
+  }: { readonly epoch: number; readonly now: number; readonly findings: readonly Finding[] },
+): boolean {
+  const add = db.prepare(
+    `INSERT INTO findings (epoch, verdict, fsid, inode, mode, first, last, path, clients, at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  return db
+    .transaction(() => {
+      const { changes } = db.prepare('UPDATE audit SET compared_at = ? WHERE compared_at IS NULL').run(now);
+      if (changes === 0) return false;
+      for (const { verdict, lock, path, clients } of findings) {
+        const { fsid, inode, mode, start, end } = lock ?? {};
+        const place = [fsid, inode, mode, start, end, path].map((value) => value ?? null);
+        add.run(epoch, verdict, ...place, JSON.stringify(clients), now);
+      }
+      db.prepare('DELETE FROM findings WHERE id <= (SELECT max(id) FROM findings) - ?').run(keptFindings);
+      return true;
+    })
+    .immediate();
+}
+
+interface Row {
+  readonly epoch: number;
+  readonly verdict: Verdict;
+  readonly fsid: string | null;
+  readonly inode: number | null;
+  readonly mode: 'READ' | 'WRITE' | null;
+  readonly start: string | null;
+  readonly end: string | null;
+  readonly path: string | null;
+  readonly clients: string;
+  readonly at: number;
+  readonly acknowledgedAt: number | null;
+}
+
+/** Oldest first. */
+export function readFindings(db: Database): RecordedFinding[] {
+  return db
+    .prepare<[], Row>(
+      `SELECT epoch, verdict, fsid, inode, mode, first AS start, last AS end, path, clients, at,
+         acknowledged_at AS acknowledgedAt FROM findings ORDER BY id`,
+    )
+    .all()
+    .map(({ epoch, verdict, fsid, inode, mode, start, end, path, clients, at, acknowledgedAt }) => ({
+      epoch,
+      verdict,
+      ...(fsid === null || inode === null || mode === null || start === null || end === null
+        ? {}
+        : { lock: { fsid, inode, mode, start, end } }),
+      ...(path === null ? {} : { path }),
+      clients: JSON.parse(clients) as string[],
+      at,
+      acknowledgedAt: acknowledgedAt ?? undefined,
+    }));
+}
+
+/** Somebody has read them. Returns how many there were. `now` is in ms. */
+export function acknowledgeFindings(db: Database, now: number): number {
+  return db.prepare('UPDATE findings SET acknowledged_at = ? WHERE acknowledged_at IS NULL').run(now).changes;
+}
