@@ -31,7 +31,7 @@ export function addAudit(program: Command, io: Io, exit: (code: number) => void)
     const report = await audit(context);
     io.out(
       options.json === true
-        ? `${JSON.stringify({ address: context.floatingIp.address, ...auditJson(report) })}\n`
+        ? `${JSON.stringify({ address: context.floatingIp.address, audit: auditJson(report) })}\n`
         : await auditText(context.floatingIp.address, report),
     );
     if (options.acknowledge === true) {

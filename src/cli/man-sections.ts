@@ -238,7 +238,7 @@ const json: ManSection = {
         'With --json, release, takeover and notify print one object a line: `step`, `fsid` (A-3 and B-2), `state` (done, skipped or failed), `ms`, `detail`. ' +
         'The last line has `result` (done, untold, lost or failed) and `clients` with `told` and `untold`; after a failure `error` with `code`, `operation`, `message` and `hint`. ' +
         'While takeover waits it prints objects with `waiting`, and its last line has `audit`: `state`, `clients` (listed, told, back), `locks` (held, reclaimed; null after a crash), ' +
-        '`comparedAt` and `findings` with `verdict` (lost, not-reclaimed, silent, untold, idle), `path`, `lock`, `clients`, `at`, `acknowledged`; audit prints the same. ' +
+        '`comparedAt` and `findings` with `verdict` (lost, not-reclaimed, silent, untold, idle), `path`, `lock`, `clients`, `at`, `acknowledged`; audit prints `address` and `audit`. ' +
         'A row a line comes from clients, an address a line from status.',
     },
   ],

@@ -13,6 +13,23 @@ export interface ReportLine {
   readonly detail?: string;
   readonly result?: string;
   readonly clients?: { readonly told: number; readonly untold: number };
+  readonly waiting?: Pick<AuditLine, 'clients' | 'locks' | 'graceLeft'>;
+  readonly audit?: AuditLine;
+}
+
+/** Of the last line of a takeover that waited; the whole line of audit. */
+export interface AuditLine {
+  readonly state: string;
+  readonly comparedAt?: string | null;
+  readonly graceLeft?: number;
+  readonly clients?: { readonly listed: number; readonly told: number; readonly back: number };
+  readonly locks?: { readonly held: number; readonly reclaimed: number } | null;
+  readonly findings?: readonly {
+    readonly verdict: string;
+    readonly path?: string;
+    readonly clients: readonly string[];
+    readonly acknowledged: string | null;
+  }[];
 }
 
 export interface ToolResult extends RunResult {

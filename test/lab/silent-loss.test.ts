@@ -1,0 +1,90 @@
+// Issue 4, 9: a reclaim that does not come is told to nobody by the kernel, and named by nlm-failover.
+import type { NfsClient } from './client.js';
+import { startAddress, moving, prepareServers, scenario } from './scenario.js';
+import { nlmFailover, nlmFailoverWaiting, type ToolResult } from './site.js';
+
+/** Without its loopback a client's statd hears SM_NOTIFY, and answers, but cannot tell its kernel. */
+async function deafen(client: NfsClient): Promise<void> {
+  await client.run(['ip', 'link', 'set', 'lo', 'down']);
+}
+
+/** The client is gone from the network, as one whose machine froze. */
+async function freeze(client: NfsClient): Promise<void> {
+  await client.run(['ip', 'link', 'set', 'eth0', 'down']);
+}
+
+/** Its process id is left in a file. */
+const lockInBackground = `exec 9<>"$1" && flock -x 9 || exit
+  sleep infinity >/dev/null 2>&1 &
+  echo "$!" >"$2"`;
+/** Ends the process, which does not go before its unlock request is answered, and waits until its kernel has let go. */
+const letGo = `before=$(grep -c FLOCK /proc/locks)
+  kill "$(cat "$1")"
+  until [ "$(grep -c FLOCK /proc/locks)" -lt "$before" ]; do sleep 0.05; done`;
+
+/** What the audit found, each finding as its verdict, file and clients. */
+function findings({ lines }: ToolResult): (readonly [string, string | undefined, readonly string[]])[] {
+  return (lines.at(-1)?.audit?.findings ?? []).map(({ verdict, path, clients }) => [verdict, path, clients]);
+}
+
+scenario('a lock that is not reclaimed is named, with its file and its client', async (t, lab) => {
+  const { a, b, c } = lab;
+  await prepareServers(lab);
+  await startAddress(a, moving);
+  const [frozen, tidy, healthy] = [c.client('holder'), c.client('rival'), c.client('other')];
+  await Promise.all(
+    [frozen, tidy, healthy].map((client) => client.mount({ server: moving.address, path: '/mnt/vol1' })),
+  );
+  await frozen.lock('/mnt/nfs/of-frozen');
+  await tidy.run(lockInBackground, { args: ['/mnt/nfs/of-tidy', '/run/keeper'] });
+  await healthy.lock('/mnt/nfs/of-healthy');
+
+  // One lets go of its only lock while nobody serves it; everybody else reclaims.
+  await nlmFailover(a, ['release', moving.address]);
+  await tidy.run(letGo, { args: ['/run/keeper'] });
+  const first = await nlmFailoverWaiting(b, ['takeover', moving.address]);
+  t.is(first.lines.at(-1)?.result, 'done', 'nobody is accused');
+  t.deepEqual(findings(first), [['not-reclaimed', '/mnt/vol1/of-tidy', []]]);
+  t.like(first.lines.at(-1)?.audit, { locks: { held: 3, reclaimed: 2 }, clients: { told: 3, back: 2 } });
+  await nlmFailover(b, ['audit', moving.address, '--acknowledge']);
+
+  // One is told, and freezes before it has reclaimed.
+  await nlmFailover(b, ['release', moving.address]);
+  await deafen(frozen);
+  const told = await nlmFailover(a, ['takeover', moving.address]);
+  t.is(told.lines.at(-1)?.clients?.untold, 0, told.stdout);
+  await freeze(frozen);
+  const second = await nlmFailoverWaiting(a, ['takeover', moving.address], false);
+  t.is(second.exitCode, 6);
+  t.is(second.lines.at(-1)?.result, 'lost');
+  t.deepEqual(findings(second), [['lost', '/mnt/vol1/of-frozen', [frozen.address]]]);
+  const status = await nlmFailover(a, ['status', moving.address]);
+  t.regex(status.stdout, /of-frozen/);
+  t.is((await nlmFailover(a, ['audit', moving.address], false)).exitCode, 6);
+  await nlmFailover(a, ['audit', moving.address, '--acknowledge']);
+  t.notRegex((await nlmFailover(a, ['status', moving.address])).stdout, /of-frozen/);
+});
+
+scenario('after a power cut the client that does not come back is named', async (t, lab) => {
+  const { a, b, c } = lab;
+  await prepareServers(lab);
+  await startAddress(a, moving);
+  const [frozen, idle, healthy] = [c.client('holder'), c.client('rival'), c.client('other')];
+  await Promise.all(
+    [frozen, idle, healthy].map((client) => client.mount({ server: moving.address, path: '/mnt/vol1' })),
+  );
+  await frozen.lock('/mnt/nfs/of-frozen');
+  await healthy.lock('/mnt/nfs/of-healthy');
+  t.true(await idle.tryLock('/mnt/nfs/of-idle'), 'a client that holds nothing any more');
+  await a.powerCut();
+  await deafen(frozen);
+  const told = await nlmFailover(b, ['takeover', moving.address, '--fenced']);
+  t.is(told.lines.at(-1)?.clients?.untold, 0, told.stdout);
+  await freeze(frozen);
+  const waited = await nlmFailoverWaiting(b, ['takeover', moving.address, '--fenced'], false);
+  t.is(waited.exitCode, 6);
+  t.deepEqual(findings(waited), [
+    ['silent', undefined, [frozen.address]],
+    ['idle', undefined, [idle.address]],
+  ]);
+});
