@@ -245,7 +245,9 @@ test('a release while takeover waits ends the waiting, and nothing is compared',
   const { a, b } = await stage(t);
   await release(t, a);
   let releasing: Promise<{ exitCode: number }> | undefined;
-  const taken = await takeover(b, () => (releasing = b.tool(['release', floatingIp])));
+  const taken = await takeover(b, () => {
+    releasing ??= b.tool(['release', floatingIp]);
+  });
   t.is((await releasing)?.exitCode, 0);
   t.is(taken.exitCode, 0, taken.stderr);
   t.is(resultOf(taken)?.audit?.state, 'gone');

@@ -1,6 +1,6 @@
 // Issue 4, 9: a reclaim that does not come is told to nobody by the kernel, and named by nlm-failover.
 import type { NfsClient } from './client.js';
-import { startAddress, moving, prepareServers, scenario } from './scenario.js';
+import { moving, prepareServers, reclaimed, scenario, startAddress } from './scenario.js';
 import { nlmFailover, nlmFailoverWaiting, type ToolResult } from './site.js';
 
 /** Without its loopback a client's statd hears SM_NOTIFY, and answers, but cannot tell its kernel. */
@@ -28,7 +28,7 @@ function findings({ lines }: ToolResult): (readonly [string, string | undefined,
 }
 
 scenario('a lock that is not reclaimed is named, with its file and its client', async (t, lab) => {
-  const { a, b, c } = lab;
+  const { a, b, c, disks } = lab;
   await prepareServers(lab);
   await startAddress(a, moving);
   const [frozen, tidy, healthy] = [c.client('holder'), c.client('rival'), c.client('other')];
@@ -42,7 +42,10 @@ scenario('a lock that is not reclaimed is named, with its file and its client', 
   // One lets go of its only lock while nobody serves it; everybody else reclaims.
   await nlmFailover(a, ['release', moving.address]);
   await tidy.run(letGo, { args: ['/run/keeper'] });
-  const first = await nlmFailoverWaiting(b, ['takeover', moving.address]);
+  const waiting = nlmFailoverWaiting(b, ['takeover', moving.address]);
+  t.true(await reclaimed(b, disks.vol1.device, 2));
+  await b.endGrace();
+  const first = await waiting;
   t.is(first.lines.at(-1)?.result, 'done', 'nobody is accused');
   t.deepEqual(findings(first), [['not-reclaimed', '/mnt/vol1/of-tidy', []]]);
   t.like(first.lines.at(-1)?.audit, { locks: { held: 3, reclaimed: 2 }, clients: { told: 3, back: 2 } });
@@ -54,6 +57,10 @@ scenario('a lock that is not reclaimed is named, with its file and its client', 
   const told = await nlmFailover(a, ['takeover', moving.address]);
   t.is(told.lines.at(-1)?.clients?.untold, 0, told.stdout);
   await freeze(frozen);
+  t.true(await reclaimed(a, disks.vol1.device));
+  const inGrace = await nlmFailover(a, ['audit', moving.address]);
+  t.like(inGrace.lines.at(-1)?.audit, { state: 'in-grace', locks: { held: 2, reclaimed: 1 } });
+  await a.endGrace();
   const second = await nlmFailoverWaiting(a, ['takeover', moving.address], false);
   t.is(second.exitCode, 6);
   t.is(second.lines.at(-1)?.result, 'lost');
