@@ -1,9 +1,9 @@
 import path from 'node:path';
-import type { Finding, RecordedFinding } from '../record/record.js';
+import type { AuditedClient, Finding, RecordedFinding } from '../record/record.js';
 import type { FailoverContext } from './context.js';
 import { heldLocks } from './held-locks.js';
 import { pathsOfInodes } from './lock-path.js';
-import { judge, type JudgedClient, reclaimedOf } from './reclaim.js';
+import { judge, reclaimedOf } from './reclaim.js';
 import { lookAtReclaims, type ReclaimProgress, type ReclaimState, watchReclaims } from './reclaim-watch.js';
 import { withRecord } from './recording.js';
 import { whoAnswers } from './who-answers.js';
@@ -56,8 +56,9 @@ async function compare(context: FailoverContext, looked: boolean): Promise<void>
     return {
       epoch,
       planned,
-      graceEntered: record.stepDone({ epoch, step: 'B-2' }),
-      listed: record.auditedClients(config.node),
+      // Where somebody else does B-2 it was seen to run, or was not.
+      graceEntered: looked || record.stepDone({ epoch, step: 'B-2' }),
+      listed: announced(context, record.auditedClients(config.node)),
       state: record.nsmState() ?? 0,
       isWhole: planned && record.heldLocks().every(({ reclaimed }) => reclaimed),
     };
@@ -68,7 +69,7 @@ async function compare(context: FailoverContext, looked: boolean): Promise<void>
   const answering = isWhole ? new Set<string>() : await whoAnswers(context, quiet, state);
   // Interrupted, they were not given the time to answer: nothing is said of them.
   if (context.signal.aborted) return;
-  const clients = listed.map((one) => judged(context, one, answering.has(one.client)));
+  const clients = listed.map((one) => ({ ...one, answers: answering.has(one.client) }));
   const now = heldLocks(context, floatingIp);
   const findings = withRecord(context, floatingIp, (record) => {
     const held = record.heldLocks();
@@ -88,13 +89,12 @@ async function compare(context: FailoverContext, looked: boolean): Promise<void>
   });
 }
 
-/** A lock manager that was not started anew announces nobody whom it knew before: who answers is all that can be known then. */
-function judged(
-  { driver }: FailoverContext,
-  client: Omit<JudgedClient, 'answers'>,
-  answers: boolean,
-): JudgedClient {
-  return { ...client, answers, back: client.back || (driver.graceScope === 'fsid' && answers) };
+/**
+ * A lock manager that was not started anew announces nobody whom it knew before (driver nlm-fsid): there whoever was told
+ * counts as back. To ask them would make some reclaim again.
+ */
+function announced({ driver }: FailoverContext, clients: readonly AuditedClient[]): readonly AuditedClient[] {
+  return driver.graceScope === 'fsid' ? clients.map((one) => ({ ...one, back: one.told })) : clients;
 }
 
 function auditReport(context: FailoverContext): AuditReport {

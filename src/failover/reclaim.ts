@@ -25,11 +25,21 @@ export function reclaimedOf<Lock extends HeldLock>(
     if (count > 0) left.set(keyOf(lock), count - 1);
     return count > 0;
   });
-  return [...exact, ...others.filter((lock) => isCovered(lock, spare))];
+  const spareOf = new Map<string, SeenLock[]>();
+  for (const lock of spare) {
+    const same = spareOf.get(fileKeyOf(lock));
+    if (same === undefined) spareOf.set(fileKeyOf(lock), [lock]);
+    else same.push(lock);
+  }
+  return [...exact, ...others.filter((lock) => isCovered(lock, spareOf.get(fileKeyOf(lock)) ?? []))];
 }
 
 function keyOf({ fsid, inode, mode, start, end }: SeenLock): string {
   return [fsid, inode, mode, start, end].join(' ');
+}
+
+function fileKeyOf({ fsid, inode, mode }: SeenLock): string {
+  return [fsid, inode, mode].join(' ');
 }
 
 function split<T>(all: readonly T[], test: (one: T) => boolean): [T[], T[]] {
@@ -39,9 +49,9 @@ function split<T>(all: readonly T[], test: (one: T) => boolean): [T[], T[]] {
   return [yes, no];
 }
 
+/** `by`: of the same file and mode. */
 function isCovered(lock: SeenLock, by: readonly SeenLock[]): boolean {
   const pieces = by
-    .filter(({ fsid, inode, mode }) => fsid === lock.fsid && inode === lock.inode && mode === lock.mode)
     .map(({ start, end }) => ({ start: BigInt(start), end: lastByte(end) }))
     .toSorted((a, b) => (a.start < b.start ? -1 : 1));
   let next = BigInt(lock.start);

@@ -8,7 +8,8 @@ const deadlineMs = 3_000;
 
 /**
  * Which clients answer now. They are told once more the state they were told before: a statd that knows it answers, and
- * passes nothing on (nfs-utils utils/statd/callback.c, sm_notify_1_svc: only where the state differs).
+ * passes nothing on (nfs-utils utils/statd/callback.c, sm_notify_1_svc: only where the state differs). One that does pass it
+ * on makes its kernel reclaim once more: so only those are asked who have reclaimed nothing.
  */
 export async function whoAnswers(
   { driver, floatingIp: ip, rpcbindPort, signal }: FailoverContext,

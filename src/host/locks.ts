@@ -41,9 +41,15 @@ export function parseLocks(text: string): KernelLock[] {
  * lockd (fs/lockd/svc.c names it so), or a process that is no more, as after lockd's end.
  */
 export function lockdLocks(host: Host, deviceNumber: string): KernelLock[] {
+  // There may be a hundred thousand locks, and of one thread.
+  const judged = new Map<number, boolean>();
   return parseLocks(host.readText('/proc/locks') ?? '').filter((lock) => {
     if (lock.deviceNumber !== deviceNumber || lock.kind !== 'POSIX') return false;
+    const known = judged.get(lock.pid);
+    if (known !== undefined) return known;
     const name = host.readText(`/proc/${lock.pid}/comm`);
-    return name === undefined || name.trim() === 'lockd';
+    const isLockd = name === undefined || name.trim() === 'lockd';
+    judged.set(lock.pid, isLockd);
+    return isLockd;
   });
 }

@@ -48,7 +48,7 @@ async function stage(t: ExecutionContext, others: readonly string[] = []): Promi
   const { a, b } = site;
   for (const node of [a, b]) {
     mkdirSync(path.join(node.root, 'proc/sys/fs/nfs'), { recursive: true });
-    node.write('/proc/sys/fs/nfs/nlm_grace_period', '30\n');
+    node.write('/proc/sys/fs/nfs/nlm_grace_period', '200\n');
   }
   t.is((await a.tool(['takeover', floatingIp])).exitCode, 0);
   for (const name of [client.address, ...others]) addClient(a, name);
