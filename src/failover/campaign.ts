@@ -6,6 +6,7 @@ import { notifyThrough } from '../nsm/notify-child.js';
 import { notify, type NotifyOptions } from '../nsm/notifier.js';
 import type { MonitorRecord } from '../record/record.js';
 import type { FailoverContext } from './context.js';
+import { watchDuring } from './reclaim-watch.js';
 import { otherAffected } from './recording.js';
 import { listIsMade } from './rerun.js';
 import { RecordSession } from './session.js';
@@ -37,10 +38,12 @@ export function notifyClients(
         context.session.opened.beginGrace({ now: context.host.now() });
       }
       const others = otherAffected(context);
-      const results = await Promise.all([
-        tellRecorded(context, ip, context.session.opened),
-        ...others.map(async (other) => tellOther(context, other)),
-      ]);
+      const results = await watchDuring(context, () =>
+        Promise.all([
+          tellRecorded(context, ip, context.session.opened),
+          ...others.map(async (other) => tellOther(context, other)),
+        ]),
+      );
       const result: CampaignResult = {
         told: results.reduce((sum, { told }) => sum + told, 0),
         untold: results.flatMap(({ untold }) => untold),

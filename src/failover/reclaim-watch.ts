@@ -1,9 +1,11 @@
+import { messageOf } from '../errors.js';
 import { graceSeconds } from '../host/nfsd.js';
 import type { HeldLock, MonitorRecord } from '../record/record.js';
 import type { FailoverContext } from './context.js';
 import { heldLocks } from './held-locks.js';
 import { reclaimedOf } from './reclaim.js';
 import { withRecord } from './recording.js';
+import type { RecordSession } from './session.js';
 
 /** How it stands with the reclaims of a grace. */
 export interface ReclaimProgress {
@@ -58,10 +60,47 @@ export function lookAtReclaims(context: FailoverContext): Look {
   return seen ?? { ...nothing, state: 'gone' };
 }
 
+/** What the looks of one command have seen of the end of the grace. */
+interface Watched {
+  lastInGrace: number;
+  toTheEnd: boolean | undefined;
+}
+const watches = new WeakMap<RecordSession, Watched>();
+
+/** Looks, and remembers whether the grace was watched to its end: without a gap in which somebody else could have got a lock. */
+function watch(context: FailoverContext): Look {
+  const seen = lookAtReclaims(context);
+  const watched = watches.get(context.session) ?? {
+    lastInGrace: Number.NEGATIVE_INFINITY,
+    toTheEnd: undefined,
+  };
+  watches.set(context.session, watched);
+  const now = performance.now();
+  if (seen.state === 'in-grace') watched.lastInGrace = now;
+  else watched.toTheEnd ??= now - watched.lastInGrace <= 4 * intervalMs;
+  return seen;
+}
+
+/** Looks again and again while `work` goes on: B-3 may take as long as the grace. What a look throws, the audit will meet too. */
+export async function watchDuring<T>(context: FailoverContext, work: () => Promise<T>): Promise<T> {
+  const timer = setInterval(() => {
+    try {
+      watch(context);
+    } catch (error) {
+      context.log('warn', { error: messageOf(error) }, 'the reclaims could not be looked at');
+    }
+  }, intervalMs);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}
+
 /**
  * Waits until everybody told is back, or, after a release, until every lock that was held is held again; at the longest
  * until the grace is over. The record is not kept open meanwhile: nothing of this keeps a release from unmounting.
- * Returns whether it has seen the grace run; undefined where it was interrupted.
+ * Returns whether it has watched the grace to its end; undefined where it was interrupted.
  */
 export async function watchReclaims(
   context: FailoverContext,
@@ -69,9 +108,9 @@ export async function watchReclaims(
 ): Promise<boolean | undefined> {
   const { host, signal } = context;
   const deadline = performance.now() + graceLength(context) * 1000 + patienceMs;
-  for (let looked = false; ; looked = true) {
-    const { state, complete, ...progress } = lookAtReclaims(context);
-    if (state !== 'in-grace') return looked;
+  for (;;) {
+    const { state, complete, ...progress } = watch(context);
+    if (state !== 'in-grace') return watches.get(context.session)?.toTheEnd === true;
     if (complete || performance.now() >= deadline) return true;
     onProgress(progress);
     try {

@@ -8,6 +8,7 @@ import { type LoopbackClient, startLoopbackClient } from '../demo/loopback-clien
 import { projectRoot } from '../lab/project-root.js';
 import type { ReportLine } from '../lab/site.js';
 import { makeRehearsal, type RehearsalNode } from '../helpers/rehearsal-site.js';
+import { openRecord } from '../../src/record/record.js';
 import { addClient, jsonLines } from '../helpers/rehearsal-steps.js';
 
 const floatingIp = '127.77.4.1';
@@ -272,3 +273,43 @@ test('for people: how far it is, and what is lost, as sentences', async (t) => {
     stdout,
   );
 });
+
+test('what happens while B-3 is still at it counts: reclaimed and given back, or taken by somebody else', async (t) => {
+  const absent = '127.77.4.251';
+  const { a, b, client, locks } = await stage(t, [absent]);
+  await release(t, a);
+  const taking = takeover(b, never, ['--notify-deadline', '60']);
+  // The client reclaims one lock. B-3 goes on, as the other client is not there, and sees it.
+  await until(taking, () => b.read('/proc/fs/lockd/nlm_end_grace') === 'N\n');
+  b.write('/proc/locks', locks.one);
+  const record = path.join(b.root, 'mnt/vol1/.nlm', `sm_${floatingIp}`);
+  await until(taking, () => {
+    const opened = openRecord({ directory: record, node: 'B', create: false });
+    try {
+      return opened?.heldLocks().some(({ reclaimed }) => reclaimed) === true;
+    } finally {
+      opened?.close();
+    }
+  });
+  // It gives it back, the grace ends, somebody else takes the other lock; only then the other client is told, and freezes.
+  b.write('/proc/locks', '');
+  endGrace(b);
+  b.write('/proc/locks', locks.two);
+  const names = new Set<string>();
+  const woken = await startLoopbackClient(absent, client.port, (name) => {
+    if (names.add(name).size === 3) setImmediate(() => woken.close());
+  });
+  const taken = await taking;
+  t.is(taken.exitCode, 6, taken.stdout);
+  t.deepEqual(found(resultOf(taken)), [['lost', '/mnt/vol1/two', [absent]]]);
+});
+
+/** Looks until it is so. Throws when the takeover has ended, as then it never will be. */
+async function until(taking: Promise<Ended>, isSo: () => boolean): Promise<void> {
+  let ended: Ended | undefined;
+  void taking.then((result) => (ended = result));
+  while (!isSo()) {
+    if (ended !== undefined) throw new Error(`ended: ${ended.stdout}${ended.stderr}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
