@@ -118,6 +118,7 @@ test('when everything is reclaimed it does not wait for the end of the grace', a
   t.like(resultOf(taken), { result: 'done', audit: { state: 'compared', locks: { held: 2, reclaimed: 2 } } });
   t.deepEqual(found(resultOf(taken)), []);
   t.is(b.read('/proc/fs/lockd/nlm_end_grace'), 'N\n', 'the grace is not over');
+  t.true((resultOf(taken)?.audit?.graceLeft ?? 0) > 0, 'nor did it wait for as long as one takes');
   t.notRegex((await b.tool(['status', floatingIp])).stdout, /audit/);
 });
 
