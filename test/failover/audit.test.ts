@@ -279,7 +279,8 @@ test('what happens while B-3 is still at it counts: reclaimed and given back, or
   const absent = '127.77.4.251';
   const { a, b, client, locks } = await stage(t, [absent]);
   await release(t, a);
-  const taking = takeover(b, never, ['--notify-deadline', '60']);
+  const waited: ReportLine[] = [];
+  const taking = takeover(b, (_, line) => waited.push(line), ['--notify-deadline', '60']);
   // The client reclaims one lock. B-3 goes on, as the other client is not there, and sees it.
   await until(taking, () => b.read('/proc/fs/lockd/nlm_end_grace') === 'N\n');
   b.write('/proc/locks', locks.one);
@@ -301,6 +302,7 @@ test('what happens while B-3 is still at it counts: reclaimed and given back, or
     if (names.add(name).size === 3) setImmediate(() => woken.close());
   });
   const taken = await taking;
+  t.deepEqual(waited, [], 'all of it was seen in B-3, none while it waited');
   t.is(taken.exitCode, 6, taken.stdout);
   t.deepEqual(found(resultOf(taken)), [['lost', '/mnt/vol1/two', [absent]]]);
 });
