@@ -36,7 +36,6 @@ export function recordReachable(host: Host, ip: FloatingIp): boolean {
  * volume is unmounted, and asked again before every effect whether this node is still the owner.
  */
 export class RecordSession {
-  readonly location: RecordLocation;
   readonly #host: Host;
   readonly #ip: FloatingIp;
   readonly #node: string;
@@ -49,7 +48,11 @@ export class RecordSession {
     this.#host = host;
     this.#ip = ip;
     this.#node = node;
-    this.location = recordLocation(host, ip);
+  }
+
+  /** Where the record is, as the host is mounted now. */
+  get location(): RecordLocation {
+    return recordLocation(this.#host, this.#ip);
   }
 
   /** The open record; undefined before it could be opened. */

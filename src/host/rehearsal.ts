@@ -1,8 +1,9 @@
-import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { exitCodes, FailoverError } from '../errors.js';
+import { errnoOf, exitCodes, FailoverError, messageOf } from '../errors.js';
 import type { Argv, CommandResult, Host } from './host.js';
+import { parseMountinfo } from './mounts.js';
 import { nfsdThreads } from './nfsd.js';
 import { readTextIfThere } from './real.js';
 import { rehearseIp } from './rehearsal-addresses.js';
@@ -19,6 +20,7 @@ const succeeded: CommandResult = { exitCode: 0, stdout: '', stderr: '' };
  * files there, in the formats of the real ones; writes to nfsd's files have the kernel's effect on
  * the rehearsed /proc/locks. A device is a directory that both nodes' /dev link to, so that what
  * lies on it, the record too, moves. The record, the journal and the packets are real.
+ * As on a machine a command has happened or it has not: each changes one file with one write.
  */
 export function openRehearsal(directory: string): {
   host: Host;
@@ -43,11 +45,12 @@ export function openRehearsal(directory: string): {
 
 /** A node whose machine is the directory; see openRehearsal. */
 export function rehearsalHost(directory: string): Host {
-  const inside = (absolute: string) => (realFiles.has(absolute) ? absolute : path.join(directory, absolute));
+  const inside = (absolute: string) =>
+    realFiles.has(absolute) ? absolute : path.join(directory, throughMount(directory, absolute));
   const host: Host = {
     kind: 'rehearsal',
     path: inside,
-    run: async (argv) => command(host, argv),
+    run: async (argv) => exitOf(() => command(host, argv)),
     readText: (absolute) => readTextIfThere(inside(absolute)),
     writeKernel: (absolute, text) => kernelWrite(host, absolute, text),
     now: () => Date.now(),
@@ -79,14 +82,30 @@ function command(host: Host, argv: Argv): CommandResult {
   }
 }
 
+/** A path below a rehearsed mount point lies on the device. */
+function throughMount(directory: string, absolute: string): string {
+  if (absolute.startsWith('/proc/')) return absolute;
+  const table = readTextIfThere(path.join(directory, '/proc/self/mountinfo')) ?? '';
+  const mount = parseMountinfo(table).findLast(
+    ({ mountpoint }) => absolute === mountpoint || absolute.startsWith(`${mountpoint}/`),
+  );
+  return mount === undefined ? absolute : mount.source + absolute.slice(mount.mountpoint.length);
+}
+
+/** A command whose own write fails says so and exits with 1: it throws nothing at who started it. */
+function exitOf(run: () => CommandResult): CommandResult {
+  try {
+    return run();
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return { exitCode: 1, stdout: '', stderr: messageOf(error) };
+  }
+}
+
 function mount(host: Host, device: string, mountpoint: string, type: string): CommandResult {
-  const target = host.path(mountpoint);
   if (!existsSync(host.path(device)))
     return { ...succeeded, exitCode: 32, stderr: `${device} does not exist` };
-  if (lstatSync(target).isSymbolicLink())
-    return { ...succeeded, exitCode: 32, stderr: `${mountpoint} is mounted` };
-  rmSync(target, { recursive: true });
-  symlinkSync(host.path(device), target);
+  if (isMounted(host, mountpoint)) return { ...succeeded, exitCode: 32, stderr: `${mountpoint} is mounted` };
   const table = host.readText('/proc/self/mountinfo') ?? '';
   writeFileSync(
     host.path('/proc/self/mountinfo'),
@@ -96,16 +115,19 @@ function mount(host: Host, device: string, mountpoint: string, type: string): Co
 }
 
 function umount(host: Host, mountpoint: string): CommandResult {
-  const target = host.path(mountpoint);
   const failure = host.readText('/umount-fails');
   if (failure !== undefined)
     return { ...succeeded, exitCode: 32, stderr: `umount: ${mountpoint}: ${failure}` };
-  if (!lstatSync(target).isSymbolicLink())
+  if (!isMounted(host, mountpoint))
     return { ...succeeded, exitCode: 32, stderr: `${mountpoint} is not mounted` };
-  rmSync(target);
-  mkdirSync(target);
   keepLines(host, '/proc/self/mountinfo', (line) => line.split(' ')[4] !== mountpoint);
   return succeeded;
+}
+
+function isMounted(host: Host, mountpoint: string): boolean {
+  return parseMountinfo(host.readText('/proc/self/mountinfo') ?? '').some(
+    (one) => one.mountpoint === mountpoint,
+  );
 }
 
 /** What the kernel does when these files are written. */

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { rehearsalHost } from '../../src/host/rehearsal.js';
 import { projectRoot } from '../lab/project-root.js';
 
 export interface RehearsalNode {
@@ -58,7 +59,7 @@ function makeNode(
   options: RehearsalOptions,
 ): RehearsalNode {
   const root = path.join(directory, name);
-  const inside = (absolute: string) => path.join(root, absolute);
+  const inside = (absolute: string) => rehearsalHost(root).path(absolute);
   for (const place of [
     '/proc/self',
     '/proc/fs/nfsd',

@@ -1,0 +1,25 @@
+/** What the preload is told, as JSON in the environment variable NLM_FAULT. */
+export interface Fault {
+  /** File that gets one line for each effect that was reached. */
+  readonly log?: string;
+  /** Number of the effect to strike at, from 1; none: only write the list. */
+  readonly strike?: number;
+  readonly side?: 'before' | 'after';
+  /**
+   * kill: SIGKILL to itself. error: the effect fails, before it was done or after. term: SIGTERM to itself.
+   * freeze: writes `marker` and does nothing more for ever, so that the power can be cut at this very point.
+   */
+  readonly how?: 'kill' | 'error' | 'term' | 'freeze';
+  readonly marker?: string;
+}
+
+/** One effect of a process, as the preload wrote it down. */
+export interface Effect {
+  readonly number: number;
+  /** `writeFileSync`, `COMMIT`, `ip`... */
+  readonly kind: string;
+  /** The path, the statement or the command. */
+  readonly what: string;
+}
+
+export const faultVariable = 'NLM_FAULT';
