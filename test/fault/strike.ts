@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { projectRoot } from '../lab/project-root.js';
+import { type Effect, type Fault, faultVariable } from './fault.js';
+import type { NodeName } from './site.js';
+
+/** How a process ended that was struck. */
+export interface Struck {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly stderr: string;
+  readonly stdout: string;
+  readonly effects: readonly Effect[];
+}
+
+/** Runs bin/nlm-failover on a rehearsed node, as a process of its own with umask 077, with a fault. */
+export async function runStruck(
+  directory: string,
+  node: NodeName,
+  args: readonly string[],
+  fault: Omit<Fault, 'log'>,
+): Promise<Struck> {
+  const root = path.join(directory, node);
+  const log = path.join(directory, 'effects');
+  rmSync(log, { force: true });
+  const { NLM_FAILOVER_RUN: _, ...inherited } = process.env;
+  const bin = path.join(projectRoot(), 'bin', 'nlm-failover');
+  const preload = path.join(projectRoot(), 'build/test/fault/preload.js');
+  const child = spawn('sh', ['-c', 'umask 077; exec "$@"', 'sh', process.execPath, bin, ...args, '--json'], {
+    env: {
+      ...inherited,
+      NLM_FAILOVER_REHEARSAL: root,
+      NLM_FAILOVER_CONFIG: path.join(root, 'etc/nlm-failover.toml'),
+      NODE_OPTIONS: `--import=${preload}`,
+      [faultVariable]: JSON.stringify({ ...fault, log } satisfies Fault),
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
+  child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
+  const [exitCode, signal] = (await once(child, 'close')) as [number | null, string | null];
+  const effects = existsSync(log)
+    ? readFileSync(log, 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as Effect)
+    : [];
+  return { exitCode, signal, stdout, stderr, effects };
+}
