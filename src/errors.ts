@@ -52,3 +52,16 @@ export function errnoOf(error: unknown): string | undefined {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
   return typeof code === 'string' ? code : undefined;
 }
+
+/** What the kernel refused (EIO, ENOSPC, EBUSY...), as a sentence that says during what, and how to go on; any other error as it is. */
+export function systemError(error: unknown, operation: string): unknown {
+  const errno = errnoOf(error);
+  if (error instanceof FailoverError || errno === undefined || !/^E[A-Z0-9]+$/.test(errno)) return error;
+  return new FailoverError(`${operation}: ${messageOf(error)}`, {
+    code: 'SYSTEM_ERROR',
+    exitCode: exitCodes.stepFailed,
+    operation,
+    hint: 'See that disk, or "dmesg", for the reason; then run the same command again: it goes on where this one stopped.',
+    cause: error,
+  });
+}

@@ -1,5 +1,6 @@
 import { notifyNames } from '../config/notify-names.js';
 import type { FloatingIp } from '../config/config.js';
+import { exitCodes, FailoverError } from '../errors.js';
 import type { Action } from '../host/action.js';
 import { graceSeconds } from '../host/nfsd.js';
 import { notifyThrough } from '../nsm/notify-child.js';
@@ -50,10 +51,21 @@ export function notifyClients(
         remarks: results.flatMap(({ remarks }) => remarks),
       };
       onDone(result);
+      // Not done, so that B-2 is judged anew by the next run: its grace may be over before anybody was told.
+      if (context.signal.aborted && result.untold.length > 0) throw interrupted(ip, result);
       return [`${result.told} told, ${result.untold.length} untold`, ...result.remarks].join('; ');
     },
     verify: () => undefined,
   };
+}
+
+function interrupted({ address }: FloatingIp, { told, untold }: CampaignResult): FailoverError {
+  return new FailoverError(`Interrupted in B-3: ${told} told, ${untold.length} untold`, {
+    code: 'INTERRUPTED',
+    exitCode: exitCodes.stepFailed,
+    operation: `B-3 SM_NOTIFY from ${address}`,
+    hint: 'Run the same command again: it goes on where this one stopped, and tells the others.',
+  });
 }
 
 async function tellOther(context: FailoverContext, ip: FloatingIp): Promise<CampaignResult> {

@@ -1,4 +1,4 @@
-import { messageOf } from '../errors.js';
+import { messageOf, systemError } from '../errors.js';
 import { lockOperation, type OperationLock } from '../host/operation-lock.js';
 import { runDirectory } from '../host/serving.js';
 import { type CampaignResult, tellRecorded } from './campaign.js';
@@ -100,7 +100,11 @@ export async function release(
 }
 
 function lockContext({ host, floatingIp }: FailoverContext, operation: string): OperationLock {
-  return lockOperation(runDirectory(host), floatingIp.address, operation);
+  try {
+    return lockOperation(runDirectory(host), floatingIp.address, operation);
+  } catch (error) {
+    throw systemError(error, `locking ${floatingIp.address} for ${operation}`);
+  }
 }
 
 /** Where somebody else unmounts (`--steps` without A-4), the address is handed over once its locks are dropped. */

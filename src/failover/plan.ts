@@ -36,7 +36,8 @@ export function planRelease(ip: FloatingIp, driver: LockManager, recordOnVolume:
       {
         name: 'A-1',
         subject: `${address} on ${ip.interface}`,
-        actions: [stopRecording(ip), there(addressDown(served)), there(cutConnections(ip)), noteLocks(ip)],
+        // The address first: a lock that a client still gets through it must be recorded.
+        actions: [there(addressDown(served)), stopRecording(ip), there(cutConnections(ip)), noteLocks(ip)],
       },
       {
         name: 'A-2',

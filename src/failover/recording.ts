@@ -11,7 +11,10 @@ import { RecordSession } from './session.js';
 
 type FailoverAction = Action<FailoverContext>;
 
-/** A-1: the switch goes off first, so that the storm of del-client in A-2 and A-3 cannot touch the record. */
+/**
+ * A-1: the switch goes off before the storm of del-client in A-2 and A-3, which so cannot touch the record; and after
+ * the address, so that whoever takes a lock until the last moment, or after a crash between the two, is recorded.
+ */
 export function stopRecording({ address }: FloatingIp): FailoverAction {
   return {
     commands: [`rm -f /run/nlm-failover/serving/${address}   # the callout stops recording for this address`],

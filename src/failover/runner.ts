@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errnoOf, exitCodes, FailoverError, messageOf } from '../errors.js';
 import type { FailoverContext } from './context.js';
 import type { Plan, Step, StepName } from './steps.js';
@@ -24,7 +25,7 @@ export interface Reporter {
  */
 export async function runPlan(plan: Plan, context: FailoverContext, reporter: Reporter): Promise<void> {
   for (const step of plan.steps) {
-    refuseWhenInterrupted(context, step);
+    await refuseWhenInterrupted(context, step);
     reporter.begin(step);
     const started = performance.now();
     const report = (state: StepReport['state'], detail: string): StepReport => ({
@@ -55,7 +56,7 @@ async function runStep(
   const remarks: string[] = [];
   let acted = false;
   for (const action of step.actions) {
-    refuseWhenInterrupted(context, step);
+    await refuseWhenInterrupted(context, step);
     if (await action.check(context)) continue;
     context.session.assertStillOwner();
     context.log('info', { step: step.name, fsid: step.fsid, commands: action.commands }, 'doing');
@@ -68,7 +69,9 @@ async function runStep(
   return report('done', [step.subject, ...remarks].join('; '));
 }
 
-function refuseWhenInterrupted({ signal }: FailoverContext, step: Step): void {
+async function refuseWhenInterrupted({ signal }: FailoverContext, step: Step): Promise<void> {
+  // A signal is heard when the event loop turns, which a chain of effects that wait for nothing does not let it.
+  await nextTurn();
   if (!signal.aborted) return;
   throw new FailoverError(`Interrupted before ${step.name} (${step.subject})`, {
     code: 'INTERRUPTED',

@@ -65,17 +65,24 @@ export function startServing(run: string, { address, journal, synchronous, uid, 
 /** Throws it off. True where it was on. */
 export function stopServing(run: string, address: string): boolean {
   const wasOn = servingJournal(run, address) !== undefined;
-  rmSync(path.join(run, 'serving', address), { force: true });
-  rmSync(path.join(run, 'sync', address), { force: true });
+  for (const kind of ['serving', 'sync']) {
+    rmSync(path.join(run, kind, address), { force: true });
+    rmSync(temporaryLink(path.join(run, kind, address)), { force: true });
+  }
   return wasOn;
 }
 
 /** rename(2) over the old link, so that the callout never finds none. The dot keeps `serving/*` blind to it. */
 function replaceLink(link: string, target: string): void {
-  const temporary = path.join(path.dirname(link), `.${path.basename(link)}.${process.pid}`);
+  const temporary = temporaryLink(link);
   rmSync(temporary, { force: true });
   symlinkSync(target, temporary);
   renameSync(temporary, link);
+}
+
+/** One name, so that what a killed run left is found; operations of an address exclude each other. */
+function temporaryLink(link: string): string {
+  return path.join(path.dirname(link), `.${path.basename(link)}.new`);
 }
 
 function linkTarget(link: string): string | undefined {

@@ -21,12 +21,13 @@ export const databaseName = 'monitors.db';
  * The state directory itself is never made: it would come to lie under an unmounted mount point.
  */
 export function makeRecordDirectory(directory: string): void {
-  if (unlessThere(() => mkdirSync(directory, 0o711))) {
-    chmodSync(directory, 0o711);
-    // SQLite makes durable what is in the directory, not the directory.
-    syncDirectory(dirname(directory));
-  }
+  unlessThere(() => mkdirSync(directory, 0o711));
   checkDirectory(directory);
+  // Also where it was there: a run that was killed after mkdir has not done it.
+  if ((lstatSync(directory).mode & 0o7777) !== 0o711) chmodSync(directory, 0o711);
+  if (lstatOf(join(directory, databaseName)) !== undefined) return;
+  // SQLite makes durable what is in the directory, not the directory.
+  syncDirectory(dirname(directory));
   // SQLite gives monitors.db-journal the owner and the mode of the database.
   // Opened only where it is not there yet: closing a descriptor of a database drops this process's POSIX locks on it.
   unlessThere(() => {

@@ -17,14 +17,13 @@ export function makeStateDirectory(mountpoint: string, stateDirectory: string): 
       throw unsafe(parent, 'is writable by others and not sticky');
     }
     const directory = path.join(parent, name);
-    if (lstatSync(directory, { throwIfNoEntry: false }) === undefined) {
-      mkdirSync(directory);
-      chmodSync(directory, 0o711);
-    }
+    if (lstatSync(directory, { throwIfNoEntry: false }) === undefined) mkdirSync(directory, 0o711);
     const found = lstatSync(directory);
     if (!found.isDirectory()) throw unsafe(directory, 'is not a directory, or only a symbolic link to one');
     if (found.uid !== process.getuid?.()) throw unsafe(directory, `belongs to uid ${found.uid}`);
     if ((found.mode & 0o022) !== 0) throw unsafe(directory, 'is writable by others');
+    // Whatever the umask, and also after a run that was killed between the two: statd's user passes through.
+    if ((found.mode & 0o011) !== 0o011) chmodSync(directory, 0o711);
     parent = directory;
   }
 }

@@ -59,7 +59,11 @@ export function removeSite(directory: string): void {
   rmSync(directory, { recursive: true, force: true });
 }
 
-export function readState(directory: string, { address }: RehearsalSite, shared: string | undefined): SiteState {
+export function readState(
+  directory: string,
+  { address }: RehearsalSite,
+  shared: string | undefined,
+): SiteState {
   const record = path.join(
     shared === undefined ? path.join(directory, 'disks/vol1/.nlm') : path.join(directory, shared),
     `sm_${address}`,
@@ -96,7 +100,9 @@ function nodeState(directory: string, node: NodeName): NodeState {
       .filter((line) => line !== '');
   const links = ['serving', 'sync'].flatMap((kind) => {
     const place = path.join(directory, node, 'run/nlm-failover', kind);
-    return existsSync(place) ? readdirSync(place).map((name) => `${kind}/${name.startsWith('.') ? '(temporary)' : name}`) : [];
+    return existsSync(place)
+      ? readdirSync(place).map((name) => `${kind}/${name.startsWith('.') ? '(temporary)' : name}`)
+      : [];
   });
   const rows = JSON.parse(read('addresses.json')) as { addr_info: { local: string }[] }[];
   return {
@@ -151,7 +157,11 @@ async function runAlone(root: string, args: readonly string[]): Promise<Ended> {
   const handlers = (['SIGINT', 'SIGTERM'] as const).map((name) => [name, process.listeners(name)] as const);
   let output = '';
   let exitCode = 0;
-  const io = { out: (text: string) => (output += text), err: (text: string) => (output += text), isTerminal: false };
+  const io = {
+    out: (text: string) => (output += text),
+    err: (text: string) => (output += text),
+    isTerminal: false,
+  };
   try {
     await buildProgram(io, (code) => (exitCode = code)).parseAsync([...args, '--json'], { from: 'user' });
   } catch (error) {
