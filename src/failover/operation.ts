@@ -112,7 +112,7 @@ function handOverWithoutUnmount(plan: Plan, { session, config }: FailoverContext
   const names = plan.steps.map((step) => step.name);
   if (!names.includes('A-3') || names.includes('A-4')) return;
   const ownership = session.record?.ownership();
-  if (ownership?.owner !== undefined) session.record?.setReleased(config.node, ownership.epoch, true);
+  if (ownership?.owner === config.node) session.record?.setReleased(config.node, ownership.epoch, true);
 }
 
 /** A-4 failed after the record was handed over: it is still this node's. */

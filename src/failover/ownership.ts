@@ -44,7 +44,7 @@ export function handOver({ address, stateDirectory }: FloatingIp): FailoverActio
       const record = session.opened;
       const { owner, epoch } = record.ownership();
       record.fold();
-      if (owner !== undefined) record.setReleased(config.node, epoch, true);
+      if (owner === config.node) record.setReleased(config.node, epoch, true);
       session.handedOver();
       return undefined;
     },

@@ -2,7 +2,7 @@ import type { FloatingIp } from '../config/config.js';
 import type { Action } from '../host/action.js';
 import { bootClock } from '../host/boot.js';
 import type { Host } from '../host/host.js';
-import { servedAddresses, servingJournal, startServing, stopServing } from '../host/serving.js';
+import { isServingCleared, servedAddresses, startServing, stopServing } from '../host/serving.js';
 import { statdState } from '../host/statd.js';
 import { clearMark } from '../record/marks.js';
 import { beginServing } from '../record/serving-journal.js';
@@ -18,7 +18,7 @@ type FailoverAction = Action<FailoverContext>;
 export function stopRecording({ address }: FloatingIp): FailoverAction {
   return {
     commands: [`rm -f /run/nlm-failover/serving/${address}   # the callout stops recording for this address`],
-    check: ({ run }) => servingJournal(run, address) === undefined,
+    check: ({ run }) => isServingCleared(run, address),
     act: async ({ run, session }) => {
       stopServing(run, address);
       session.record?.fold();

@@ -43,6 +43,7 @@ export class RecordSession {
   #epoch: number | undefined;
   #previous: Ownership | undefined;
   #handedOver = false;
+  #vacant: Ownership | undefined;
 
   constructor(host: Host, ip: FloatingIp, node: string) {
     this.#host = host;
@@ -134,10 +135,17 @@ export class RecordSession {
     this.close();
   }
 
-  /** release: this node must be the owner; a record that nobody owns yet is nobody's to refuse. */
+  /**
+   * release: this node must be the owner, or nobody may be: a record that nobody owns yet, or whose owner has let go.
+   * Then what a takeover has left here that was stopped before its claim is taken away, and the ownership not touched.
+   */
   expectOwner(): void {
     const ownership = this.#record?.ownership();
     if (this.#record === undefined || ownership?.owner === undefined) return;
+    if (ownership.owner !== this.#node && ownership.released) {
+      this.#vacant = ownership;
+      return;
+    }
     this.#record.assertOwner(this.#node, ownership.epoch);
     this.#epoch = ownership.epoch;
   }
@@ -145,6 +153,10 @@ export class RecordSession {
   /** Right before each effect. Throws FailoverError NOT_OWNER (exit code 4). */
   assertStillOwner(): void {
     if (this.#epoch !== undefined) this.#record?.assertOwner(this.#node, this.#epoch);
+    const now = this.#vacant === undefined ? undefined : this.#record?.ownership();
+    // Somebody has claimed it meanwhile: refused as a node that is not the owner.
+    if (now !== undefined && (now.epoch !== this.#vacant?.epoch || !now.released))
+      this.#record?.assertOwner(this.#node, now.epoch);
   }
 }
 

@@ -62,6 +62,14 @@ export function startServing(run: string, { address, journal, synchronous, uid, 
   replaceLink(path.join(run, 'serving', address), journal);
 }
 
+/** Whether it is off, and a run that was killed has left nothing of it either. */
+export function isServingCleared(run: string, address: string): boolean {
+  return ['serving', 'sync'].every((kind) => {
+    const link = path.join(run, kind, address);
+    return linkTarget(link) === undefined && linkTarget(temporaryLink(link)) === undefined;
+  });
+}
+
 /** Throws it off. True where it was on. */
 export function stopServing(run: string, address: string): boolean {
   const wasOn = servingJournal(run, address) !== undefined;
