@@ -86,10 +86,10 @@ function command(host: Host, argv: Argv): CommandResult {
 function throughMount(directory: string, absolute: string): string {
   if (absolute.startsWith('/proc/')) return absolute;
   const table = readTextIfThere(path.join(directory, '/proc/self/mountinfo')) ?? '';
-  const mount = parseMountinfo(table).findLast(
+  const over = parseMountinfo(table).findLast(
     ({ mountpoint }) => absolute === mountpoint || absolute.startsWith(`${mountpoint}/`),
   );
-  return mount === undefined ? absolute : mount.source + absolute.slice(mount.mountpoint.length);
+  return over === undefined ? absolute : over.source + absolute.slice(over.mountpoint.length);
 }
 
 /** A command whose own write fails says so and exits with 1: it throws nothing at who started it. */

@@ -75,7 +75,7 @@ function isOutput(name: string, args: readonly unknown[]): boolean {
   const flags = args[1] ?? 'r';
   return typeof flags === 'number'
     ? (flags & (fs.constants.O_CREAT | fs.constants.O_TRUNC)) === 0
-    : !/[wax]/.test(String(flags));
+    : typeof flags !== 'string' || !/[wax]/.test(flags);
 }
 
 function patchFileSystem(functions: object): void {
@@ -98,7 +98,10 @@ function patchDatabase(): void {
   const statements = Object.getPrototypeOf(memory.prepare('SELECT 1')) as object;
   memory.close();
   const full = () => new Database.SqliteError('disk I/O error', 'SQLITE_IOERR');
-  const { run, exec } = { run: Reflect.get(statements, 'run') as Callable, exec: Database.prototype.exec };
+  const { run, exec } = {
+    run: Reflect.get(statements, 'run') as Callable,
+    exec: Reflect.get(Database.prototype, 'exec') as Callable,
+  };
   Reflect.set(statements, 'run', function patched(this: Database.Statement, ...args: unknown[]) {
     const inner = () => Reflect.apply(run, this, args);
     const commit = this.source === 'COMMIT';
