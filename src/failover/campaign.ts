@@ -52,18 +52,23 @@ export function notifyClients(
       };
       onDone(result);
       // Not done, so that B-2 is judged anew by the next run: its grace may be over before anybody was told.
-      if (context.signal.aborted && result.untold.length > 0) throw interrupted(ip, result);
+      if (context.signal.aborted && result.untold.length > 0) throw interrupted('B-3', ip, result);
       return [`${result.told} told, ${result.untold.length} untold`, ...result.remarks].join('; ');
     },
     verify: () => undefined,
   };
 }
 
-function interrupted({ address }: FloatingIp, { told, untold }: CampaignResult): FailoverError {
-  return new FailoverError(`Interrupted in B-3: ${told} told, ${untold.length} untold`, {
+/** Stopped by a signal with clients still untold; `what` was going on. */
+export function interrupted(
+  what: 'B-3' | 'notify',
+  { address }: FloatingIp,
+  { told, untold }: Pick<CampaignResult, 'told' | 'untold'>,
+): FailoverError {
+  return new FailoverError(`Interrupted in ${what}: ${told} told, ${untold.length} untold`, {
     code: 'INTERRUPTED',
     exitCode: exitCodes.stepFailed,
-    operation: `B-3 SM_NOTIFY from ${address}`,
+    operation: `${what} SM_NOTIFY from ${address}`,
     hint: 'Run the same command again: it goes on where this one stopped, and tells the others.',
   });
 }

@@ -1,7 +1,7 @@
 import { messageOf, systemError } from '../errors.js';
 import { lockOperation, type OperationLock } from '../host/operation-lock.js';
 import { runDirectory } from '../host/serving.js';
-import { type CampaignResult, tellRecorded } from './campaign.js';
+import { type CampaignResult, interrupted, tellRecorded } from './campaign.js';
 import type { FailoverContext } from './context.js';
 import { type Reporter, runPlan, type StepReport } from './runner.js';
 import type { Plan } from './steps.js';
@@ -178,6 +178,8 @@ export async function renotify(context: FailoverContext): Promise<OperationResul
     record.fold();
     log.begin();
     const { told, untold, remarks } = await tellRecorded(context, floatingIp, record);
+    if (context.signal.aborted && untold.length > 0)
+      throw interrupted('notify', floatingIp, { told, untold });
     const outcome = untold.length > 0 ? 'untold' : 'done';
     log.end(outcome, `${told} told, ${untold.length} untold`);
     return { outcome, clients: { told, untold: untold.length }, untold, remarks };
