@@ -29,7 +29,7 @@ async function startClient(t: ExecutionContext, port = 0): Promise<LoopbackClien
 
 /** The line of /proc/locks for a lock of lockd's on a whole file of the volume: no process has this pid. */
 function lockOn(node: RehearsalNode, file: string): string {
-  const { ino } = statSync(path.join(node.root, 'mnt/vol1', file));
+  const { ino } = statSync(node.path(`/mnt/vol1/${file}`));
   return `1: POSIX  ADVISORY  WRITE 4194305 07:01:${ino} 0 EOF\n`;
 }
 
@@ -53,7 +53,7 @@ async function stage(t: ExecutionContext, others: readonly string[] = []): Promi
   }
   t.is((await a.tool(['takeover', floatingIp])).exitCode, 0);
   for (const name of [client.address, ...others]) addClient(a, name);
-  mkdirSync(path.join(a.root, 'mnt/vol1/dir'));
+  mkdirSync(a.path('/mnt/vol1/dir'));
   for (const file of ['dir/one', 'two']) a.write(`/mnt/vol1/${file}`, '');
   const locks = { one: lockOn(a, 'dir/one'), two: lockOn(a, 'two') };
   a.write('/proc/locks', locks.one + locks.two);
@@ -284,7 +284,7 @@ test('what happens while B-3 is still at it counts: reclaimed and given back, or
   // The client reclaims one lock. B-3 goes on, as the other client is not there, and sees it.
   await until(taking, () => b.read('/proc/fs/lockd/nlm_end_grace') === 'N\n');
   b.write('/proc/locks', locks.one);
-  const record = path.join(b.root, 'mnt/vol1/.nlm', `sm_${floatingIp}`);
+  const record = b.path(`/mnt/vol1/.nlm/sm_${floatingIp}`);
   await until(taking, () => {
     const opened = openRecord({ directory: record, node: 'B', create: false });
     try {

@@ -10,6 +10,8 @@ export interface RehearsalNode {
   /** Its machine: /proc, /etc, /var, /srv below here. */
   readonly root: string;
   readonly config: string;
+  /** Where a file of the node is, by its absolute path: below a mount point it is on the device. */
+  path(absolute: string): string;
   /** Reads a file of the node by its absolute path. */
   read(absolute: string): string;
   write(absolute: string, text: string): void;
@@ -88,6 +90,7 @@ function makeNode(
     name,
     root,
     config,
+    path: inside,
     read: (absolute) => readFileSync(inside(absolute), 'utf8'),
     write,
     remove: (absolute) => rmSync(inside(absolute)),
