@@ -23,16 +23,22 @@ const shortestGrace = 10;
 export async function prepareServers(
   lab: Lab,
   ips: readonly SiteIp[] = [moving],
+  preparation: Preparation = {},
+): Promise<void> {
+  await Promise.all([lab.a, lab.b].map((server) => prepareServer(lab, server, ips, preparation)));
+}
+
+/** One of them, as after its boot. */
+export async function prepareServer(
+  lab: Lab,
+  server: Server,
+  ips: readonly SiteIp[],
   { failback = false, ...options }: Preparation = {},
 ): Promise<void> {
-  await Promise.all(
-    [lab.a, lab.b].map(async (server) => {
-      const graceSeconds = server === lab.a && !failback ? shortestGrace : lab.graceSeconds;
-      await configure(lab, server, ips, { graceSeconds, ...options });
-      await server.startNfs({ callout, graceSeconds: lab.graceSeconds });
-      await server.endGrace();
-    }),
-  );
+  const graceSeconds = server === lab.a && !failback ? shortestGrace : lab.graceSeconds;
+  await configure(lab, server, ips, { graceSeconds, ...options });
+  await server.startNfs({ callout, graceSeconds: lab.graceSeconds });
+  await server.endGrace();
 }
 
 /** Starts an address on a server for the first time, past its grace, so that locks are to be had at once. */
