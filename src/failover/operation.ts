@@ -31,18 +31,17 @@ class OperationLog {
     const { session, host, config } = this.#context;
     const { record } = session;
     if (record === undefined || this.#id !== undefined) return;
-    this.#id = record.beginOperation({
-      kind: this.#kind,
-      node: config.node,
-      epoch: session.epoch,
-      now: host.now(),
-    });
+    const start = { kind: this.#kind, node: config.node, epoch: session.epoch, now: host.now() };
+    // In one transaction: else the last operation that status shows could be that of a node that has lost the address.
+    this.#id = record.exclusively('beginning an operation', () =>
+      session.hasLostOwnership ? undefined : record.beginOperation(start),
+    );
   }
 
   step(report: StepReport): void {
     this.#waiting.push({ report, at: this.#context.host.now() });
-    const { record } = this.#context.session;
-    if (record === undefined) return;
+    const { record, hasLostOwnership } = this.#context.session;
+    if (record === undefined || hasLostOwnership) return;
     this.begin();
     if (this.#id === undefined) return;
     for (const {
@@ -56,7 +55,7 @@ class OperationLog {
 
   end(outcome: 'done' | 'failed' | 'untold', detail: string): void {
     const { session, host } = this.#context;
-    if (this.#id === undefined) return;
+    if (this.#id === undefined || session.hasLostOwnership) return;
     session.record?.endOperation(this.#id, { outcome, now: host.now(), detail });
   }
 }

@@ -150,6 +150,17 @@ export class RecordSession {
     this.#epoch = ownership.epoch;
   }
 
+  /** Whether another node has taken the address over: then not even this operation's own log is written any more. */
+  get hasLostOwnership(): boolean {
+    try {
+      this.assertStillOwner();
+      return false;
+    } catch (error) {
+      if (error instanceof FailoverError && error.exitCode === exitCodes.notOwner) return true;
+      throw error;
+    }
+  }
+
   /** Right before each effect. Throws FailoverError NOT_OWNER (exit code 4). */
   assertStillOwner(): void {
     if (this.#epoch !== undefined) this.#record?.assertOwner(this.#node, this.#epoch);

@@ -2,7 +2,8 @@ import { constants, fstatSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import { journalTables, type JournalTables, type Session } from './journal-tables.js';
 import { firstLine, journalNodes, readAt, withJournal } from './journal-file.js';
-import { parseJournal, type JournalEntry, type JournalLine } from './journal.js';
+import { readOwnership } from './ownership.js';
+import { epochOfFirstLine, parseJournal, type JournalEntry, type JournalLine } from './journal.js';
 
 /** What a fold found, per journal that had anything new. */
 export interface FoldReport {
@@ -32,7 +33,8 @@ export function foldJournals(db: Database, directory: string): FoldReport {
   if (!journalNodes(directory).some((node) => hasMore(tables, directory, node))) return { journals: [] };
   return db
     .transaction(() => {
-      const journals = journalNodes(directory).map((node) => foldJournal(tables, directory, node));
+      const { epoch } = readOwnership(db);
+      const journals = journalNodes(directory).map((node) => foldJournal(tables, directory, node, epoch));
       if (journals.some(({ bad }) => bad > 0)) tables.pruneBadLines();
       return { journals: journals.filter(({ events, bad }) => events + bad > 0) };
     })
@@ -47,8 +49,8 @@ function hasMore(tables: JournalTables, directory: string, node: string): boolea
   return more === true;
 }
 
-function foldJournal(tables: JournalTables, directory: string, node: string): FoldedJournal {
-  const fold = new JournalFold(tables, node);
+function foldJournal(tables: JournalTables, directory: string, node: string, epoch: number): FoldedJournal {
+  const fold = new JournalFold(tables, node, epoch);
   withJournal(directory, node, constants.O_RDONLY, (fd) => fold.run(fd));
   return { node, events: fold.events, bad: fold.bad };
 }
@@ -58,16 +60,22 @@ class JournalFold {
   bad = 0;
   readonly #tables: JournalTables;
   readonly #node: string;
+  /** Of the owner now. */
+  readonly #epoch: number;
   #session: Session | undefined;
+  /** Whether another node has taken the address over since this journal was begun. */
+  #isStale = false;
 
-  constructor(tables: JournalTables, node: string) {
+  constructor(tables: JournalTables, node: string, epoch: number) {
     this.#tables = tables;
     this.#node = node;
+    this.#epoch = epoch;
   }
 
   run(fd: number): void {
     const generation = firstLine(fd, generationSize);
     if (generation === undefined) return;
+    this.#isStale = (epochOfFirstLine(generation) ?? this.#epoch) < this.#epoch;
     const saved = this.#tables.read(this.#node);
     const sameFile = saved?.generation === generation;
     this.#session = sameFile ? saved.session : undefined;
@@ -123,8 +131,9 @@ class JournalFold {
         this.#tables.addClient({ client, fsid, node: this.#node, since, myName });
       }
       this.#tables.announced(client, this.#node, since);
-    } else {
-      // Only what this node added: lockd's SM_UNMON may come days late, when another node has the client.
+    } else if (!this.#isStale) {
+      // Only what this node added, and only while it has the address: lockd's SM_UNMON may come days late, when another
+      // node has the client. What a node wrote before it lost the address was folded at the claim.
       this.#tables.removeClient(client, this.#node, line.fsid);
     }
     return true;

@@ -86,6 +86,7 @@ const serving = new RegExp(
   `^@1 ${uptime} serving ${node} ${count} ${count} ([0-9a-f-]{1,64}) (${fsidPattern}(?:,${fsidPattern})*) [.]$`,
   'u',
 );
+const servingHead = new RegExp(`^@1 ${uptime} serving ${node} ${count} `, 'u');
 const recorded = new RegExp(
   `^@1 ${uptime} recorded ${client} (?:-|${client}) ${fsid} ${node} ${count} [.]$`,
   'u',
@@ -115,6 +116,12 @@ export function parseJournal(bytes: Buffer): { entries: JournalEntry[]; consumed
     }
     offset = newline + 1;
   }
+}
+
+/** The epoch of a journal by its first line, also where that was cut; undefined where it is no serving line. */
+export function epochOfFirstLine(text: string): number | undefined {
+  const [, , , epoch] = servingHead.exec(text) ?? [];
+  return epoch === undefined ? undefined : Number(epoch);
 }
 
 function parseLine(text: string): JournalLine | undefined {

@@ -67,9 +67,12 @@ export class MonitorRecord {
     return this.#guarded('reading the owner', () => ownership.readOwnership(this.#db));
   }
 
-  /** See ownership.ts. Returns the epoch. Throws NOT_RELEASED (exit code 4). */
+  /** See ownership.ts. Folds first: what the last owner forgot while it had the address counts, later no more. Returns the epoch. Throws NOT_RELEASED (exit code 4). */
   claim(request: ownership.Claim): number {
-    return this.#guarded('claiming the address', () => ownership.claim(this.#db, request));
+    return this.#guarded('claiming the address', () => {
+      foldJournals(this.#db, this.directory);
+      return ownership.claim(this.#db, request);
+    });
   }
 
   /** Throws NOT_OWNER (exit code 4) unless `node` is the owner, in this epoch. */

@@ -8,8 +8,9 @@ export interface Fault {
   /**
    * kill: SIGKILL to itself. error: the effect fails, before it was done or after. term: SIGTERM to itself.
    * freeze: writes `marker` and does nothing more for ever, so that the power can be cut at this very point.
+   * stop: writes `marker` and SIGSTOPs itself; SIGCONT lets it go on.
    */
-  readonly how?: 'kill' | 'error' | 'term' | 'freeze';
+  readonly how?: 'kill' | 'error' | 'term' | 'freeze' | 'stop';
   readonly marker?: string;
 }
 

@@ -49,14 +49,19 @@ function strike(failure: () => Error): void {
   if (fault.how === 'kill') process.kill(process.pid, 'SIGKILL');
   else if (fault.how === 'term') process.kill(process.pid, 'SIGTERM');
   else if (fault.how === 'error') throw failure();
-  else if (fault.how === 'freeze') freeze();
+  else if (fault.how === 'freeze') {
+    writeMarker();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  } else if (fault.how === 'stop') {
+    writeMarker();
+    process.kill(process.pid, 'SIGSTOP');
+  }
 }
 
-function freeze(): void {
+function writeMarker(): void {
   const marker = openSync(fault.marker ?? '', 'w');
   writeSync(marker, 'frozen');
   fsyncSync(marker);
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 }
 
 function ioError(syscall: string, path: string): () => Error {

@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { projectRoot } from '../lab/project-root.js';
 import { type Effect, type Fault, faultVariable } from './fault.js';
 import type { NodeName } from './site.js';
@@ -16,14 +17,24 @@ export interface Struck {
 }
 
 /** Runs bin/nlm-failover on a rehearsed node, as a process of its own with umask 077, with a fault. */
-export async function runStruck(
+export function runStruck(
   directory: string,
   node: NodeName,
   args: readonly string[],
   fault: Omit<Fault, 'log'>,
 ): Promise<Struck> {
+  return startStruck(directory, node, args, fault).ended;
+}
+
+/** The same, without waiting for its end. */
+export function startStruck(
+  directory: string,
+  node: NodeName,
+  args: readonly string[],
+  fault: Omit<Fault, 'log'>,
+): { readonly pid: number; readonly ended: Promise<Struck> } {
   const root = path.join(directory, node);
-  const log = path.join(directory, 'effects');
+  const log = path.join(directory, `effects-${node}`);
   rmSync(log, { force: true });
   const { NLM_FAILOVER_RUN: _, ...inherited } = process.env;
   const bin = path.join(projectRoot(), 'bin', 'nlm-failover');
@@ -38,6 +49,10 @@ export async function runStruck(
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  return { pid: child.pid ?? 0, ended: watch(child, log) };
+}
+
+async function watch(child: ChildProcessByStdio<null, Readable, Readable>, log: string): Promise<Struck> {
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
   child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));

@@ -17,7 +17,7 @@ export async function startRivalLoop(client: NfsClient, file: string): Promise<R
       if flock -n -x "$1" -c true; then stolen=$((stolen + 1)); fi
     done
     echo "$tries $stolen"`;
-  const job = await client.start(script, { args: [file, stopFile], timeoutSeconds: 300 });
+  const job = await client.start(script, { args: [file, stopFile], timeoutSeconds: 3_600 });
   return {
     stop: async () => {
       await client.run(['touch', stopFile]);
