@@ -34,7 +34,7 @@ export const phases = [
   {
     name: 'unit',
     headline: 'without network, root and kernels',
-    run: (tally) => runAva(tally, { files: testFiles().unit, args: ['--timeout=2m'] }),
+    run: (tally) => runAva(tally, { files: testFiles().unit, args: ['--timeout=6m'] }),
   },
   {
     name: 'wire',
