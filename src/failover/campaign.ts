@@ -35,8 +35,10 @@ export function notifyClients(
     check: () => false,
     act: async (context) => {
       if (!listIsMade(context)) {
-        context.session.opened.fold();
-        context.session.opened.beginGrace({ now: context.host.now() });
+        context.session.asOwner('listing whom to tell', (record) => {
+          record.fold();
+          record.beginGrace({ now: context.host.now() });
+        });
       }
       const others = otherAffected(context);
       const results = await watchDuring(context, () =>

@@ -40,11 +40,12 @@ export function prepareNotification({ address }: FloatingIp): FailoverAction {
     check: () => false,
     act: async (context) => {
       const { host, session } = context;
-      const record = session.opened;
-      record.fold();
-      // Nobody recorded for this address before: whom statd knows may hold locks through it already.
-      if (session.epoch === 1) adoptMonitored(context, record);
-      record.beginGrace({ now: host.now() });
+      session.asOwner('listing whom to tell', (record) => {
+        record.fold();
+        // Nobody recorded for this address before: whom statd knows may hold locks through it already.
+        if (session.epoch === 1) adoptMonitored(context, record);
+        record.beginGrace({ now: host.now() });
+      });
       const others = otherAffected(context);
       for (const other of others) {
         withRecord(context, other, (otherRecord) => {
@@ -82,9 +83,17 @@ export function startRecording(ip: FloatingIp, node: string): FailoverAction {
         now: host.now(),
         ...bootClock(host),
         makeSynchronous: (file) => makeSynchronous(host, file),
+        assertOwner: () => session.assertStillOwner(),
       });
+      session.assertStillOwner();
       startServing(run, { address: ip.address, journal, synchronous, ...owner });
-      adoptMonitored(context, record);
+      try {
+        session.asOwner('adopting clients', () => adoptMonitored(context, record));
+      } catch (error) {
+        // Lost while the links were made: this node is not to record for another one's address.
+        if (session.hasLostOwnership) stopServing(run, ip.address);
+        throw error;
+      }
       clearMark(run, ip.address);
       return statd === undefined
         ? 'no state directory of rpc.statd here: is nfs-common installed?'

@@ -150,6 +150,19 @@ export class RecordSession {
     this.#epoch = ownership.epoch;
   }
 
+  /**
+   * Writes to the record as its owner: whether this node still is is asked in the same transaction. Throws FailoverError
+   * NOT_OWNER (exit code 4), and then nothing was written. What this cannot close: an effect on the machine that was under
+   * way when another node took over, and a record on the moving volume of a node that was said to be dead and was not.
+   */
+  asOwner<T>(what: string, write: (record: MonitorRecord) => T): T {
+    const record = this.opened;
+    return record.exclusively(what, () => {
+      this.assertStillOwner();
+      return write(record);
+    });
+  }
+
   /** Whether another node has taken the address over: then not even this operation's own log is written any more. */
   get hasLostOwnership(): boolean {
     try {

@@ -34,6 +34,8 @@ export interface ServingSession {
   readonly bootId: string;
   /** Makes each write to the file durable by itself (chattr +S); false where its file system cannot. */
   readonly makeSynchronous: (path: string) => Promise<boolean>;
+  /** Throws where the node is not the owner any more; asked while nobody else can write. */
+  readonly assertOwner: () => void;
 }
 
 export interface ServingJournal {
@@ -61,7 +63,12 @@ export async function beginServing(record: MonitorRecord, session: ServingSessio
   const line = servingLine(session);
   try {
     record.fold();
-    if (record.exclusively(`continuing ${journal}`, () => continueSession(record, session, line))) {
+    if (
+      record.exclusively(`continuing ${journal}`, () => {
+        session.assertOwner();
+        return continueSession(record, session, line);
+      })
+    ) {
       return { journal, synchronous: await makeSynchronous(journal), kept: true };
     }
     removeLeftovers(directory, node);
@@ -74,6 +81,7 @@ export async function beginServing(record: MonitorRecord, session: ServingSessio
       const synchronous = await makeSynchronous(temporary);
       // Under the write lock: nobody folds the old journal, or adds a row, between the list and the rename.
       record.exclusively(`replacing ${journal}`, () => {
+        session.assertOwner();
         record.fold();
         writeAll(fd, [line, ...recordedLines(record)].map(formatLine).join(''));
         fsyncSync(fd);

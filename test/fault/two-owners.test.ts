@@ -55,25 +55,32 @@ function recordOf(directory: string): unknown {
   }
 }
 
-/** Its serving links are left out: that it ceases to record is its own affair, and one action with what was struck. */
+/** Its serving links are compared apart: that it ceases to record is its own affair, and one action with what was struck. */
 function machineOf({ nodes }: SiteState): unknown {
   const { mounts, exports, addresses, locks } = nodes.A;
   return { mounts, exports, addresses, locks };
 }
 
-for (const [number, operation] of (['release', 'takeover'] as const).entries()) {
+for (const [number, operation] of (['release', 'takeover', 'first takeover'] as const).entries()) {
   test.serial(
     `${operation}: a node that comes back after another one took over touches nothing more`,
     async (t) => {
       t.timeout(full ? 7_200_000 : 300_000);
       const { site, client } = await makeSite(t, 20 + number);
-      await succeed(site.directory, 'A', ['takeover', address]);
-      addClient(site.a, client.address);
-      site.a.write('/proc/locks', lock);
+      if (operation === 'first takeover') {
+        // A's statd monitors the client already, so that it is adopted.
+        site.a.write(`/var/lib/nfs/sm/${client.address}`, '');
+      } else {
+        await succeed(site.directory, 'A', ['takeover', address]);
+        addClient(site.a, client.address);
+        site.a.write('/proc/locks', lock);
+      }
       if (operation === 'takeover') await succeed(site.directory, 'A', ['release', address]);
       const args = operation === 'release' ? ['release', address] : ['takeover', address, '--no-wait'];
       const whole = copySite(site.directory);
-      const { effects } = await runStruck(whole, 'A', args, {});
+      const unharmed = await runStruck(whole, 'A', args, {});
+      t.is(unharmed.exitCode, 0, unharmed.stderr);
+      const { effects } = unharmed;
       removeSite(whole);
       const points = effects.map(({ number: point }) => point);
       const chosen = full
@@ -120,10 +127,14 @@ async function comeBack(
       return 0;
     }
     t.is(taken.exitCode, 0, `${where}: ${taken.output}`);
-    const before = { machine: machineOf(readState(directory, site, shared)), record: recordOf(directory) };
+    const stopped = readState(directory, site, shared);
+    const before = { machine: machineOf(stopped), record: recordOf(directory) };
     process.kill(pid, 'SIGCONT');
     const { exitCode, stderr } = await ended;
-    t.deepEqual(machineOf(readState(directory, site, shared)), before.machine, where);
+    const end = readState(directory, site, shared);
+    t.deepEqual(machineOf(end), before.machine, where);
+    const begun = end.nodes.A.links.filter((link) => !stopped.nodes.A.links.includes(link));
+    t.deepEqual(begun, [], `${where}: A began to record`);
     t.deepEqual(recordOf(directory), before.record, where);
     if (exitCode === 4) t.regex(stderr, /node B (has taken|owns) the address/, where);
     return exitCode;

@@ -83,6 +83,7 @@ export function servingSession(directory: string, session: Partial<ServingSessio
     uptime: uptime.toFixed(2),
     bootId: '1b4e28ba-2fa1-11d2-883f-0016d3cca427',
     makeSynchronous: async () => false,
+    assertOwner: () => undefined,
     ...session,
   };
 }
