@@ -254,6 +254,10 @@ const files: ManSection = {
           'STATE/sm_ADDRESS/monitors.db',
           'the record: monitored clients, ownership, NSM state, operations (SQLite)',
         ],
+        [
+          'STATE/sm_ADDRESS/nsm-states',
+          'every NSM state that the address was given, so that none is used again where monitors.db is restored from a backup',
+        ],
         ['STATE/sm_ADDRESS/journal.NODE', "what that node's callout saw, appended to by it alone"],
         [
           '/run/nlm-failover/serving/ADDRESS',

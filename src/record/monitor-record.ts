@@ -92,7 +92,7 @@ export class MonitorRecord {
 
   /** A new odd NSM state, returned, and every recorded client on the list of those to tell. Fold first. */
   beginGrace({ now }: { readonly now: number }): number {
-    return this.#guarded('beginning a grace', () => notifications.beginGrace(this.#db, now));
+    return this.#guarded('beginning a grace', () => notifications.beginGrace(this.#db, this.directory, now));
   }
 
   /** The clients who have not been told the latest NSM state. */

@@ -1,5 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import { beginAudit } from './audit.js';
+import { highestGiven, maxState, noteGiven } from './states-given.js';
 
 /** The last NSM state of this address; undefined before its first grace. */
 export function readNsmState(db: Database): number | undefined {
@@ -10,14 +11,16 @@ export function readNsmState(db: Database): number | undefined {
 /**
  * Begins a grace: returns a new NSM state, and makes the list of whom it is owed to, every recorded client.
  *
- * The state is odd (the server is up: X/Open XNFS, SM_NOTIFY), fits an unsigned int, and was never used for this
- * address by any node: above the last one, however the clock jumped; and at least the time in seconds since 1970, so
- * that a database restored from an old backup does not begin again (for that, the clock must be right). `now` is in ms.
+ * The state is odd (the server is up: X/Open XNFS, SM_NOTIFY), a positive signed int, and was never used for this
+ * address by any node: above the last one, however the clock jumped; above all that `directory`/nsm-states knows, so
+ * that a database restored from an old backup does not begin again; and at least the time in seconds since 1970, so
+ * that a restored directory does not either (for that, the clock must be right). `now` is in ms.
  */
-export function beginGrace(db: Database, now: number): number {
+export function beginGrace(db: Database, directory: string, now: number): number {
   return db
     .transaction(() => {
-      const state = nextState(readNsmState(db) ?? 0, now);
+      const state = nextState(Math.max(lastState(db), highestGiven(directory)), now);
+      noteGiven(directory, state);
       db.prepare('UPDATE nsm SET state = ?').run(state);
       beginAudit(db, now);
       db.prepare('DELETE FROM notifications').run();
@@ -29,9 +32,24 @@ export function beginGrace(db: Database, now: number): number {
     .immediate();
 }
 
+/**
+ * July 2037. A clock that says more is not believed: after one such jump, no state would be left, and nobody could be
+ * told of this address any more. From here to maxState there is room for eight million takeovers.
+ */
+const latestClock = 0x7f00_0000;
+
+/** What was given before may be beyond maxState only where a version that believed any clock has written it. */
+function lastState(db: Database): number {
+  const last = readNsmState(db) ?? 0;
+  return last > maxState ? 0 : last;
+}
+
 function nextState(last: number, now: number): number {
-  const next = Math.max(last + 1, Math.floor(now / 1000));
-  return next % 2 === 0 ? next + 1 : next;
+  const seconds = Math.floor(now / 1000);
+  const next = Math.max(last + 1, seconds > latestClock ? 0 : seconds);
+  const odd = next % 2 === 0 ? next + 1 : next;
+  // A state that was used long ago is better than one that cannot be sent.
+  return odd > maxState ? 1 : odd;
 }
 
 /** Those still owed the latest state, sorted, and that state. */
