@@ -4,6 +4,7 @@ import { bootClock } from '../host/boot.js';
 import type { Host } from '../host/host.js';
 import { isServingCleared, servedAddresses, startServing, stopServing } from '../host/serving.js';
 import { statdState } from '../host/statd.js';
+import { escapeBytes } from '../record/escape.js';
 import { clearMark } from '../record/marks.js';
 import { beginServing } from '../record/serving-journal.js';
 import type { FailoverContext } from './context.js';
@@ -87,17 +88,17 @@ export function startRecording(ip: FloatingIp, node: string): FailoverAction {
       });
       session.assertStillOwner();
       startServing(run, { address: ip.address, journal, synchronous, ...owner });
+      let refused: string[];
       try {
-        session.asOwner('adopting clients', () => adoptMonitored(context, record));
+        refused = session.asOwner('adopting clients', () => adoptMonitored(context, record));
       } catch (error) {
         // Lost while the links were made: this node is not to record for another one's address.
         if (session.hasLostOwnership) stopServing(run, ip.address);
         throw error;
       }
       clearMark(run, ip.address);
-      return statd === undefined
-        ? 'no state directory of rpc.statd here: is nfs-common installed?'
-        : undefined;
+      if (statd === undefined) return 'no state directory of rpc.statd here: is nfs-common installed?';
+      return refused.length === 0 ? undefined : neverTold(refused);
     },
     verify: () => undefined,
   };
@@ -113,12 +114,22 @@ async function makeSynchronous(host: Host, file: string): Promise<boolean> {
   }
 }
 
-/** statd announces a host once; those it monitors already would never be recorded for this address. */
+/** What statd monitors under a name that cannot be one: the callout has refused it, and nobody can tell it anything. */
+function neverTold(names: readonly string[]): string {
+  const shown = names.slice(0, 3).map((name) => escapeBytes(name, 40));
+  const more = names.length > shown.length ? `, and ${names.length - shown.length} more` : '';
+  return `rpc.statd monitors what is neither a host name nor an address, and is not recorded: ${shown.join(', ')}${more}`;
+}
+
+/**
+ * statd announces a host once; those it monitors already would never be recorded for this address. Returns the names
+ * that may not be recorded.
+ */
 function adoptMonitored(
   { host, config, floatingIp, driver }: FailoverContext,
   record: RecordSession['opened'],
-): void {
-  record.adopt({
+): string[] {
+  return record.adopt({
     node: config.node,
     clients: statdState(driver.place?.host ?? host)?.monitored ?? [],
     fsids: floatingIp.filesystems.map(({ fsid }) => fsid),

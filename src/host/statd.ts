@@ -6,7 +6,7 @@ import type { Host } from './host.js';
 const monitorDirectories = ['/var/lib/nfs/statd/sm', '/var/lib/nfs/sm'];
 
 export interface StatdState {
-  /** Names of the hosts it monitors: mon_name, one file each (nfs-utils support/nsm/file.c). */
+  /** Names of the hosts it monitors: mon_name, one file each (nfs-utils support/nsm/file.c); one character a byte (latin1). */
   readonly monitored: readonly string[];
   /** Whom statd, and so its callout, runs as: the owner of the directory (nsm_drop_privileges). */
   readonly uid: number;
@@ -19,7 +19,7 @@ export function statdState(host: Host): StatdState | undefined {
     try {
       const path = host.path(directory);
       const { uid, gid } = lstatSync(path);
-      return { monitored: readdirSync(path).filter((name) => !name.startsWith('.')), uid, gid };
+      return { monitored: readdirSync(path, 'latin1').filter((name) => !name.startsWith('.')), uid, gid };
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw error;
     }

@@ -38,7 +38,8 @@ function unicast4(address: string): ClientAddress {
 function unicast6(host: string, scope: string | undefined, interfaces: Interfaces): ClientAddress {
   const { address } = new SocketAddress({ address: host, family: 'ipv6' });
   const mapped = /^::ffff:([\d.]+)$/.exec(address)?.[1];
-  if (mapped !== undefined) return unicast4(mapped);
+  if (mapped !== undefined)
+    return scope === undefined ? unicast4(mapped) : unusable('a scope on an IPv4 address');
   if (address === '::' || address.startsWith('ff')) return unusable('not a unicast address');
   if (!/^fe[89ab]/.test(address)) {
     return scope === undefined

@@ -48,7 +48,10 @@ const oddBytes = ['a\nb', 'client1\n', '10.10.1.1\n', 'a\0b', 'fe80::1%eth0\n'];
 const tooLong = ['a'.repeat(64), `${'a.'.repeat(127)}a`, 'x'.repeat(100_000)];
 const misspelt =
   '010.10.1.1|10.1|10|0x7f000001|0x7f.1|1.2.3.4.5|256.1.1.1|10.10.1.1 |1.2.3.4.|a.0x|[::1]'.split('|');
-const nowhere = '0.0.0.0|224.0.0.1|255.255.255.255|::|ff02::1|::ffff:224.0.0.1|fd00::1%eth0'.split('|');
+const nowhere =
+  '0.0.0.0|224.0.0.1|255.255.255.255|::|ff02::1|::ffff:224.0.0.1|fd00::1%eth0|::ffff:10.10.1.21%eth0'.split(
+    '|',
+  );
 const noInterface = 'fe80::1|fe80::1%9|fe80::1%wlan0|fe80::1%|fe80::1%eth0%eth0'.split('|');
 const unusable = [noNames, oddBytes, tooLong, misspelt, nowhere, noInterface].flat();
 for (const text of unusable) {
