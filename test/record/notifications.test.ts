@@ -68,19 +68,19 @@ function statesOf(events: readonly Event[]): number[] {
   const backupOf = (index: number) => join(site.state, `backup${index}`);
   try {
     const states: number[] = [];
-    for (const event of [{ kind: 'takeover', node: 'A', now: wall } as const, ...events]) {
-      if (event.kind === 'restore') {
-        const backup = backupOf(event.backup % states.length);
-        if (event.all) rmSync(site.directory, { recursive: true });
+    for (const happening of [{ kind: 'takeover', node: 'A', now: wall } as const, ...events]) {
+      if (happening.kind === 'restore') {
+        const backup = backupOf(happening.backup % states.length);
+        if (happening.all) rmSync(site.directory, { recursive: true });
         cpSync(backup, site.directory, {
           recursive: true,
-          filter: (from) => event.all || from === backup || from.includes('monitors.db'),
+          filter: (from) => happening.all || from === backup || from.includes('monitors.db'),
         });
         continue;
       }
-      const record = site.open(event.node);
-      record.claim({ node: event.node, fenced: true, now: event.now });
-      states.push(record.beginGrace({ now: event.now }));
+      const record = site.open(happening.node);
+      record.claim({ node: happening.node, fenced: true, now: happening.now });
+      states.push(record.beginGrace({ now: happening.now }));
       record.close();
       cpSync(site.directory, backupOf(states.length - 1), { recursive: true });
     }
@@ -106,7 +106,7 @@ function assertStates(t: ExecutionContext, states: readonly number[]): void {
 }
 
 test('states can be sent and never repeat: two nodes, clocks that jump, backups of monitors.db restored', (t) => {
-  const event = fc.oneof(
+  const happening = fc.oneof(
     fc.record({ kind: fc.constant('takeover' as const), node, now: anyTime }),
     fc.record({
       kind: fc.constant('restore' as const),
@@ -115,7 +115,7 @@ test('states can be sent and never repeat: two nodes, clocks that jump, backups 
     }),
   );
   fc.assert(
-    fc.property(fc.array(event, { maxLength: 12 }), (events) => assertStates(t, statesOf(events))),
+    fc.property(fc.array(happening, { maxLength: 12 }), (events) => assertStates(t, statesOf(events))),
     { numRuns },
   );
 });
