@@ -5,6 +5,7 @@ import type { FindingReport } from '../failover/finding-report.js';
 import type { AddressStatus } from '../failover/status.js';
 import { verdictTitles } from './audit-text.js';
 import type { Io } from './io.js';
+import { printable } from './printable.js';
 import { addCommonOptions, type CommonOptions } from './options.js';
 
 /** nlm-failover status: what is where, and what went wrong. */
@@ -45,13 +46,13 @@ function statusText(status: AddressStatus): string {
   } else {
     const { owner, epoch, released } = record;
     lines.push(
-      `  owner       ${owner ?? 'nobody yet'}${owner === null ? '' : `, epoch ${epoch}${released ? ', released' : ''}`}`,
+      `  owner       ${owner === null ? 'nobody yet' : printable(owner)}${owner === null ? '' : `, epoch ${epoch}${released ? ', released' : ''}`}`,
     );
     lines.push(`  clients     ${record.clients} recorded, ${record.untold} still to be told`);
     if (record.lastOperation !== null) {
       const { kind, node, outcome, startedAt, detail } = record.lastOperation;
       lines.push(
-        `  last        ${kind} on ${node} at ${startedAt}: ${outcome}${detail === '' ? '' : ` (${detail})`}`,
+        `  last        ${printable(kind)} on ${printable(node)} at ${startedAt}: ${printable(outcome)}${detail === '' ? '' : ` (${printable(detail)})`}`,
       );
     }
     if (record.badLines > 0)

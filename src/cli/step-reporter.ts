@@ -7,6 +7,7 @@ import type { Progress as NotifyProgress } from '../nsm/report.js';
 import { exitCodes, messageOf } from '../errors.js';
 import { auditExitCode, auditJson, findingText, ofThisGrace, progressText } from './audit-text.js';
 import type { Io } from './io.js';
+import { printable } from './printable.js';
 
 export interface StepReporter extends Reporter {
   progress(progress: NotifyProgress): void;
@@ -61,7 +62,9 @@ export function textReporter(
   plan: { readonly kind: Plan['kind'] | 'notify'; readonly address: string },
   begin: string,
 ): StepReporter {
-  const clear = io.isTerminal ? '\r\u001B[2K' : '';
+  const clear = () => {
+    if (io.isTerminal) io.clearLine();
+  };
   const head = (step: Step) => `  ${step.name}  ${stepTitles[step.name].padEnd(18)}`;
   let current: Step | undefined;
   const startedAt = performance.now();
@@ -73,7 +76,7 @@ export function textReporter(
     io.out(`${plan.kind} ${plan.address}: done in ${seconds} s${told}\n`);
     for (const remark of remarks) io.out(`  NOTE: ${remark}\n`);
     for (const { address, client, reason } of untold)
-      io.out(`  NOT told about ${address}: ${client} (${reason})\n`);
+      io.out(`  NOT told about ${address}: ${printable(client)} (${reason})\n`);
     if (untold.length > 0) io.out(`  They stay in the record: nlm-failover notify ${plan.address}\n`);
     return exitCodeOf(outcome);
   };
@@ -84,24 +87,31 @@ export function textReporter(
     },
     end: (step, { state, ms, detail }) => {
       const what = state === 'done' ? `${ms} ms` : state;
-      io.out(`${clear}${head(step)}  ${what.padStart(9)}  ${detail}\n`);
+      clear();
+      io.out(`${head(step)}  ${what.padStart(9)}  ${printable(detail)}\n`);
     },
     progress: ({ told, total }) => {
-      if (io.isTerminal && current !== undefined)
-        io.out(`${clear}${head(current)}  ...  ${told} of ${total} clients told`);
+      if (!io.isTerminal || current === undefined) return;
+      clear();
+      io.out(`${head(current)}  ...  ${told} of ${total} clients told`);
     },
     result,
     resultAfter: async (done, audit) => {
       const code = result(done);
-      const live = (progress: ReclaimProgress) => io.out(`${clear}  waiting: ${progressText(progress)}`);
+      const live = (progress: ReclaimProgress) => {
+        clear();
+        io.out(`  waiting: ${progressText(progress)}`);
+      };
       const seldom = occasionally((progress) => io.out(`  waiting: ${progressText(progress)}\n`));
       try {
         const report = await audit(io.isTerminal ? live : seldom);
-        io.out(clear + auditLines(plan.address, report));
+        clear();
+        io.out(auditLines(plan.address, report));
         const found = auditExitCode(ofThisGrace(report));
         return found === exitCodes.done ? code : found;
       } catch (error) {
-        io.out(`${clear}  audit failed, the takeover is done: ${messageOf(error)}\n`);
+        clear();
+        io.out(`  audit failed, the takeover is done: ${messageOf(error)}\n`);
         return code;
       }
     },

@@ -6,7 +6,7 @@ import { manPage } from './man-page.js';
 import { manSections } from './man-sections.js';
 import { buildProgram } from './program.js';
 
-const quiet = { out: () => undefined, err: () => undefined, isTerminal: false };
+const quiet = { out: () => undefined, err: () => undefined, clearLine: () => undefined, isTerminal: false };
 const directory = process.argv[2] ?? 'man';
 const page = manPage(
   buildProgram(quiet, () => undefined),

@@ -2,7 +2,7 @@ import test from 'ava';
 import { manPage } from '../../src/cli/man-page.js';
 import { buildProgram } from '../../src/cli/program.js';
 
-const quiet = { out: () => undefined, err: () => undefined, isTerminal: false };
+const quiet = { out: () => undefined, err: () => undefined, clearLine: () => undefined, isTerminal: false };
 
 test('notify-worker is there, but neither --help nor the manual shows it', (t) => {
   const program = buildProgram(quiet, () => undefined);

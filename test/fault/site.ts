@@ -160,6 +160,7 @@ async function runAlone(root: string, args: readonly string[]): Promise<Ended> {
   const io = {
     out: (text: string) => (output += text),
     err: (text: string) => (output += text),
+    clearLine: () => undefined,
     isTerminal: false,
   };
   try {

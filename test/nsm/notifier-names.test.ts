@@ -1,5 +1,6 @@
 import test from 'ava';
 import { notify } from '../../src/nsm/notifier.js';
+import { refusedNames } from '../helpers/hostile-names.js';
 import { Farm } from './farm.js';
 
 const pace = { firstMs: 20, capMs: 40 };
@@ -63,24 +64,25 @@ test('a name that does not resolve, resolves to nowhere, or never answers is rep
 
 test('text that is neither address nor name is never looked up or sent to', async (t) => {
   const clients = [
-    '',
-    '-rf',
-    '../x',
-    'a\nb',
+    ...refusedNames,
     '010.0.0.1',
     '0x7f000001',
-    '$(id)',
-    'x'.repeat(1025),
+    '0x0a010101',
+    '1.2.3',
+    '10.1.1.1.',
     '224.0.0.1',
   ];
+  const lookedUp: string[] = [];
   const { untold } = await notify({
     ...common,
     clients,
-    deadlineMs: 20_000,
-    resolve: (name) => Promise.reject(new Error(`looked up ${name}`)),
+    deadlineMs: 200,
+    resolve: (name) => {
+      lookedUp.push(name);
+      return Promise.resolve(undefined);
+    },
   });
-  t.deepEqual(
-    untold.map(({ client }) => client),
-    clients,
-  );
+  t.deepEqual(untold.map(({ client }) => client).toSorted(), clients.toSorted());
+  // Not for the record, but a host name in practice.
+  t.deepEqual([...new Set(lookedUp)], ['_x']);
 });

@@ -53,11 +53,17 @@ export class CalloutSite {
   readonly top = mkdtempSync(join(tmpdir(), 'nlm-failover-callout-'));
   readonly run = join(this.top, 'run');
   readonly journals = join(this.top, 'journals');
+  /** Where the callout is run, as statd runs it in its state directory: its user may write there. */
+  readonly work = join(this.top, 'work');
+  /** There if a hostile name was executed. */
+  readonly canary = join(this.work, 'pwned');
 
   constructor() {
     chmodSync(this.top, 0o711);
     for (const part of ['serving', 'sync', 'marks']) mkdirSync(join(this.run, part), { recursive: true });
     mkdirSync(this.journals, { mode: 0o711 });
+    mkdirSync(this.work);
+    this.give(this.work);
     this.give(join(this.run, 'marks'));
   }
 
@@ -105,6 +111,23 @@ export class CalloutSite {
     );
   }
 
+  /**
+   * Runs the callout once for each event, all of as many arguments as the first, one after another. 0 if each ended with
+   * 0, 123 if any did with 1 or more. Many times faster than as many `call`s.
+   */
+  calls(shell: Shell, events: readonly (readonly string[])[]): number | null {
+    const words = String(events[0]?.length ?? 0);
+    // The longest command line that the kernel takes of one argument (MAX_ARG_STRLEN) fits.
+    const command = ['xargs', '-0', '-n', words, '-s', '500000', ...shells[shell], callout];
+    const text = events.map((args) => args.map((arg) => `${arg}\0`).join('')).join('');
+    return this.spawn([...asStatd, ...command], Buffer.from(text, 'latin1')).code;
+  }
+
+  /** What the callout must never do with a name. */
+  execute(shell: Shell, name: string): void {
+    this.spawn([...asStatd, ...shells[shell], '-c', 'eval ": $1"', 'sh', name]);
+  }
+
   /** Runs the callout under `shell`, as statd's user, for its own exit code. */
   event(shell: Shell, ...args: readonly string[]): Outcome {
     return this.spawn([...asStatd, ...shells[shell], callout, ...args]);
@@ -115,7 +138,13 @@ export class CalloutSite {
     const env = { PATH: process.env['PATH'], NLM_FAILOVER_RUN: this.run };
     // The bound is for a callout that waits for something: it would hold up the tests as it would statd.
     const limits = { timeout: 60_000, killSignal: 'SIGKILL' } as const;
-    const { status, stderr, error } = spawnSync(command, args, { env, input, encoding: 'latin1', ...limits });
+    const { status, stderr, error } = spawnSync(command, args, {
+      cwd: this.work,
+      env,
+      input,
+      encoding: 'latin1',
+      ...limits,
+    });
     if (error !== undefined) throw error;
     return { code: status, stderr };
   }
