@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { AuditedClient, Finding, RecordedFinding } from '../record/record.js';
+import type { AuditedClient, Finding, MonitorRecord, RecordedFinding } from '../record/record.js';
 import type { FailoverContext } from './context.js';
 import { heldLocks } from './held-locks.js';
 import { pathsOfInodes } from './lock-path.js';
@@ -71,7 +71,7 @@ async function compare(context: FailoverContext, looked: boolean): Promise<void>
   if (context.signal.aborted) return;
   const clients = listed.map((one) => ({ ...one, answers: answering.has(one.client) }));
   const now = heldLocks(context, floatingIp);
-  const findings = withRecord(context, floatingIp, (record) => {
+  const findings = whileEpochLasts(context, epoch, (record) => {
     const held = record.heldLocks();
     const missing = held.filter(({ reclaimed }) => !reclaimed);
     const strict = judge({ planned, graceEntered, clients, missing });
@@ -84,9 +84,20 @@ async function compare(context: FailoverContext, looked: boolean): Promise<void>
   });
   if (findings === undefined) return;
   const named = await withPaths(context, findings);
-  withRecord(context, floatingIp, (record) => {
-    if (record.ownership().epoch === epoch) record.closeAudit({ epoch, now: host.now(), findings: named });
-  });
+  whileEpochLasts(context, epoch, (record) => record.closeAudit({ epoch, now: host.now(), findings: named }));
+}
+
+/** In one transaction with the question whether the epoch lasts: else what is written is another grace's. */
+function whileEpochLasts<T>(
+  context: FailoverContext,
+  epoch: number,
+  write: (record: MonitorRecord) => T,
+): T | undefined {
+  return withRecord(context, context.floatingIp, (record) =>
+    record.exclusively('writing the audit', () =>
+      record.ownership().epoch === epoch ? write(record) : undefined,
+    ),
+  );
 }
 
 /**

@@ -37,7 +37,7 @@ export function noteLocks(ip: FloatingIp): Action<FailoverContext> {
     act: async (context) => {
       const { session } = context;
       const locks = heldLocks(context, ip);
-      session.opened.noteHeldLocks(session.epoch, locks);
+      session.asOwner('noting the locks held', (record) => record.noteHeldLocks(session.epoch, locks));
       return locks.length === 0 ? undefined : `${locks.length} lock${locks.length === 1 ? '' : 's'} held`;
     },
     verify: () => undefined,

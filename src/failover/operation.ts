@@ -40,23 +40,29 @@ class OperationLog {
 
   step(report: StepReport): void {
     this.#waiting.push({ report, at: this.#context.host.now() });
-    const { record, hasLostOwnership } = this.#context.session;
-    if (record === undefined || hasLostOwnership) return;
+    const { session } = this.#context;
+    const { record } = session;
+    if (record === undefined) return;
     this.begin();
-    if (this.#id === undefined) return;
-    for (const {
-      report: { step, fsid, state, ms, detail },
-      at,
-    } of this.#waiting) {
-      record.recordStep(this.#id, { step, ...(fsid === undefined ? {} : { fsid }), state, ms, detail, at });
-    }
+    const id = this.#id;
+    if (id === undefined) return;
+    record.exclusively('writing a step', () => {
+      if (session.hasLostOwnership) return;
+      for (const { report: ended, at } of this.#waiting) {
+        const { step, fsid, state, ms, detail } = ended;
+        record.recordStep(id, { step, ...(fsid === undefined ? {} : { fsid }), state, ms, detail, at });
+      }
+    });
     this.#waiting = [];
   }
 
   end(outcome: 'done' | 'failed' | 'untold', detail: string): void {
     const { session, host } = this.#context;
-    if (this.#id === undefined || session.hasLostOwnership) return;
-    session.record?.endOperation(this.#id, { outcome, now: host.now(), detail });
+    const id = this.#id;
+    if (id === undefined) return;
+    session.record?.exclusively('ending an operation', () => {
+      if (!session.hasLostOwnership) session.record?.endOperation(id, { outcome, now: host.now(), detail });
+    });
   }
 }
 

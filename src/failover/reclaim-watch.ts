@@ -46,11 +46,12 @@ export function lookAtReclaims(context: FailoverContext): Look {
   const seen = withRecord(context, floatingIp, (record): Look => {
     record.fold();
     const { planned, beganAt, comparedAt } = record.audit();
-    const isOurs = record.ownership().owner === config.node;
+    const { owner, epoch } = record.ownership();
+    const isOurs = owner === config.node;
     if (!isOurs || beganAt === undefined) return { ...nothing, state: isOurs ? 'none' : 'gone' };
     const left = Math.max(0, Math.ceil((beganAt - host.now()) / 1000 + graceLength(context)));
     const inGrace = runs ?? left > 0;
-    if (planned && inGrace && comparedAt === undefined) markReclaimed(record, now, host.now());
+    if (planned && inGrace && comparedAt === undefined) markReclaimed(record, epoch, now, host.now());
     return {
       ...progressOf(record, planned, config.node),
       graceLeft: inGrace ? left : 0,
@@ -129,9 +130,13 @@ const nothing = {
   complete: true,
 } as const;
 
-function markReclaimed(record: MonitorRecord, now: readonly HeldLock[], at: number): void {
+/** Writes as long as `epoch` lasts: later the list is that of another grace, on another node. */
+function markReclaimed(record: MonitorRecord, epoch: number, now: readonly HeldLock[], at: number): void {
   const back = reclaimedOf(record.heldLocks(), now).filter(({ reclaimed }) => !reclaimed);
-  if (back.length > 0) record.markReclaimed(back, at);
+  if (back.length === 0) return;
+  record.exclusively('writing what was reclaimed', () => {
+    if (record.ownership().epoch === epoch) record.markReclaimed(back, at);
+  });
 }
 
 function progressOf(
