@@ -6,18 +6,23 @@ export interface RivalLoop {
   stop(): Promise<{ readonly tries: number; readonly stolen: number }>;
 }
 
+// One process, as a shell with flock(1) would keep a whole guest busy. Opened anew each time; a grace period makes one try
+// wait, not fail.
+const script = `use Fcntl qw(:flock);
+  my ($file, $stop) = @ARGV;
+  unlink $stop;
+  my ($tries, $stolen) = (0, 0);
+  until (-e $stop) {
+    $tries += 1;
+    if (open my $handle, '+<', $file) { $stolen += 1 if flock $handle, LOCK_EX | LOCK_NB }
+    select undef, undef, undef, 0.02;
+  }
+  print "$tries $stolen\\n";`;
+
 /** Starts `flock -n` in a loop; the lock is given back at once when it was got. */
 export async function startRivalLoop(client: NfsClient, file: string): Promise<RivalLoop> {
   const stopFile = `/run/rival-stop-${file.replaceAll('/', '-')}`;
-  // `flock -n FILE -c` opens the file anew each time; a grace period makes one try wait, not fail.
-  const script = `rm -f "$2"
-    tries=0 stolen=0
-    while [ ! -e "$2" ]; do
-      tries=$((tries + 1))
-      if flock -n -x "$1" -c true; then stolen=$((stolen + 1)); fi
-    done
-    echo "$tries $stolen"`;
-  const job = await client.start(script, { args: [file, stopFile], timeoutSeconds: 3_600 });
+  const job = await client.start(['perl', '-e', script, file, stopFile], { timeoutSeconds: 3_600 });
   return {
     stop: async () => {
       await client.run(['touch', stopFile]);
