@@ -85,13 +85,15 @@ export async function notify(options: NotifyOptions): Promise<NotifyResult> {
   });
   const untold: NotifyResult['untold'] = [];
   const timer = setTimeout(run.stop, options.deadlineMs);
+  const end = performance.now() + options.deadlineMs;
   const signals = [options.signal, options.deadline].filter((signal) => signal !== undefined);
   for (const signal of signals) {
     signal.addEventListener('abort', run.stop);
     if (signal.aborted) run.stop();
   }
   try {
-    const telling = { run, notifications, rpcbindPort, pace };
+    const timeLeft = () => end - performance.now();
+    const telling = { run, notifications, rpcbindPort, pace, timeLeft };
     await Promise.all(
       clients.map(async (client) => {
         const reason = await tellClient(client, telling);

@@ -20,6 +20,8 @@ export interface Telling {
   readonly notifications: readonly Omit<RpcCall, 'xid'>[];
   readonly rpcbindPort: number;
   readonly pace: BackoffPace;
+  /** Until the deadline, in milliseconds. */
+  readonly timeLeft: () => number;
 }
 
 /** As far as one client needs it. */
@@ -39,7 +41,7 @@ const silentRoundsBeforeAsking = 2;
  * Returns undefined once it is told, else why it is not, as a sentence.
  */
 export async function tellClient(client: string, telling: Telling): Promise<string | undefined> {
-  const backoff = new Backoff(telling.pace, Math.random);
+  const backoff = new Backoff(telling.pace, Math.random, telling.timeLeft);
   let reason = undecided;
   while (!telling.run.isStopped()) {
     const located = await telling.run.locate(client);

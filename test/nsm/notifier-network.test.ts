@@ -1,23 +1,13 @@
 import { randomInt } from 'node:crypto';
 import test from 'ava';
 import { notify } from '../../src/nsm/notifier.js';
+import { seededRandom } from '../helpers/seeded-random.js';
 import { accept, atFirst, type Behaviour, Farm, registered, silent } from './farm.js';
-
-/** Numbers from 0 to 1 that a seed repeats (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 test('30 % loss each way, duplicates, a third down: everybody else is told', async (t) => {
   const seed = Number(process.env['SEED'] ?? randomInt(2 ** 31));
   t.log(`SEED=${seed}`);
-  const random = randomFrom(seed);
+  const random = seededRandom(seed);
   const lossy =
     (behaviour: Behaviour): Behaviour =>
     (incoming) => {
@@ -53,4 +43,23 @@ test('30 % loss each way, duplicates, a third down: everybody else is told', asy
   t.deepEqual(told.toSorted(), up.toSorted());
   t.is(untold.length, 50);
   for (const client of farm.clients) t.is(new Set(client.heard.map((change) => change.name)).size, 3);
+});
+
+test('a client that answers only at the last moment before the deadline is told', async (t) => {
+  const farm = new Farm();
+  t.teardown(() => {
+    farm.close();
+  });
+  // Doubling alone would ask eleven times in these two seconds, the last time halfway.
+  await farm.client('127.0.0.21', { rpcbind: atFirst(14, silent, registered) });
+  const { told } = await notify({
+    source: { address: '127.0.0.2', family: 4 },
+    names: ['127.0.0.2'],
+    state: 13,
+    clients: ['127.0.0.21'],
+    deadlineMs: 2000,
+    rpcbindPort: farm.rpcbindPort,
+    pace: { firstMs: 2, capMs: 60_000, reportMs: 10 },
+  });
+  t.deepEqual(told, ['127.0.0.21']);
 });
