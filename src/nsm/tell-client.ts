@@ -68,6 +68,8 @@ class Visit {
   #silentRounds = 0;
   #everFound = false;
   #reason = undecided;
+  /** What the client's last answer said, if that is why it is not told. */
+  #refusal: string | undefined;
 
   constructor(place: Place, backoff: Backoff, telling: Telling) {
     this.#place = place;
@@ -84,7 +86,7 @@ class Visit {
         const timeoutMs = this.#backoff.next();
         const [round, found] = await this.#round(rank, timeoutMs);
         if (round?.left === 0) return undefined;
-        this.#reason = round?.reason ?? (found?.kind === 'port' ? undefined : found?.reason) ?? this.#reason;
+        this.#noteReason(round, found);
         const accepted = this.#readRound(round);
         const discovered = this.#readPort(found);
         // What held rpcbind up says nothing about a statd that has not been called yet.
@@ -117,6 +119,17 @@ class Visit {
           })
         : undefined,
     ]);
+  }
+
+  /** The silence after an answer may be a lost packet, so it does not hide what the answer said. */
+  #noteReason(round: CallRound | undefined, found: PortFound | undefined): void {
+    const reason = round?.reason ?? (found?.kind === 'port' ? undefined : found?.reason);
+    const answered = round?.refused === true || found?.kind === 'unregistered';
+    if (answered) this.#refusal = reason;
+    else if (found?.kind === 'port' || (round !== undefined && round.accepted > 0)) this.#refusal = undefined;
+    if (reason === undefined) return;
+    this.#reason =
+      answered || this.#refusal === undefined ? reason : `${this.#refusal}; since then: ${reason}`;
   }
 
   /** Whether the statd accepted anything. */

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import test from 'ava';
 import { notify } from '../../src/nsm/notifier.js';
 import { seededRandom } from '../helpers/seeded-random.js';
-import { accept, atFirst, type Behaviour, Farm, registered, silent } from './farm.js';
+import { accept, atFirst, type Behaviour, Farm, registered, silent, unregistered } from './farm.js';
 
 test('30 % loss each way, duplicates, a third down: everybody else is told', async (t) => {
   const seed = Number(process.env['SEED'] ?? randomInt(2 ** 31));
@@ -62,4 +62,31 @@ test('a client that answers only at the last moment before the deadline is told'
     pace: { firstMs: 2, capMs: 60_000, reportMs: 10 },
   });
   t.deepEqual(told, ['127.0.0.21']);
+});
+
+test('an answer lost on its way does not hide what the last one said', async (t) => {
+  const farm = new Farm();
+  t.teardown(() => {
+    farm.close();
+  });
+  const client = await farm.client('127.0.0.21', { rpcbind: atFirst(2, unregistered, silent) });
+  const deadline = new AbortController();
+  const running = notify({
+    source: { address: '127.0.0.2', family: 4 },
+    names: ['127.0.0.2'],
+    state: 13,
+    clients: ['127.0.0.21'],
+    deadlineMs: 60_000,
+    deadline: deadline.signal,
+    rpcbindPort: farm.rpcbindPort,
+    pace: { firstMs: 10, capMs: 20 },
+  });
+  await client.until(({ asked }) => asked > 4);
+  deadline.abort();
+  t.deepEqual((await running).untold, [
+    {
+      client: '127.0.0.21',
+      reason: 'statd is not registered with rpcbind; since then: rpcbind does not answer',
+    },
+  ]);
 });
