@@ -3,6 +3,7 @@ import { findAddress } from '../host/addresses.js';
 import type { Host } from '../host/host.js';
 import { servingJournal } from '../host/serving.js';
 import { readMarks } from '../record/marks.js';
+import type { MonitorRecord } from '../record/record.js';
 import {
   type InstanceReader,
   type InstanceStatus,
@@ -53,34 +54,10 @@ export async function addressStatus(
   const instance = await instanceStatus(reader, ip);
   const place = instance === undefined ? undefined : instanceView(ip.address);
   const run = place?.run ?? reader.run;
-  const record = readRecord(reader, ip, (opened): NonNullable<AddressStatus['record']> => {
-    const { owner, epoch, released } = opened.ownership();
-    const last = opened.lastOperation();
-    return {
-      owner: owner ?? null,
-      epoch,
-      released,
-      nsmState: opened.nsmState() ?? null,
-      clients: opened.clientNames().length,
-      untold: opened.untold().length,
-      badLines: opened.badLines().length,
-      findings: opened
-        .findings()
-        .filter(({ acknowledgedAt, verdict }) => acknowledgedAt === undefined && verdict !== 'idle')
-        .map(findingReport),
-      lastOperation:
-        last === undefined
-          ? null
-          : {
-              kind: last.kind,
-              node: last.node,
-              outcome: last.outcome ?? 'running or interrupted',
-              detail: last.detail ?? '',
-              startedAt: new Date(last.startedAt).toISOString(),
-              endedAt: last.endedAt === undefined ? null : new Date(last.endedAt).toISOString(),
-            },
-    };
-  });
+  const record = readRecord(reader, ip, (opened) =>
+    // An operation may be under way: its epoch must not be shown with the NSM state of the one before.
+    opened.atOneMoment('reading the status', () => recordStatus(opened)),
+  );
   const { onVolume } = recordLocation(host, ip);
   return {
     address: ip.address,
@@ -102,6 +79,35 @@ export async function addressStatus(
     marks: readMarks(run)
       .filter(({ address }) => address === ip.address || (instance !== undefined && address === 'refused'))
       .map((mark) => mark.text),
+  };
+}
+
+function recordStatus(opened: MonitorRecord): NonNullable<AddressStatus['record']> {
+  const { owner, epoch, released } = opened.ownership();
+  const last = opened.lastOperation();
+  return {
+    owner: owner ?? null,
+    epoch,
+    released,
+    nsmState: opened.nsmState() ?? null,
+    clients: opened.clientNames().length,
+    untold: opened.untold().length,
+    badLines: opened.badLines().length,
+    findings: opened
+      .findings()
+      .filter(({ acknowledgedAt, verdict }) => acknowledgedAt === undefined && verdict !== 'idle')
+      .map(findingReport),
+    lastOperation:
+      last === undefined
+        ? null
+        : {
+            kind: last.kind,
+            node: last.node,
+            outcome: last.outcome ?? 'running or interrupted',
+            detail: last.detail ?? '',
+            startedAt: new Date(last.startedAt).toISOString(),
+            endedAt: last.endedAt === undefined ? null : new Date(last.endedAt).toISOString(),
+          },
   };
 }
 

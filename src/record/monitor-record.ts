@@ -192,6 +192,11 @@ export class MonitorRecord {
     return this.#guarded('reading the journals', () => journalTables(this.#db).read(node));
   }
 
+  /** Runs reads that belong together as of one moment: no commit of another process comes between them. Must not write. */
+  atOneMoment<T>(what: string, read: () => T): T {
+    return this.#guarded(what, () => this.#db.transaction(read)());
+  }
+
   /** Runs `action` while no other process can fold or write. */
   exclusively<T>(what: string, action: () => T): T {
     return this.#guarded(what, () => this.#db.transaction(action).immediate());

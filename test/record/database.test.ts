@@ -145,3 +145,17 @@ test('a database that may not be read', (t) => {
   chmodSync(file, 0);
   return void t.throws(() => openDatabase(file), { code: 'RECORD_UNUSABLE' });
 });
+
+test('reads of one moment: nobody commits between them', (t) => {
+  const site = makeSite(t);
+  const record = site.open();
+  const other = open(t, join(site.directory, 'monitors.db'), migrations, 1);
+  const write = () => other.exec('UPDATE ownership SET epoch = epoch + 1');
+  record.atOneMoment('reading', () => {
+    t.is(record.ownership().epoch, 0);
+    t.throws(write, { any: true, code: 'SQLITE_BUSY' });
+    t.is(record.ownership().epoch, 0);
+  });
+  write();
+  t.is(record.ownership().epoch, 1);
+});
