@@ -71,7 +71,7 @@ async function makeNetwork(t: ExecutionContext): Promise<Network> {
   farm.write(`up ${up.join(' ')}`);
   await Promise.all([whole, slow, tooLate].map(startRpcbind));
   await startStatd(whole);
-  await farm.saw(new RegExp(`^up ${up.length}$`, 'm'));
+  await farm.saw(new RegExp(`^up ${up.length}\\n`, 'm'));
   return { site, nodes: { A, B }, farm, clients: { whole, late: slow, tooLate }, cable };
 }
 
@@ -123,7 +123,7 @@ function owed({ site }: Network): { untold: string[]; state: number | undefined 
 
 async function farmHeard({ farm }: Network): Promise<[string, number, string, string][]> {
   farm.write('heard');
-  const [, json = ''] = await farm.saw(/^all (.*)$/m);
+  const [, json = ''] = await farm.saw(/^all (.*)\n/m);
   return JSON.parse(json) as [string, number, string, string][];
 }
 
@@ -152,7 +152,7 @@ test('30 % loss, delay, duplicates, disorder, a third down: everybody who is the
   // B takes over; meanwhile others come up.
   await moveAddress(network, 'A', 'B');
   const ending = run(network, 'B', ['takeover', '--no-wait', '--notify-deadline', deadline]);
-  const cameUp = farm.saw(new RegExp(`^heard by ${enough} of ${up.length}$`, 'm')).then(async () => {
+  const cameUp = farm.saw(new RegExp(`^heard by ${enough} of ${up.length}\\n`, 'm')).then(async () => {
     farm.write(`up ${late.join(' ')}`);
     await startStatd(clients.late);
     return true;
@@ -177,7 +177,7 @@ test('30 % loss, delay, duplicates, disorder, a third down: everybody who is the
   // They come up, and are told what they missed.
   farm.write(`up ${down.join(' ')}`);
   await startStatd(clients.tooLate);
-  await farm.saw(new RegExp(`^up ${farmSize}$`, 'm'));
+  await farm.saw(new RegExp(`^up ${farmSize}\\n`, 'm'));
   const later = await run(network, 'B', ['notify', '--notify-deadline', deadline]);
   t.deepEqual(later, { exitCode: 0, told: expected.length, untold: {} });
   t.deepEqual(owed(network), { untold: [], state: first.state });

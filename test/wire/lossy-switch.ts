@@ -77,7 +77,7 @@ export async function joinLossily(t: Owner, hosts: readonly Netns[], weather: We
     traffic: async () => {
       asked += 1;
       program.write('traffic');
-      const [, json = ''] = await program.saw(new RegExp(`^traffic ${asked} (.*)$`, 'm'));
+      const [, json = ''] = await program.saw(new RegExp(`^traffic ${asked} (.*)\\n`, 'm'));
       return JSON.parse(json) as Traffic;
     },
     clearUp: () =>
