@@ -4,6 +4,7 @@ import { parseJournal, type EventLine } from '../../src/record/journal.js';
 import type { RehearsalNode } from '../helpers/rehearsal-site.js';
 import { projectRoot } from '../lab/project-root.js';
 import { type Helper, start } from '../record/helpers/process.js';
+import { waitFor } from '../wire/wait-for.js';
 import type { ExecutionContext } from 'ava';
 
 /** One call of the callout. Its name, such as "add-client A-17", is in the journal: 17 is in place of statd's my_name. */
@@ -46,6 +47,7 @@ export class FullSpeedStatd {
   /** Open, so that a journal can be read when another has taken its name. */
   readonly #journals: number[] = [];
   readonly #journal: string;
+  readonly #calls: Call[] = [];
 
   /** `net`: of the clients' addresses, "127.80". */
   constructor(t: ExecutionContext, node: RehearsalNode, net: string, recordDirectory: string) {
@@ -55,14 +57,17 @@ export class FullSpeedStatd {
     const callout = join(projectRoot(), 'callouts', 'ha-callout');
     this.#shell = start(t, '/bin/sh', ['-c', loop], {
       ...process.env,
-      ...{ net, node: node.name, callout, stop: this.#stop },
+      net,
+      node: node.name,
+      callout,
+      stop: this.#stop,
       NLM_FAILOVER_RUN: join(node.root, 'run', 'nlm-failover'),
     });
     this.#done = this.#read();
   }
 
   async #read(): Promise<Call[]> {
-    const calls: Call[] = [];
+    const calls = this.#calls;
     let last: { name: string; began: number } | undefined;
     for (let line = await this.#shell.line(); line !== undefined; line = await this.#shell.line()) {
       const [kind = '', id = '', up = ''] = line.split(' ');
@@ -70,6 +75,12 @@ export class FullSpeedStatd {
       last = { name: `${kind} ${id}`, began: Number(up) };
     }
     return calls;
+  }
+
+  /** Waits until so many more calls have returned. */
+  async makeCalls(count: number): Promise<void> {
+    const enough = this.#calls.length + count;
+    await waitFor(`${count} calls of the callout`, async () => this.#calls.length >= enough);
   }
 
   /** Call it after each takeover of this node. */

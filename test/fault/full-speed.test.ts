@@ -17,6 +17,8 @@ const failovers = full ? 40 : 1;
 const shared = '/shared_storage';
 const address = '127.77.9.1';
 const fsids = ['1234', '5678'];
+/** By each node each time, at least. */
+const recorded = 20;
 const nets = { A: '127.80', B: '127.81' } as const;
 
 /** While a node records: every call that began and ended in it must be in its journal. Seconds since boot. */
@@ -94,6 +96,7 @@ function endPeriod(stage: Stage, of: 'A' | 'B'): void {
 async function operate(stage: Stage): Promise<void> {
   for (let failover = 0; failover < failovers; failover += 1) {
     const [from, to] = failover % 2 === 0 ? (['A', 'B'] as const) : (['B', 'A'] as const);
+    await stage.statds[from].makeCalls(recorded);
     endPeriod(stage, from);
     // Two of four are of a node that was said to be dead and is not: it goes on recording, until the address comes back to it.
     if (failover % 4 < 2) {
@@ -103,6 +106,7 @@ async function operate(stage: Stage): Promise<void> {
       await takeOver(stage, to, '--fenced');
     }
     if (full) await run(stage, stage.statds[to].node, [0], 'notify', address);
+    await stage.statds[to].makeCalls(recorded);
   }
 }
 

@@ -46,7 +46,10 @@ export function replay(
           .join() === expected.join() && found.every(({ op }) => op === (isAdd ? 'add' : 'del'));
       if (happened && (expected.length === 0 || isAdd || !isStale)) {
         next += expected.length;
-        for (const row of expected) isAdd ? rows.add(row) : rows.delete(row);
+        for (const row of expected) {
+          if (isAdd) rows.add(row);
+          else rows.delete(row);
+        }
         effects.set(nameOf(line), next === 0 ? 0 : (own[next - 1]?.index ?? 0) + 1);
       } else if (isAdd || required.has(nameOf(line))) {
         if (required.has(nameOf(line))) lost.push(nameOf(line));
