@@ -110,7 +110,7 @@ const callout: ManSection = {
       text:
         'With the drivers nlm-fsid and lockd rpc.statd must run `callouts/ha-callout` on every node: `ha-callout=` in the [statd] section of nfs.conf(5), or rpc.statd -H. ' +
         'It appends one durable line for every client that statd begins or ceases to monitor to the journal of each address served here. ' +
-        'What it could not write, and names it refused, `nlm-failover status` shows.\n\n' +
+        'What it could not write or not make durable, and names it refused, `nlm-failover status` shows.\n\n' +
         'In the [sm-notify] section set `lift-grace=n`: a stock sm-notify with nobody to notify ends the grace period that clients need.',
     },
   ],
@@ -263,7 +263,10 @@ const files: ManSection = {
           '/run/nlm-failover/serving/ADDRESS',
           'symbolic link to that journal, there exactly while this node records for that address',
         ],
-        ['/run/nlm-failover/marks/', 'what the callout could not write, and the last name it refused'],
+        [
+          '/run/nlm-failover/marks/',
+          'what the callout could not write or not make durable, and the last name it refused',
+        ],
         ['/run/nlm-failover/locks/ADDRESS', 'held by a release or takeover, so that there is one at a time'],
         [
           '/run/nlm-failover/instances/ADDRESS',

@@ -16,7 +16,7 @@ export function addStatus(program: Command, io: Io, exit: (code: number) => void
       .summary('who owns each floating IP, what is served here, how the last operation ended')
       .description(
         'Show for each floating IP: its owner and epoch, whether it is served here, its recorded clients, the last ' +
-          'operation and its outcome, and what the callout could not write. Ends with 1 where something that should run ' +
+          'operation and its outcome, and what the callout could not write or not make durable. Ends with 1 where something that should run ' +
           'does not: an address that is up but not recorded, or the other way, or an instance with a daemon that is dead or not registered.',
       )
       .argument('[address]', 'one floating IP; all of the configuration where it is not given'),
@@ -63,7 +63,7 @@ function statusText(status: AddressStatus): string {
   if (status.instance !== undefined) {
     lines.push(`  instance    ${instanceText(status.instance)}`);
   }
-  for (const mark of status.marks) lines.push(`  callout     could not write: ${mark}`);
+  for (const mark of status.marks) lines.push(`  callout     ${mark}`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -2,10 +2,16 @@ import type { FloatingIp } from '../config/config.js';
 import type { Action } from '../host/action.js';
 import { bootClock } from '../host/boot.js';
 import type { Host } from '../host/host.js';
-import { isServingCleared, servedAddresses, startServing, stopServing } from '../host/serving.js';
+import {
+  isServingCleared,
+  servedAddresses,
+  startServing,
+  stopServing,
+  syncedAddresses,
+} from '../host/serving.js';
 import { statdState } from '../host/statd.js';
 import { escapeBytes } from '../record/escape.js';
-import { clearMark } from '../record/marks.js';
+import { clearMark, unsynced } from '../record/marks.js';
 import { beginServing } from '../record/serving-journal.js';
 import type { FailoverContext } from './context.js';
 import { RecordSession } from './session.js';
@@ -97,6 +103,8 @@ export function startRecording(ip: FloatingIp, node: string): FailoverAction {
         throw error;
       }
       clearMark(run, ip.address);
+      // The journal has just been made anew, or synced, by this command; another address's has not.
+      if (syncedAddresses(run).every((address) => address === ip.address)) clearMark(run, unsynced);
       if (statd === undefined) return 'no state directory of rpc.statd here: is nfs-common installed?';
       return refused.length === 0 ? undefined : neverTold(refused);
     },

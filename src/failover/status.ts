@@ -1,8 +1,8 @@
 import type { FloatingIp } from '../config/config.js';
 import { findAddress } from '../host/addresses.js';
 import type { Host } from '../host/host.js';
-import { servingJournal } from '../host/serving.js';
-import { readMarks } from '../record/marks.js';
+import { servingJournal, syncedAddresses } from '../host/serving.js';
+import { readMarks, unsynced } from '../record/marks.js';
 import type { MonitorRecord } from '../record/record.js';
 import {
   type InstanceReader,
@@ -42,7 +42,7 @@ export interface AddressStatus {
   };
   /** The address's instance, with the driver lockd-netns. */
   readonly instance?: InstanceStatus;
-  /** What the callout could not write for this address. */
+  /** What the callout could not write, or not make durable, for this address. */
   readonly marks: readonly string[];
 }
 
@@ -59,6 +59,11 @@ export async function addressStatus(
     opened.atOneMoment('reading the status', () => recordStatus(opened)),
   );
   const { onVolume } = recordLocation(host, ip);
+  const concerns = new Set([
+    ip.address,
+    ...(instance === undefined ? [] : ['refused']),
+    ...(syncedAddresses(run).includes(ip.address) ? [unsynced] : []),
+  ]);
   return {
     address: ip.address,
     here: {
@@ -77,7 +82,7 @@ export async function addressStatus(
           }),
     ...(instance === undefined ? {} : { instance }),
     marks: readMarks(run)
-      .filter(({ address }) => address === ip.address || (instance !== undefined && address === 'refused'))
+      .filter(({ address }) => concerns.has(address))
       .map((mark) => mark.text),
   };
 }

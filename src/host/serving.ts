@@ -26,12 +26,12 @@ export function servingJournal(run: string, address: string): string | undefined
 
 /** Addresses that this node records for now. */
 export function servedAddresses(run: string): string[] {
-  try {
-    return readdirSync(path.join(run, 'serving')).filter((name) => !name.startsWith('.'));
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return linksIn(path.join(run, 'serving'));
+}
+
+/** Addresses whose journal the callout syncs, since it is not synchronous by itself. */
+export function syncedAddresses(run: string): string[] {
+  return linksIn(path.join(run, 'sync'));
 }
 
 export interface Serving {
@@ -91,6 +91,15 @@ function replaceLink(link: string, target: string): void {
 /** One name, so that what a killed run left is found; operations of an address exclude each other. */
 function temporaryLink(link: string): string {
   return path.join(path.dirname(link), `.${path.basename(link)}.new`);
+}
+
+function linksIn(directory: string): string[] {
+  try {
+    return readdirSync(directory).filter((name) => !name.startsWith('.'));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 function linkTarget(link: string): string | undefined {

@@ -5,16 +5,23 @@ import { isClientName } from './client-name.js';
 import { escapeBytes } from './escape.js';
 import { readAt } from './journal-file.js';
 
-/** What the callout left behind about an event that it could not write. */
+/** What the callout left behind about an event that it could not write, or not make durable. */
 export interface Mark {
-  /** The floating IP; or "refused", for a name that may not be recorded at all. */
+  /** The floating IP; or "refused", for a name that may not be recorded at all; or "unsynced", for what sync said. */
   readonly address: string;
-  /** The event, when (seconds since boot), and why; escaped, bounded. */
+  /** The event, when (seconds since boot; of "unsynced" a time in UTC), and why; escaped, bounded. */
   readonly text: string;
 }
 
 /** More than the callout ever writes. */
 const longest = 700;
+
+/**
+ * What the callout's last act, sync of each journal that is not synchronous by itself, complained of on its standard
+ * error: events were written, and acknowledged to the clients all the same, since statd ignores how its callout ends
+ * (nfs-utils utils/statd/monitor.c, ha_callout in support/include/ha-callout.h), but a power cut may lose them.
+ */
+export const unsynced = 'unsynced';
 
 /**
  * The marks in `<runDirectory>/marks`, sorted by address. That directory belongs to statd's user, which talks to
@@ -32,10 +39,12 @@ export function readMarks(runDirectory: string): Mark[] {
   return names
     .filter(isClientName)
     .toSorted()
-    .map((address) => ({ address, text: readMark(join(directory, address)) }));
+    .map((address) => ({ address, text: readMark(directory, address) }))
+    .filter(({ text }) => text !== '');
 }
 
-function readMark(path: string): string {
+function readMark(directory: string, name: string): string {
+  const path = join(directory, name);
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -43,8 +52,13 @@ function readMark(path: string): string {
     return `a mark that cannot be read (${errnoOf(error) ?? 'unknown error'})`;
   }
   try {
-    if (!fstatSync(fd).isFile()) return 'a mark that is not a regular file';
-    return escapeBytes(readAt(fd, 0, longest).toString('latin1').trimEnd(), longest);
+    const file = fstatSync(fd);
+    if (!file.isFile()) return 'a mark that is not a regular file';
+    const text = readAt(fd, 0, longest).toString('latin1').trimEnd();
+    if (name !== unsynced || text === '') return escapeBytes(text, longest);
+    // The last complaint is written over those before it, so below its line may be what is left of them.
+    const [complaint = ''] = text.split('\n');
+    return `${file.mtime.toISOString()} not durable: ${escapeBytes(complaint, longest)}`;
   } finally {
     closeSync(fd);
   }

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { parseJournal } from '../../src/record/journal.js';
+import { readMarks } from '../../src/record/marks.js';
 import { callout, makeCalloutSite, shells, type Shell } from './helpers/callout.js';
 
 for (const shell of Object.keys(shells) as Shell[]) {
@@ -92,13 +93,14 @@ for (const shell of Object.keys(shells) as Shell[]) {
     for (const address of ['10.10.1.1', '10.10.1.2', '10.10.1.3']) {
       t.deepEqual(site.lines(address), ['@1 T add-client c B - .']);
     }
+    t.is(site.mark('unsynced'), '');
+    t.deepEqual(readMarks(site.run), []);
     // That it does sync is seen from its complaint, where a link to be synced leads nowhere.
     site.serve('10.10.1.4');
     symlinkSync('nowhere', join(site.run, 'sync', '10.10.1.4'));
-    const { code, stderr } = site.event(shell, 'add-client', 'd', 'B');
-    t.not(code, 0);
-    t.regex(stderr, /10[.]10[.]1[.]4/u);
-    t.notRegex(stderr, /10[.]10[.]1[.][123]/u);
+    t.deepEqual(site.event(shell, 'add-client', 'd', 'B'), { code: 1, stderr: '' });
+    t.regex(site.mark('unsynced') ?? '', /10[.]10[.]1[.]4/u);
+    t.notRegex(site.mark('unsynced') ?? '', /10[.]10[.]1[.][123]/u);
     t.is(site.lines('10.10.1.4').length, 1);
   });
 }
