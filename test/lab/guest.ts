@@ -33,6 +33,8 @@ export class Guest implements Shell {
   readonly name: string;
   readonly address: string;
   readonly address6: string;
+  /** Called for each line `note TEXT` that a program in the guest writes to /dev/ttyS0, as soon as it is on the machine. */
+  onNote: (text: string) => void = () => {};
   readonly #holder: Holder;
   readonly #settings: MachineSettings;
   readonly #waiting = new Map<string, (status: number | undefined) => void>();
@@ -54,14 +56,21 @@ export class Guest implements Shell {
     await rm(join(this.#settings.directory, 'uml', this.name), { recursive: true, force: true });
     this.#machine = await powerOn(this.#holder, this.#settings, {
       line: (line) => {
-        const [, id = '', status] = line.split(' ');
-        this.#waiting.get(id)?.(Number(status));
+        const [verb, id = '', status] = line.split(' ');
+        if (verb === 'note') this.onNote(line.slice('note '.length));
+        else this.#waiting.get(id)?.(Number(status));
       },
       gone: () => {
         this.#machine = undefined;
         for (const ended of this.#waiting.values()) ended(undefined);
       },
     });
+  }
+
+  /** Stops it as it is; goes on when the function that this resolves to is called. */
+  async freeze(): Promise<() => void> {
+    if (this.#machine === undefined) throw new Error(`guest ${this.name} is off`);
+    return this.#machine.freeze();
   }
 
   /** Cuts the power: SIGKILL, at once. Commands that were running reject. Resolves when it is dark. */

@@ -74,21 +74,12 @@ export async function bootLab({ megabytes = 384, systemdOnA = false }: LabOption
       createDisk(join(directory, 'vol3'), 2, 64),
     ]);
     const disks = { vol1, vol2, vol3 };
-    const settings = (name: string, number: number, shared: readonly Disk[]): MachineSettings => ({
-      name,
-      tap: `tap${name}`,
-      mac: `52:54:00:00:00:${number}`,
-      address: `10.10.1.${number}`,
-      address6: `fd00:10:10:1::${number}`,
-      megabytes,
-      systemd: systemdOnA && name === 'A',
-      disks: shared,
-      directory,
-    });
-    const a = new Server(holder, settings('A', 11, Object.values(disks)));
-    const b = new Server(holder, settings('B', 12, Object.values(disks)));
-    const c = new ClientHost(holder, settings('C', 20, []));
-    await prepare(directory);
+    const common = { megabytes, directory };
+    const shared = Object.values(disks);
+    const a = new Server(holder, guestSettings('A', { ...common, disks: shared, systemd: systemdOnA }));
+    const b = new Server(holder, guestSettings('B', { ...common, disks: shared }));
+    const c = new ClientHost(holder, guestSettings('C', common));
+    await prepareDirectory(directory);
     await Promise.all([a, b, c].map((guest: Guest) => guest.boot()));
     const graceSeconds = graceFor((performance.now() - started) / 1000);
     return { a, b, c, disks, graceSeconds, directory, stop: () => holder.stop() };
@@ -103,8 +94,29 @@ function graceFor(bootSeconds: number): number {
   return Math.min(40, Math.max(12, Math.ceil(bootSeconds * 2)));
 }
 
+/** The last numbers of the guests' addresses, 10.10.1.x and fd00:10:10:1::x. */
+const guestNumbers = { A: 11, B: 12, C: 20 } as const;
+
+/** What a guest is made of, with the address and the tap that its name has. */
+export function guestSettings(
+  name: keyof typeof guestNumbers,
+  options: Pick<MachineSettings, 'megabytes' | 'directory'> & Partial<MachineSettings>,
+): MachineSettings {
+  const number = guestNumbers[name];
+  return {
+    name,
+    tap: `tap${name}`,
+    mac: `52:54:00:00:00:${number}`,
+    address: `10.10.1.${number}`,
+    address6: `fd00:10:10:1::${number}`,
+    systemd: false,
+    disks: [],
+    ...options,
+  };
+}
+
 /** What the guests find in the lab's directory when they boot. */
-async function prepare(directory: string): Promise<void> {
+export async function prepareDirectory(directory: string): Promise<void> {
   const variables = `LAB_ROOT='${projectRoot()}'\nLAB_NODE='${dirname(process.execPath)}'\n`;
   await mkdir(join(directory, 'uml'));
   await Promise.all([

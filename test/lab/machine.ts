@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import type { Duplex, Readable } from 'node:stream';
 import { deferred } from './deferred.js';
 import type { Disk } from './disk.js';
+import { freezeKernel } from './freeze.js';
 import type { Holder } from './holder.js';
 import { machinePath } from './requirements.js';
 
@@ -28,6 +29,8 @@ export interface Machine {
   send(line: string): void;
   /** Everything the kernel and the init script have written to the console so far. */
   console(): string;
+  /** Stops the kernel, and with it all that writes to its disks, until the function that it resolves to is called. */
+  freeze(): Promise<() => void>;
   /** SIGKILL to the guest's process group; resolves when nothing of it is left, and its disks are free. */
   powerCut(): Promise<void>;
 }
@@ -91,6 +94,8 @@ export async function powerOn(
       serial.write(`${line}\n`);
     },
     console,
+    freeze: () =>
+      freezeKernel(child.pid ?? 0, [`uml_dir=${settings.directory}/uml/`, `umid=${settings.name}`]),
     powerCut: async () => {
       holder.kill(group);
       await closed;

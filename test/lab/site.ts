@@ -65,9 +65,15 @@ export interface SiteOptions {
 
 const bridge = 'br0';
 
+/** What a configuration needs to know of a lab. */
+export interface SiteOfLab {
+  readonly disks: Partial<Lab['disks']>;
+  readonly graceSeconds: number;
+}
+
 /** Writes /etc/nlm-failover.toml on a server, and makes its mount points, and its bridge where it needs one. */
 export async function configure(
-  lab: Lab,
+  lab: SiteOfLab,
   server: Server,
   ips: readonly SiteIp[],
   { driver = 'lockd', link = 'macvlan', graceSeconds = lab.graceSeconds }: SiteOptions = {},
@@ -95,7 +101,7 @@ ${filesystems
     ({ disk, fsid }) => `
   [[floating_ip.filesystem]]
   fsid = ${fsid}
-  device = "${lab.disks[disk].device}"
+  device = "${lab.disks[disk]?.device ?? ''}"
   mountpoint = "${mountpointOf(disk)}"
   type = "ext4"
 
