@@ -63,6 +63,8 @@ class JournalFold {
   /** Of the owner now. */
   readonly #epoch: number;
   #session: Session | undefined;
+  /** Up to here, in bytes, nothing is forgotten: see #startAgain. */
+  #addOnlyTo = 0;
   /** Whether another node has taken the address over since this journal was begun. */
   #isStale = false;
 
@@ -86,6 +88,8 @@ class JournalFold {
       // that had followed it in what was cut off.
       this.#putAside(size, `cut from ${readTo} to ${size} bytes by somebody else`);
       readTo = size;
+    } else if (readTo > 0 && readAt(fd, readTo - 1, 1)[0] !== 0x0a) {
+      readTo = this.#startAgain(readTo);
     }
     for (;;) {
       const bytes = readAt(fd, readTo, chunkSize);
@@ -98,6 +102,17 @@ class JournalFold {
     this.#tables.write(this.#node, { generation, readTo, session: this.#session });
   }
 
+  /**
+   * What is read ends with a newline; where there is none, somebody has cut the file, and it has grown since beyond what was
+   * read: the events between are unread, and nobody knows from where on. So all of it is read again, but a del-client counts
+   * only after where it was read to: to tell a client that has gone is harmless, to forget one that came back loses its locks.
+   */
+  #startAgain(readTo: number): number {
+    this.#putAside(readTo, `cut by somebody else, and grown again beyond ${readTo} bytes`);
+    this.#addOnlyTo = readTo;
+    return 0;
+  }
+
   /** A chunk without any newline: all of it, or up to the last place where a line may start. */
   #skipForeign(bytes: Buffer, offset: number): number {
     const start = bytes.lastIndexOf(0x40);
@@ -107,6 +122,7 @@ class JournalFold {
   }
 
   #apply(base: number, { offset, text, line }: JournalEntry): void {
+    if (line?.kind === 'del-client' && base + offset < this.#addOnlyTo) return;
     if (line !== undefined && this.#use(line)) this.events += 1;
     else this.#putAside(base + offset, text);
   }

@@ -79,6 +79,26 @@ test('a journal cut short by somebody is reported, and not read again', async (t
   t.deepEqual(record.clientNames(), ['c', 'd']);
 });
 
+test('a journal cut short that has grown again is read again; nothing new is lost, nobody who came back forgotten', async (t) => {
+  const site = makeSite(t);
+  const record = site.open();
+  await site.serve(record);
+  site.append('A', event('add-client', 'c'), event('add-client', 'back'), event('del-client', 'back'));
+  const size = site.journal('A').length;
+  site.append('A', event('add-client', 'back'));
+  record.fold();
+  // Of the last line 10 bytes are left; what follows is longer than what was cut off.
+  truncateSync(join(site.directory, 'journal.A'), size + 10);
+  site.append('A', event('add-client', 'new'), event('add-client', 'newer'), event('del-client', 'newer'));
+  record.fold();
+  t.deepEqual(record.clientNames(), ['back', 'c', 'new']);
+  t.regex(record.badLines()[0]?.text ?? '', /^cut by somebody else, and grown again/u);
+  t.deepEqual(record.fold(), { journals: [] });
+  site.append('A', event('del-client', 'new'));
+  record.fold();
+  t.deepEqual(record.clientNames(), ['back', 'c']);
+});
+
 test('what is not a regular file is refused: neither followed nor waited for', (t) => {
   for (const make of [
     (path: string) => symlinkSync('/etc/passwd', path),
