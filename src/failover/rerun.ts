@@ -1,16 +1,16 @@
-import { servingJournal } from '../host/serving.js';
+import { isRecording } from '../host/serving.js';
 import type { FailoverContext } from './context.js';
 import { otherAffected, withRecord } from './recording.js';
 
 /**
  * Why B-2 must not be done again, or undefined when it must. Run twice it would take the locks that
- * clients have reclaimed since, so it is done once per epoch, unless the lock manager has gone
- * meanwhile, or the grace has passed before anybody was told.
+ * clients have reclaimed since, so it is done once per epoch, unless the lock manager or the journal has
+ * gone meanwhile, or the grace has passed before anybody was told.
  */
 export function graceIsDone(context: FailoverContext, fsid: string): string | undefined {
   const { session, run, floatingIp, driver } = context;
   const record = session.opened;
-  if (servingJournal(run, floatingIp.address) === undefined || !driver.isUp(context)) return undefined;
+  if (!isRecording(run, floatingIp.address) || !driver.isUp(context)) return undefined;
   const { epoch } = session;
   if (!record.stepDone({ epoch, step: 'B-2', fsid })) return undefined;
   if (record.stepDone({ epoch, step: 'B-3' })) return `done before in epoch ${epoch}`;

@@ -1,7 +1,7 @@
 import type { FloatingIp } from '../config/config.js';
 import { findAddress } from '../host/addresses.js';
 import type { Host } from '../host/host.js';
-import { servingJournal, syncedAddresses } from '../host/serving.js';
+import { isRecording, syncedAddresses } from '../host/serving.js';
 import { readMarks, unsynced } from '../record/marks.js';
 import type { MonitorRecord } from '../record/record.js';
 import {
@@ -68,7 +68,7 @@ export async function addressStatus(
     address: ip.address,
     here: {
       addressUp: await isUp(place?.host ?? host, ip.address),
-      recording: servingJournal(run, ip.address) !== undefined,
+      recording: isRecording(run, ip.address),
     },
     ...(record !== undefined
       ? { record }

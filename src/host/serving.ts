@@ -1,6 +1,7 @@
 import {
   chmodSync,
   chownSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readlinkSync,
@@ -22,6 +23,12 @@ export function runDirectory(host: Host, env: NodeJS.ProcessEnv = process.env): 
 /** The journal an address is recorded in by this node now; undefined: not recorded here. */
 export function servingJournal(run: string, address: string): string | undefined {
   return linkTarget(path.join(run, 'serving', address));
+}
+
+/** Whether an event would be written now: a link whose journal is gone records nothing, and the callout says so in a mark. */
+export function isRecording(run: string, address: string): boolean {
+  const journal = servingJournal(run, address);
+  return journal !== undefined && lstatSync(journal, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 /** Addresses that this node records for now. */
