@@ -8,7 +8,7 @@
  * shows is a disk that loses what it said was written: for a disk with a cache of its own that flushes are asked for is seen
  * by test/bench/callout.ts.
  *
- * Two rounds and eight cuts, one of them a SIGKILL. In full, ten rounds, 200 cuts, ten of them a SIGKILL, in about 6 minutes:
+ * Two rounds and eight cuts, one of them a SIGKILL. In full, ten rounds, 200 cuts, ten of them a SIGKILL, in 6 to 17 minutes:
  *
  *     NLM_FULL=1 npx ava --timeout=60m build/test/lab/durability.test.js
  */
