@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { exitCodes } from '../errors.js';
+import { startWatchdog } from '../host/watchdog.js';
 import { processIo } from './io.js';
 import { buildProgram } from './program.js';
 import { reportError } from './report-error.js';
@@ -7,6 +8,7 @@ import { reportError } from './report-error.js';
 async function main(argv: readonly string[]): Promise<number> {
   let exitCode: number = exitCodes.done;
   try {
+    startWatchdog(ownArguments(argv).includes('--json'));
     await buildProgram(processIo, (code) => (exitCode = code)).parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {

@@ -11,6 +11,7 @@ export function manSections(): ManSection[] {
     instances,
     callout,
     lostLocks,
+    waiting,
     byHand(),
     exitStatus,
     json,
@@ -51,6 +52,22 @@ const configuration: ManSection = {
         [
           '[lock_manager] mountd_port, statd_port, lockd_port',
           "driver lockd-netns: fixed ports for a firewall (default: any); lockd's is one setting for the whole kernel",
+        ],
+        [
+          '[timeouts] A-1 to B-5, step',
+          'how long each step may take as a whole, in seconds from 1 to 3600, one key for each step, for example `A-4 = 600`; `step` is for every one without (default: 120; A-4 and B-1, which move as much data as there is, 300). B-3 is how long it tries to tell the clients (default: the length of the grace period). See WAITING',
+        ],
+        [
+          '[timeouts] settle',
+          'what the kernel and the daemons do in their own time: to register with rpcbind and to leave it, to end, duplicate address detection (default: 15)',
+        ],
+        [
+          '[timeouts] busy',
+          'how long A-4 tries again to unmount what is busy before it names who keeps it so (default: 5)',
+        ],
+        [
+          '[timeouts] record',
+          'how long to wait for another process that keeps the record locked (default: 15)',
         ],
         ['[[floating_ip]] address', 'IPv4 or IPv6 address with its prefix length'],
         ['[[floating_ip]] interface', 'the network interface it goes on'],
@@ -154,6 +171,24 @@ const lostLocks: ManSection = {
   ],
 };
 
+const waiting: ManSection = {
+  title: 'WAITING',
+  blocks: [
+    {
+      text:
+        'No step waits for ever. When its time is over (see [timeouts]) it fails with exit code 1 and says which command, daemon or client it waited for, and which key sets how long. ' +
+        'A command that has not ended is sent SIGTERM and a second later SIGKILL, with all that is in its process group; one whose output a daemon keeps open has ended all the same. ' +
+        'The same nlm-failover command, run again, goes on where the other stopped.\n\n' +
+        'What waits in the kernel for a disk or a server (state D) cannot be killed. A command in that state is left behind, and named with its pid: what it was to do, a mount for example, ' +
+        'may still happen when the disk answers, so see that it is gone, or fence the node, before another node takes over. ' +
+        'Before the record is opened, and before B-1 looks at a device, such a command asks whether the disk answers.\n\n' +
+        'Where a disk dies while nlm-failover itself reads or writes a file on it, nothing can interrupt that. After the time of the step, and at least two seconds more, a thread ' +
+        'says so and kills the process: the exit status is then 137, as of any process that is killed. In state D it stays until the disk answers, and then ends without doing anything more. Until that shell comes back, treat the node as one that must be fenced.\n\n' +
+        'SIGINT and SIGTERM take effect between two effects, a second one at once. An operation that finds another one at work on the same address does not wait for it.',
+    },
+  ],
+};
+
 /** The plans of an example configuration, so that the page and the program cannot differ. */
 function byHand(): ManSection {
   const driver = lockd({ nfsd: '/proc/fs/nfsd', restart: ['systemctl', 'restart', 'nfs-server'] });
@@ -225,6 +260,7 @@ const exitStatus: ManSection = {
           '6',
           'takeover: done, but locks were not reclaimed, or after a crash a client fell silent; audit: such findings that nobody has acknowledged',
         ],
+        ['137', 'killed, by itself where a system call did not return; see WAITING'],
       ],
     },
   ],

@@ -6,8 +6,8 @@ export interface OpenHost {
   readonly host: Host;
   /** Port of the clients' rpcbind. */
   readonly rpcbindPort: number;
-  /** Whether an RPC program is registered with this host's rpcbind. */
-  readonly nlmRegistered: (program: number) => Promise<boolean>;
+  /** Whether an RPC program is registered with this host's rpcbind; undefined: that does not answer. */
+  readonly nlmRegistered: (program: number) => Promise<boolean | undefined>;
   /** Whether it is registered with the rpcbind behind a local socket. */
   readonly registeredAt: (rpcbindSocket: string, program: number) => Promise<boolean>;
 }
@@ -36,7 +36,7 @@ export async function openHost(env: NodeJS.ProcessEnv = process.env): Promise<Op
         protocol: 'tcp',
         timeoutMs: answerTimeoutMs,
       });
-      return port !== undefined && port > 0;
+      return port === undefined ? undefined : port > 0;
     },
     registeredAt,
   };

@@ -4,9 +4,11 @@ import { loadConfig } from '../config/load-config.js';
 import { findFloatingIp } from '../config/find-floating-ip.js';
 import type { Config, FloatingIp } from '../config/config.js';
 import type { FailoverContext } from '../failover/context.js';
+import { limitOf } from '../failover/limits.js';
 import type { InstanceReader } from '../failover/instance-status.js';
 import { servedOnHost } from '../failover/on-host.js';
 import { RecordSession } from '../failover/session.js';
+import { within } from '../host/deadline.js';
 import { instanceExists } from '../host/instance/place.js';
 import { nlmProgram } from '../host/nfsd.js';
 import { runDirectory } from '../host/serving.js';
@@ -41,12 +43,15 @@ export async function openRunContext(
   const config = await loadConfig({ file: options.config });
   const floatingIp = findFloatingIp(config, address);
   const run = runDirectory(host);
-  const choice = await chooseDriver(host, config.lockManager, {
-    instance: instanceConfig(config, floatingIp),
-    instanceHere: instanceExists(host, floatingIp.address),
-    onHost: await servedOnHost(host, run, floatingIp),
-    takesOver: options.takesOver === true,
-  });
+  const choice = await within(limitOf('Choosing the lock manager driver', config), async () =>
+    chooseDriver(host, config.lockManager, {
+      instance: instanceConfig(config, floatingIp),
+      instanceHere: instanceExists(host, floatingIp.address),
+      onHost: await servedOnHost(host, run, floatingIp),
+      takesOver: options.takesOver === true,
+    }),
+  );
+  const seconds = options.notifyDeadline ?? config.timeouts.notify;
   return {
     choice,
     context: {
@@ -55,9 +60,9 @@ export async function openRunContext(
       floatingIp,
       driver: choice.driver,
       run: choice.driver.place?.run ?? run,
-      session: new RecordSession(host, floatingIp, config.node),
+      session: new RecordSession(host, floatingIp, config),
       fenced: options.fenced === true,
-      notifyDeadlineMs: options.notifyDeadline === undefined ? undefined : options.notifyDeadline * 1000,
+      notifyDeadlineMs: seconds === undefined ? undefined : seconds * 1000,
       rpcbindPort,
       signal: interruption(),
       log: await openLog(options.logLevel),

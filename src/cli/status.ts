@@ -23,10 +23,14 @@ export function addStatus(program: Command, io: Io, exit: (code: number) => void
   ).action(async (address: string | undefined, options: CommonOptions) => {
     const { openReader } = await import('./run-context.js');
     const { addressStatus, isBroken, refusedMark } = await import('../failover/status.js');
+    const { limitOf } = await import('../failover/limits.js');
+    const { within } = await import('../host/deadline.js');
     let broken = false;
     const reader = await openReader(address, options);
     for (const ip of reader.floatingIps) {
-      const status = await addressStatus(reader, ip);
+      const status = await within(limitOf(`status ${ip.address}`, reader.config), () =>
+        addressStatus(reader, ip),
+      );
       broken ||= isBroken(status);
       io.out(options.json === true ? `${JSON.stringify(status)}\n` : statusText(status));
     }

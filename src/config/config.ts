@@ -5,6 +5,7 @@ export interface Config {
   /** This node's name, as it appears in journal.<node> and in the record. */
   readonly node: string;
   readonly lockManager: LockManagerConfig;
+  readonly timeouts: TimeoutsConfig;
   readonly floatingIps: readonly FloatingIp[];
 }
 
@@ -31,6 +32,25 @@ export interface InstancePorts {
   readonly mountd?: number;
   readonly statd?: number;
   readonly lockd?: number;
+}
+
+/** The steps of the 2006 proposal that have a deadline of their own; see [timeouts]. */
+export type TimedStep = 'A-1' | 'A-2' | 'A-3' | 'A-4' | 'B-1' | 'B-2' | 'B-4' | 'B-5';
+
+/** How long is waited at the longest, in seconds. */
+export interface TimeoutsConfig {
+  /** For each step as a whole; A-3 and B-2 come once for each fsid. */
+  readonly steps: Readonly<Record<TimedStep, number>>;
+  /** B-3: how long the clients are tried; absent: as long as the grace period can help them. */
+  readonly notify?: number;
+  /** For what is no step: to look at the host before the first, to open the record. */
+  readonly step: number;
+  /** For what the kernel and daemons do in their own time: to register, to end, duplicate address detection. */
+  readonly settle: number;
+  /** how long an umount that finds the file system busy is tried again. */
+  readonly busy: number;
+  /** For another process to let go of monitors.db. */
+  readonly record: number;
 }
 
 export interface FloatingIp {

@@ -47,7 +47,7 @@ interface IntegerWords {
   readonly read: (input: unknown) => number | Wrong;
 }
 
-function integer(wanted: string, min: bigint, max: bigint): IntegerWords {
+export function wholeNumber(wanted: string, min: bigint, max: bigint): IntegerWords {
   return {
     wanted,
     read: (input) =>
@@ -58,15 +58,15 @@ function integer(wanted: string, min: bigint, max: bigint): IntegerWords {
 }
 
 /** `lock_manager.threads`. */
-export const threadCount = integer('an integer from 1 to 1024', 1n, 1024n);
+export const threadCount = wholeNumber('an integer from 1 to 1024', 1n, 1024n);
 
 /**
  * `lock_manager.grace`, seconds. lockd takes 0 to 240 (fs/lockd/svc.c, nlm_grace_period_max); below 10
  * clients that were told at once have no time to reclaim.
  */
-export const graceSeconds = integer('whole seconds from 10 to 240', 10n, 240n);
+export const graceSeconds = wholeNumber('whole seconds from 10 to 240', 10n, 240n);
 
-export const servicePort = integer('a port from 1 to 65535', 1n, 65_535n);
+export const servicePort = wholeNumber('a port from 1 to 65535', 1n, 65_535n);
 
 /** `lock_manager.*_port`, or the reason why it cannot be one. */
 export function readPort(input: unknown): number | Wrong {

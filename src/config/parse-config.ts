@@ -7,6 +7,7 @@ import { readNodeName } from './names.js';
 import { renderProblem, type Problem } from './problem.js';
 import { relationProblems } from './relations.js';
 import { schema, type ConfigFile } from './schema.js';
+import { toTimeouts } from './timeout-words.js';
 import { unknownKeys } from './unknown-keys.js';
 import { Wrong } from './wrong.js';
 
@@ -80,6 +81,7 @@ function toConfig(input: ConfigFile, file: string, hostname: string): Config {
     file,
     node: input.node ?? hostname,
     lockManager: toLockManager(input.lock_manager),
+    timeouts: toTimeouts(input.timeouts),
     floatingIps: input.floating_ip.map((ip) => toFloatingIp(ip, input.state.directory)),
   };
 }

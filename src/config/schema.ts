@@ -14,6 +14,7 @@ import {
   threadCount,
 } from './lock-manager-words.js';
 import { readHostName, readInterfaceName, readNodeName } from './names.js';
+import { wholeSeconds } from './timeout-words.js';
 import { readDevice, readMountpoint, readPath } from './paths.js';
 import { readClients, readExportOptions, readMountOptions, readType } from './words.js';
 import { Wrong } from './wrong.js';
@@ -111,6 +112,24 @@ const lockManagerTable = {
   lockd_port: v.exactOptional(value(servicePort.wanted, readPort)),
 };
 
+const seconds = value(wholeSeconds.wanted, wholeSeconds.read);
+
+const timeoutsTable = {
+  step: v.exactOptional(seconds),
+  'A-1': v.exactOptional(seconds),
+  'A-2': v.exactOptional(seconds),
+  'A-3': v.exactOptional(seconds),
+  'A-4': v.exactOptional(seconds),
+  'B-1': v.exactOptional(seconds),
+  'B-2': v.exactOptional(seconds),
+  'B-3': v.exactOptional(seconds),
+  'B-4': v.exactOptional(seconds),
+  'B-5': v.exactOptional(seconds),
+  settle: v.exactOptional(seconds),
+  busy: v.exactOptional(seconds),
+  record: v.exactOptional(seconds),
+};
+
 /** Judges every value on its own; what they must be to each other is in relations.ts. */
 export const schema = table('its keys', {
   node: v.optional(text('the name of this node', readNodeName)),
@@ -119,6 +138,7 @@ export const schema = table('its keys', {
     {},
   ),
   lock_manager: v.optional(table('[lock_manager]', lockManagerTable), {}),
+  timeouts: v.optional(table('[timeouts]', timeoutsTable), {}),
   floating_ip: tables('floating_ip', floatingIpTable),
 });
 

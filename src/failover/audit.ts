@@ -1,7 +1,10 @@
 import path from 'node:path';
+import { within } from '../host/deadline.js';
 import type { AuditedClient, Finding, MonitorRecord, RecordedFinding } from '../record/record.js';
 import type { FailoverContext } from './context.js';
+import { expectRecord } from './expect-record.js';
 import { heldLocks } from './held-locks.js';
+import { auditLimit } from './limits.js';
 import { pathsOfInodes } from './lock-path.js';
 import { judge, reclaimedOf } from './reclaim.js';
 import { lookAtReclaims, type ReclaimProgress, type ReclaimState, watchReclaims } from './reclaim-watch.js';
@@ -22,14 +25,17 @@ export async function auditAfterTakeover(
   context: FailoverContext,
   onProgress: (progress: ReclaimProgress) => void,
 ): Promise<AuditReport> {
-  const looked = await watchReclaims(context, onProgress);
-  if (looked !== undefined) await compare(context, looked);
-  return auditReport(context);
+  return within(auditLimit(context), async () => {
+    const looked = await watchReclaims(context, onProgress);
+    if (looked !== undefined) await compare(context, looked);
+    return auditReport(context);
+  });
 }
 
 /** `nlm-failover audit`: what was found; compares where the grace is over and nobody has. */
 export async function audit(context: FailoverContext): Promise<AuditReport> {
   const { session } = context;
+  await expectRecord(context);
   try {
     session.open({ create: false });
     session.opened.ownership();
@@ -37,8 +43,10 @@ export async function audit(context: FailoverContext): Promise<AuditReport> {
   } finally {
     session.close();
   }
-  if (lookAtReclaims(context).state === 'over') await compare(context, false);
-  return auditReport(context);
+  return within(auditLimit(context), async () => {
+    if (lookAtReclaims(context).state === 'over') await compare(context, false);
+    return auditReport(context);
+  });
 }
 
 /**

@@ -76,7 +76,7 @@ export function interrupted(
 }
 
 async function tellOther(context: FailoverContext, ip: FloatingIp): Promise<CampaignResult> {
-  const session = new RecordSession(context.host, ip, context.config.node);
+  const session = new RecordSession(context.host, ip, context.config);
   try {
     const record = session.open({ create: false });
     return record === undefined

@@ -1,8 +1,11 @@
 import { messageOf, systemError } from '../errors.js';
+import { within } from '../host/deadline.js';
 import { lockOperation, type OperationLock } from '../host/operation-lock.js';
 import { runDirectory } from '../host/serving.js';
 import { type CampaignResult, interrupted, tellRecorded } from './campaign.js';
 import type { FailoverContext } from './context.js';
+import { expectRecord } from './expect-record.js';
+import { notifyLimit } from './limits.js';
 import { type Reporter, runPlan, type StepReport } from './runner.js';
 import type { Plan } from './steps.js';
 
@@ -76,6 +79,7 @@ export async function release(
   const lock = lockContext(context, 'release');
   const log = new OperationLog(context, 'release');
   try {
+    await expectRecord(context);
     session.open({ create: false });
     session.expectOwner();
     log.begin();
@@ -139,6 +143,7 @@ export async function takeover(
   const lock = lockContext(context, 'takeover');
   const log = new OperationLog(context, 'takeover');
   try {
+    await expectRecord(context);
     if (session.open({ create: session.location.onVolume === undefined }) !== undefined) {
       session.claim(context.fenced);
       log.begin();
@@ -177,12 +182,15 @@ export async function renotify(context: FailoverContext): Promise<OperationResul
   const { session, floatingIp } = context;
   const log = new OperationLog(context, 'notify');
   try {
+    await expectRecord(context);
     session.open({ create: false });
     const record = session.opened;
     session.expectOwner();
     record.fold();
     log.begin();
-    const { told, untold, remarks } = await tellRecorded(context, floatingIp, record);
+    const { told, untold, remarks } = await within(notifyLimit(context), () =>
+      tellRecorded(context, floatingIp, record),
+    );
     if (context.signal.aborted && untold.length > 0)
       throw interrupted('notify', floatingIp, { told, untold });
     const outcome = untold.length > 0 ? 'untold' : 'done';

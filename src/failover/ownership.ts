@@ -2,7 +2,8 @@ import type { Filesystem, FloatingIp } from '../config/config.js';
 import { exitCodes, FailoverError } from '../errors.js';
 import type { Action } from '../host/action.js';
 import { superblockState } from '../host/superblock.js';
-import { isMountOf, mountAt } from '../host/mounts.js';
+import { devicePath, isMountOf, mountAt } from '../host/mounts.js';
+import { expectAnswer } from '../host/storage.js';
 import type { Ownership } from '../record/record.js';
 import type { FailoverContext } from './context.js';
 
@@ -67,7 +68,7 @@ export function refuseMountedElsewhere(
           `dumpe2fs -h ${device} | grep needs_recovery   # there: mounted elsewhere or crashed; go on only if the other node is dead`,
         ]
       : [],
-    check: ({ host, fenced, session, config }) => {
+    check: async ({ host, fenced, session, config }) => {
       const mount = mountAt(host, mountpoint);
       if (
         fenced ||
@@ -75,6 +76,7 @@ export function refuseMountedElsewhere(
         (mount !== undefined && isMountOf(host, mount, device))
       )
         return true;
+      await expectAnswer(host, devicePath(device));
       if (superblockState(host, device) === 'dirty') {
         throw new FailoverError(
           `${device} is mounted on another node, or its node crashed: it was not cleanly unmounted`,

@@ -17,7 +17,7 @@ export function readRecord<T>(
   ip: FloatingIp,
   use: (record: MonitorRecord, folded: FoldReport) => T,
 ): T | undefined {
-  const session = new RecordSession(host, ip, config.node);
+  const session = new RecordSession(host, ip, config);
   try {
     const record = session.open({ create: false });
     return record === undefined ? undefined : use(record, record.fold());

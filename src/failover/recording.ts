@@ -1,6 +1,7 @@
 import type { FloatingIp } from '../config/config.js';
 import type { Action } from '../host/action.js';
 import { bootClock } from '../host/boot.js';
+import { isMissing } from '../host/command.js';
 import type { Host } from '../host/host.js';
 import {
   isServingCleared,
@@ -117,8 +118,9 @@ async function makeSynchronous(host: Host, file: string): Promise<boolean> {
   if (host.kind === 'rehearsal') return false;
   try {
     return (await host.run(['chattr', '+S', '--', file])).exitCode === 0;
-  } catch {
-    return false; // no chattr here: the callout then syncs by itself
+  } catch (error) {
+    if (isMissing(error)) return false; // no chattr here: the callout then syncs by itself
+    throw error;
   }
 }
 
@@ -159,7 +161,7 @@ export function withRecord<T>(
   ip: FloatingIp,
   use: (record: RecordSession['opened']) => T,
 ): T | undefined {
-  const session = new RecordSession(host, ip, config.node);
+  const session = new RecordSession(host, ip, config);
   try {
     const record = session.open({ create: false });
     return record === undefined ? undefined : use(record);

@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errnoOf, exitCodes, FailoverError, messageOf } from '../errors.js';
+import { currentDeadline, within } from '../host/deadline.js';
 import type { FailoverContext } from './context.js';
+import { stepLimit } from './limits.js';
 import type { Plan, Step, StepName } from './steps.js';
 
 /** What became of one step; printed as one JSON object a line by --json. */
@@ -21,7 +23,8 @@ export interface Reporter {
 /**
  * Runs a plan: each action is checked, done and verified, and right before each effect the record
  * is asked whether this node is still the owner. Stops at the first failure, which it throws after
- * reporting it. An interruption takes effect between two effects, never inside one.
+ * reporting it. An interruption takes effect between two effects, never inside one. Each step is run under its deadline,
+ * whatever it does.
  */
 export async function runPlan(plan: Plan, context: FailoverContext, reporter: Reporter): Promise<void> {
   for (const step of plan.steps) {
@@ -36,7 +39,7 @@ export async function runPlan(plan: Plan, context: FailoverContext, reporter: Re
       detail,
     });
     try {
-      reporter.end(step, await runStep(step, context, report));
+      reporter.end(step, await within(stepLimit(step, context), () => runStep(step, context, report)));
     } catch (thrown) {
       const error = namedFailure(thrown, step);
       reporter.end(step, report('failed', messageOf(error)));
@@ -57,6 +60,7 @@ async function runStep(
   let acted = false;
   for (const action of step.actions) {
     await refuseWhenInterrupted(context, step);
+    currentDeadline().doing = action.commands.join('; ').slice(0, 300);
     if (await action.check(context)) continue;
     context.session.assertStillOwner();
     context.log('info', { step: step.name, fsid: step.fsid, commands: action.commands }, 'doing');

@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
-import type { FloatingIp } from '../config/config.js';
+import type { Config, FloatingIp } from '../config/config.js';
 import { exitCodes, FailoverError } from '../errors.js';
 import type { Host } from '../host/host.js';
 import { isMountOf, mountAt } from '../host/mounts.js';
@@ -39,16 +39,18 @@ export class RecordSession {
   readonly #host: Host;
   readonly #ip: FloatingIp;
   readonly #node: string;
+  readonly #busySeconds: number;
   #record: MonitorRecord | undefined;
   #epoch: number | undefined;
   #previous: Ownership | undefined;
   #handedOver = false;
   #vacant: Ownership | undefined;
 
-  constructor(host: Host, ip: FloatingIp, node: string) {
+  constructor(host: Host, ip: FloatingIp, { node, timeouts }: Pick<Config, 'node' | 'timeouts'>) {
     this.#host = host;
     this.#ip = ip;
     this.#node = node;
+    this.#busySeconds = timeouts.record;
   }
 
   /** Where the record is, as the host is mounted now. */
@@ -99,7 +101,12 @@ export class RecordSession {
           realStateDirectory(this.#host, this.#ip, onVolume),
         );
       }
-      this.#record = openRecord({ directory: this.location.directory, node: this.#node, create });
+      this.#record = openRecord({
+        directory: this.location.directory,
+        node: this.#node,
+        create,
+        busySeconds: this.#busySeconds,
+      });
     }
     return this.#record;
   }

@@ -1,4 +1,5 @@
 import type { FloatingIp } from '../config/config.js';
+import { FailoverError } from '../errors.js';
 import { findAddress } from '../host/addresses.js';
 import type { Host } from '../host/host.js';
 import { isRecording, syncedAddresses } from '../host/serving.js';
@@ -119,7 +120,8 @@ function recordStatus(opened: MonitorRecord): NonNullable<AddressStatus['record'
 async function isUp(host: Host, address: string): Promise<boolean> {
   try {
     return (await findAddress(host, address)) !== undefined;
-  } catch {
+  } catch (error) {
+    if (error instanceof FailoverError && error.code.endsWith('_TIMEOUT')) throw error;
     return false; // in an instance that was left half-built there is nothing to ask
   }
 }

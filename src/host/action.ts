@@ -1,5 +1,8 @@
 import { exitCodes, FailoverError } from '../errors.js';
+import { commandText } from './command-text.js';
 import type { Argv, CommandResult, Host } from './host.js';
+
+export { commandText } from './command-text.js';
 
 /**
  * One effect of a step. The plan is made of these; `--dry-run` prints `commands`,
@@ -49,11 +52,4 @@ export function notSo(operation: string, message: string, hint?: string): Failov
     operation,
     hint,
   });
-}
-
-/** An argument vector as a line that a shell would take, for people to read and paste. */
-export function commandText(argv: readonly string[]): string {
-  return argv
-    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
-    .join(' ');
 }

@@ -7,6 +7,13 @@ export interface CommandResult {
 
 export type Argv = readonly [string, ...string[]];
 
+export interface CommandOptions {
+  /** What it reads from its standard input; else that is closed. */
+  readonly input?: string;
+  /** It only asks, or does its best: [timeouts].settle is enough for it. */
+  readonly short?: boolean;
+}
+
 /**
  * Every effect on the machine goes through here. `realHost` is the machine;
  * `rehearsalHost` keeps the same promises in a directory, for a demo without root.
@@ -16,17 +23,17 @@ export interface Host {
   /** Where this machine keeps an absolute path: itself, or below the rehearsal directory. */
   path(absolute: string): string;
   /**
-   * Runs argv[0] from PATH with LC_ALL=C, no shell, standard input closed.
-   * Throws FailoverError COMMAND_MISSING, or COMMAND_TIMEOUT after timeoutMs (default 60,000).
+   * Runs argv[0] from PATH with LC_ALL=C, no shell, at the longest until the deadline of the step it is run in (deadline.ts).
+   * Throws FailoverError COMMAND_MISSING, or COMMAND_TIMEOUT.
    */
-  run(argv: Argv, options?: { readonly timeoutMs?: number }): Promise<CommandResult>;
+  run(argv: Argv, options?: CommandOptions): Promise<CommandResult>;
   /** The text of a file, undefined where there is none (ENOENT, ENOTDIR); other errors are thrown. */
   readText(absolute: string): string | undefined;
   /**
    * One write(2) to an existing file of the kernel, as its interfaces under /proc want it:
-   * nfsctl.c takes one transaction per open and answers EBUSY to a second write.
+   * nfsctl.c takes one transaction per open and answers EBUSY to a second write. Under the step's deadline, as `run`.
    */
-  writeKernel(absolute: string, text: string): void;
+  writeKernel(absolute: string, text: string): Promise<void>;
   /** Wall clock, ms since 1970. */
   now(): number;
   /** Resolves after ms, or rejects with the signal's reason. */

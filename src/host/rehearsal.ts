@@ -52,7 +52,7 @@ export function rehearsalHost(directory: string): Host {
     path: inside,
     run: async (argv) => exitOf(() => command(host, argv)),
     readText: (absolute) => readTextIfThere(inside(absolute)),
-    writeKernel: (absolute, text) => kernelWrite(host, absolute, text),
+    writeKernel: async (absolute, text) => kernelWrite(host, absolute, text),
     now: () => Date.now(),
     delay: (ms, signal) => delay(ms, undefined, signal === undefined ? undefined : { signal }),
   };

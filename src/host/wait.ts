@@ -1,25 +1,37 @@
+import { currentDeadline } from './deadline.js';
 import type { Host } from './host.js';
 
 export interface WaitOptions {
-  readonly timeoutMs: number;
-  /** Between two looks; default 20 ms. */
+  /** Default: [timeouts].settle. */
+  readonly seconds?: number;
+  /** Between two looks, ms; default 20. */
   readonly intervalMs?: number;
 }
 
+/** For the sentence of whoever has waited in vain: how long, and what changes it. */
+export function settleText(): string {
+  return `${currentDeadline().limit.settle} s ([timeouts].settle)`;
+}
+
 /**
- * Looks until the predicate holds: true, or false when timeoutMs have passed without it.
- * For what the kernel and daemons do on their own time and tell nobody about.
+ * Looks until the predicate holds: true, or false when the time has passed without it. For what the kernel and daemons do on their
+ * own time and tell nobody about. `what` is waited for, as the sentence has it where the step's own deadline comes first.
+ * Throws FailoverError STEP_TIMEOUT then.
  */
 export async function waitUntil(
   host: Host,
+  what: string,
   predicate: () => boolean | Promise<boolean>,
-  { timeoutMs, intervalMs = 20 }: WaitOptions,
+  options: WaitOptions = {},
 ): Promise<boolean> {
+  const deadline = currentDeadline();
+  const { seconds = deadline.limit.settle, intervalMs = 20 } = options;
   // The monotonic clock, so that a stepped wall clock neither ends nor prolongs a wait.
-  const deadline = performance.now() + timeoutMs;
+  const end = performance.now() + seconds * 1000;
   for (;;) {
     if (await predicate()) return true;
-    if (performance.now() >= deadline) return false;
+    if (performance.now() >= end) return false;
+    if (deadline.left === 0) throw deadline.error(`it waited for ${what}`);
     await host.delay(intervalMs);
   }
 }

@@ -10,7 +10,7 @@ import { copyDefaultRoute } from '../host/instance/routes.js';
 import { endDaemons, removeInstance } from '../host/instance/remove.js';
 import { realHost } from '../host/real.js';
 import { graceSeconds, inGrace, lockdInGrace, nfsdThreads, nlmProgram } from '../host/nfsd.js';
-import { waitUntil } from '../host/wait.js';
+import { settleText, waitUntil } from '../host/wait.js';
 import { locksOf } from './locks-gone.js';
 import { unlockFilesystem } from './unlock-filesystem.js';
 import type { LockedFilesystem, LockManager, LockManagerContext } from './port.js';
@@ -183,14 +183,16 @@ function startNfsd({ address, nfsd, threads, grace, ports }: InstanceConfig): Ac
     ],
     check: () => false,
     act: async ({ host, registeredAt }) => {
-      for (const [file, value] of sysctls) host.writeKernel(file, `${value}\n`);
-      for (const file of graceFiles) inside.writeKernel(file, `${grace}\n`);
+      for (const [file, value] of sysctls) await host.writeKernel(file, `${value}\n`);
+      for (const file of graceFiles) await inside.writeKernel(file, `${grace}\n`);
       noteGrace(host, address, graceSeconds(inside, nfsd));
       await runOrFail(host, [...prefix, ...start]);
-      await waitUntil(host, () => registeredAt(rpcbindSocket, nlmProgram), {
-        timeoutMs: 15_000,
-        intervalMs: 50,
-      });
+      await waitUntil(
+        host,
+        `lockd to register with the rpcbind of the instance of ${address}`,
+        () => registeredAt(rpcbindSocket, nlmProgram),
+        { intervalMs: 50 },
+      );
       return servesVersion4(host, nfsd)
         ? 'NFSv4 is off in the instance: where clients mount this address with it, set driver = "lockd"'
         : undefined;
@@ -199,7 +201,10 @@ function startNfsd({ address, nfsd, threads, grace, ports }: InstanceConfig): Ac
       if (nfsdThreads(inside, nfsd) === 0)
         throw notSo('B-2', `nfsd has no threads in the instance of ${address}`);
       if (!(await registeredAt(rpcbindSocket, nlmProgram))) {
-        throw notSo('B-2', `lockd is not registered with the rpcbind of the instance of ${address}`);
+        throw notSo(
+          'B-2',
+          `lockd is not registered with the rpcbind of the instance of ${address}, ${settleText()} after nfsd was started`,
+        );
       }
       if (lockdInGrace(inside) === false) {
         throw notSo(

@@ -2,12 +2,9 @@ import { type Action, commandText, type HostContext, notSo, runOrFail } from '..
 import { flushExports } from '../host/actions/exports.js';
 import type { Argv } from '../host/host.js';
 import { inGrace, lockdInGrace, nfsdThreads, nlmClientMounts, nlmProgram } from '../host/nfsd.js';
-import { waitUntil } from '../host/wait.js';
+import { settleText, waitUntil } from '../host/wait.js';
 import { unlockFilesystem } from './unlock-filesystem.js';
 import type { LockManager, LockManagerContext } from './port.js';
-
-/** How long lockd may take to come to or leave rpcbind; seen: under 0.2 s. */
-const registrationTimeoutMs = 15_000;
 
 /**
  * Stock kernels. A-3 writes unlock_filesystem; B-2 starts lockd, which is the only thing that
@@ -33,23 +30,27 @@ function stopLockd(nfsd: string): Action<LockManagerContext> {
       `echo 0 > ${nfsd}/threads   # only where nfsd runs`,
       `# wait until "rpcinfo -p" no longer lists program ${nlmProgram}: a lock manager that is started while the old one ends answers a reclaim twice`,
     ],
-    check: (context) => {
+    check: async (context) => {
       refuseClientMounts(context);
-      return nfsdThreads(context.host, nfsd) === 0;
+      if (nfsdThreads(context.host, nfsd) === 0) return true;
+      await refuseSilentRpcbind(context);
+      return false;
     },
     act: async ({ host, nlmRegistered }) => {
-      host.writeKernel(`${nfsd}/threads`, '0\n');
-      await waitUntil(host, async () => !(await nlmRegistered()), { timeoutMs: registrationTimeoutMs });
+      await host.writeKernel(`${nfsd}/threads`, '0\n');
+      // Seen: under 0.2 s.
+      await waitUntil(host, 'lockd to leave rpcbind', async () => (await nlmRegistered()) === false);
       return undefined;
     },
     verify: async ({ host, nlmRegistered }) => {
       if (nfsdThreads(host, nfsd) > 0) {
         throw notSo('B-2', `nfsd still has threads after "echo 0 > ${nfsd}/threads"`);
       }
-      if (await nlmRegistered()) {
+      const left = await nlmRegistered();
+      if (left !== false) {
         throw notSo(
           'B-2',
-          `lockd is still registered with rpcbind ${registrationTimeoutMs / 1000} s after nfsd's last thread ended; nfsd is down on this node now`,
+          `${left === undefined ? 'rpcbind of this host does not answer whether lockd has ended' : 'lockd is still registered with rpcbind'} ${settleText()} after nfsd's last thread ended; nfsd is down on this node now`,
           'See "rpcinfo -p" and what keeps lockd running, then run the same command again: it starts nfsd.',
         );
       }
@@ -69,6 +70,20 @@ function refuseClientMounts({ host }: HostContext): void {
   }
 }
 
+/**
+ * Without rpcbind's word nobody knows when the old lock manager has ended, or that the new one is there: so it is asked before
+ * nfsd goes down for every address of this node.
+ */
+async function refuseSilentRpcbind({ host, nlmRegistered }: LockManagerContext): Promise<void> {
+  const answers = () => nlmRegistered().then((answer) => answer !== undefined);
+  if (await waitUntil(host, 'rpcbind of this host (127.0.0.1 port 111)', answers)) return;
+  throw notSo(
+    'B-2',
+    `rpcbind of this host (127.0.0.1 port 111) has not answered for ${settleText()}: nfsd was not restarted`,
+    'See that it runs, "rpcinfo -p", then run the same command again.',
+  );
+}
+
 /** B-2, second half: lockd starts, and its grace period with it. */
 function startLockd(nfsd: string, restart: Argv): Action<LockManagerContext> {
   const operation = commandText(restart);
@@ -84,15 +99,20 @@ function startLockd(nfsd: string, restart: Argv): Action<LockManagerContext> {
         restart,
         'nfsd is down on this node until that command works: see [lock_manager].restart.',
       );
-      await waitUntil(host, () => nlmRegistered(), { timeoutMs: registrationTimeoutMs });
+      await waitUntil(
+        host,
+        'lockd to register with rpcbind of this host',
+        async () => (await nlmRegistered()) === true,
+      );
       return undefined;
     },
     verify: async ({ host, nlmRegistered }) => {
       if (nfsdThreads(host, nfsd) === 0) throw notSo('B-2', `nfsd has no threads after "${operation}"`);
-      if (!(await nlmRegistered())) {
+      const registered = await nlmRegistered();
+      if (registered !== true) {
         throw notSo(
           'B-2',
-          `lockd is not registered with rpcbind after "${operation}"`,
+          `${registered === undefined ? 'rpcbind of this host (127.0.0.1 port 111) does not answer' : 'lockd is not registered with rpcbind'} ${settleText()} after "${operation}"`,
           'See that rpcbind runs: "rpcinfo -p".',
         );
       }

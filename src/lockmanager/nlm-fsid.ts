@@ -36,7 +36,7 @@ function writeFsid(file: string, fsid: string): Action<LockManagerContext> {
     commands: [`echo ${fsid} > ${file}`],
     check: () => false,
     act: async ({ host }) => {
-      host.writeKernel(file, `${fsid}\n`);
+      await host.writeKernel(file, `${fsid}\n`);
       return undefined;
     },
     verify: () => undefined,

@@ -27,8 +27,8 @@ export interface ServicePlace {
 
 /** What drivers need beside the machine. */
 export interface LockManagerContext extends InstanceContext {
-  /** Whether the NLM program is registered with this host's rpcbind. */
-  readonly nlmRegistered: () => Promise<boolean>;
+  /** Whether the NLM program is registered with this host's rpcbind; undefined: that does not answer. */
+  readonly nlmRegistered: () => Promise<boolean | undefined>;
 }
 
 /**

@@ -20,7 +20,7 @@ export function unlockFilesystem(nfsd: string, filesystem: LockedFilesystem): Ac
     act: async ({ host }) => {
       // With nfsd down there is nothing to drop, and Linux 6.9 to 6.18 crash on this write.
       if (nfsdThreads(host, nfsd) === 0) return 'nfsd is not running';
-      host.writeKernel(file, `${path}\n`);
+      await host.writeKernel(file, `${path}\n`);
       return undefined;
     },
     verify: (context) => verifyLocksGone(context, filesystem),

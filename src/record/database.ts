@@ -21,22 +21,26 @@ export function openDatabase(
   steps: readonly string[] = migrations,
   timeout = busyTimeout,
 ): Database.Database {
-  return guarded(`opening ${file}`, () => {
-    const db = new Database(file, { fileMustExist: true, timeout });
-    try {
-      db.pragma('journal_mode = TRUNCATE');
-      db.pragma('synchronous = FULL');
-      db.pragma('foreign_keys = ON');
-      db.pragma('trusted_schema = OFF');
-      const verdict = db.pragma('quick_check(1)', { simple: true });
-      if (verdict !== 'ok') throw corrupt(file, String(verdict));
-      migrate(db, file, steps);
-      return db;
-    } catch (error) {
-      db.close();
-      throw error;
-    }
-  });
+  return guarded(
+    `opening ${file}`,
+    () => {
+      const db = new Database(file, { fileMustExist: true, timeout });
+      try {
+        db.pragma('journal_mode = TRUNCATE');
+        db.pragma('synchronous = FULL');
+        db.pragma('foreign_keys = ON');
+        db.pragma('trusted_schema = OFF');
+        const verdict = db.pragma('quick_check(1)', { simple: true });
+        if (verdict !== 'ok') throw corrupt(file, String(verdict));
+        migrate(db, file, steps);
+        return db;
+      } catch (error) {
+        db.close();
+        throw error;
+      }
+    },
+    { file, busyMs: timeout },
+  );
 }
 
 /** Runs the steps that `db` has not seen, all or none. */

@@ -14,11 +14,13 @@ import { guarded } from './record-error.js';
 export class MonitorRecord {
   readonly directory: string;
   readonly #db: Database;
+  readonly #busyMs: number;
   /** The state that those returned by untold() are owed. */
   #owedState: number | undefined;
 
-  constructor(db: Database, directory: string) {
+  constructor(db: Database, directory: string, busyMs: number) {
     this.#db = db;
+    this.#busyMs = busyMs;
     this.directory = directory;
   }
 
@@ -203,6 +205,9 @@ export class MonitorRecord {
   }
 
   #guarded<T>(what: string, action: () => T): T {
-    return guarded(`${what} (${this.directory})`, action);
+    return guarded(`${what} (${this.directory})`, action, {
+      file: this.#db.name,
+      busyMs: this.#busyMs,
+    });
   }
 }

@@ -1,5 +1,7 @@
 import Database from 'better-sqlite3';
 import { FailoverError, errnoOf, exitCodes, messageOf } from '../errors.js';
+import { doing } from '../host/watchdog.js';
+import { lockHolder } from './lock-holder.js';
 
 interface Meaning {
   readonly code: string;
@@ -28,19 +30,27 @@ const unusable: Meaning = {
   hint: 'see that the state directory is mounted, writable and without errors of its disk',
 };
 
+/** The database that is waited for, and how long, ms. */
+export interface Awaited {
+  readonly file: string;
+  readonly busyMs: number;
+}
+
 /** Runs `action`; what SQLite or the file system throws becomes a FailoverError. `operation` names what on which path. */
-export function guarded<T>(operation: string, action: () => T): T {
+export function guarded<T>(operation: string, action: () => T, awaited?: Awaited): T {
+  doing(operation);
   try {
     return action();
   } catch (error) {
-    throw recordError(operation, error);
+    throw recordError(operation, error, awaited);
   }
 }
 
 /** The FailoverError for what SQLite or the file system threw; anything else is returned as it is. */
-export function recordError(operation: string, error: unknown): unknown {
+export function recordError(operation: string, error: unknown, awaited?: Awaited): unknown {
   if (error instanceof FailoverError) return error;
-  const meaning = meaningOf(error);
+  const found = meaningOf(error);
+  const meaning = found === busy && awaited !== undefined ? busyFor(awaited) : found;
   if (meaning === undefined) return error;
   return new FailoverError(`${operation}: ${meaning.says} (${messageOf(error)})`, {
     code: meaning.code,
@@ -49,6 +59,17 @@ export function recordError(operation: string, error: unknown): unknown {
     hint: meaning.hint,
     cause: error,
   });
+}
+
+function busyFor({ file, busyMs }: Awaited): Meaning {
+  const holder = lockHolder(file);
+  return {
+    ...busy,
+    says: `${holder === undefined ? 'another process' : `another process (${holder})`} has kept the database locked for ${busyMs / 1000} s`,
+    hint:
+      `${holder === undefined ? busy.hint : 'see what that process does, and that it ends'}; then run the same command again. ` +
+      '[timeouts].record in the configuration sets how long to wait.',
+  };
 }
 
 function meaningOf(error: unknown): Meaning | undefined {

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { FailoverError, exitCodes } from '../errors.js';
 import { isNodeName } from './client-name.js';
-import { openDatabase } from './database.js';
+import { busyTimeout, openDatabase } from './database.js';
 import { MonitorRecord } from './monitor-record.js';
 import { guarded } from './record-error.js';
+import { migrations } from './schema.js';
 import { checkRecordDirectory, databaseName, makeRecordDirectory } from './record-directory.js';
 
 export type { Adoption } from './adopt.js';
@@ -24,6 +25,8 @@ export interface RecordPlace {
   readonly node: string;
   /** Whether to make the record where there is none. */
   readonly create: boolean;
+  /** How long to wait for another process that holds the database; default 15. */
+  readonly busySeconds?: number;
 }
 
 /**
@@ -34,18 +37,20 @@ export interface RecordPlace {
  *     const epoch = record.claim({ node: 'B', fenced: false, now: Date.now() });
  *
  * Throws RECORD_UNSAFE, RECORD_NEWER, RECORD_CORRUPT, RECORD_BUSY, RECORD_FULL, RECORD_UNUSABLE; the methods throw
- * the last four of these too, RECORD_BUSY after 15 s.
+ * the last four of these too, RECORD_BUSY after `busySeconds`.
  */
 export function openRecord(place: RecordPlace & { readonly create: true }): MonitorRecord;
 export function openRecord(place: RecordPlace): MonitorRecord | undefined;
-export function openRecord({ directory, node, create }: RecordPlace): MonitorRecord | undefined {
+export function openRecord({ directory, node, create, busySeconds }: RecordPlace): MonitorRecord | undefined {
+  const busyMs = busySeconds === undefined ? busyTimeout : busySeconds * 1000;
   if (!isNodeName(node)) throw badNode(node);
   const there = guarded(`opening the record in ${directory}`, () => {
     if (create) makeRecordDirectory(directory);
     return checkRecordDirectory(directory);
   });
   if (!there) return undefined;
-  return new MonitorRecord(openDatabase(join(directory, databaseName)), directory);
+  const db = openDatabase(join(directory, databaseName), migrations, busyMs);
+  return new MonitorRecord(db, directory, busyMs);
 }
 
 function badNode(node: string): FailoverError {

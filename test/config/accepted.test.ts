@@ -13,6 +13,22 @@ test('the example of the manual', (t) => {
       threads: 8,
       ports: {},
     },
+    timeouts: {
+      steps: {
+        'A-1': 120,
+        'A-2': 120,
+        'A-3': 120,
+        'A-4': 300,
+        'B-1': 300,
+        'B-2': 120,
+        'B-4': 120,
+        'B-5': 120,
+      },
+      step: 120,
+      settle: 15,
+      busy: 5,
+      record: 15,
+    },
     floatingIps: [
       {
         address: '10.10.1.1',
@@ -107,6 +123,19 @@ const rows: readonly Row[] = [
     '"auto"\nmountd_port = 20048\nstatd_port = 662\nlockd_port = 65535',
     (s) => lockManager(s).ports,
     { mountd: 20048, statd: 662, lockd: 65535 },
+  ],
+  [
+    '[state]',
+    '[timeouts]\nstep = 30\nA-4 = 3600\nB-3 = 1\nsettle = 20\nbusy = 2\nrecord = 3\n[state]',
+    (s) => parse(s).timeouts,
+    {
+      steps: { 'A-1': 30, 'A-2': 30, 'A-3': 30, 'A-4': 3600, 'B-1': 30, 'B-2': 30, 'B-4': 30, 'B-5': 30 },
+      notify: 1,
+      step: 30,
+      settle: 20,
+      busy: 2,
+      record: 3,
+    },
   ],
   [
     '10.10.1.1/24',

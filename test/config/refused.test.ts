@@ -113,6 +113,14 @@ const rows: readonly Row[] = [
     'lock_manager.lockd_port = 1: this port is already at lock_manager.statd_port; each service has its own',
   ],
 
+  ...['A-1', 'B-3', 'step', 'settle', 'busy', 'record'].flatMap((key) =>
+    ['0', '3601', '1.5', '"60"', 'true'].map((text): Row => [
+      '[state]',
+      `[timeouts]\n${key} = ${text}\n[state]`,
+      `timeouts.${key} = ${text}: write whole seconds from 1 to 3600, without quotes`,
+    ]),
+  ),
+  ['[state]', '[timeouts]\nA-5 = 60\n[state]', 'timeouts.A-5 = 60: unknown key; did you mean "A-1"?'],
   [
     '"10.10.1.1/24"',
     '"10.10.1.1"',
@@ -403,17 +411,17 @@ const unknown: readonly Row[] = [
   [
     'node = "A"',
     'colour = 1',
-    'colour = 1: unknown key; known here, nearest first: node, state, lock_manager, floating_ip',
+    'colour = 1: unknown key; known here, nearest first: node, state, timeouts, lock_manager, floating_ip',
   ],
   [
     'node = "A"',
     '"a\\nb" = 1',
-    '"a\\nb" = 1: unknown key; known here, nearest first: node, state, floating_ip, lock_manager',
+    '"a\\nb" = 1: unknown key; known here, nearest first: node, state, timeouts, floating_ip, lock_manager',
   ],
   [
     'node = "A"',
     '__proto__ = 1',
-    '__proto__ = 1: unknown key; known here, nearest first: node, state, floating_ip, lock_manager',
+    '__proto__ = 1: unknown key; known here, nearest first: node, state, timeouts, floating_ip, lock_manager',
   ],
   [
     'names = [',

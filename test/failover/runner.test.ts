@@ -22,7 +22,7 @@ async function fixture(t: ExecutionContext, signal = new AbortController().signa
   const [floatingIp] = config.floatingIps;
   if (floatingIp === undefined) throw new Error('no floating IP');
   const host = rehearsalHost(site.a.root);
-  const session = new RecordSession(host, floatingIp, 'A');
+  const session = new RecordSession(host, floatingIp, config);
   t.teardown(() => session.close());
   session.open({ create: true });
   session.claim(false);

@@ -27,7 +27,7 @@ export function addressDown(ip: AddressOnInterface): Action<HostContext> {
       const all = await localAddresses(host);
       const here = all.find((local) => local.address === ip.address);
       if (here === undefined) return undefined;
-      const kept = keepSecondaries(host, here, all);
+      const kept = await keepSecondaries(host, here, all);
       await runOrFail(host, command(here.interface, here.prefix));
       return kept;
     },
@@ -44,12 +44,16 @@ export function addressDown(ip: AddressOnInterface): Action<HostContext> {
  * Deleting an interface's primary IPv4 address deletes its secondaries too, other floating IPs
  * among them, unless promote_secondaries is set (Linux Documentation/networking/ip-sysctl.rst).
  */
-function keepSecondaries(host: Host, going: LocalAddress, all: readonly LocalAddress[]): string | undefined {
+async function keepSecondaries(
+  host: Host,
+  going: LocalAddress,
+  all: readonly LocalAddress[],
+): Promise<string | undefined> {
   const others = all.filter((local) => local.interface === going.interface && local.secondary);
   if (going.secondary || others.length === 0) return undefined;
   const file = `/proc/sys/net/ipv4/conf/${going.interface}/promote_secondaries`;
   if (host.readText(file)?.trim() !== '0') return undefined;
-  host.writeKernel(file, '1\n');
+  await host.writeKernel(file, '1\n');
   return `set promote_secondaries on ${going.interface}, so that ${others.map((other) => other.address).join(', ')} stay`;
 }
 
@@ -72,9 +76,11 @@ export function addressUp(ip: AddressOnInterface): Action<HostContext> {
     act: async ({ host }) => {
       await runOrFail(host, command, `See with "ip link show ${ip.interface}" that the interface exists.`);
       // IPv6 only, up to 2 s: without it ("nodad") the kernel does not advertise the address either.
-      await waitUntil(host, async () => (await findAddress(host, ip.address))?.duplicateCheck !== 'running', {
-        timeoutMs: 10_000,
-      });
+      await waitUntil(
+        host,
+        `the duplicate address detection of ${ip.address}`,
+        async () => (await findAddress(host, ip.address))?.duplicateCheck !== 'running',
+      );
       return undefined;
     },
     verify: async ({ host }) => {

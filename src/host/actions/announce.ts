@@ -1,4 +1,6 @@
+import { messageOf } from '../../errors.js';
 import { type Action, commandText, type HostContext } from '../action.js';
+import { isMissing } from '../command.js';
 import type { Argv, Host } from '../host.js';
 import type { AddressOnInterface } from './address.js';
 
@@ -31,9 +33,10 @@ function gratuitousArp({ address, interface: device }: AddressOnInterface): Acti
     check: () => false,
     act: async ({ host }) => {
       try {
-        const result = await host.run(argvOf[await flavour(host)], { timeoutMs: 10_000 });
+        const result = await host.run(argvOf[await flavour(host)], { short: true });
         return result.exitCode > 1 ? `neighbours not told: arping said ${result.stderr.trim()}` : undefined;
-      } catch {
+      } catch (error) {
+        if (!isMissing(error)) return `neighbours not told: ${messageOf(error)}`;
         return 'neighbours not told: no arping here (package arping or iputils-arping); clients may wait for their ARP cache';
       }
     },
@@ -42,7 +45,7 @@ function gratuitousArp({ address, interface: device }: AddressOnInterface): Acti
 }
 
 async function flavour(host: Host): Promise<'habets' | 'iputils'> {
-  const { stdout, stderr } = await host.run(['arping', '-h'], { timeoutMs: 5_000 });
+  const { stdout, stderr } = await host.run(['arping', '-h'], { short: true });
   return /\bHabets\b/.test(stdout + stderr) ? 'habets' : 'iputils';
 }
 
@@ -57,7 +60,7 @@ function unsolicitedAdvertisement({ interface: device }: AddressOnInterface): Ac
     check: ({ host }) => host.readText(file)?.trim() === '1',
     act: async ({ host }) => {
       if (host.readText(file) === undefined) return 'neighbours not told: no ndisc_notify in this kernel';
-      host.writeKernel(file, '1\n');
+      await host.writeKernel(file, '1\n');
       return undefined;
     },
     verify: () => undefined,

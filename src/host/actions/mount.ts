@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { type Action, commandText, type HostContext, notSo, runOrFail } from '../action.js';
+import { currentDeadline } from '../deadline.js';
 import type { Argv, Host } from '../host.js';
 import { holders } from '../holders.js';
 import { isMountOf, type Mount, mountAt } from '../mounts.js';
@@ -45,21 +46,23 @@ export function unmountFilesystem(filesystem: MountableFilesystem): Action<HostC
     commands: [commandText(command)],
     check: ({ host }) => mountedRight(host, filesystem, 'A-4') === undefined,
     act: async ({ host }) => {
+      const { busy } = currentDeadline().limit;
       let said = '';
       const gone = await waitUntil(
         host,
+        `umount ${mountpoint}, which is busy`,
         async () => {
           const result = await host.run(command);
           said = result.stderr.trim();
           return result.exitCode === 0;
         },
-        { timeoutMs: 5_000, intervalMs: 100 },
+        { seconds: busy, intervalMs: 100 },
       );
       if (!gone) {
         const who = holders(host, mountpoint);
         throw notSo(
           'A-4',
-          `umount ${mountpoint}: ${said}${who.length > 0 ? `; held by ${who.join(', ')}` : ''}`,
+          `umount ${mountpoint}: ${said}${who.length > 0 ? `; held by ${who.join(', ')}` : ''}; tried for ${busy} s ([timeouts].busy)`,
           who.length > 0
             ? `End what holds it, then run the same command again.`
             : `A lock (/proc/locks), a swap file, a nested mount or another mount namespace may hold it; then run the same command again.`,

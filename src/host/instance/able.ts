@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Argv, Host } from '../host.js';
-import { searchPath } from '../real.js';
+import { searchPath } from '../command.js';
 import type { InstanceLink } from './build.js';
 
 /** What an instance is built and run with: util-linux, iproute2, rpcbind, nfs-utils. */
@@ -30,7 +30,7 @@ export async function instancesUnavailable(
 async function hasNfsd(host: Host): Promise<boolean> {
   if (/^nodev\tnfsd$/m.test(host.readText('/proc/filesystems') ?? '')) return true;
   if (!isInstalled('modinfo')) return false;
-  return (await host.run(['modinfo', '-n', 'nfsd'], { timeoutMs: 10_000 })).exitCode === 0;
+  return (await host.run(['modinfo', '-n', 'nfsd'], { short: true })).exitCode === 0;
 }
 
 /**
@@ -42,7 +42,7 @@ async function canLink(host: Host, kind: InstanceLink['kind']): Promise<boolean>
     kind === 'veth'
       ? ['unshare', '--net', 'ip', 'link', 'add', 'nlm0', 'type', 'veth', 'peer', 'name', 'nlm1']
       : ['unshare', '--net', 'ip', 'link', 'add', 'link', 'lo', 'name', 'nlm0', 'type', kind];
-  const { exitCode, stderr } = await host.run(argv, { timeoutMs: 10_000 });
+  const { exitCode, stderr } = await host.run(argv, { short: true });
   return exitCode === 0 || /Invalid argument/.test(stderr);
 }
 

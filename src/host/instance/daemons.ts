@@ -1,12 +1,9 @@
 import { type Action, commandText, type HostContext, notSo } from '../action.js';
 import type { Argv, Host } from '../host.js';
-import { waitUntil } from '../wait.js';
+import { settleText, waitUntil } from '../wait.js';
 import { instancePlace, instancePrefix } from './place.js';
 import { instanceProcesses } from './processes.js';
 import { startCommand, startSupervised } from './supervision.js';
-
-/** How long a daemon may take to register with the instance's rpcbind; seen: under 0.3 s. */
-const registrationTimeoutMs = 15_000;
 
 /** What is needed beside the machine to see that a daemon serves. */
 export interface InstanceContext extends HostContext {
@@ -67,10 +64,13 @@ export function startDaemon(address: string, daemon: Daemon): Action<InstanceCon
     check: isUp,
     act: async (context) => {
       await startSupervised(context.host, supervised);
-      await waitUntil(context.host, () => isUp(context), {
-        timeoutMs: registrationTimeoutMs,
-        intervalMs: 50,
-      });
+      // Seen: under 0.3 s.
+      await waitUntil(
+        context.host,
+        `${name} to register with the rpcbind of the instance`,
+        () => isUp(context),
+        { intervalMs: 50 },
+      );
       return undefined;
     },
     verify: async ({ host, registeredAt }) => {
@@ -84,7 +84,7 @@ export function startDaemon(address: string, daemon: Daemon): Action<InstanceCon
       if (!(await registeredAt(rpcbindSocket, program))) {
         throw notSo(
           'B-2',
-          `${name} is not registered with the rpcbind of the instance of ${address} ${registrationTimeoutMs / 1000} s after it was started`,
+          `${name} is not registered with the rpcbind of the instance of ${address} ${settleText()} after it was started`,
           `It was started as: ${commandText(startCommand(host, supervised))}`,
         );
       }

@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
+import { errnoOf } from '../../errors.js';
 import type { Host } from '../host.js';
-import { realHost } from '../real.js';
+import { currentDeadline } from '../deadline.js';
+import { realHost, writeKernel } from '../real.js';
+import { doing } from '../watchdog.js';
 import { instancePlace, instancePrefix } from './place.js';
 import { instanceMember } from './processes.js';
 
@@ -27,10 +30,10 @@ export function insideInstance(address: string): Host {
     run: (argv, options) => realHost.run([...prefix, ...argv], options),
     readText: (absolute) =>
       isPerNamespace(absolute) ? readInside(address, absolute) : realHost.readText(outside(absolute)),
-    writeKernel: (absolute, text) => {
-      if (isPerNamespace(absolute)) writeInside(prefix, absolute, text);
-      else realHost.writeKernel(outside(absolute), text);
-    },
+    writeKernel: (absolute, text) =>
+      isPerNamespace(absolute)
+        ? writeKernel(absolute, text, prefix)
+        : realHost.writeKernel(outside(absolute), text),
   };
 }
 
@@ -53,18 +56,19 @@ function readInside(address: string, file: string): string | undefined {
     );
   }
   const [command, ...args] = instancePrefix(address);
+  const deadline = currentDeadline();
+  deadline.refuseWhenOver(`read ${file}`);
+  doing(`reading ${file} in the instance of ${address}`);
   try {
     return execFileSync(command, [...args, 'cat', file], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: Math.ceil(deadline.left),
+      killSignal: 'SIGKILL',
     });
-  } catch {
+  } catch (error) {
+    if (errnoOf(error) === 'ETIMEDOUT')
+      throw deadline.error(`${file} of the instance of ${address} could not be read`);
     return undefined; // no such file, or no instance
   }
-}
-
-/** tee(1) writes what it reads in one write(2), as these files want it; see Host.writeKernel. */
-function writeInside(prefix: readonly [string, ...string[]], file: string, text: string): void {
-  const [command, ...args] = prefix;
-  execFileSync(command, [...args, 'tee', '-a', file], { input: text, stdio: ['pipe', 'ignore', 'pipe'] });
 }

@@ -32,15 +32,21 @@ function members(address: string): number[] {
     .map(Number);
 }
 
-/** Ends every process of an instance: SIGTERM, and SIGKILL for what is left after 3 s. False if one stays. */
+/** Ends every process of an instance: SIGTERM, and SIGKILL for what is left after 3 s. False if one stays for [timeouts].settle. */
 export async function endInstanceProcesses(host: Host, address: string): Promise<boolean> {
   const gone = () => instanceProcesses(host, address).length === 0;
-  for (const [signal, timeoutMs] of [
-    ['SIGTERM', 3_000],
-    ['SIGKILL', 5_000],
+  for (const [signal, seconds] of [
+    ['SIGTERM', 3],
+    ['SIGKILL', undefined],
   ] as const) {
     for (const { pid } of instanceProcesses(host, address)) kill(pid, signal);
-    if (await waitUntil(host, gone, { timeoutMs, intervalMs: 50 })) return true;
+    if (
+      await waitUntil(host, `the processes of the instance to end`, gone, {
+        ...(seconds === undefined ? {} : { seconds }),
+        intervalMs: 50,
+      })
+    )
+      return true;
   }
   return false;
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { type Action, commandText, type HostContext, notSo, runOrFail } from '../action.js';
 import type { Argv } from '../host.js';
 import { mountAt } from '../mounts.js';
+import { settleText } from '../wait.js';
 import { removeInstanceDirectories } from './directories.js';
 import { instanceExists, instanceInterface, instancePlace } from './place.js';
 import { endInstanceProcesses, instanceProcesses } from './processes.js';
@@ -25,7 +26,7 @@ export function endDaemons(address: string): Action<HostContext> {
         const left = instanceProcesses(host, address).map(({ name, pid }) => `${name} (pid ${pid})`);
         throw notSo(
           'A-4',
-          `The instance of ${address} does not end: ${left.join(', ')} ignore SIGKILL`,
+          `The instance of ${address} does not end: ${left.join(', ')} ignored SIGKILL for ${settleText()}`,
           'They wait in the kernel: see "dmesg".',
         );
       }
