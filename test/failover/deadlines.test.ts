@@ -1,0 +1,215 @@
+// Every action of every plan is run under the deadline of its step: found in the plans, so that a new one is proved too.
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { loadConfig } from '../../src/config/load-config.js';
+import type { FloatingIp } from '../../src/config/config.js';
+import { FailoverError } from '../../src/errors.js';
+import type { FailoverContext } from '../../src/failover/context.js';
+import { planRelease, planTakeover } from '../../src/failover/plan.js';
+import { runPlan, type StepReport } from '../../src/failover/runner.js';
+import { RecordSession } from '../../src/failover/session.js';
+import type { Plan, Step } from '../../src/failover/steps.js';
+import type { Action } from '../../src/host/action.js';
+import { currentDeadline } from '../../src/host/deadline.js';
+import type { Host } from '../../src/host/host.js';
+import { realHost } from '../../src/host/real.js';
+import { rehearsalHost } from '../../src/host/rehearsal.js';
+import { lockd } from '../../src/lockmanager/lockd.js';
+import { lockdNetns } from '../../src/lockmanager/lockd-netns.js';
+import { nlmFsid } from '../../src/lockmanager/nlm-fsid.js';
+import type { LockManager } from '../../src/lockmanager/port.js';
+import { makeRehearsal } from '../helpers/rehearsal-site.js';
+import { instance } from '../lockmanager/helpers/instance.js';
+
+const address = '127.77.5.1';
+const nfsd = '/proc/fs/nfsd';
+const never = () => new Promise<never>(() => undefined);
+
+/** `seconds`: of every step. */
+async function fixture(t: ExecutionContext, seconds: number) {
+  const site = makeRehearsal({ address, rpcbindPort: 1, stateDirectory: '/shared', fsids: [1234, 5678] });
+  t.teardown(() => site.remove());
+  mkdirSync(path.join(site.a.root, 'shared'));
+  const text = site.a.read('/etc/nlm-failover.toml');
+  site.a.write(
+    '/etc/nlm-failover.toml',
+    text.replace('[lock_manager]', `[timeouts]\nstep = ${seconds}\n\n[lock_manager]`),
+  );
+  const config = await loadConfig({ file: site.a.config });
+  const [floatingIp] = config.floatingIps;
+  if (floatingIp === undefined) throw new Error('no floating IP');
+  const host = rehearsalHost(site.a.root);
+  const session = new RecordSession(host, floatingIp, config);
+  t.teardown(() => session.close());
+  session.open({ create: true });
+  session.claim(false);
+  const driver = lockd({ nfsd, restart: ['start-nfsd'] });
+  const context = {
+    host,
+    config,
+    floatingIp,
+    session,
+    driver,
+    run: path.join(site.a.root, 'run/nlm-failover'),
+    fenced: false,
+    notifyDeadlineMs: 0,
+    rpcbindPort: 1,
+    signal: new AbortController().signal,
+    log: () => undefined,
+    onNotifyProgress: () => undefined,
+    nlmRegistered: async () => Number(site.a.read(`${nfsd}/threads`)) > 0,
+    registeredAt: async () => true,
+  } satisfies FailoverContext;
+  return { context, floatingIp, site };
+}
+
+function plansOf(ip: FloatingIp, driver: LockManager): Plan[] {
+  return [true, false].flatMap((recordOnVolume) => [
+    planRelease(ip, driver, recordOnVolume),
+    planTakeover(ip, driver, { node: 'A', order: 'safe', recordOnVolume, onNotified: () => undefined }),
+  ]);
+}
+
+async function run(context: FailoverContext, plan: Plan) {
+  const reports: StepReport[] = [];
+  const reporter = {
+    begin: () => undefined,
+    end: (_: Step, report: StepReport) => void reports.push(report),
+  };
+  const error = await runPlan(plan, context, reporter).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  return { error, reports };
+}
+
+type Phase = 'check' | 'act' | 'verify';
+
+/** The action, hanging in one of its three parts. */
+function hanging(action: Action<FailoverContext>, phase: Phase): Action<FailoverContext> {
+  return {
+    ...action,
+    check: phase === 'check' ? never : () => false,
+    act: phase === 'act' ? never : async () => undefined,
+    verify: phase === 'verify' ? never : () => undefined,
+  };
+}
+
+for (const driver of [
+  lockd({ nfsd, restart: ['start-nfsd'] }),
+  nlmFsid(nfsd),
+  lockdNetns({ ...instance(nfsd), address }),
+]) {
+  test(`${driver.name}: each action of each step that hangs, in any part of it, ends with its step's sentence`, async (t) => {
+    const { context, floatingIp } = await fixture(t, 1);
+    const cases = plansOf(floatingIp, driver).flatMap((plan) =>
+      plan.steps.flatMap((step) =>
+        step.actions.flatMap((action) =>
+          (['check', 'act', 'verify'] as const).map((phase) => ({ plan, step, action, phase })),
+        ),
+      ),
+    );
+    // All at once: they do nothing but wait.
+    const ended = await Promise.all(
+      cases.map(async ({ plan, step, action, phase }) => {
+        const { alreadySo: _, covered: __, ...bare } = step;
+        const one = { ...plan, steps: [{ ...bare, actions: [hanging(action, phase)] }] };
+        return { step, action, phase, ...(await run(context, one)) };
+      }),
+    );
+    t.true(ended.length >= 60);
+    t.log(
+      `${ended.length} of ${ended.length}: ${[...new Set(ended.map(({ step }) => step.name))].join(' ')}`,
+    );
+    for (const { step, action, phase, error, reports } of ended) {
+      const where = `${step.name} ${action.commands.join('; ')} ${phase}`;
+      if (!(error instanceof FailoverError)) return t.fail(`${where}: ${String(error)}`);
+      t.like(error, { code: 'STEP_TIMEOUT', exitCode: 1 }, where);
+      t.true(error.message.startsWith(`${step.name} (${step.subject}) was not done within 1 s: `), where);
+      t.true(error.hint?.includes(`[timeouts].${step.name} in the configuration`), where);
+      t.true(error.message.includes(action.commands.join('; ').slice(0, 40)), where);
+      t.like(reports.at(-1), { step: step.name, state: 'failed', detail: error.message }, where);
+    }
+  });
+}
+
+test('every command, read, write and wait of a real takeover and release happens under the deadline of its step', async (t) => {
+  const { context, floatingIp } = await fixture(t, 120);
+  const seen: { readonly what: string; readonly limit: string; readonly seconds: number }[] = [];
+  const note = (what: string) => {
+    const { limit } = currentDeadline();
+    seen.push({ what, limit: limit.what, seconds: limit.seconds });
+  };
+  const { host } = context;
+  const noting: Host = {
+    ...host,
+    run: (argv, options) => (note(argv.join(' ')), host.run(argv, options)),
+    readText: (file) => (note(file), host.readText(file)),
+    writeKernel: (file, text) => (note(file), host.writeKernel(file, text)),
+    delay: (ms, signal) => (note('delay'), host.delay(ms, signal)),
+  };
+  const plans = plansOf(floatingIp, context.driver).slice(2).toReversed();
+  let limits = 0;
+  for (const plan of plans) {
+    for (const step of plan.steps) {
+      // What computes the limit of B-3, the length of the grace, is read before it.
+      const before = seen.length;
+      const { error } = await run(
+        { ...context, host: noting, notifyDeadlineMs: 1 },
+        { ...plan, steps: [step] },
+      );
+      t.is(error, undefined, step.name);
+      for (const { what, limit, seconds } of seen.slice(before)) {
+        t.is(limit, `${step.name} (${step.subject})`, `${step.name}: ${what}`);
+        t.is(seconds, step.name === 'B-3' ? 121 : 120);
+      }
+      limits += seen.length - before;
+    }
+  }
+  t.log(`${limits} of ${limits}`);
+  t.true(limits > 40);
+});
+
+test('a step that hung in a command goes on when it is run again, and the command is gone', async (t) => {
+  const { context } = await fixture(t, 1);
+  const done: string[] = [];
+  const step = (script: string): Plan => ({
+    kind: 'takeover',
+    address,
+    steps: [
+      {
+        name: 'B-5',
+        subject: '/mnt/vol1',
+        actions: [
+          {
+            commands: [script],
+            check: () => done.includes('first'),
+            act: async () => void done.push('first') as undefined,
+            verify: () => undefined,
+          },
+          {
+            commands: [script],
+            check: () => false,
+            act: async () => {
+              await realHost.run(['sh', '-c', script]);
+              done.push('second');
+              return undefined;
+            },
+            verify: () => undefined,
+          },
+        ],
+      },
+    ],
+  });
+  const hung = await run(context, step('trap "" TERM; while :; do sleep 1; done'));
+  t.like(hung.error, { code: 'COMMAND_TIMEOUT', exitCode: 1 });
+  t.regex(
+    String(hung.error),
+    /B-5 \(\/mnt\/vol1\) was not done within 1 s: .* ignored SIGTERM, and was killed/,
+  );
+  t.deepEqual(done, ['first']);
+  const again = await run(context, step('exit 0'));
+  t.is(again.error, undefined);
+  t.deepEqual(done, ['first', 'second']);
+});
