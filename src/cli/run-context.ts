@@ -8,7 +8,7 @@ import { limitOf } from '../failover/limits.js';
 import type { InstanceReader } from '../failover/instance-status.js';
 import { servedOnHost } from '../failover/on-host.js';
 import { RecordSession } from '../failover/session.js';
-import { within } from '../host/deadline.js';
+import { standsStillAfter, within } from '../host/deadline.js';
 import { instanceExists } from '../host/instance/place.js';
 import { nlmProgram } from '../host/nfsd.js';
 import { runDirectory } from '../host/serving.js';
@@ -42,6 +42,7 @@ export async function openRunContext(
   const { host, rpcbindPort, nlmRegistered, registeredAt } = await openHost();
   const config = await loadConfig({ file: options.config });
   const floatingIp = findFloatingIp(config, address);
+  standsStillAfter(limitOf(`This command for ${floatingIp.address}`, config));
   const run = runDirectory(host);
   const choice = await within(limitOf('Choosing the lock manager driver', config), async () =>
     chooseDriver(host, config.lockManager, {
@@ -80,6 +81,7 @@ export async function openReader(
 ): Promise<InstanceReader & { readonly floatingIps: readonly FloatingIp[]; readonly run: string }> {
   const { host, registeredAt } = await openHost();
   const config = await loadConfig({ file: options.config });
+  standsStillAfter(limitOf('This command', config));
   const floatingIps = address === undefined ? config.floatingIps : [findFloatingIp(config, address)];
   return { host, config, floatingIps, run: runDirectory(host), registeredAt };
 }

@@ -91,7 +91,7 @@ const unnamed = {
  */
 export async function within<T>(limit: Limit, work: () => Promise<T>): Promise<T> {
   const deadline = new Deadline(limit);
-  const done = begun({ ...limit, seconds: Math.max(limit.seconds, limit.record) + beyondSeconds });
+  const done = begun(patienceOf(limit));
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     const look = (): void => {
@@ -110,6 +110,15 @@ export async function within<T>(limit: Limit, work: () => Promise<T>): Promise<T
     clearTimeout(timer);
     done();
   }
+}
+
+/** For all of a process that is in no step: when it stands still for longer, in a read or write of its own, the watchdog says so. */
+export function standsStillAfter(limit: Limit): void {
+  begun(patienceOf(limit));
+}
+
+function patienceOf(limit: Limit): Limit {
+  return { ...limit, seconds: Math.max(limit.seconds, limit.record) + beyondSeconds };
 }
 
 /** The deadline that this code runs under; one that begins now where nobody has set any. */
