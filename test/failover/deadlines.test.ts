@@ -6,6 +6,8 @@ import { loadConfig } from '../../src/config/load-config.js';
 import type { FloatingIp } from '../../src/config/config.js';
 import { FailoverError } from '../../src/errors.js';
 import type { FailoverContext } from '../../src/failover/context.js';
+import { audit } from '../../src/failover/audit.js';
+import { release, renotify, takeover } from '../../src/failover/operation.js';
 import { planRelease, planTakeover } from '../../src/failover/plan.js';
 import { runPlan, type StepReport } from '../../src/failover/runner.js';
 import { RecordSession } from '../../src/failover/session.js';
@@ -24,10 +26,14 @@ import { instance } from '../lockmanager/helpers/instance.js';
 
 const address = '127.77.5.1';
 const nfsd = '/proc/fs/nfsd';
+const silent = { begin: () => undefined, end: () => undefined };
+const nothing: Plan = { kind: 'release', address, steps: [] };
 const never = () => new Promise<never>(() => undefined);
 
 /** `seconds`: of every step. */
 async function fixture(t: ExecutionContext, seconds: number) {
+  // Fails instead of hanging.
+  t.timeout(60_000);
   const site = makeRehearsal({ address, rpcbindPort: 1, stateDirectory: '/shared', fsids: [1234, 5678] });
   t.teardown(() => site.remove());
   mkdirSync(path.join(site.a.root, 'shared'));
@@ -168,8 +174,45 @@ test('every command, read, write and wait of a real takeover and release happens
     }
   }
   t.log(`${limits} of ${limits}`);
+  const asked = seen.findIndex(({ what }) => what.startsWith(`dd if=${host.path('/dev/vol1')} `));
+  const mounted = seen.findIndex(({ what }) => what.startsWith('mount '));
+  t.true(asked >= 0 && asked < mounted, 'whether the disk answers is asked before this process reads it');
   t.true(limits > 40);
 });
+
+for (const [name, operation] of [
+  [
+    'release',
+    (context: FailoverContext) =>
+      release(plansOf(context.floatingIp, context.driver)[2] ?? nothing, context, silent),
+  ],
+  [
+    'takeover',
+    (context: FailoverContext) =>
+      takeover(plansOf(context.floatingIp, context.driver)[3] ?? nothing, context, silent, () => undefined),
+  ],
+  ['notify', (context: FailoverContext) => renotify(context)],
+  ['audit', (context: FailoverContext) => audit(context)],
+] as const) {
+  test(`${name}: the record's disk does not answer: said so before it is opened, and nothing is touched`, async (t) => {
+    const { context, site } = await fixture(t, 1);
+    context.session.close();
+    const host: Host = {
+      ...context.host,
+      run: (argv, options) =>
+        argv[0] === 'dd' ? realHost.run(['sleep', '600']) : context.host.run(argv, options),
+    };
+    const session = new RecordSession(host, context.floatingIp, context.config);
+    const error = await t.throwsAsync(operation({ ...context, host, session }));
+    t.like(error, { code: 'COMMAND_TIMEOUT', exitCode: 1 });
+    t.regex(error?.message ?? '', /^Opening the record of 127\.77\.5\.1 was not done within 1 s: /);
+    t.is(session.record, undefined);
+    t.is(site.a.read('/proc/self/mountinfo'), '');
+    const again = new RecordSession(context.host, context.floatingIp, context.config);
+    t.teardown(() => again.close());
+    t.is(again.open({ create: false })?.lastOperation(), undefined);
+  });
+}
 
 test('a step that hung in a command goes on when it is run again, and the command is gone', async (t) => {
   const { context } = await fixture(t, 1);
@@ -185,7 +228,10 @@ test('a step that hung in a command goes on when it is run again, and the comman
           {
             commands: [script],
             check: () => done.includes('first'),
-            act: async () => void done.push('first') as undefined,
+            act: async () => {
+              done.push('first');
+              return undefined;
+            },
             verify: () => undefined,
           },
           {

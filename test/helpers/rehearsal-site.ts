@@ -139,8 +139,13 @@ function runTool(
   const { NLM_FAILOVER_RUN: _, ...inherited } = process.env;
   const env = { ...inherited, NLM_FAILOVER_REHEARSAL: root, NLM_FAILOVER_CONFIG: config };
   return new Promise((resolve) => {
-    execFile(process.execPath, [bin, ...args], { env, timeout: 60_000 }, (error, stdout, stderr) => {
-      resolve({ exitCode: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
-    });
+    execFile(
+      process.execPath,
+      [bin, ...args],
+      { env, timeout: 60_000, killSignal: 'SIGKILL' },
+      (error, stdout, stderr) => {
+        resolve({ exitCode: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
+      },
+    );
   });
 }

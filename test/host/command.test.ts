@@ -27,6 +27,8 @@ function directory(t: ExecutionContext): string {
   return made;
 }
 
+test.beforeEach((t) => t.timeout(60_000, 'fails instead of hanging'));
+
 /** The pids that a script has written, one a line. */
 function pids(file: string): number[] {
   return readFileSync(file, 'utf8').trim().split('\n').map(Number);

@@ -22,6 +22,8 @@ function diskTest(title: string, implementation: (t: ExecutionContext) => Promis
   else test.serial.skip(`${title} (${missing})`, implementation);
 }
 
+test.beforeEach((t) => t.timeout(120_000, 'fails instead of hanging'));
+
 /** R, S, D, Z...; undefined: there is no such process. */
 function stateOf(pid: number): string | undefined {
   try {
@@ -53,7 +55,7 @@ diskTest('a command in state D is left behind and named, and gone when the disk 
   await waitFor('the command to be gone', async () => (stateOf(Number(pid)) ?? 'Z') === 'Z');
 });
 
-function start(node: RehearsalNode, prefix: readonly string[], ...args: string[]) {
+function start(t: ExecutionContext, node: RehearsalNode, prefix: readonly string[], ...args: string[]) {
   const { NLM_FAILOVER_RUN: _, ...inherited } = process.env;
   const bin = path.join(projectRoot(), 'bin/nlm-failover');
   const [file = '', ...rest] = [...prefix, process.execPath, bin, ...args];
@@ -64,6 +66,7 @@ function start(node: RehearsalNode, prefix: readonly string[], ...args: string[]
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   const ended = once(child, 'close') as Promise<[number | null, string | null]>;
+  t.teardown(() => void child.kill('SIGKILL'));
   return { pid: child.pid ?? 0, said: () => said, ended };
 }
 
@@ -74,7 +77,7 @@ diskTest(
     t.teardown(() => site.remove());
     const { a, directory } = site;
     const disk = await withFreezingDisk(t, path.join(directory, 'image'), path.join(directory, 'disks/vol1'));
-    const taken = start(a, disk.prefix, 'takeover', address, '--no-wait');
+    const taken = start(t, a, disk.prefix, 'takeover', address, '--no-wait');
     t.deepEqual(await taken.ended, [0, null], taken.said());
     const text = a.read('/etc/nlm-failover.toml');
     const timeouts = '[timeouts]\nstep = 1\nrecord = 1\n\n[lock_manager]';
@@ -83,7 +86,7 @@ diskTest(
     const state = () => files.map((file) => a.read(file));
     const before = state();
     await disk.freeze();
-    const stuck = start(a, disk.prefix, 'release', address);
+    const stuck = start(t, a, disk.prefix, 'release', address);
     await waitFor('the sentence', async () => stuck.said().includes('sets how long to wait'));
     t.regex(
       stuck.said(),
@@ -94,7 +97,7 @@ diskTest(
     t.deepEqual(await stuck.ended, [null, 'SIGKILL']);
     t.deepEqual(state(), before, 'it has done nothing more');
     a.write('/etc/nlm-failover.toml', text);
-    const again = start(a, disk.prefix, 'release', address);
+    const again = start(t, a, disk.prefix, 'release', address);
     t.deepEqual(await again.ended, [0, null], again.said());
     t.is(a.read('/addresses.json'), '[]');
   },
