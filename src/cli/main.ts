@@ -2,13 +2,14 @@ import { CommanderError } from 'commander';
 import { exitCodes } from '../errors.js';
 import { startWatchdog } from '../host/watchdog.js';
 import { processIo } from './io.js';
+import { printable } from './printable.js';
 import { buildProgram } from './program.js';
 import { reportError } from './report-error.js';
 
 async function main(argv: readonly string[]): Promise<number> {
   let exitCode: number = exitCodes.done;
   try {
-    startWatchdog(ownArguments(argv).includes('--json'));
+    startWatchdog(ownArguments(argv).includes('--json'), printable);
     await buildProgram(processIo, (code) => (exitCode = code)).parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {

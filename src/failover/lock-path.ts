@@ -1,6 +1,7 @@
-import { lstatSync, type Stats } from 'node:fs';
-import { opendir } from 'node:fs/promises';
+import { type Dir, lstatSync, opendirSync, type Stats } from 'node:fs';
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { doing } from '../host/watchdog.js';
 
 /** Long enough for a few hundred thousand files. */
 const searchMs = 10_000;
@@ -28,7 +29,9 @@ export async function pathsOfInodes(
   const device = lstat(path.join(root, '.'))?.dev;
   const directories = [root];
   for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
-    for await (const name of names(directory)) {
+    // A signal is heard when the event loop turns.
+    await nextTurn();
+    for (const name of names(directory)) {
       if (paths.size === wanted.size) return { paths, complete: true };
       if (performance.now() >= deadline) return { paths, complete: false };
       const file = path.join(directory, name);
@@ -41,11 +44,20 @@ export async function pathsOfInodes(
   return { paths, complete: true };
 }
 
-async function* names(directory: string): AsyncGenerator<string> {
+/**
+ * Not with node:fs/promises: a thread of its pool that waits for a dead disk is waited for at the end of the process, while what
+ * blocks this thread is the watchdog's.
+ */
+function* names(directory: string): Generator<string> {
+  doing(`listing ${directory}`);
+  let listed: Dir | undefined;
   try {
-    for await (const { name } of await opendir(directory)) yield name;
+    listed = opendirSync(directory);
+    for (let entry = listed.readSync(); entry !== null; entry = listed.readSync()) yield entry.name;
   } catch {
     // Removed meanwhile, or not ours to read: then its files are not found.
+  } finally {
+    listed?.closeSync();
   }
 }
 

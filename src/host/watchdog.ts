@@ -27,10 +27,12 @@ class Watchdog {
   readonly #memory = new SharedArrayBuffer(headBytes + 2 * textBytes);
   readonly #cells = new Int32Array(this.#memory, 0, headBytes / 4);
   readonly #json: boolean;
+  readonly #printable: (text: string) => string;
   readonly #limits: Watched[] = [];
 
-  constructor(json: boolean) {
+  constructor(json: boolean, printable: (text: string) => string) {
     this.#json = json;
+    this.#printable = printable;
     this.#apply();
   }
 
@@ -63,13 +65,13 @@ class Watchdog {
       seconds: firstPatience,
       key: '',
     };
-    this.#write(cells.limit, headBytes, [what, seconds, key].join('\n'));
+    this.#write(cells.limit, headBytes, [this.#printable(what).slice(0, 1000), seconds, key].join('\n'));
     Atomics.store(this.#cells, cells.patience, seconds);
     this.beat();
   }
 
   doing(what: string): void {
-    this.#write(cells.doing, headBytes + textBytes, what);
+    this.#write(cells.doing, headBytes + textBytes, this.#printable(what));
     this.beat();
   }
 
@@ -82,10 +84,10 @@ class Watchdog {
 
 let watchdog: Watchdog | undefined;
 
-/** Once, at the beginning of a process. `json`: also a last line on standard output, as every failure of --json has it. */
-export function startWatchdog(json: boolean): void {
+/** Once, at the beginning of a process. `json`: also a last line on standard output, as every failure of --json has it. `printable`: makes a name harmless for a terminal. */
+export function startWatchdog(json: boolean, printable: (text: string) => string): void {
   if (watchdog !== undefined) return;
-  watchdog = new Watchdog(json);
+  watchdog = new Watchdog(json, printable);
   watchdog.start();
 }
 
