@@ -27,6 +27,9 @@ function ownArguments(argv: readonly string[]): readonly string[] {
 
 async function run(): Promise<void> {
   process.exitCode = await main(process.argv.slice(2));
+  // What a step has left behind when its time was over must neither go on nor keep this process. All output is written: on Linux
+  // that is synchronous (process.stdout, "A note on process I/O").
+  if (process.exitCode === exitCodes.stepFailed) process.exit();
 }
 
 void run();

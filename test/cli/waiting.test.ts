@@ -16,10 +16,12 @@ import type { LockManagerContext } from '../../src/lockmanager/port.js';
 import { rpcbindLookup } from '../../src/nsm/rpcbind.js';
 import { registeredPrograms } from '../../src/nsm/rpcbind-local.js';
 import { startLoopbackClient } from '../demo/loopback-client.js';
+import { projectRoot } from '../lab/project-root.js';
 import { makeRehearsal, type RehearsalNode, type RehearsalSite } from '../helpers/rehearsal-site.js';
 import { addClient, jsonLines } from '../helpers/rehearsal-steps.js';
 
 const address = '127.77.6.1';
+const bin = path.join(projectRoot(), 'bin/nlm-failover');
 const holder = fileURLToPath(new URL('../helpers/hold-database.js', import.meta.url));
 
 /** Gone when the test is over. */
@@ -144,6 +146,25 @@ test('a statd that swallows packets: B-3 ends with [timeouts].B-3, the client is
   t.teardown(() => back.close());
   t.is((await tool(t, b, 'notify', address)).exitCode, 0);
   t.true(told.includes(address));
+});
+
+test('a step that failed ends the process, whatever it has left behind', async (t) => {
+  const { a } = site(t, 1);
+  // Stands for what a step waits for and gave up: it would keep the process for ever.
+  const left = '--import=data:text/javascript,setInterval(()=>{},1e3)';
+  const child = spawn(process.execPath, [left, bin, 'takeover', address, '--steps', 'B-3'], {
+    env: { ...process.env, NLM_FAILOVER_REHEARSAL: a.root, NLM_FAILOVER_CONFIG: a.config },
+    stdio: ['ignore', 'ignore', 'pipe'],
+    timeout: 30_000,
+    killSignal: 'SIGKILL',
+  });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+  t.deepEqual(await once(child, 'close'), [1, null]);
+  t.regex(
+    said,
+    /The record of 127\.77\.6\.1 cannot be reached: \/mnt\/vol1 is not mounted\n {2}Run B-1 first/,
+  );
 });
 
 const short = {
