@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { exitCodes, FailoverError } from '../errors.js';
-import { begun } from './watchdog.js';
+import { begun, stoppedMs } from './watchdog.js';
 
 /** How long something may take, in seconds, and what an administrator is told when it does not end. */
 export interface Limit {
@@ -35,7 +35,10 @@ const beyondSeconds = 2;
 
 const current = new AsyncLocalStorage<Deadline>();
 
-/** The end of a step's time. On the monotonic clock: a stepped wall clock neither ends nor prolongs a wait. */
+/**
+ * The end of a step's time. On the monotonic clock: a stepped wall clock neither ends nor prolongs a wait; and without the time
+ * in which this process was stopped.
+ */
 export class Deadline {
   readonly limit: Limit;
   /** What is being done, for the sentence: a command or a write as --dry-run has it. */
@@ -43,16 +46,15 @@ export class Deadline {
   /** Commands that are running, and bring their own end about. */
   commands = 0;
   #over = false;
-  readonly #end: number;
+  readonly #began = ranMs();
 
   constructor(limit: Limit) {
     this.limit = limit;
-    this.#end = performance.now() + limit.seconds * 1000;
   }
 
   /** Milliseconds until it is over; 0 when it is. */
   get left(): number {
-    return this.#over ? 0 : Math.max(0, this.#end - performance.now());
+    return this.#over ? 0 : Math.max(0, this.#began + this.limit.seconds * 1000 - ranMs());
   }
 
   /** Throws once it is over: what was given up must not begin anything more. `next`: what would be begun. */
@@ -95,8 +97,8 @@ export async function within<T>(limit: Limit, work: () => Promise<T>): Promise<T
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     const look = (): void => {
-      if (deadline.commands > 0) {
-        timer = setTimeout(look, recheckMs);
+      if (deadline.commands > 0 || deadline.left > 0) {
+        timer = setTimeout(look, deadline.left + recheckMs);
         return;
       }
       deadline.giveUp();
@@ -119,6 +121,11 @@ export function standsStillAfter(limit: Limit): void {
 
 function patienceOf(limit: Limit): Limit {
   return { ...limit, seconds: Math.max(limit.seconds, limit.record) + beyondSeconds };
+}
+
+/** For how long this process has been running, ms. */
+function ranMs(): number {
+  return performance.now() - stoppedMs();
 }
 
 /** The deadline that this code runs under; one that begins now where nobody has set any. */

@@ -9,7 +9,13 @@ interface Watched {
 
 /** Places of the shared memory: a counter that shows life, seconds of patience, and the length of each text. */
 const cells = { beat: 0, patience: 1, limit: 2, doing: 3 } as const;
-const headBytes = 16;
+/** Then two of the clock, ms: when the thread has looked last, and for how long in all neither it nor this process ran. */
+const clocks = { looked: 0, stopped: 1 } as const;
+const clockBytes = 16;
+const headBytes = 16 + clockBytes;
+const lookMs = 500;
+/** A look that is later than this was not late but stopped. */
+const stoppedAfterMs = 2_000;
 const textBytes = 2048;
 const beatMs = 250;
 /** Where no limit is set: to read the configuration, and after a step has failed. */
@@ -25,7 +31,8 @@ const firstPatience = 60;
  */
 class Watchdog {
   readonly #memory = new SharedArrayBuffer(headBytes + 2 * textBytes);
-  readonly #cells = new Int32Array(this.#memory, 0, headBytes / 4);
+  readonly #cells = new Int32Array(this.#memory, 0, 4);
+  readonly #clocks = new Float64Array(this.#memory, 16, clockBytes / 8);
   readonly #json: boolean;
   readonly #printable: (text: string) => string;
   readonly #limits: Watched[] = [];
@@ -33,13 +40,23 @@ class Watchdog {
   constructor(json: boolean, printable: (text: string) => string) {
     this.#json = json;
     this.#printable = printable;
+    this.#clocks[clocks.looked] = monotonicMs();
     this.#apply();
   }
 
   start(): void {
     const worker = new Worker(threadSource, {
       eval: true,
-      workerData: { memory: this.#memory, json: this.#json, cells, headBytes, textBytes },
+      workerData: {
+        memory: this.#memory,
+        json: this.#json,
+        cells,
+        clocks,
+        headBytes,
+        textBytes,
+        lookMs,
+        stoppedAfterMs,
+      },
       env: {},
       execArgv: [],
     });
@@ -48,6 +65,12 @@ class Watchdog {
   }
 
   readonly beat = (): void => void Atomics.add(this.#cells, cells.beat, 1);
+
+  /** See stoppedMs. The thread may not have run yet since this process has been going on. */
+  get stoppedMs(): number {
+    const late = monotonicMs() - (this.#clocks[clocks.looked] ?? 0);
+    return (this.#clocks[clocks.stopped] ?? 0) + (late > stoppedAfterMs ? late : 0);
+  }
 
   /** From now on this is what stands still, if it does. Returns the end of it. */
   begun(limit: Watched): () => void {
@@ -91,6 +114,19 @@ export function startWatchdog(json: boolean, printable: (text: string) => string
   watchdog.start();
 }
 
+/** The same clock in both threads, unlike performance.now(). */
+function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+/**
+ * For how long this process has been stopped since it began (SIGSTOP, a frozen machine), ms: time in which it has not waited
+ * for anything, so that it goes on where it was, and learns at its next step whose the address is now.
+ */
+export function stoppedMs(): number {
+  return watchdog?.stoppedMs ?? 0;
+}
+
 /** What is being done, and for how long this process may stand still in it. Returns the end of it. */
 export function begun(limit: Watched): () => void {
   return watchdog?.begun(limit) ?? ((): void => undefined);
@@ -107,17 +143,22 @@ export function doing(what: string): void {
  */
 const threadSource = `
 'use strict';
-const { workerData: { memory, json, cells, headBytes, textBytes } } = require('node:worker_threads');
+const { workerData: { memory, json, cells, clocks, headBytes, textBytes, lookMs, stoppedAfterMs } } = require('node:worker_threads');
 const { writeSync } = require('node:fs');
-const head = new Int32Array(memory, 0, headBytes / 4);
+const head = new Int32Array(memory, 0, 4);
+const clock = new Float64Array(memory, 16, 2);
+const monotonicMs = () => Number(process.hrtime.bigint()) / 1e6;
 const text = (length, offset) =>
   Buffer.from(Buffer.from(memory, offset, textBytes).subarray(0, Atomics.load(head, length))).toString();
-const lookMs = 500;
 const nobody = new Int32Array(new SharedArrayBuffer(4));
 let beat = -1;
 let stillMs = 0;
 for (;;) {
   Atomics.wait(nobody, 0, 0, lookMs);
+  const looked = monotonicMs();
+  const late = looked - clock[clocks.looked];
+  if (late > stoppedAfterMs) clock[clocks.stopped] += late;
+  clock[clocks.looked] = looked;
   const now = Atomics.load(head, cells.beat);
   stillMs = now === beat ? stillMs + lookMs : 0;
   beat = now;
