@@ -22,12 +22,16 @@ const moment: Limit = {
 const patient: Limit = { ...moment, seconds: 600 };
 
 function directory(t: ExecutionContext): string {
+  t.timeout(60_000, 'fails instead of hanging');
   const made = mkdtempSync(path.join(tmpdir(), 'nlm-failover-command-'));
-  t.teardown(() => rmSync(made, { recursive: true }));
+  t.teardown(() => {
+    // Where the test has failed.
+    const left = existsSync(path.join(made, 'pids')) ? pids(path.join(made, 'pids')) : [];
+    for (const pid of left.filter((one) => !isGone(one))) process.kill(pid, 'SIGKILL');
+    rmSync(made, { recursive: true });
+  });
   return made;
 }
-
-test.beforeEach((t) => t.timeout(60_000, 'fails instead of hanging'));
 
 /** The pids that a script has written, one a line. */
 function pids(file: string): number[] {
@@ -48,6 +52,7 @@ async function refused(
   limit: Limit,
   work: () => Promise<unknown>,
 ): Promise<FailoverError> {
+  t.timeout(60_000, 'fails instead of hanging');
   const error = await t.throwsAsync(within(limit, work));
   return error as FailoverError;
 }
@@ -66,7 +71,7 @@ test('a command that sleeps: ended at the deadline, with step, command, time and
 
 test('one that ignores SIGTERM is killed, with what it has started', async (t) => {
   const file = path.join(directory(t), 'pids');
-  const script = `trap '' TERM; sleep 600 & echo $! >>${file}; echo $$ >>${file}; while :; do wait; done`;
+  const script = `trap '' TERM; sleep 600 & echo $! >>${file}; echo $$ >>${file}; while :; do sleep 1; done`;
   const error = await refused(t, moment, () => runCommand(['sh', '-c', script]));
   t.is(error.code, 'COMMAND_TIMEOUT');
   t.regex(error.message, /did not end, ignored SIGTERM, and was killed$/);
@@ -90,7 +95,6 @@ test('one that has ended is not waited for because a daemon of it keeps its outp
     runCommand(['sh', '-c', `sleep 600 & echo $! >${file}; echo said; echo complained >&2; exit 3`]),
   );
   const [daemon = 0] = pids(file);
-  t.teardown(() => void process.kill(daemon, 'SIGKILL'));
   t.deepEqual(result, { exitCode: 3, stdout: 'said\n', stderr: 'complained\n' });
   t.false(isGone(daemon), 'it is none of ours to end');
 });

@@ -17,12 +17,14 @@ import { waitFor } from './wait-for.js';
 const address = '127.77.7.1';
 const missing = freezingDiskUnavailable();
 
-function diskTest(title: string, implementation: (t: ExecutionContext) => Promise<void>): void {
+function diskTest(title: string, body: (t: ExecutionContext) => Promise<void>): void {
+  const implementation = async (t: ExecutionContext): Promise<void> => {
+    t.timeout(120_000, 'fails instead of hanging');
+    await body(t);
+  };
   if (missing === undefined) test.serial(title, implementation);
   else test.serial.skip(`${title} (${missing})`, implementation);
 }
-
-test.beforeEach((t) => t.timeout(120_000, 'fails instead of hanging'));
 
 /** R, S, D, Z...; undefined: there is no such process. */
 function stateOf(pid: number): string | undefined {
