@@ -47,7 +47,7 @@ export function renderValue(value: unknown): string {
 
 function asToml(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
-  if (value instanceof Date) return value.toJSON();
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid date' : value.toJSON();
   if (Array.isArray(value)) return `[${value.map(asToml).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return String(value);
   const members = Object.entries(value).map(([key, member]) => `${renderPath([key])} = ${asToml(member)}`);
