@@ -6,6 +6,7 @@ import { addExec } from './exec.js';
 import type { Io } from './io.js';
 import { addNotify } from './notify.js';
 import { addNotifyWorker } from './notify-worker.js';
+import { addRebuild } from './rebuild.js';
 import { addRelease } from './release.js';
 import { addStatus } from './status.js';
 import { addTakeover } from './takeover.js';
@@ -29,6 +30,7 @@ export function buildProgram(io: Io, exit: (code: number) => void): Command {
   addAudit(program, io, exit);
   addClients(program, io);
   addStatus(program, io, exit);
+  addRebuild(program, io);
   addExec(program, io, exit);
   addNotifyWorker(program, io);
   return program;

@@ -17,7 +17,7 @@ export function addStatus(program: Command, io: Io, exit: (code: number) => void
       .description(
         'Show for each floating IP: its owner and epoch, whether it is served here, its recorded clients, the last ' +
           'operation and its outcome, and what the callout could not write or not make durable. Ends with 1 where something that should run ' +
-          'does not: an address that is up but not recorded, or the other way, or an instance with a daemon that is dead or not registered.',
+          'does not: an address that is up but not recorded, or the other way, a record that cannot be used, or an instance with a daemon that is dead or not registered.',
       )
       .argument('[address]', 'one floating IP; all of the configuration where it is not given'),
   ).action(async (address: string | undefined, options: CommonOptions) => {
@@ -45,12 +45,15 @@ function statusText(status: AddressStatus): string {
   const lines = [
     `${address}  ${here.addressUp && here.recording ? 'served here' : here.addressUp ? 'up here, but not recorded' : here.recording ? 'recorded here, but not up' : 'not served here'}`,
   ];
-  if (record === undefined) {
+  if (status.recordError !== undefined) {
+    lines.push(`  record      CANNOT BE USED: ${status.recordError.message}`);
+    if (status.recordError.hint !== null) lines.push(`              ${status.recordError.hint}`);
+  } else if (record === undefined) {
     lines.push(`  record      ${status.unreachable ?? 'none yet'}`);
   } else {
     const { owner, epoch, released } = record;
     lines.push(
-      `  owner       ${owner === null ? 'nobody yet' : printable(owner)}${owner === null ? '' : `, epoch ${epoch}${released ? ', released' : ''}`}`,
+      `  owner       ${owner === null ? 'nobody yet' : printable(owner)}${owner === null ? '' : `, epoch ${epoch}${released ? ', released' : ''}${record.presumed === true ? ' (as the journals have it: rebuilt)' : ''}`}`,
     );
     lines.push(`  clients     ${record.clients} recorded, ${record.untold} still to be told`);
     if (record.lastOperation !== null) {

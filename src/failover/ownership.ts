@@ -4,7 +4,7 @@ import type { Action } from '../host/action.js';
 import { superblockState } from '../host/superblock.js';
 import { devicePath, isMountOf, mountAt } from '../host/mounts.js';
 import { expectAnswer } from '../host/storage.js';
-import type { Ownership } from '../record/record.js';
+import { isPresumed, type Ownership } from '../record/record.js';
 import type { FailoverContext } from './context.js';
 
 type FailoverAction = Action<FailoverContext>;
@@ -17,7 +17,7 @@ export function claimOwnership({ address, stateDirectory }: FloatingIp): Failove
     ],
     check: ({ session, config, fenced }) => {
       const ownership = session.open({ create: false })?.ownership();
-      if (ownership?.owner !== config.node || ownership.released) return false;
+      if (ownership?.owner !== config.node || ownership.released || isPresumed(ownership)) return false;
       session.claim(fenced); // keeps the epoch, and learns it
       return isHeldByThisNode(session.previous, config.node);
     },

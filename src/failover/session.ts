@@ -2,9 +2,11 @@ import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import type { Config, FloatingIp } from '../config/config.js';
 import { exitCodes, FailoverError } from '../errors.js';
+import { unmountedAbove } from '../host/fstab.js';
 import type { Host } from '../host/host.js';
 import { isMountOf, mountAt } from '../host/mounts.js';
 import { type MonitorRecord, openRecord, type Ownership } from '../record/record.js';
+import { assertOwnLinks } from '../record/own-links.js';
 import { makeStateDirectory } from '../record/state-directory.js';
 
 export interface RecordLocation {
@@ -24,11 +26,39 @@ export function recordLocation(host: Host, ip: FloatingIp): RecordLocation {
 
 /** Whether the record can be read now: its volume is mounted here, or the shared storage is there. */
 export function recordReachable(host: Host, ip: FloatingIp): boolean {
+  return whyUnreachable(host, ip) === undefined;
+}
+
+/** What is to be mounted or made first, as a clause; undefined where the record can be reached. */
+export function whyUnreachable(host: Host, ip: FloatingIp): string | undefined {
   const { onVolume } = recordLocation(host, ip);
   const volume = ip.filesystems.find(({ mountpoint }) => mountpoint === onVolume);
-  if (volume === undefined) return existsSync(host.path(ip.stateDirectory));
-  const mount = mountAt(host, volume.mountpoint);
-  return mount !== undefined && isMountOf(host, mount, volume.device);
+  if (volume !== undefined) {
+    const mount = mountAt(host, volume.mountpoint);
+    const isThere = mount !== undefined && isMountOf(host, mount, volume.device);
+    return isThere ? undefined : `${volume.mountpoint} is not mounted`;
+  }
+  const unmounted = unmountedAbove(host, ip.stateDirectory);
+  // An empty mount point would be taken for storage without any record, and the address for one without an owner.
+  if (unmounted !== undefined) return `${unmounted} is not mounted, and /etc/fstab says that it should be`;
+  return existsSync(host.path(ip.stateDirectory)) ? undefined : `${ip.stateDirectory} does not exist`;
+}
+
+/** The error for that. */
+export function unreachable(host: Host, ip: FloatingIp): FailoverError {
+  const { directory, onVolume } = recordLocation(host, ip);
+  return new FailoverError(
+    `The record of ${ip.address} cannot be reached: ${whyUnreachable(host, ip) ?? 'there is none'}`,
+    {
+      code: 'RECORD_UNREACHABLE',
+      exitCode: exitCodes.stepFailed,
+      operation: `opening ${directory}`,
+      hint:
+        onVolume === undefined
+          ? `Mount the shared storage, or create ${ip.stateDirectory} (mode 0755, owner root) once.`
+          : `Run B-1 first, or mount ${onVolume}.`,
+    },
+  );
 }
 
 /**
@@ -65,29 +95,13 @@ export class RecordSession {
 
   /** The open record. Throws FailoverError RECORD_UNREACHABLE where there is none. */
   get opened(): MonitorRecord {
-    if (this.#record === undefined) {
-      throw new FailoverError(`The record of ${this.#ip.address} cannot be reached: ${this.#unreachable()}`, {
-        code: 'RECORD_UNREACHABLE',
-        exitCode: exitCodes.stepFailed,
-        operation: `opening ${this.location.directory}`,
-        hint:
-          this.location.onVolume === undefined
-            ? `Mount the shared storage, or create ${this.#ip.stateDirectory} (mode 0755, owner root) once.`
-            : `Run B-1 first, or mount ${this.location.onVolume}.`,
-      });
-    }
+    if (this.#record === undefined) throw unreachable(this.#host, this.#ip);
     return this.#record;
   }
 
   /** The epoch this node claimed or held when the operation began. */
   get epoch(): number {
     return this.#epoch ?? 0;
-  }
-
-  #unreachable(): string {
-    return this.location.onVolume === undefined
-      ? `${this.#ip.stateDirectory} does not exist`
-      : `${this.location.onVolume} is not mounted`;
   }
 
   /** Opens the record where it can be reached; with `create` makes one where there was none. */
@@ -101,6 +115,7 @@ export class RecordSession {
           realStateDirectory(this.#host, this.#ip, onVolume),
         );
       }
+      assertOwnLinks(this.#host.path(this.#ip.stateDirectory));
       this.#record = openRecord({
         directory: this.location.directory,
         node: this.#node,

@@ -4,7 +4,7 @@ import { findAddress } from '../host/addresses.js';
 import type { Host } from '../host/host.js';
 import { isRecording, syncedAddresses } from '../host/serving.js';
 import { readMarks, unsynced } from '../record/marks.js';
-import type { MonitorRecord } from '../record/record.js';
+import { isPresumed, type MonitorRecord } from '../record/record.js';
 import {
   type InstanceReader,
   type InstanceStatus,
@@ -13,8 +13,8 @@ import {
   isInstanceBroken,
 } from './instance-status.js';
 import { type FindingReport, findingReport } from './finding-report.js';
-import { readRecord } from './reading.js';
-import { recordLocation, recordReachable } from './session.js';
+import { type Reader, readRecord } from './reading.js';
+import { whyUnreachable } from './session.js';
 
 /** One object a line of `status --json`. Times are ISO 8601 in UTC. */
 export interface AddressStatus {
@@ -26,6 +26,8 @@ export interface AddressStatus {
     readonly owner: string | null;
     readonly epoch: number;
     readonly released: boolean;
+    /** After a rebuild, until the next takeover: the owner is who served last as the journals have it. */
+    readonly presumed?: boolean;
     readonly nsmState: number | null;
     readonly clients: number;
     readonly untold: number;
@@ -41,6 +43,12 @@ export interface AddressStatus {
       readonly endedAt: string | null;
     } | null;
   };
+  /** Why it cannot be used, where it is there: corrupt, locked, unsafe... */
+  readonly recordError?: {
+    readonly code: string;
+    readonly message: string;
+    readonly hint: string | null;
+  };
   /** The address's instance, with the driver lockd-netns. */
   readonly instance?: InstanceStatus;
   /** What the callout could not write, or not make durable, for this address. */
@@ -55,32 +63,20 @@ export async function addressStatus(
   const instance = await instanceStatus(reader, ip);
   const place = instance === undefined ? undefined : instanceView(ip.address);
   const run = place?.run ?? reader.run;
-  const record = readRecord(reader, ip, (opened) =>
-    // An operation may be under way: its epoch must not be shown with the NSM state of the one before.
-    opened.atOneMoment('reading the status', () => recordStatus(opened)),
-  );
-  const { onVolume } = recordLocation(host, ip);
   const concerns = new Set([
     ip.address,
     ...(instance === undefined ? [] : ['refused']),
     ...(syncedAddresses(run).includes(ip.address) ? [unsynced] : []),
   ]);
+  const why = whyUnreachable(host, ip);
   return {
     address: ip.address,
     here: {
       addressUp: await isUp(place?.host ?? host, ip.address),
       recording: isRecording(run, ip.address),
     },
-    ...(record !== undefined
-      ? { record }
-      : recordReachable(host, ip)
-        ? {}
-        : {
-            unreachable:
-              onVolume === undefined
-                ? `${ip.stateDirectory} is not there`
-                : `on ${onVolume}, which is not mounted here`,
-          }),
+    ...recordStatus(reader, ip),
+    ...(why === undefined ? {} : { unreachable: why }),
     ...(instance === undefined ? {} : { instance }),
     marks: readMarks(run)
       .filter(({ address }) => concerns.has(address))
@@ -88,13 +84,30 @@ export async function addressStatus(
   };
 }
 
-function recordStatus(opened: MonitorRecord): NonNullable<AddressStatus['record']> {
-  const { owner, epoch, released } = opened.ownership();
+/** One bad record is said, and does not hide how the other addresses are. */
+function recordStatus(reader: Reader, ip: FloatingIp): Pick<AddressStatus, 'record' | 'recordError'> {
+  try {
+    const record = readRecord(reader, ip, (opened) =>
+      // An operation may be under way: its epoch must not be shown with the NSM state of the one before.
+      opened.atOneMoment('reading the status', () => describeRecord(opened)),
+    );
+    return record === undefined ? {} : { record };
+  } catch (error) {
+    if (!(error instanceof FailoverError)) throw error;
+    const { code, message, hint = null } = error;
+    return { recordError: { code, message, hint } };
+  }
+}
+
+function describeRecord(opened: MonitorRecord): NonNullable<AddressStatus['record']> {
+  const ownership = opened.ownership();
+  const { owner, epoch, released } = ownership;
   const last = opened.lastOperation();
   return {
     owner: owner ?? null,
     epoch,
     released,
+    ...(isPresumed(ownership) ? { presumed: true } : {}),
     nsmState: opened.nsmState() ?? null,
     clients: opened.clientNames().length,
     untold: opened.untold().length,
@@ -127,7 +140,8 @@ async function isUp(host: Host, address: string): Promise<boolean> {
 }
 
 /** Whether something that should run does not. */
-export function isBroken({ here, instance }: AddressStatus): boolean {
+export function isBroken({ here, instance, recordError }: AddressStatus): boolean {
+  if (recordError !== undefined) return true;
   return here.addressUp !== here.recording || (instance !== undefined && isInstanceBroken(instance));
 }
 

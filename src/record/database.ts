@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
 import { FailoverError, exitCodes } from '../errors.js';
-import { guarded } from './record-error.js';
+import { guarded, rebuildHint } from './record-error.js';
 import { applicationId, migrations } from './schema.js';
 
 /** How long to wait for another process, on any host, that holds the database: ms. */
@@ -80,6 +80,6 @@ function corrupt(file: string, why: string): FailoverError {
     code: 'RECORD_CORRUPT',
     exitCode: exitCodes.stepFailed,
     operation: `opening ${file}`,
-    hint: 'put monitors.db and monitors.db-journal aside and rebuild the record from the journals beside them',
+    hint: rebuildHint(file),
   });
 }

@@ -15,13 +15,16 @@ export class MonitorRecord {
   readonly directory: string;
   readonly #db: Database;
   readonly #busyMs: number;
+  readonly #assertInPlace: () => void;
   /** The state that those returned by untold() are owed. */
   #owedState: number | undefined;
 
-  constructor(db: Database, directory: string, busyMs: number) {
+  /** `assertInPlace` is asked after every use: see still-in-place.ts. */
+  constructor(db: Database, directory: string, busyMs: number, assertInPlace: () => void) {
     this.#db = db;
     this.#busyMs = busyMs;
     this.directory = directory;
+    this.#assertInPlace = assertInPlace;
   }
 
   /** Leaves no file open, so that the file system can be unmounted. */
@@ -205,7 +208,12 @@ export class MonitorRecord {
   }
 
   #guarded<T>(what: string, action: () => T): T {
-    return guarded(`${what} (${this.directory})`, action, {
+    const use = () => {
+      const result = action();
+      this.#assertInPlace();
+      return result;
+    };
+    return guarded(`${what} (${this.directory})`, use, {
       file: this.#db.name,
       busyMs: this.#busyMs,
     });

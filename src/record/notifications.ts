@@ -36,7 +36,7 @@ export function beginGrace(db: Database, directory: string, now: number): number
  * July 2037. A clock that says more is not believed: after one such jump, no state would be left, and nobody could be
  * told of this address any more. From here to maxState there is room for eight million takeovers.
  */
-const latestClock = 0x7f00_0000;
+export const latestClock = 0x7f00_0000;
 
 /** What was given before may be beyond maxState only where a version that believed any clock has written it. */
 function lastState(db: Database): number {

@@ -10,8 +10,17 @@ export interface Ownership {
   readonly epoch: number;
   /** True: another node may claim it without being told that the owner is dead. */
   readonly released: boolean;
-  /** Milliseconds since 1970: when the epoch began. */
+  /** Milliseconds since 1970: when the epoch began. Undefined of an owner: see isPresumed. */
   readonly since: number | undefined;
+}
+
+/**
+ * Whether the owner is only who the journals say served last, as rebuild found nothing better: it may have released the address
+ * since, or another node may have claimed and mounted it. It may go on with what it has, and let go; no takeover may, not
+ * even its own, without the caller's word that no other node has the address.
+ */
+export function isPresumed({ owner, since }: Ownership): boolean {
+  return owner !== undefined && since === undefined;
 }
 
 export function readOwnership(db: Database): Ownership {
@@ -39,19 +48,22 @@ export interface Claim {
 /**
  * Makes `node` the owner and returns its epoch: one up, or, where it is the owner already and has not released
  * (the same command again after a crash), as it was. One of two that claim at once sees the other's claim.
- * Throws NOT_RELEASED (exit code 4) where another node is the owner, has not released, and is not `fenced`.
+ * Throws NOT_RELEASED (exit code 4) where another node is the owner, has not released, and is not `fenced`; also where this
+ * node is presumed to be.
  */
-export function claim(db: Database, { node, fenced, now }: Claim): number {
+export function claim(db: Database, { node, fenced, now: claimedAt }: Claim): number {
   return db
     .transaction(() => {
-      const { owner, epoch, released } = readOwnership(db);
-      if (owner === node && !released) return epoch;
-      if (owner !== undefined && !released && !fenced) throw notReleased(node, owner, epoch);
+      const now = readOwnership(db);
+      const { owner, epoch, released } = now;
+      if (owner === node && !released && !isPresumed(now)) return epoch;
+      if (owner !== undefined && !released && !fenced)
+        throw isPresumed(now) ? onlyPresumed(node, owner, epoch) : notReleased(node, owner, epoch);
       claimAudit(db, owner !== undefined && released);
       db.prepare('UPDATE ownership SET owner = ?, epoch = ?, released = 0, since = ?').run(
         node,
         epoch + 1,
-        now,
+        claimedAt,
       );
       return epoch + 1;
     })
@@ -90,4 +102,16 @@ function notReleased(node: string, owner: string, epoch: number): FailoverError 
     operation: `claiming the address for ${node}`,
     hint: `run "nlm-failover release" on ${owner}; or, if ${owner} is dead for certain, add --fenced`,
   });
+}
+
+function onlyPresumed(node: string, owner: string, epoch: number): FailoverError {
+  return new FailoverError(
+    `the record was rebuilt from the journals, which know only that node ${owner} served the address last (epoch ${epoch})`,
+    {
+      code: 'NOT_RELEASED',
+      exitCode: exitCodes.notOwner,
+      operation: `claiming the address for ${node}`,
+      hint: `run "nlm-failover release" on ${owner}; or, if no other node has the address up or its file systems mounted, add --fenced`,
+    },
+  );
 }

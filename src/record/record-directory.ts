@@ -30,11 +30,14 @@ export function makeRecordDirectory(directory: string): void {
   syncDirectory(dirname(directory));
   // SQLite gives monitors.db-journal the owner and the mode of the database.
   // Opened only where it is not there yet: closing a descriptor of a database drops this process's POSIX locks on it.
-  unlessThere(() => {
-    const fd = openSync(join(directory, databaseName), 'wx', 0o600);
-    fchmodSync(fd, 0o600);
-    closeSync(fd);
-  });
+  unlessThere(() => makeDatabaseFile(join(directory, databaseName)));
+}
+
+/** Makes an empty file that SQLite may take for a new database. Throws EEXIST. */
+export function makeDatabaseFile(file: string): void {
+  const fd = openSync(file, 'wx', 0o600);
+  fchmodSync(fd, 0o600);
+  closeSync(fd);
 }
 
 /**

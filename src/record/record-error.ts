@@ -6,18 +6,19 @@ import { lockHolder } from './lock-holder.js';
 interface Meaning {
   readonly code: string;
   readonly says: string;
-  readonly hint: string;
+  /** Or what makes it, of the operation's name. */
+  readonly hint: string | ((operation: string) => string);
 }
 
 const corrupt: Meaning = {
   code: 'RECORD_CORRUPT',
   says: 'the database is corrupt',
-  hint: 'put monitors.db and monitors.db-journal aside and rebuild the record from the journals beside them',
+  hint: rebuildHint,
 };
 const busy: Meaning = {
   code: 'RECORD_BUSY',
   says: 'another process has kept the database locked',
-  hint: 'find the process, on any host that sees the state directory, that holds monitors.db open (fuser)',
+  hint: 'find the process, on any host that sees the state directory, that holds monitors.db open (fuser), and end it; then run the same command again',
 };
 const full: Meaning = {
   code: 'RECORD_FULL',
@@ -27,13 +28,25 @@ const full: Meaning = {
 const unusable: Meaning = {
   code: 'RECORD_UNUSABLE',
   says: 'the record cannot be read or written',
-  hint: 'see that the state directory is mounted, writable and without errors of its disk',
+  hint: 'see that the state directory is mounted, writable and without errors of its disk (dmesg), and that you are root; then run the same command again',
+};
+
+const replaced: Meaning = {
+  code: 'RECORD_REPLACED',
+  says: 'the database was replaced by another one meanwhile',
+  hint: 'see "nlm-failover status", then run the same command again',
 };
 
 /** The database that is waited for, and how long, ms. */
 export interface Awaited {
   readonly file: string;
   readonly busyMs: number;
+}
+
+/** The way on where the database is lost. `path` is in sm_<address>, by which the address is told. */
+export function rebuildHint(path: string): string {
+  const address = /.*\bsm_([0-9A-Fa-f.:]+)/u.exec(path)?.[1] ?? 'ADDRESS';
+  return `run "nlm-failover rebuild ${address}": it makes the record anew from the journals beside it, and puts this one aside`;
 }
 
 /** Runs `action`; what SQLite or the file system throws becomes a FailoverError. `operation` names what on which path. */
@@ -56,7 +69,7 @@ export function recordError(operation: string, error: unknown, awaited?: Awaited
     code: meaning.code,
     exitCode: exitCodes.stepFailed,
     operation,
-    hint: meaning.hint,
+    hint: typeof meaning.hint === 'string' ? meaning.hint : meaning.hint(operation),
     cause: error,
   });
 }
@@ -84,6 +97,7 @@ function meaningOf(error: unknown): Meaning | undefined {
   if (/^SQLITE_(?:CORRUPT|NOTADB|FORMAT)/u.test(code)) return corrupt;
   if (/^SQLITE_(?:BUSY|LOCKED|PROTOCOL)/u.test(code)) return busy;
   if (code.startsWith('SQLITE_FULL')) return full;
+  if (code === 'SQLITE_READONLY_DBMOVED') return replaced;
   if (/^SQLITE_(?:CANTOPEN|IOERR|READONLY|PERM|AUTH)/u.test(code)) return unusable;
   return undefined;
 }

@@ -2,10 +2,12 @@ import { join } from 'node:path';
 import { FailoverError, exitCodes } from '../errors.js';
 import { isNodeName } from './client-name.js';
 import { busyTimeout, openDatabase } from './database.js';
+import { assertNotLost } from './lost-record.js';
 import { MonitorRecord } from './monitor-record.js';
 import { guarded } from './record-error.js';
 import { migrations } from './schema.js';
 import { checkRecordDirectory, databaseName, makeRecordDirectory } from './record-directory.js';
+import { stillInPlace } from './still-in-place.js';
 
 export type { Adoption } from './adopt.js';
 export type { Audit, AuditedClient } from './audit.js';
@@ -16,7 +18,7 @@ export type { BadLine, RecordedClient } from './journal-tables.js';
 export { MonitorRecord } from './monitor-record.js';
 export type { NotifyCounts } from './notifications.js';
 export type { Operation, OperationEnd, OperationKind, OperationStart, StepRecord } from './operations.js';
-export type { Claim, Ownership } from './ownership.js';
+export { type Claim, isPresumed, type Ownership } from './ownership.js';
 
 export interface RecordPlace {
   /** `<state>/sm_<address>`. Its parent must exist. */
@@ -36,8 +38,8 @@ export interface RecordPlace {
  *     record.fold();
  *     const epoch = record.claim({ node: 'B', fenced: false, now: Date.now() });
  *
- * Throws RECORD_UNSAFE, RECORD_NEWER, RECORD_CORRUPT, RECORD_BUSY, RECORD_FULL, RECORD_UNUSABLE; the methods throw
- * the last four of these too, RECORD_BUSY after `busySeconds`.
+ * Throws RECORD_UNSAFE, RECORD_MISSING, RECORD_NEWER, RECORD_CORRUPT, RECORD_BUSY, RECORD_FULL, RECORD_UNUSABLE; the methods
+ * throw the last four of these too, RECORD_BUSY after `busySeconds`, and RECORD_REPLACED.
  */
 export function openRecord(place: RecordPlace & { readonly create: true }): MonitorRecord;
 export function openRecord(place: RecordPlace): MonitorRecord | undefined;
@@ -45,12 +47,14 @@ export function openRecord({ directory, node, create, busySeconds }: RecordPlace
   const busyMs = busySeconds === undefined ? busyTimeout : busySeconds * 1000;
   if (!isNodeName(node)) throw badNode(node);
   const there = guarded(`opening the record in ${directory}`, () => {
+    assertNotLost(directory);
     if (create) makeRecordDirectory(directory);
     return checkRecordDirectory(directory);
   });
   if (!there) return undefined;
-  const db = openDatabase(join(directory, databaseName), migrations, busyMs);
-  return new MonitorRecord(db, directory, busyMs);
+  const file = join(directory, databaseName);
+  const assertInPlace = guarded(`opening ${file}`, () => stillInPlace(file));
+  return new MonitorRecord(openDatabase(file, migrations, busyMs), directory, busyMs, assertInPlace);
 }
 
 function badNode(node: string): FailoverError {

@@ -133,6 +133,7 @@ test('the journals alone suffice to rebuild the record', async (t) => {
   const before = record.clients();
   record.close();
   writeFileSync(join(site.directory, 'monitors.db'), '');
+  site.rebuild();
   const rebuilt = site.open();
   rebuilt.fold();
   t.deepEqual(rebuilt.clients(), before);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { formatLine, type EventLine, type JournalLine } from '../../../src/record/journal.js';
 import { journalPath } from '../../../src/record/journal-file.js';
+import { rebuildRecord, type RebuildRequest, type Rebuilt } from '../../../src/record/rebuild.js';
 import { openRecord, type MonitorRecord, type RecordedClient } from '../../../src/record/record.js';
 import {
   beginServing,
@@ -49,14 +50,18 @@ export class Site {
     return readFileSync(journalPath(this.directory, node), 'latin1');
   }
 
-  /** What a record made anew from the journals alone says. */
+  /** What a record made anew from the journals alone says, where the database was lost. */
   rebuilt(): RecordedClient[] {
     const database = join(this.directory, 'monitors.db');
-    renameSync(database, `${database}.aside`);
-    rmSync(`${database}-journal`, { force: true });
+    renameSync(database, join(this.directory, 'lost'));
+    this.rebuild();
     const record = this.open();
     record.fold();
     return record.clients();
+  }
+
+  rebuild(request: Partial<RebuildRequest> = {}): Rebuilt {
+    return rebuildRecord({ directory: this.directory, force: false, fsids: ['9'], now: wall, ...request });
   }
 
   remove(): void {
@@ -91,4 +96,14 @@ export function servingSession(directory: string, session: Partial<ServingSessio
 /** What the callout writes `seconds` after the serving line. */
 export function event(kind: EventLine['kind'], client: string, seconds = 1, fsid?: string): EventLine {
   return { kind, uptime: uptime + seconds, client, myName: 'A', fsid };
+}
+
+/** Those of `lost` whom the rebuilt record does not name: there may be more in it, and since another time. */
+export function missing(
+  lost: readonly RecordedClient[],
+  rebuilt: readonly RecordedClient[],
+): RecordedClient[] {
+  const key = ({ client, fsid, node }: RecordedClient) => `${client} ${fsid} ${node}`;
+  const known = new Set(rebuilt.map(key));
+  return lost.filter((row) => !known.has(key(row)));
 }

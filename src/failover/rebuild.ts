@@ -1,0 +1,58 @@
+import type { FloatingIp } from '../config/config.js';
+import { systemError } from '../errors.js';
+import { instanceExists } from '../host/instance/place.js';
+import { lockOperation } from '../host/operation-lock.js';
+import { servingJournal } from '../host/serving.js';
+import { assertOwnLinks } from '../record/own-links.js';
+import { rebuildRecord, type Rebuilt } from '../record/rebuild.js';
+import { instanceView } from './instance-status.js';
+import type { Reader } from './reading.js';
+import { recordLocation, unreachable, whyUnreachable } from './session.js';
+
+export interface RebuildResult extends Rebuilt {
+  readonly address: string;
+  /** sm_<address>, as this host names it. */
+  readonly directory: string;
+  /** Whether this node's callout records for the address, to a journal that was read and stays in use. */
+  readonly recordingHere: boolean;
+}
+
+/**
+ * `nlm-failover rebuild`: the record of an address made anew from its journals. One operation of the address at a time on
+ * this node, as for release and takeover; a command of another node that has the old record open stops (RECORD_REPLACED).
+ *
+ * A node that serves the address meanwhile goes on: its callout writes to the journal, which is not touched, and what comes
+ * later is folded into the new database from where this has read it.
+ */
+export function rebuild(
+  { host, run }: Pick<Reader, 'host'> & { readonly run: string },
+  ip: FloatingIp,
+  force: boolean,
+): RebuildResult {
+  const lock = lockFor(run, ip.address);
+  try {
+    if (whyUnreachable(host, ip) !== undefined) throw unreachable(host, ip);
+    const { directory } = recordLocation(host, ip);
+    assertOwnLinks(host.path(ip.stateDirectory));
+    const rebuilt = rebuildRecord({
+      directory,
+      force,
+      fsids: ip.filesystems.map(({ fsid }) => fsid),
+      now: host.now(),
+    });
+    const inside = host.kind === 'real' && instanceExists(host, ip.address);
+    const links = inside ? instanceView(ip.address).run : run;
+    const recordingHere = servingJournal(links, ip.address) !== undefined;
+    return { address: ip.address, directory, recordingHere, ...rebuilt };
+  } finally {
+    lock.release();
+  }
+}
+
+function lockFor(run: string, address: string): ReturnType<typeof lockOperation> {
+  try {
+    return lockOperation(run, address, 'rebuild');
+  } catch (error) {
+    throw systemError(error, `locking ${address} for rebuild`);
+  }
+}
