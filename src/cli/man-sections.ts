@@ -3,6 +3,7 @@ import { planRelease, planTakeover } from '../failover/plan.js';
 import { type Plan, stepTitles } from '../failover/steps.js';
 import { lockd } from '../lockmanager/lockd.js';
 import type { ManSection } from './man-page.js';
+import { storageTroubles } from './man-storage.js';
 
 /** What nlm-failover(8) says beyond the commands' own definitions. */
 export function manSections(): ManSection[] {
@@ -12,6 +13,7 @@ export function manSections(): ManSection[] {
     callout,
     lostLocks,
     waiting,
+    storageTroubles,
     byHand(),
     exitStatus,
     json,
@@ -275,7 +277,7 @@ const json: ManSection = {
         'The last line has `result` (done, untold, lost or failed) and `clients` with `told` and `untold`; after a failure `error` with `code`, `operation`, `message` and `hint`. ' +
         'While takeover waits it prints objects with `waiting`, and its last line has `audit`: `state`, `clients` (listed, told, back), `locks` (held, reclaimed; null after a crash), ' +
         '`comparedAt` and `findings` with `verdict` (lost, not-reclaimed, silent, untold, idle), `path`, `lock`, `clients`, `at`, `acknowledged`; audit prints `address` and `audit`. ' +
-        'A row a line comes from clients, an address a line from status.',
+        'A row a line comes from clients, an address a line from status. rebuild prints `result`, `address`, `clients`, `owner`, `epoch`, `nsmState`, `journals`, `badLines`, `aside` and `recordingHere`.',
     },
   ],
 };
@@ -294,6 +296,10 @@ const files: ManSection = {
           'STATE/sm_ADDRESS/nsm-states',
           'every NSM state that the address was given, so that none is used again where monitors.db is restored from a backup',
         ],
+        [
+          'STATE/sm_ADDRESS/monitors.db.TIME',
+          'a database that rebuild has put aside; remove it when all is well',
+        ],
         ['STATE/sm_ADDRESS/journal.NODE', "what that node's callout saw, appended to by it alone"],
         [
           '/run/nlm-failover/serving/ADDRESS',
@@ -303,7 +309,10 @@ const files: ManSection = {
           '/run/nlm-failover/marks/',
           'what the callout could not write or not make durable, and the last name it refused',
         ],
-        ['/run/nlm-failover/locks/ADDRESS', 'held by a release or takeover, so that there is one at a time'],
+        [
+          '/run/nlm-failover/locks/ADDRESS',
+          'held by a release, takeover or rebuild, so that there is one at a time',
+        ],
         [
           '/run/nlm-failover/instances/ADDRESS',
           'driver lockd-netns: the mount namespace of the instance, its /run and its /var/lib/nfs',

@@ -31,7 +31,7 @@ export function openDatabase(
         db.pragma('foreign_keys = ON');
         db.pragma('trusted_schema = OFF');
         const verdict = db.pragma('quick_check(1)', { simple: true });
-        if (verdict !== 'ok') throw corrupt(file, String(verdict));
+        if (verdict !== 'ok') throw corrupt(file, oneLine(String(verdict)));
         migrate(db, file, steps);
         return db;
       } catch (error) {
@@ -41,6 +41,11 @@ export function openDatabase(
     },
     { file, busyMs: timeout },
   );
+}
+
+/** SQLite's verdict may have a heading and several lines; an error has one sentence. */
+function oneLine(verdict: string): string {
+  return verdict.replace(/^[*]{3} .* [*]{3}\s*/u, '').replaceAll(/\s+/gu, ' ');
 }
 
 /** Runs the steps that `db` has not seen, all or none. */
