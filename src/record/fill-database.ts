@@ -34,13 +34,16 @@ export function fillDatabase(file: string, directory: string, { clients, served 
   try {
     return db
       .transaction(() => {
-        const own = db.prepare('UPDATE ownership SET owner = ?, epoch = ?, released = 0, since = NULL');
-        // An epoch above all of them, for this fold: no del-client in it counts. After it, those of the owner do again.
-        if (served !== undefined) own.run(served.node, served.epoch + 1);
         foldJournals(db, directory);
+        // Again, those whom a del-client has removed in the fold. Later ones of the owner count.
         const tables = journalTables(db);
         for (const row of clients) tables.addClient(row);
-        if (served !== undefined) own.run(served.node, served.epoch);
+        if (served !== undefined) {
+          db.prepare('UPDATE ownership SET owner = ?, epoch = ?, released = 0, since = NULL').run(
+            served.node,
+            served.epoch,
+          );
+        }
         const nsmState = lastState(directory, served?.latest ?? 0);
         db.prepare('UPDATE nsm SET state = ?').run(nsmState);
         return {

@@ -1,4 +1,5 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { parseJournal } from '../../src/record/journal.js';
 import { Model } from './helpers/model.js';
@@ -14,9 +15,10 @@ async function killEverywhere(
   operation: string,
   prepare: (site: Site) => Promise<void> | void,
   judge: (site: Site) => Promise<void> | void,
+  step = 1,
 ): Promise<number> {
   t.timeout(300_000);
-  for (let point = 1; ; point += 1) {
+  for (let point = 1; ; point += step) {
     const site = new Site();
     try {
       await prepare(site);
@@ -135,4 +137,39 @@ test('a grace or a claim killed anywhere: all of it or nothing', async (t) => {
     const opened = site.open();
     t.deepEqual(opened.untold().length === 0, opened.nsmState() === undefined);
   });
+});
+
+test('a rebuild killed anywhere: the lost database or the whole new one; and done again', async (t) => {
+  const points = await killEverywhere(
+    t,
+    'rebuild',
+    async (site) => {
+      await record(site);
+      truncateSync(join(site.directory, 'monitors.db'), 5000);
+    },
+    (site) => {
+      try {
+        site.open().close();
+      } catch (error) {
+        t.like(error, { code: 'RECORD_CORRUPT' });
+        site.rebuild();
+      }
+      const opened = site.open();
+      opened.fold();
+      t.deepEqual(missing(model.clients(), opened.clients()), []);
+      t.like(opened.ownership(), { owner: 'B', epoch: 2 });
+      opened.close();
+      site.rebuild({ force: true });
+      const left = readdirSync(site.directory);
+      t.deepEqual(
+        left.filter((name) => name.startsWith('.')),
+        [],
+      );
+      t.true(left.some((name) => /^monitors\.db\.[0-9T]+\.[0-9a-f]+$/.test(name)));
+    },
+    // All of them: NLM_FULL=1 npx ava build/test/record/crash.test.js
+    process.env['NLM_FULL'] === '1' ? 1 : 9,
+  );
+  t.true(points > 40);
+  t.log(`${points} points`);
 });

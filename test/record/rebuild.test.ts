@@ -298,6 +298,16 @@ test('another process holds it: not replaced, with force neither', async (t) => 
   t.throws(() => site.rebuild(), { code: 'RECORD_SOUND' });
 });
 
+test('another process is about to write: not replaced before it has', async (t) => {
+  const site = await serveTwice(t);
+  const holder = startProcess(t, 'hold-database.js', [database(site), 'IMMEDIATE']);
+  t.is(await holder.line(), 'held');
+  t.throws(() => site.rebuild({ force: true, busyTimeout: 1 }), { code: 'RECORD_BUSY' });
+  holder.write('\n');
+  t.is((await holder.ended()).code, 0);
+  t.like(site.rebuild({ force: true }), { clients: 4 });
+});
+
 test('whoever has the old one open goes no further with it', async (t) => {
   const site = await serveTwice(t);
   const reader = site.open('B');

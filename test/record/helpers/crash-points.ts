@@ -11,6 +11,7 @@ const effects = [
   'fchownSync',
   'fsyncSync',
   'fdatasyncSync',
+  'linkSync',
   'renameSync',
   'rmSync',
   'mkdirSync',

@@ -1,11 +1,16 @@
 // Runs one operation on the record in DIRECTORY, as node A, and is killed at its POINT-th moment; exits 0 if it has fewer.
+import { rebuildRecord } from '../../../src/record/rebuild.js';
 import { openRecord } from '../../../src/record/record.js';
 import { beginServing } from '../../../src/record/serving-journal.js';
 import { killAt } from './crash-points.js';
 import { servingSession } from './site.js';
 
 const [operation = '', directory = '', point = ''] = process.argv.slice(2);
-if (operation === 'open') killAt(Number(point));
+if (operation === 'open' || operation === 'rebuild') killAt(Number(point));
+if (operation === 'rebuild') {
+  rebuildRecord({ directory, force: false, fsids: [], now: 1000 });
+  process.exit(0);
+}
 const record = openRecord({ directory, node: 'A', create: true });
 if (operation !== 'open') killAt(Number(point));
 if (operation === 'fold') {

@@ -1,9 +1,10 @@
-// Holds the database FILE locked, as a process that is in the middle of a write; says "held"; lets go when told to.
+// Holds the database FILE locked, EXCLUSIVE or as MODE says, as a process in the middle of a write; says "held"; lets go when told to.
 import { once } from 'node:events';
 import Database from 'better-sqlite3';
 
-const db = new Database(process.argv[2]);
-db.exec('BEGIN EXCLUSIVE');
+const [file = '', mode = 'EXCLUSIVE'] = process.argv.slice(2);
+const db = new Database(file);
+db.exec(`BEGIN ${mode}`);
 console.log('held');
 await once(process.stdin, 'data');
 db.exec('ROLLBACK');
