@@ -15,10 +15,12 @@ const corrupt: Meaning = {
   says: 'the database is corrupt',
   hint: rebuildHint,
 };
+const findHolder =
+  'find the process, on any host that sees the state directory, that holds monitors.db open (fuser), and end it; then run the same command again';
 const busy: Meaning = {
   code: 'RECORD_BUSY',
   says: 'another process has kept the database locked',
-  hint: 'find the process, on any host that sees the state directory, that holds monitors.db open (fuser), and end it; then run the same command again',
+  hint: findHolder,
 };
 const full: Meaning = {
   code: 'RECORD_FULL',
@@ -80,7 +82,7 @@ function busyFor({ file, busyMs }: Awaited): Meaning {
     ...busy,
     says: `${holder === undefined ? 'another process' : `another process (${holder})`} has kept the database locked for ${busyMs / 1000} s`,
     hint:
-      `${holder === undefined ? busy.hint : 'see what that process does, and that it ends'}; then run the same command again. ` +
+      `${holder === undefined ? findHolder : 'see what that process does, and that it ends'}; then run the same command again. ` +
       '[timeouts].record in the configuration sets how long to wait.',
   };
 }

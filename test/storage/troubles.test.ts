@@ -111,7 +111,7 @@ const troubles: Record<string, Trouble> = {
       if (child.stdout !== null) await once(child.stdout, 'data');
     },
     code: 'RECORD_BUSY',
-    hint: /fuser/,
+    hint: /that it ends/,
     rebuild: 'RECORD_BUSY',
   },
   'the state directory is missing': {
