@@ -208,7 +208,9 @@ for (const [name, operation] of [
     };
     const session = new RecordSession(host, context.floatingIp, context.config);
     const error = await t.throwsAsync(operation({ ...context, host, session }));
-    t.like(error, { code: 'COMMAND_TIMEOUT', exitCode: 1 });
+    t.like(error, { exitCode: 1 });
+    // On a busy machine the second is over before the command has begun.
+    t.regex((error as { code?: string } | undefined)?.code ?? '', /^(COMMAND|STEP)_TIMEOUT$/);
     t.regex(error?.message ?? '', /^Opening the record of 127\.77\.5\.1 was not done within 1 s: /);
     t.is(session.record, undefined);
     t.is(site.a.read('/proc/self/mountinfo'), '');
