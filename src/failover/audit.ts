@@ -95,16 +95,13 @@ async function compare(context: FailoverContext, looked: boolean): Promise<void>
   whileEpochLasts(context, epoch, (record) => record.closeAudit({ epoch, now: host.now(), findings: named }));
 }
 
-/** In one transaction with the question whether the epoch lasts: else what is written is another grace's. */
 function whileEpochLasts<T>(
   context: FailoverContext,
   epoch: number,
   write: (record: MonitorRecord) => T,
 ): T | undefined {
   return withRecord(context, context.floatingIp, (record) =>
-    record.exclusively('writing the audit', () =>
-      record.ownership().epoch === epoch ? write(record) : undefined,
-    ),
+    record.whileEpochLasts('writing the audit', epoch, () => write(record)),
   );
 }
 

@@ -1,7 +1,8 @@
-import { messageOf, systemError } from '../errors.js';
+import { messageOf } from '../errors.js';
 import { within } from '../host/deadline.js';
-import { lockOperation, type OperationLock } from '../host/operation-lock.js';
+import { lockOperation } from '../host/operation-lock.js';
 import { runDirectory } from '../host/serving.js';
+import type { MonitorRecord } from '../record/record.js';
 import { type CampaignResult, interrupted, tellRecorded } from './campaign.js';
 import type { FailoverContext } from './context.js';
 import { expectRecord } from './expect-record.js';
@@ -32,25 +33,18 @@ class OperationLog {
 
   begin(): void {
     const { session, host, config } = this.#context;
-    const { record } = session;
-    if (record === undefined || this.#id !== undefined) return;
+    if (this.#id !== undefined) return;
     const start = { kind: this.#kind, node: config.node, epoch: session.epoch, now: host.now() };
-    // In one transaction: else the last operation that status shows could be that of a node that has lost the address.
-    this.#id = record.exclusively('beginning an operation', () =>
-      session.hasLostOwnership ? undefined : record.beginOperation(start),
-    );
+    this.#id = this.#write('beginning an operation', (record) => record.beginOperation(start));
   }
 
   step(report: StepReport): void {
     this.#waiting.push({ report, at: this.#context.host.now() });
-    const { session } = this.#context;
-    const { record } = session;
-    if (record === undefined) return;
+    if (this.#context.session.record === undefined) return;
     this.begin();
     const id = this.#id;
     if (id === undefined) return;
-    record.exclusively('writing a step', () => {
-      if (session.hasLostOwnership) return;
+    this.#write('writing a step', (record) => {
       for (const { report: ended, at } of this.#waiting) {
         const { step, fsid, state, ms, detail } = ended;
         record.recordStep(id, { step, ...(fsid === undefined ? {} : { fsid }), state, ms, detail, at });
@@ -60,12 +54,20 @@ class OperationLog {
   }
 
   end(outcome: 'done' | 'failed' | 'untold', detail: string): void {
-    const { session, host } = this.#context;
     const id = this.#id;
     if (id === undefined) return;
-    session.record?.exclusively('ending an operation', () => {
-      if (!session.hasLostOwnership) session.record?.endOperation(id, { outcome, now: host.now(), detail });
-    });
+    const now = this.#context.host.now();
+    this.#write('ending an operation', (record) => record.endOperation(id, { outcome, now, detail }));
+  }
+
+  /**
+   * In one transaction with the question whose the address is: else the last operation that status shows could be that of a
+   * node that has lost it.
+   */
+  #write<T>(what: string, write: (record: MonitorRecord) => T): T | undefined {
+    const { session } = this.#context;
+    const { record } = session;
+    return record?.exclusively(what, () => (session.hasLostOwnership ? undefined : write(record)));
   }
 }
 
@@ -76,7 +78,7 @@ export async function release(
   reporter: Reporter,
 ): Promise<OperationResult> {
   const { session } = context;
-  const lock = lockContext(context, 'release');
+  const lock = lockOperation(runDirectory(context.host), context.floatingIp.address, 'release');
   const log = new OperationLog(context, 'release');
   try {
     await expectRecord(context);
@@ -108,14 +110,6 @@ export async function release(
   }
 }
 
-function lockContext({ host, floatingIp }: FailoverContext, operation: string): OperationLock {
-  try {
-    return lockOperation(runDirectory(host), floatingIp.address, operation);
-  } catch (error) {
-    throw systemError(error, `locking ${floatingIp.address} for ${operation}`);
-  }
-}
-
 /** Where somebody else unmounts (`--steps` without A-4), the address is handed over once its locks are dropped. */
 function handOverWithoutUnmount(plan: Plan, { session, config }: FailoverContext): void {
   const names = plan.steps.map((step) => step.name);
@@ -140,7 +134,7 @@ export async function takeover(
   result: () => CampaignResult | undefined,
 ): Promise<OperationResult> {
   const { session } = context;
-  const lock = lockContext(context, 'takeover');
+  const lock = lockOperation(runDirectory(context.host), context.floatingIp.address, 'takeover');
   const log = new OperationLog(context, 'takeover');
   try {
     await expectRecord(context);

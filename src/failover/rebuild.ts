@@ -1,8 +1,7 @@
 import type { FloatingIp } from '../config/config.js';
-import { systemError } from '../errors.js';
 import { instanceExists } from '../host/instance/place.js';
 import { lockOperation } from '../host/operation-lock.js';
-import { servingJournal } from '../host/serving.js';
+import { isRecording } from '../host/serving.js';
 import { assertOwnLinks } from '../record/own-links.js';
 import { rebuildRecord, type Rebuilt } from '../record/rebuild.js';
 import { instanceView } from './instance-status.js';
@@ -25,11 +24,11 @@ export interface RebuildResult extends Rebuilt {
  * later is folded into the new database from where this has read it.
  */
 export function rebuild(
-  { host, run }: Pick<Reader, 'host'> & { readonly run: string },
+  { host, run, config }: Reader & { readonly run: string },
   ip: FloatingIp,
   force: boolean,
 ): RebuildResult {
-  const lock = lockFor(run, ip.address);
+  const lock = lockOperation(run, ip.address, 'rebuild');
   try {
     if (whyUnreachable(host, ip) !== undefined) throw unreachable(host, ip);
     const { directory } = recordLocation(host, ip);
@@ -39,20 +38,12 @@ export function rebuild(
       force,
       fsids: ip.filesystems.map(({ fsid }) => fsid),
       now: host.now(),
+      busyTimeout: config.timeouts.record * 1000,
     });
     const inside = host.kind === 'real' && instanceExists(host, ip.address);
     const links = inside ? instanceView(ip.address).run : run;
-    const recordingHere = servingJournal(links, ip.address) !== undefined;
-    return { address: ip.address, directory, recordingHere, ...rebuilt };
+    return { address: ip.address, directory, recordingHere: isRecording(links, ip.address), ...rebuilt };
   } finally {
     lock.release();
-  }
-}
-
-function lockFor(run: string, address: string): ReturnType<typeof lockOperation> {
-  try {
-    return lockOperation(run, address, 'rebuild');
-  } catch (error) {
-    throw systemError(error, `locking ${address} for rebuild`);
   }
 }

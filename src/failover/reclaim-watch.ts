@@ -130,13 +130,10 @@ const nothing = {
   complete: true,
 } as const;
 
-/** Writes as long as `epoch` lasts: later the list is that of another grace, on another node. */
 function markReclaimed(record: MonitorRecord, epoch: number, now: readonly HeldLock[], at: number): void {
   const back = reclaimedOf(record.heldLocks(), now).filter(({ reclaimed }) => !reclaimed);
   if (back.length === 0) return;
-  record.exclusively('writing what was reclaimed', () => {
-    if (record.ownership().epoch === epoch) record.markReclaimed(back, at);
-  });
+  record.whileEpochLasts('writing what was reclaimed', epoch, () => record.markReclaimed(back, at));
 }
 
 function progressOf(

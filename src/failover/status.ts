@@ -1,5 +1,6 @@
 import type { FloatingIp } from '../config/config.js';
 import { FailoverError } from '../errors.js';
+import { isTimeout } from '../host/deadline.js';
 import { findAddress } from '../host/addresses.js';
 import type { Host } from '../host/host.js';
 import { isRecording, syncedAddresses } from '../host/serving.js';
@@ -134,7 +135,7 @@ async function isUp(host: Host, address: string): Promise<boolean> {
   try {
     return (await findAddress(host, address)) !== undefined;
   } catch (error) {
-    if (error instanceof FailoverError && error.code.endsWith('_TIMEOUT')) throw error;
+    if (isTimeout(error)) throw error;
     return false; // in an instance that was left half-built there is nothing to ask
   }
 }

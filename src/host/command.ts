@@ -22,14 +22,14 @@ const quietMs = 200;
  */
 export async function runCommand(argv: Argv, options: CommandOptions = {}): Promise<CommandResult> {
   const deadline = currentDeadline();
-  deadline.refuseWhenOver(`run "${commandText(argv)}"`);
-  const settleMs = deadline.limit.settle * 1000;
-  const isShort = options.short === true && settleMs < deadline.left;
-  // execa costs 45 ms to load, so only commands that run something pay for it.
-  const { execa } = await import('execa');
-  const command = new Command(argv, spawn(execa, argv, options.input), options.input);
   deadline.commands += 1;
   try {
+    // execa costs 45 ms to load, so only commands that run something pay for it.
+    const { execa } = await import('execa');
+    deadline.refuseWhenOver(`run "${commandText(argv)}"`);
+    const settleMs = deadline.limit.settle * 1000;
+    const isShort = options.short === true && settleMs < deadline.left;
+    const command = new Command(argv, spawn(execa, argv, options.input), options.input);
     if (await command.endsWithin(isShort ? settleMs : deadline.left)) return await command.result();
     throw tooLong(argv, await command.end(), deadline, isShort);
   } finally {

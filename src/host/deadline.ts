@@ -79,6 +79,11 @@ export class Deadline {
   }
 }
 
+/** Whether a deadline was over, and not the thing itself in error. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof FailoverError && ['STEP_TIMEOUT', 'COMMAND_TIMEOUT'].includes(error.code);
+}
+
 const unnamed = {
   code: 'STEP_TIMEOUT',
   hint: 'Look at what it waits for, then run the same command again: it goes on where this one stopped.',

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
-import { exitCodes, FailoverError } from '../errors.js';
+import { exitCodes, FailoverError, systemError } from '../errors.js';
 
 /** One release or takeover of an address at a time on this node. */
 export interface OperationLock {
@@ -11,12 +11,21 @@ export interface OperationLock {
 
 /**
  * Takes the lock of an address, or throws FailoverError OPERATION_RUNNING where another process has it: two takeovers at
- * once would each clear away what the other has just built. `run` is the host's directory of serving links.
+ * once would each clear away what the other has just built. `run` is the host's directory of serving links. SYSTEM_ERROR where the
+ * lock's file cannot be made.
  *
  * SQLite holds it, as its locks are the kernel's (fcntl(2)): they end with the process, kill -9 included, and leave
  * nothing to be judged by a pid. The file stays, empty: to remove it would let two processes lock two files of one name.
  */
 export function lockOperation(run: string, address: string, operation: string): OperationLock {
+  try {
+    return lockIn(run, address, operation);
+  } catch (error) {
+    throw systemError(error, `locking ${address} for ${operation}`);
+  }
+}
+
+function lockIn(run: string, address: string, operation: string): OperationLock {
   const directory = path.join(run, 'locks');
   // The serving links beside it are for statd's user to read, this is for root alone.
   mkdirSync(run, { recursive: true });

@@ -11,7 +11,7 @@ export const realHost: Host = {
   path: (absolute) => absolute,
   run: runCommand,
   readText: readTextIfThere,
-  writeKernel: (file, text) => writeExisting(file, text),
+  writeKernel: writeExisting,
   now: () => Date.now(),
   delay: (ms, signal) => delay(ms, undefined, signal === undefined ? undefined : { signal }),
 };

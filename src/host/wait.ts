@@ -3,7 +3,7 @@ import type { Host } from './host.js';
 
 export interface WaitOptions {
   /** Default: [timeouts].settle. */
-  readonly seconds?: number;
+  readonly seconds?: number | undefined;
   /** Between two looks, ms; default 20. */
   readonly intervalMs?: number;
 }

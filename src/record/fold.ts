@@ -3,7 +3,14 @@ import type { Database } from 'better-sqlite3';
 import { journalTables, type JournalTables, type Session } from './journal-tables.js';
 import { firstLine, journalNodes, readAt, withJournal } from './journal-file.js';
 import { readOwnership } from './ownership.js';
-import { epochOfFirstLine, parseJournal, type JournalEntry, type JournalLine } from './journal.js';
+import {
+  chunkSize,
+  epochOfFirstLine,
+  foreignLength,
+  parseJournal,
+  type JournalEntry,
+  type JournalLine,
+} from './journal.js';
 
 /** What a fold found, per journal that had anything new. */
 export interface FoldReport {
@@ -18,8 +25,6 @@ export interface FoldedJournal {
   readonly bad: number;
 }
 
-/** Bytes read at once; a line that is longer is none of ours. */
-const chunkSize = 1 << 20;
 /** Of the first line; enough for its node, epoch, wall and boot, which no two files share. */
 const generationSize = 256;
 
@@ -113,10 +118,9 @@ class JournalFold {
     return 0;
   }
 
-  /** A chunk without any newline: all of it, or up to the last place where a line may start. */
+  /** A chunk without any newline. */
   #skipForeign(bytes: Buffer, offset: number): number {
-    const start = bytes.lastIndexOf(0x40);
-    const length = start > 0 ? start : bytes.length;
+    const length = foreignLength(bytes);
     this.#putAside(offset, bytes.toString('latin1', 0, length));
     return length;
   }

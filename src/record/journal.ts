@@ -171,6 +171,15 @@ function parseRecorded(text: string): RecordedLine | undefined {
   };
 }
 
+/** Bytes of a journal that are read at once; a line that is longer is none of ours. */
+export const chunkSize = 1 << 20;
+
+/** Of a chunk without any newline, how much is none of ours: up to the last place where a line may start (@), or all. */
+export function foreignLength(bytes: Buffer): number {
+  const start = bytes.lastIndexOf(0x40);
+  return start > 0 ? start : bytes.length;
+}
+
 /** The text of a line, with its newline. What it is given must fit the patterns of client-name.ts. */
 export function formatLine(line: JournalLine): string {
   return `@1 ${line.uptime.toFixed(2)} ${line.kind} ${fields(line).join(' ')} .\n`;

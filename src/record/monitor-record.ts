@@ -207,6 +207,11 @@ export class MonitorRecord {
     return this.#guarded(what, () => this.#db.transaction(action).immediate());
   }
 
+  /** `exclusively`, as long as the epoch lasts; undefined afterwards, when what would be written is another grace's. */
+  whileEpochLasts<T>(what: string, epoch: number, write: () => T): T | undefined {
+    return this.exclusively(what, () => (this.ownership().epoch === epoch ? write() : undefined));
+  }
+
   #guarded<T>(what: string, action: () => T): T {
     const use = () => {
       const result = action();

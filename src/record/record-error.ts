@@ -16,11 +16,11 @@ const corrupt: Meaning = {
   hint: rebuildHint,
 };
 const findHolder =
-  'find the process, on any host that sees the state directory, that holds monitors.db open (fuser), and end it; then run the same command again';
+  'find the process, on any host that sees the state directory, that holds monitors.db open (fuser), and end it';
 const busy: Meaning = {
   code: 'RECORD_BUSY',
   says: 'another process has kept the database locked',
-  hint: findHolder,
+  hint: `${findHolder}; then run the same command again`,
 };
 const full: Meaning = {
   code: 'RECORD_FULL',

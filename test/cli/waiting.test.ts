@@ -4,7 +4,6 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { defaultTimeouts } from '../../src/config/timeout-words.js';
 import { limitOf } from '../../src/failover/limits.js';
@@ -18,11 +17,11 @@ import { registeredPrograms } from '../../src/nsm/rpcbind-local.js';
 import { startLoopbackClient } from '../demo/loopback-client.js';
 import { projectRoot } from '../lab/project-root.js';
 import { makeRehearsal, type RehearsalNode, type RehearsalSite } from '../helpers/rehearsal-site.js';
+import { startProcess } from '../record/helpers/process.js';
 import { addClient, jsonLines } from '../helpers/rehearsal-steps.js';
 
 const address = '127.77.6.1';
 const bin = path.join(projectRoot(), 'bin/nlm-failover');
-const holder = fileURLToPath(new URL('../helpers/hold-database.js', import.meta.url));
 
 /** Gone when the test is over. */
 function site(t: ExecutionContext, rpcbindPort: number): RehearsalSite {
@@ -72,9 +71,8 @@ test('another process holds the record: it is named, with the key, and the same 
   const { a } = site(t, 1);
   t.is((await tool(t, a, 'takeover', address, '--no-wait')).exitCode, 0);
   const file = a.path(`/mnt/vol1/.nlm/sm_${address}/monitors.db`);
-  const child = spawn(process.execPath, [holder, file], { stdio: ['pipe', 'pipe', 'inherit'] });
-  t.teardown(() => void child.kill('SIGKILL'));
-  await once(child.stdout, 'data');
+  const holder = startProcess(t, 'hold-database.js', [file]);
+  t.is(await holder.line(), 'held');
   const { exitCode, last, stderr } = await withTimeouts(a, 'record = 1', () =>
     tool(t, a, 'release', address),
   );
@@ -82,13 +80,12 @@ test('another process holds the record: it is named, with the key, and the same 
   t.is(last?.error?.code, 'RECORD_BUSY');
   t.regex(
     stderr,
-    new RegExp(`another process \\(node, pid ${child.pid}\\) has kept the database locked for 1 s`),
+    new RegExp(`another process \\(node, pid ${holder.child.pid}\\) has kept the database locked for 1 s`),
   );
   t.regex(stderr, /\[timeouts\]\.record in the configuration sets how long/);
   t.true(a.read('/addresses.json').includes(address), 'nothing was touched');
-  const ended = once(child, 'exit');
-  child.stdin.end();
-  await ended;
+  holder.write('let go\n');
+  t.deepEqual(await holder.ended(), { code: 0, signal: null });
   t.is((await tool(t, a, 'release', address)).exitCode, 0);
   t.is(a.read('/addresses.json'), '[]');
 });

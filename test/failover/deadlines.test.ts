@@ -9,9 +9,8 @@ import type { FailoverContext } from '../../src/failover/context.js';
 import { audit } from '../../src/failover/audit.js';
 import { release, renotify, takeover } from '../../src/failover/operation.js';
 import { planRelease, planTakeover } from '../../src/failover/plan.js';
-import { runPlan, type StepReport } from '../../src/failover/runner.js';
 import { RecordSession } from '../../src/failover/session.js';
-import type { Plan, Step } from '../../src/failover/steps.js';
+import type { Plan } from '../../src/failover/steps.js';
 import type { Action } from '../../src/host/action.js';
 import { currentDeadline } from '../../src/host/deadline.js';
 import type { Host } from '../../src/host/host.js';
@@ -22,6 +21,7 @@ import { lockdNetns } from '../../src/lockmanager/lockd-netns.js';
 import { nlmFsid } from '../../src/lockmanager/nlm-fsid.js';
 import type { LockManager } from '../../src/lockmanager/port.js';
 import { makeRehearsal } from '../helpers/rehearsal-site.js';
+import { runAndReport } from '../helpers/run-and-report.js';
 import { instance } from '../lockmanager/helpers/instance.js';
 
 const address = '127.77.5.1';
@@ -29,6 +29,9 @@ const nfsd = '/proc/fs/nfsd';
 const silent = { begin: () => undefined, end: () => undefined };
 const nothing: Plan = { kind: 'release', address, steps: [] };
 const never = () => new Promise<never>(() => undefined);
+
+// The time that node takes to load it, seconds on a busy machine, is not that of the commands.
+test.before('execa is loaded', async () => void (await import('execa')));
 
 /** `seconds`: of every step. */
 async function fixture(t: ExecutionContext, seconds: number) {
@@ -77,19 +80,6 @@ function plansOf(ip: FloatingIp, driver: LockManager): Plan[] {
   ]);
 }
 
-async function run(context: FailoverContext, plan: Plan) {
-  const reports: StepReport[] = [];
-  const reporter = {
-    begin: () => undefined,
-    end: (_: Step, report: StepReport) => void reports.push(report),
-  };
-  const error = await runPlan(plan, context, reporter).then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  return { error, reports };
-}
-
 type Phase = 'check' | 'act' | 'verify';
 
 /** The action, hanging in one of its three parts. */
@@ -125,7 +115,7 @@ for (const driver of [
       cases.map(async ({ plan, step, action, phase }) => {
         const { alreadySo: _, covered: __, ...bare } = step;
         const one = { ...plan, steps: [{ ...bare, actions: [hanging(action, phase)] }] };
-        return { step, action, phase, ...(await run(context, one)) };
+        return { step, action, phase, ...(await runAndReport(context, one)) };
       }),
     );
     t.true(ended.length >= 60);
@@ -165,7 +155,7 @@ test('every command, read, write and wait of a real takeover and release happens
     for (const step of plan.steps) {
       // What computes the limit of B-3, the length of the grace, is read before it.
       const before = seen.length;
-      const { error } = await run(
+      const { error } = await runAndReport(
         { ...context, host: noting, notifyDeadlineMs: 1 },
         { ...plan, steps: [step] },
       );
@@ -208,9 +198,7 @@ for (const [name, operation] of [
     };
     const session = new RecordSession(host, context.floatingIp, context.config);
     const error = await t.throwsAsync(operation({ ...context, host, session }));
-    t.like(error, { exitCode: 1 });
-    // On a busy machine the second is over before the command has begun.
-    t.regex((error as { code?: string } | undefined)?.code ?? '', /^(COMMAND|STEP)_TIMEOUT$/);
+    t.like(error, { code: 'COMMAND_TIMEOUT', exitCode: 1 });
     t.regex(error?.message ?? '', /^Opening the record of 127\.77\.5\.1 was not done within 1 s: /);
     t.is(session.record, undefined);
     t.is(site.a.read('/proc/self/mountinfo'), '');
@@ -255,14 +243,14 @@ test('a step that hung in a command goes on when it is run again, and the comman
       },
     ],
   });
-  const hung = await run(context, step('trap "" TERM; while :; do sleep 1; done'));
+  const hung = await runAndReport(context, step('trap "" TERM; while :; do sleep 1; done'));
   t.like(hung.error, { code: 'COMMAND_TIMEOUT', exitCode: 1 });
   t.regex(
     String(hung.error),
     /B-5 \(\/mnt\/vol1\) was not done within 3 s: .* ignored SIGTERM, and was killed/,
   );
   t.deepEqual(done, ['first']);
-  const again = await run(context, step('exit 0'));
+  const again = await runAndReport(context, step('exit 0'));
   t.is(again.error, undefined);
   t.deepEqual(done, ['first', 'second']);
 });

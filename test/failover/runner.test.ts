@@ -4,13 +4,13 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { loadConfig } from '../../src/config/load-config.js';
 import type { FailoverContext } from '../../src/failover/context.js';
-import { runPlan, type StepReport } from '../../src/failover/runner.js';
 import { RecordSession } from '../../src/failover/session.js';
 import type { Plan, Step } from '../../src/failover/steps.js';
 import type { Action } from '../../src/host/action.js';
 import { rehearsalHost } from '../../src/host/rehearsal.js';
 import { openRecord } from '../../src/record/record.js';
 import { makeRehearsal } from '../helpers/rehearsal-site.js';
+import { runAndReport } from '../helpers/run-and-report.js';
 
 const address = '127.77.4.1';
 
@@ -54,22 +54,6 @@ function plan(...steps: Pick<Step, 'name' | 'actions'>[]): Plan {
   return { kind: 'takeover', address, steps: steps.map((step) => ({ subject: 'something', ...step })) };
 }
 
-async function run(
-  context: FailoverContext,
-  toRun: Plan,
-): Promise<{ reports: StepReport[]; error: unknown }> {
-  const reports: StepReport[] = [];
-  const reporter = {
-    begin: () => undefined,
-    end: (_: Step, report: StepReport) => void reports.push(report),
-  };
-  const error = await runPlan(toRun, context, reporter).then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  return { reports, error };
-}
-
 for (const where of ['within a step', 'between two steps', 'before a step with nothing to do'] as const) {
   test(`another node takes over ${where}: nothing more is touched, exit code 4`, async (t) => {
     const { context, directory } = await fixture(t);
@@ -86,7 +70,7 @@ for (const where of ['within a step', 'between two steps', 'before a step with n
       where === 'within a step'
         ? plan({ name: 'B-1', actions: [first, second] })
         : plan({ name: 'B-1', actions: [first] }, { name: 'B-2', actions: [second] });
-    const { error, reports } = await run(context, steps);
+    const { error, reports } = await runAndReport(context, steps);
     t.deepEqual(done, ['first']);
     t.like(error, { code: 'NOT_OWNER', exitCode: 4 });
     t.is(reports.at(-1)?.state, 'failed');
@@ -103,7 +87,7 @@ test('what is already so is skipped, also the act; what says it is done and is n
     },
   });
   const after = action(() => done.push('after'));
-  const { error, reports } = await run(
+  const { error, reports } = await runAndReport(
     context,
     plan({ name: 'B-1', actions: [so] }, { name: 'B-2', actions: [liar] }, { name: 'B-5', actions: [after] }),
   );
@@ -126,7 +110,7 @@ test('an interruption takes effect between two effects', async (t) => {
     done.push('first');
     controller.abort();
   });
-  const { error } = await run(
+  const { error } = await runAndReport(
     context,
     plan({ name: 'B-1', actions: [first, action(() => done.push('second'))] }),
   );

@@ -25,7 +25,7 @@ import { dirname, join } from 'node:path';
 import { ClientHost } from './client-host.js';
 import { createDisk, type Disk } from './disk.js';
 import type { Guest } from './guest.js';
-import { startHolder } from './holder.js';
+import { type Holder, startHolder } from './holder.js';
 import type { MachineSettings } from './machine.js';
 import { labScript, projectRoot } from './project-root.js';
 import { Server } from './server.js';
@@ -62,12 +62,7 @@ export interface Lab {
  */
 export async function bootLab({ megabytes = 384, systemdOnA = false }: LabOptions = {}): Promise<Lab> {
   const started = performance.now();
-  const directory = await mkdtemp(join(tmpdir(), 'nlm-failover-lab-'));
-  const holder = await startHolder(directory, ['tapA', 'tapB', 'tapC']).catch(async (error: unknown) => {
-    await rm(directory, { recursive: true, force: true });
-    throw error;
-  });
-  try {
+  return openLab(['A', 'B', 'C'], async (directory, holder) => {
     const [vol1, vol2, vol3] = await Promise.all([
       createDisk(join(directory, 'vol1'), 0, 64),
       createDisk(join(directory, 'vol2'), 1, 64),
@@ -79,10 +74,26 @@ export async function bootLab({ megabytes = 384, systemdOnA = false }: LabOption
     const a = new Server(holder, guestSettings('A', { ...common, disks: shared, systemd: systemdOnA }));
     const b = new Server(holder, guestSettings('B', { ...common, disks: shared }));
     const c = new ClientHost(holder, guestSettings('C', common));
-    await prepareDirectory(directory);
     await Promise.all([a, b, c].map((guest: Guest) => guest.boot()));
     const graceSeconds = graceFor((performance.now() - started) / 1000);
-    return { a, b, c, disks, graceSeconds, directory, stop: () => holder.stop() };
+    return { a, b, c, disks, graceSeconds };
+  });
+}
+
+/** Makes the directory and the network of a lab with these guests, and what `make` puts in it; nothing is left where that fails. */
+export async function openLab<T extends object>(
+  guests: readonly (keyof typeof guestNumbers)[],
+  make: (directory: string, holder: Holder) => Promise<T>,
+): Promise<T & Pick<Lab, 'directory' | 'stop'>> {
+  const directory = await mkdtemp(join(tmpdir(), 'nlm-failover-lab-'));
+  const taps = guests.map((name) => `tap${name}`);
+  const holder = await startHolder(directory, taps).catch(async (error: unknown) => {
+    await rm(directory, { recursive: true, force: true });
+    throw error;
+  });
+  try {
+    await prepareDirectory(directory);
+    return { ...(await make(directory, holder)), directory, stop: () => holder.stop() };
   } catch (error) {
     await holder.stop();
     throw error;
@@ -116,7 +127,7 @@ export function guestSettings(
 }
 
 /** What the guests find in the lab's directory when they boot. */
-export async function prepareDirectory(directory: string): Promise<void> {
+async function prepareDirectory(directory: string): Promise<void> {
   const variables = `LAB_ROOT='${projectRoot()}'\nLAB_NODE='${dirname(process.execPath)}'\n`;
   await mkdir(join(directory, 'uml'));
   await Promise.all([

@@ -1,6 +1,5 @@
 // Each trouble of the storage with the real command: its code, its exit code, one sentence, a hint; and that nothing was touched.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -16,12 +15,12 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import Database from 'better-sqlite3';
 import { projectRoot } from '../lab/project-root.js';
 import { makeRehearsal, type RehearsalSite } from '../helpers/rehearsal-site.js';
 import { addClient } from '../helpers/rehearsal-steps.js';
+import { startProcess } from '../record/helpers/process.js';
 import { runHere } from '../fault/site.js';
 
 const address = '127.77.12.1';
@@ -103,12 +102,7 @@ const troubles: Record<string, Trouble> = {
   },
   'locked by another process': {
     make: async ({ database }, t) => {
-      const helper = fileURLToPath(new URL('../record/helpers/hold-database.js', import.meta.url));
-      const child: ChildProcess = spawn(process.execPath, [helper, database], {
-        stdio: ['pipe', 'pipe', 'inherit'],
-      });
-      t.teardown(() => void child.kill('SIGKILL'));
-      if (child.stdout !== null) await once(child.stdout, 'data');
+      t.is(await startProcess(t, 'hold-database.js', [database]).line(), 'held');
     },
     code: 'RECORD_BUSY',
     hint: /that it ends/,

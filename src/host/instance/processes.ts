@@ -40,12 +40,7 @@ export async function endInstanceProcesses(host: Host, address: string): Promise
     ['SIGKILL', undefined],
   ] as const) {
     for (const { pid } of instanceProcesses(host, address)) kill(pid, signal);
-    if (
-      await waitUntil(host, `the processes of the instance to end`, gone, {
-        ...(seconds === undefined ? {} : { seconds }),
-        intervalMs: 50,
-      })
-    )
+    if (await waitUntil(host, 'the processes of the instance to end', gone, { seconds, intervalMs: 50 }))
       return true;
   }
   return false;
