@@ -84,6 +84,8 @@ test('another process holds the record: it is named, with the key, and the same 
   );
   t.regex(stderr, /\[timeouts\]\.record in the configuration sets how long/);
   t.true(a.read('/addresses.json').includes(address), 'nothing was touched');
+  const rebuild = await withTimeouts(a, 'record = 1', () => tool(t, a, 'rebuild', address));
+  t.regex(rebuild.stderr, /has kept the database locked for 1 s/);
   holder.write('let go\n');
   t.deepEqual(await holder.ended(), { code: 0, signal: null });
   t.is((await tool(t, a, 'release', address)).exitCode, 0);

@@ -4,6 +4,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { loadConfig } from '../../src/config/load-config.js';
 import type { FailoverContext } from '../../src/failover/context.js';
+import { release } from '../../src/failover/operation.js';
 import { RecordSession } from '../../src/failover/session.js';
 import type { Plan, Step } from '../../src/failover/steps.js';
 import type { Action } from '../../src/host/action.js';
@@ -54,15 +55,20 @@ function plan(...steps: Pick<Step, 'name' | 'actions'>[]): Plan {
   return { kind: 'takeover', address, steps: steps.map((step) => ({ subject: 'something', ...step })) };
 }
 
+/** By node B, whose word it is that A is dead. */
+function takeOver(directory: string): void {
+  const other = openRecord({ directory, node: 'B', create: false });
+  other?.claim({ node: 'B', fenced: true, now: 1 });
+  other?.close();
+}
+
 for (const where of ['within a step', 'between two steps', 'before a step with nothing to do'] as const) {
   test(`another node takes over ${where}: nothing more is touched, exit code 4`, async (t) => {
     const { context, directory } = await fixture(t);
     const done: string[] = [];
     const first = action(() => {
       done.push('first');
-      const other = openRecord({ directory, node: 'B', create: false });
-      other?.claim({ node: 'B', fenced: true, now: 1 });
-      other?.close();
+      takeOver(directory);
     });
     let second = action(() => done.push('second'));
     if (where === 'before a step with nothing to do') second = { ...second, check: () => true };
@@ -76,6 +82,17 @@ for (const where of ['within a step', 'between two steps', 'before a step with n
     t.is(reports.at(-1)?.state, 'failed');
   });
 }
+
+test('another node takes over: not even the end of its own operation is written any more', async (t) => {
+  const { context, directory } = await fixture(t);
+  const steps = plan({ name: 'A-1', actions: [action(() => takeOver(directory))] });
+  const silent = { begin: () => undefined, end: () => undefined };
+  // A-1 is done, and the address another node's when it comes to the log; nothing follows that would be refused.
+  await release({ ...steps, kind: 'release' }, context, silent);
+  const record = openRecord({ directory, node: 'B', create: false });
+  t.teardown(() => record?.close());
+  t.like(record?.lastOperation(), { kind: 'release', node: 'A', outcome: undefined, steps: [] });
+});
 
 test('what is already so is skipped, also the act; what says it is done and is not fails the step', async (t) => {
   const { context } = await fixture(t);

@@ -78,3 +78,20 @@ test('of two processes that claim at once exactly one wins', async (t) => {
     t.is(before.ownership().owner, outcomes[0] === '2' ? 'B' : 'C');
   }
 });
+
+test('what belongs to an epoch is written as long as that lasts, and not when another node has claimed', (t) => {
+  const site = makeSite(t);
+  const [a, b] = [site.open('A'), site.open('B')];
+  const epoch = a.claim(A);
+  t.is(
+    a.whileEpochLasts('writing', epoch, () => 'written'),
+    'written',
+  );
+  b.claim({ ...B, fenced: true });
+  const written: string[] = [];
+  t.is(
+    a.whileEpochLasts('writing', epoch, () => written.push('late')),
+    undefined,
+  );
+  t.deepEqual(written, []);
+});

@@ -19,6 +19,8 @@ import test, { type ExecutionContext } from 'ava';
 import Database from 'better-sqlite3';
 import type { FailoverError } from '../../src/errors.js';
 import { openDatabase } from '../../src/record/database.js';
+import { exchangeDatabase } from '../../src/record/exchange-database.js';
+import { makePresent } from '../../src/record/present-database.js';
 import { migrations } from '../../src/record/schema.js';
 import { highestGiven, noteGiven } from '../../src/record/states-given.js';
 import { startProcess } from './helpers/process.js';
@@ -306,6 +308,19 @@ test('another process is about to write: not replaced before it has', async (t) 
   holder.write('\n');
   t.is((await holder.ended()).code, 0);
   t.like(site.rebuild({ force: true }), { clients: 4 });
+});
+
+test('two at once: what the first one made is not replaced by the second, which began before', async (t) => {
+  const site = await serveTwice(t);
+  truncateSync(database(site), 5000);
+  // A corrupt database cannot be locked, so nothing keeps the two apart but this.
+  const present = makePresent(site.directory, true, { force: false });
+  site.rebuild();
+  const made = statSync(database(site)).ino;
+  const temporary = join(site.directory, '.monitors.db.second');
+  writeFileSync(temporary, '');
+  t.throws(() => exchangeDatabase(site.directory, temporary, present), { code: 'RECORD_REPLACED' });
+  t.is(statSync(database(site)).ino, made);
 });
 
 test('whoever has the old one open goes no further with it', async (t) => {
