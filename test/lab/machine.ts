@@ -45,7 +45,8 @@ function kernelArguments(settings: MachineSettings): string[] {
   const { name, directory } = settings;
   return [
     `rootfstype=hostfs rootflags=/ rw quiet panic=1 mem=${settings.megabytes}M init=${directory}/init`,
-    `con=null con0=fd:0,fd:1 ssl0=fd:3,fd:3 uml_dir=${directory}/uml/ umid=${name}`,
+    // Without the 256 old pseudo terminals: the kernel would start a process, which finds nothing, for each of their 512 devices.
+    `pty.legacy_count=0 con=null con0=fd:0,fd:1 ssl0=fd:3,fd:3 uml_dir=${directory}/uml/ umid=${name}`,
     `vec0:transport=tap,ifname=${settings.tap},depth=64,gro=1,mac=${settings.mac}`,
     // s: every write reaches the image before it is acknowledged; c: the image is not locked.
     ...settings.disks.map((disk, index) => `ubd${index}sc=${disk.image}`),

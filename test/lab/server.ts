@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { Guest } from './guest.js';
 import { type Mount, type NfsLock, parseMounts, parseNfsLocks } from './proc-tables.js';
 import { labScript } from './project-root.js';
@@ -53,12 +54,20 @@ export class Server extends Guest {
 
   /** The locks that lockd holds here, on one device (`/dev/ubda`) or on all. */
   async nfsLocks(device?: string): Promise<NfsLock[]> {
-    const [locks, lockd, numbers] = await Promise.all([
-      this.read('/proc/locks'),
-      this.run(['pgrep', '-x', 'lockd'], { reject: false }),
-      device === undefined ? undefined : this.run(['stat', '-c', '%t:%T', device]),
-    ]);
-    return parseNfsLocks(locks, lockd.stdout.trim(), numbers?.stdout.trim());
+    // One job and three processes: this is asked again and again while a takeover runs on the same machine.
+    const script = `cat /proc/locks && echo
+      for comm in /proc/[0-9]*/comm; do
+        if read -r name <"$comm" && [ "$name" = lockd ]; then echo "\${comm%/comm}"; fi
+      done 2>/dev/null
+      echo
+      [ -z "$1" ] || stat -c %t:%T "$1"`;
+    const { stdout } = await this.run(script, { args: [device ?? ''] });
+    const [locks = '', lockd = '', numbers = ''] = stdout.split(/^\n/m);
+    return parseNfsLocks(
+      locks,
+      path.basename(lockd.trim()),
+      device === undefined ? undefined : numbers.trim(),
+    );
   }
 
   /** What is mounted, pseudo file systems too. */
