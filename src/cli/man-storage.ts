@@ -29,7 +29,7 @@ export const storageTroubles: ManSection = {
         ],
         [
           'RECORD_BUSY',
-          'Another process has kept the database locked for 15 seconds ([timeouts].record). `fuser -v STATE/sm_ADDRESS/monitors.db` on every node that sees it; end that process, or wait for it. The lock ends with the process, kill -9 included; it is never to be broken by removing files.',
+          'Another process has kept the database locked for 15 seconds ([timeouts].record). `fuser -v STATE/sm_ADDRESS/monitors.db` on every node that sees it; end that process, or wait for it. One that is stopped (ps: state T), or whose node hangs in the middle of a write, holds it too: fence that node. The lock ends with the process, kill -9 included; it is never to be broken by removing files.',
         ],
         [
           'RECORD_FULL',
