@@ -188,6 +188,7 @@ async function strikeAll(
       const before = told.length;
       const struck = await runStruck(crashed, node, args, { ...fault, strike: effect.number });
       figures.struck += 1;
+      if (figures.struck % 100 === 0) process.stderr.write(`${figures.struck} strikes\n`);
       if (fault.how !== 'kill') checkEnd(struck, where);
       else if (struck.signal !== 'SIGKILL') problem(`${where}: was not killed`);
       const broken = brokenPromise(readState(copyForLook(crashed), site, shared));

@@ -30,9 +30,13 @@ function effect(kind: string, what: string, run: () => unknown, failure: () => E
   let result: unknown;
   try {
     result = run();
-  } finally {
+  } catch (error) {
+    // One that fails by itself (a directory that is there already) has an end as well.
     depth -= 1;
+    if (struck && fault.side === 'after') strike(failure);
+    throw error;
   }
+  depth -= 1;
   if (struck && fault.side === 'after') strike(failure);
   return result;
 }
