@@ -21,10 +21,10 @@ async function measure(driver: Driver) {
 const results = [await measure('lockd-netns'), await measure('lockd')];
 const longest = Math.max(...results.map((result) => result.longest));
 const bar = (ms: number) => '#'.repeat(Math.max(1, Math.round((ms / longest) * width)));
-const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+const time = (ms: number) => (ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`);
 for (const { driver, median, longest: wait, rounds } of results) {
   process.stdout.write(
-    `${driver.padEnd(12)} ordinary  ${bar(median)} ${seconds(median)}  (median of ${rounds} locks)\n`,
+    `${driver.padEnd(12)} ordinary  ${bar(median)} ${time(median)}  (median of ${rounds} locks)\n`,
   );
-  process.stdout.write(`${''.padEnd(12)} takeover  ${bar(wait)} ${seconds(wait)}  (the longest)\n`);
+  process.stdout.write(`${''.padEnd(12)} takeover  ${bar(wait)} ${time(wait)}  (the longest)\n`);
 }
