@@ -20,7 +20,8 @@ const script = `use Fcntl qw(:flock);
   unlink $stop;
   until (-e $stop) {
     my $before = uptime();
-    my $locked = open(my $handle, '+>>', $file) && flock($handle, LOCK_EX) && close($handle);
+    my $handle;
+    my $locked = open($handle, '+>>', $file) && flock($handle, LOCK_EX) && close($handle);
     print $locked ? "$before " . uptime() . "\\n" : "failed: $!\\n";
     select undef, undef, undef, 0.05;
   }`;
