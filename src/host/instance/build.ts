@@ -28,10 +28,9 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
   const { address, link } = settings;
   const place = instancePlace(address);
   const inside = instancePrefix(address);
-  const outer = linkName(address);
   const commands: Argv[] = [
     ['ip', 'netns', 'add', place.netns],
-    ...linkCommands(outer, link, place.netns),
+    ...linkCommands(address, link, place.netns),
     // A mount namespace can be bound to a file only below a private mount (unshare(1)).
     ['mount', '--bind', place.directory, place.directory],
     ['mount', '--make-private', place.directory],
@@ -72,28 +71,31 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
   };
 }
 
-/** At most 15 bytes, and the same for the same address: the link's name until it is inside. */
+/**
+ * Made where it belongs, in one call of the kernel: one that were made on the host and moved would stay there, in the way of
+ * the next takeover, when this process ends between the two. Of a veth the other end is the host's, and goes with this one.
+ */
+function linkCommands(address: string, { kind, parent, bridge }: InstanceLink, netns: string): Argv[] {
+  const inside = ['name', instanceInterface, 'netns', netns];
+  switch (kind) {
+    case 'macvlan':
+      return [['ip', 'link', 'add', 'link', parent, ...inside, 'type', 'macvlan', 'mode', 'bridge']];
+    case 'ipvlan':
+      return [['ip', 'link', 'add', 'link', parent, ...inside, 'type', 'ipvlan', 'mode', 'l2']];
+    case 'veth': {
+      const outer = linkName(address);
+      return [
+        ['ip', 'link', 'add', outer, 'type', 'veth', 'peer', ...inside],
+        ['ip', 'link', 'set', outer, 'master', bridge ?? ''],
+        ['ip', 'link', 'set', outer, 'up'],
+      ];
+    }
+  }
+}
+
+/** The host's end of a veth: at most 15 bytes, and the same for the same address. */
 function linkName(address: string): string {
   let hash = 0;
   for (const character of address) hash = (hash * 31 + character.charCodeAt(0)) % 0xffffff;
   return `nlm${hash.toString(16)}`;
-}
-
-function linkCommands(outer: string, { kind, parent, bridge }: InstanceLink, netns: string): Argv[] {
-  const move: Argv = ['ip', 'link', 'set', outer, 'netns', netns, 'name', instanceInterface];
-  switch (kind) {
-    case 'macvlan':
-      return [
-        ['ip', 'link', 'add', 'link', parent, 'name', outer, 'type', 'macvlan', 'mode', 'bridge'],
-        move,
-      ];
-    case 'ipvlan':
-      return [['ip', 'link', 'add', 'link', parent, 'name', outer, 'type', 'ipvlan', 'mode', 'l2'], move];
-    case 'veth':
-      return [
-        ['ip', 'link', 'add', outer, 'type', 'veth', 'peer', 'name', instanceInterface, 'netns', netns],
-        ['ip', 'link', 'set', outer, 'master', bridge ?? ''],
-        ['ip', 'link', 'set', outer, 'up'],
-      ];
-  }
 }
