@@ -29,7 +29,7 @@ export async function watchBystander(
   await startAddress(a, moving);
   const other = c.client('other');
   await other.mount({ server: staying.address, path: '/mnt/vol3' });
-  await other.run(['flock', '-x', '/mnt/nfs/theirs', '-c', 'true'], { timeoutSeconds: 60 }); // waits out the first grace
+  await other.run(['flock', '-x', '/mnt/nfs/theirs', '-c', 'true'], { timeoutSeconds: 120 }); // waits out the first grace
   await lockThrough(lab, moving);
   await beforeFailover();
   const loop = await startLockLoop(other, '/mnt/nfs/theirs');

@@ -67,7 +67,7 @@ export class NfsClient implements Shell {
    * Takes an exclusive lock (flock, carried by NLM) and holds it until `release()`.
    * Waits for it: for the server's grace to end, for another holder. Rejects after `timeoutSeconds`.
    */
-  async lock(file: string, timeoutSeconds = 60): Promise<HeldLock> {
+  async lock(file: string, timeoutSeconds = 120): Promise<HeldLock> {
     // The lock belongs to the open file, which the sleeping process keeps.
     const script = `exec 9<>"$1" && flock -x 9 || exit
       sleep infinity >/dev/null 2>&1 &
@@ -82,7 +82,7 @@ export class NfsClient implements Shell {
   }
 
   /** Whether the lock was to be had just now (`flock -n`); it is given back at once. Waits out a grace. */
-  async tryLock(file: string, timeoutSeconds = 60): Promise<boolean> {
+  async tryLock(file: string, timeoutSeconds = 120): Promise<boolean> {
     const script = `exec 9<>"$1" || exit 2
       flock -n 9`;
     const result = await this.run(script, { args: [file], timeoutSeconds, reject: false });

@@ -102,7 +102,7 @@ export async function openLab<T extends object>(
 
 /** The boot is the measure of the machine: a takeover with lockd-netns takes about as long, on a slow one too. */
 function graceFor(bootSeconds: number): number {
-  return Math.min(60, Math.max(12, Math.ceil(bootSeconds * 2.5)));
+  return Math.min(45, Math.max(12, Math.ceil(bootSeconds * 2.5)));
 }
 
 /** The last numbers of the guests' addresses, 10.10.1.x and fd00:10:10:1::x. */
