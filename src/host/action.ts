@@ -26,8 +26,12 @@ export interface HostContext {
   readonly host: Host;
 }
 
+/** For a failure whose cause only the command or the kernel knows. */
+const goOn =
+  'Remove the cause; then run the same nlm-failover command again: it goes on where this one stopped.';
+
 /** Runs a command that must succeed. Throws FailoverError COMMAND_FAILED with what it said. */
-export async function runOrFail(host: Host, argv: Argv, hint?: string): Promise<CommandResult> {
+export async function runOrFail(host: Host, argv: Argv, hint = goOn): Promise<CommandResult> {
   const result = await host.run(argv);
   if (result.exitCode !== 0) {
     const said = (result.stderr.trim() || result.stdout.trim()).split('\n').join('; ');
@@ -45,7 +49,7 @@ export async function runOrFail(host: Host, argv: Argv, hint?: string): Promise<
 }
 
 /** A command that succeeded and a system that is not so: kernels and daemons do that. */
-export function notSo(operation: string, message: string, hint?: string): FailoverError {
+export function notSo(operation: string, message: string, hint = goOn): FailoverError {
   return new FailoverError(message, {
     code: 'NOT_VERIFIED',
     exitCode: exitCodes.stepFailed,
