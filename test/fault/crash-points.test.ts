@@ -1,7 +1,7 @@
 // release, takeover and notify are stopped before and after every effect they have: by kill -9, by an error from the
 // operation, by SIGTERM. Then the same command again, and the opposite one. The effects are those that test/fault/preload
 // saw happen in a run without a fault, so a new step is covered without anyone remembering.
-// Here a sample over the kinds of effects; every point (some 25 minutes): NLM_FULL=1 npx ava build/test/fault/crash-points.test.js
+// Here a sample over the kinds of effects; every point (some 30 minutes): NLM_FULL=1 npx ava build/test/fault/crash-points.test.js
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
