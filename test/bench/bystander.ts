@@ -12,7 +12,7 @@ async function measure(driver: Driver) {
   try {
     const { rounds, reclaimed } = await watchBystander(lab, driver);
     if (!reclaimed) throw new Error(`${driver}: the moving client did not reclaim, so this run says nothing`);
-    return { driver, ...summary(rounds) };
+    return { driver, grace: lab.graceSeconds, ...summary(rounds) };
   } finally {
     await lab.stop();
   }
@@ -22,9 +22,11 @@ const results = [await measure('lockd-netns'), await measure('lockd')];
 const longest = Math.max(...results.map((result) => result.longest));
 const bar = (ms: number) => '#'.repeat(Math.max(1, Math.round((ms / longest) * width)));
 const time = (ms: number) => (ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`);
-for (const { driver, median, longest: wait, rounds } of results) {
+for (const { driver, grace, median, longest: wait, rounds } of results) {
   process.stdout.write(
     `${driver.padEnd(12)} ordinary  ${bar(median)} ${time(median)}  (median of ${rounds} locks)\n`,
   );
-  process.stdout.write(`${''.padEnd(12)} takeover  ${bar(wait)} ${time(wait)}  (the longest)\n`);
+  process.stdout.write(
+    `${''.padEnd(12)} takeover  ${bar(wait)} ${time(wait)}  (the longest; the grace was ${grace} s)\n`,
+  );
 }
