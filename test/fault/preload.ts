@@ -27,18 +27,13 @@ function effect(kind: string, what: string, run: () => unknown, failure: () => E
   const struck = reach(kind, what);
   if (struck && fault.side !== 'after') strike(failure);
   depth += 1;
-  let result: unknown;
   try {
-    result = run();
-  } catch (error) {
-    // One that fails by itself (a directory that is there already) has an end as well.
+    return run();
+  } finally {
     depth -= 1;
+    // Also of one that fails by itself: a directory that is there already.
     if (struck && fault.side === 'after') strike(failure);
-    throw error;
   }
-  depth -= 1;
-  if (struck && fault.side === 'after') strike(failure);
-  return result;
 }
 
 /** Numbers an effect that is about to happen; whether it is the one to strike at. */
