@@ -1,8 +1,9 @@
 import { constants, fstatSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import { journalTables, type JournalTables, type Session } from './journal-tables.js';
-import { firstLine, journalNodes, readAt, withJournal } from './journal-file.js';
+import { firstLine, journalNodes, withJournal } from './journal-file.js';
 import { readOwnership } from './ownership.js';
+import { readAt } from './regular-file.js';
 import {
   chunkSize,
   epochOfFirstLine,

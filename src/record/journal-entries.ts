@@ -1,4 +1,4 @@
-import { readAt } from './journal-file.js';
+import { readAt } from './regular-file.js';
 import { chunkSize, foreignLength, parseJournal, type JournalEntry } from './journal.js';
 
 /** Every whole line of an open journal, from its start. */

@@ -1,8 +1,7 @@
-import { closeSync, constants, fstatSync, openSync, readSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf } from '../errors.js';
 import { isNodeName } from './client-name.js';
-import { unsafe } from './record-directory.js';
+import { readAt, withRegularFile } from './regular-file.js';
 
 const prefix = 'journal.';
 
@@ -22,7 +21,7 @@ export function journalNodes(directory: string): string[] {
 
 /**
  * Runs `use` on a descriptor of the node's journal, opened with `flags`; undefined if there is no journal.
- * Throws RECORD_UNSAFE for what is not a regular file: never followed, never waited for.
+ * Throws RECORD_UNSAFE for what is not a regular file.
  */
 export function withJournal<T>(
   directory: string,
@@ -30,35 +29,7 @@ export function withJournal<T>(
   flags: number,
   use: (fd: number) => T,
 ): T | undefined {
-  const path = journalPath(directory, node);
-  let fd: number;
-  try {
-    fd = openSync(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    const code = errnoOf(error);
-    if (code === 'ENOENT') return undefined;
-    if (code === 'ELOOP' || code === 'ENXIO' || code === 'EISDIR')
-      throw unsafe(path, 'is not a regular file');
-    throw error;
-  }
-  try {
-    if (!fstatSync(fd).isFile()) throw unsafe(path, 'is not a regular file');
-    return use(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Reads `length` bytes at `offset`, fewer at the end of the file. */
-export function readAt(fd: number, offset: number, length: number): Buffer {
-  const bytes = Buffer.allocUnsafe(length);
-  let have = 0;
-  while (have < length) {
-    const got = readSync(fd, bytes, have, length - have, offset + have);
-    if (got === 0) break;
-    have += got;
-  }
-  return bytes.subarray(0, have);
+  return withRegularFile(journalPath(directory, node), flags, use);
 }
 
 /** The file's first line as latin1 text, cut to `limit` bytes; undefined while it has none. */

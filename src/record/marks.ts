@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { errnoOf } from '../errors.js';
 import { isClientName } from './client-name.js';
 import { escapeBytes } from './escape.js';
-import { readAt } from './journal-file.js';
+import { readAt } from './regular-file.js';
 
 /** What the callout left behind about an event that it could not write, or not make durable. */
 export interface Mark {

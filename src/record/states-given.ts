@@ -1,8 +1,6 @@
-import { closeSync, constants, fchmodSync, fdatasyncSync, fstatSync, openSync } from 'node:fs';
+import { constants, fchmodSync, fdatasyncSync, fstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf } from '../errors.js';
-import { readAt } from './journal-file.js';
-import { unsafe } from './record-directory.js';
+import { readAt, withRegularFile } from './regular-file.js';
 import { syncDirectory } from './sync-directory.js';
 import { writeAll } from './write-all.js';
 
@@ -13,6 +11,8 @@ import { writeAll } from './write-all.js';
  */
 export const statesName = 'nsm-states';
 
+const statesPath = (directory: string): string => join(directory, statesName);
+
 /** The most that a state may be: `int state` of SM_NOTIFY is signed (X/Open XNFS, struct stat_chge). */
 export const maxState = 0x7fff_ffff;
 /** States rise from line to line, so the end of the file is enough. */
@@ -20,20 +20,24 @@ const tailBytes = 4096;
 
 /** The highest state in the file; 0 where there is none. Lines that are no states, a torn one among them, count for nothing. */
 export function highestGiven(directory: string): number {
-  return withStates(directory, constants.O_RDONLY, highestIn) ?? 0;
+  return withRegularFile(statesPath(directory), constants.O_RDONLY, highestIn) ?? 0;
 }
 
 /** Appends `state`, durable. Call it before the state is committed, let alone sent. */
 export function noteGiven(directory: string, state: number): void {
-  const fresh = withStates(directory, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, (fd) => {
-    const { size } = fstatSync(fd);
-    // Whatever the umask.
-    if (size === 0) fchmodSync(fd, 0o600);
-    // The newline first: what a crash or a full disk has torn off stays a line of its own.
-    writeAll(fd, `${size === 0 ? '' : '\n'}${state}\n`);
-    fdatasyncSync(fd);
-    return size === 0;
-  });
+  const fresh = withRegularFile(
+    statesPath(directory),
+    constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND,
+    (fd) => {
+      const { size } = fstatSync(fd);
+      // Whatever the umask.
+      if (size === 0) fchmodSync(fd, 0o600);
+      // The newline first: what a crash or a full disk has torn off stays a line of its own.
+      writeAll(fd, `${size === 0 ? '' : '\n'}${state}\n`);
+      fdatasyncSync(fd);
+      return size === 0;
+    },
+  );
   if (fresh === true) syncDirectory(directory);
 }
 
@@ -48,25 +52,4 @@ function highestIn(fd: number): number {
   const states = lines.filter((line) => /^[0-9]{1,10}$/u.test(line)).map(Number);
   // After the last one of all, counting begins again, which this file must not hold up.
   return Math.max(0, ...states.filter((state) => state < maxState));
-}
-
-/** Undefined where there is no file. Throws RECORD_UNSAFE for what is not a regular one: never followed, never waited for. */
-function withStates<T>(directory: string, flags: number, use: (fd: number) => T): T | undefined {
-  const path = join(directory, statesName);
-  let fd: number;
-  try {
-    fd = openSync(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600);
-  } catch (error) {
-    const code = errnoOf(error);
-    if (code === 'ENOENT') return undefined;
-    if (code === 'ELOOP' || code === 'ENXIO' || code === 'EISDIR')
-      throw unsafe(path, 'is not a regular file');
-    throw error;
-  }
-  try {
-    if (!fstatSync(fd).isFile()) throw unsafe(path, 'is not a regular file');
-    return use(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
