@@ -99,10 +99,10 @@ labTest('a command fails readably, by its exit status or its time', (t) =>
     const failed = await t.throwsAsync(a.run('echo out; echo "it\'s $1" >&2; exit 3', { args: ["$HOME'"] }));
     t.is(failed.message, `on A: echo out; echo "it's $1" >&2; exit 3: exit 3\nout\nit's $HOME'`);
     t.is((await a.run(['false'], { reject: false })).exitCode, 1);
-    const slow = c.client('holder').run('echo begun; sleep 60', { timeoutSeconds: 0.5 });
+    const slow = c.client('holder').run('echo begun; sleep 60', { timeoutSeconds: 4 });
     t.regex(
       (await t.throwsAsync(slow)).message,
-      /^on C\/holder: .* still running after 0.5 s, killed\nbegun$/,
+      /^on C\/holder: .* still running after 4 s, killed\nbegun$/,
     );
     t.is((await c.client('rival').run(['hostname'])).stdout, 'rival\n');
     await a.write('/etc/written', 'in the guest only\n');
@@ -124,7 +124,7 @@ async function processesWith(text: string): Promise<string[]> {
 }
 
 labTest('a killed test process leaves nothing behind', async (t) => {
-  t.timeout(60_000);
+  t.timeout(180_000);
   const fixture = join(import.meta.dirname, 'fixtures', 'boot-and-wait.js');
   const child = spawn(process.execPath, [fixture], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [said] = (await once(child.stdout, 'data')) as [Buffer];

@@ -16,7 +16,6 @@ import { nlmFailover } from './site.js';
 const failovers = Number(process.env['LAB_FAILOVERS'] ?? 2);
 
 scenario(`lockd-netns: ${failovers} failovers there and back`, async (t, lab) => {
-  t.timeout(60_000 + failovers * 60_000);
   const { a, b, disks } = lab;
   await prepareServers(lab, [moving], { driver: 'lockd-netns', failback: true });
   await startAddress(a, moving);
