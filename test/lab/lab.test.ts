@@ -100,10 +100,7 @@ labTest('a command fails readably, by its exit status or its time', (t) =>
     t.is(failed.message, `on A: echo out; echo "it's $1" >&2; exit 3: exit 3\nout\nit's $HOME'`);
     t.is((await a.run(['false'], { reject: false })).exitCode, 1);
     const slow = c.client('holder').run('echo begun; sleep 60', { timeoutSeconds: 4 });
-    t.regex(
-      (await t.throwsAsync(slow)).message,
-      /^on C\/holder: .* still running after 4 s, killed\nbegun$/,
-    );
+    t.regex((await t.throwsAsync(slow)).message, /^on C\/holder: .* still running after 4 s, killed\nbegun$/);
     t.is((await c.client('rival').run(['hostname'])).stdout, 'rival\n');
     await a.write('/etc/written', 'in the guest only\n');
     t.is(await a.read('/etc/written'), 'in the guest only\n');
