@@ -10,6 +10,8 @@ export interface AppendReport {
 }
 
 export interface AppendLoop {
+  /** Resolves when an append has failed. */
+  failed(): Promise<void>;
   /** Stops after the append under way (which may wait for a server) and tells how it went. */
   stop(): Promise<AppendReport>;
 }
@@ -34,6 +36,10 @@ export async function startAppendLoop(shell: Shell, file: string): Promise<Appen
   const job = await shell.start(script, { args: [file, log], timeoutSeconds: 600 });
   await shell.run('until [ -s "$1" ]; do sleep 0.01; done', { args: [log] });
   return {
+    failed: async () => {
+      // As long as TCP's back-off on a machine that is busy: the client does not try while it waits.
+      await shell.run('until grep -q ^error "$1"; do sleep 0.1; done', { args: [log], timeoutSeconds: 180 });
+    },
     stop: async () => {
       await shell.run(['touch', `${log}.stop`]);
       const { stderr } = await job.result();
