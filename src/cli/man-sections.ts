@@ -101,7 +101,9 @@ const instances: ManSection = {
       text:
         'With the driver `lockd-netns` every floating IP has an instance of its own: network namespace `nfs-ADDRESS`, a mount namespace with its own /run and /var/lib/nfs, ' +
         'rpcbind, rpc.statd, rpc.mountd, nfsd and lockd. Its start is a grace period for this address alone, so no client of another address waits. ' +
-        'The volume is mounted on the host, at the same path as inside. rpc.statd in it runs the callout by itself and records for this address alone.\n\n' +
+        'The volume is mounted on the host, at the same path as inside. rpc.statd in it runs the callout by itself and records for this address alone. ' +
+        "Of the host's other mounts it has a copy, but for the volumes of other floating IPs: an umount on the host reaches the copy where mounts are shared, as systemd makes them, and leaves " +
+        'the device busy until the instance ends where they are private (mount_namespaces(7)).\n\n' +
         'takeover makes the instance in B-2, clearing what a crash left of it; release takes it away in A-4. Nothing of it survives a reboot. ' +
         '`nlm-failover exec ADDRESS -- exportfs -v` looks inside.\n\n' +
         'Where systemd runs, the daemons are its transient units `nlm-failover-ADDRESS-DAEMON.service`: journalctl and systemctl know them, and rpc.statd and rpc.mountd are started anew when they die. ' +
