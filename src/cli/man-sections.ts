@@ -145,7 +145,8 @@ const lostLocks: ManSection = {
         'A reclaim that fails is told to nobody: the application goes on without its lock. So at A-1 what lockd holds on the file systems of the address ' +
         'goes into the record, and while the grace of the next owner runs, what it holds there is compared with that. takeover waits for ' +
         'this once all its steps are done: until every lock is there, or, after a crash, when nobody knows what was held, until every client that was told is ' +
-        'back; at the longest until the grace is over. --no-wait returns at once; `nlm-failover audit` then compares.\n\n' +
+        'back; at the longest until the grace is over. --no-wait returns at once; `nlm-failover audit` then compares. ' +
+        'Where the grace is over before anybody could be told, as when B-5 or B-4 had to wait for something, takeover enters it again, once, and says so.\n\n' +
         'A client is back once lockd has seen it ask for a lock since the grace began (the callout records it). /proc/locks does not tell whose a lock is, so a missing lock is laid to those clients ' +
         'that could not be told, or neither came back nor answer when asked once more. What is found:',
     },

@@ -6,9 +6,10 @@ import type { MonitorRecord } from '../record/record.js';
 import { type CampaignResult, interrupted, tellRecorded } from './campaign.js';
 import type { FailoverContext } from './context.js';
 import { expectRecord } from './expect-record.js';
-import { notifyLimit } from './limits.js';
+import { notifyLimit, stepLimit } from './limits.js';
+import { isGraceMissed } from './rerun.js';
 import { type Reporter, runPlan, type StepReport } from './runner.js';
-import type { Plan } from './steps.js';
+import { type Plan, splitBefore } from './steps.js';
 
 export interface OperationResult {
   readonly outcome: 'done' | 'untold';
@@ -145,7 +146,7 @@ export async function takeover(
       // Single steps need the record too: says what to mount first.
       session.opened.ownership();
     }
-    await runPlan(plan, context, {
+    const remarks = await takeOver(plan, context, {
       begin: (step) => reporter.begin(step),
       end: (step, report) => {
         reporter.end(step, report);
@@ -160,7 +161,7 @@ export async function takeover(
       outcome,
       clients: { told: notified?.told ?? 0, untold: untold.length },
       untold,
-      remarks: notified?.remarks ?? [],
+      remarks: [...remarks, ...(notified?.remarks ?? [])],
     };
   } catch (error) {
     log.end('failed', messageOf(error));
@@ -169,6 +170,26 @@ export async function takeover(
     session.close();
     lock.release();
   }
+}
+
+/**
+ * Runs the plan of a takeover, and what lies between B-2 and B-3 twice where the grace did not last until B-3. Only once more:
+ * whatever ended that one too, who is told late is counted. Returns remarks.
+ */
+async function takeOver(plan: Plan, context: FailoverContext, reporter: Reporter): Promise<string[]> {
+  const [prepared, telling] = splitBefore(plan, 'B-3');
+  const [, again] = splitBefore(prepared, 'B-2');
+  const [next] = telling.steps;
+  const remarks: string[] = [];
+  await runPlan(prepared, context, reporter);
+  if (next !== undefined && again.steps.length > 0) {
+    if (await within(stepLimit(next, context), async () => isGraceMissed(context))) {
+      remarks.push('the grace period had ended before anybody could be told, so it was entered again');
+      await runPlan(again, context, reporter);
+    }
+  }
+  await runPlan(telling, context, reporter);
+  return remarks;
 }
 
 /** `nlm-failover notify`: B-3 again, for those still untold, with the state they should have been told. */

@@ -18,6 +18,21 @@ export function graceIsDone(context: FailoverContext, fsid: string): string | un
 }
 
 /**
+ * Whether the grace that B-2 of this epoch began is over and clients are still to be told, as when B-5 or B-4 had to wait for
+ * something: their reclaims would be refused. Done again, B-2 enters a new one.
+ */
+export function isGraceMissed(context: FailoverContext): boolean {
+  const { session, driver } = context;
+  const { epoch } = session;
+  return (
+    session.opened.stepDone({ epoch, step: 'B-2' }) &&
+    !session.opened.stepDone({ epoch, step: 'B-3' }) &&
+    driver.inGrace(context) === false &&
+    nobodyToTell(context) === undefined
+  );
+}
+
+/**
  * Whether B-2 of this epoch has made the list of whom to tell. Where somebody else does B-2
  * (`--steps` without it), B-3 makes it, once.
  */

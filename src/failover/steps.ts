@@ -47,6 +47,16 @@ export interface Plan {
   readonly steps: readonly Step[];
 }
 
+/** The plan up to the first step of that name, and from it on; the second without steps where it has none. */
+export function splitBefore(plan: Plan, name: StepName): [Plan, Plan] {
+  const index = plan.steps.findIndex((step) => step.name === name);
+  const at = index === -1 ? plan.steps.length : index;
+  return [
+    { ...plan, steps: plan.steps.slice(0, at) },
+    { ...plan, steps: plan.steps.slice(at) },
+  ];
+}
+
 /** Whether `--steps`, or its absence, asks for all of these. */
 export function includesSteps(wanted: string | undefined, names: readonly StepName[]): boolean {
   return wanted === undefined || names.every((name) => stepNames(wanted).includes(name));

@@ -22,9 +22,14 @@ export function readTextIfThere(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
+    if (isGone(errnoOf(error))) return undefined;
     throw error;
   }
+}
+
+/** ESRCH: a file of a process, in /proc, whose process ended after it was opened. */
+function isGone(errno: string | undefined): boolean {
+  return errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'ESRCH';
 }
 
 /**

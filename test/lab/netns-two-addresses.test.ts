@@ -1,5 +1,5 @@
 // lockd-netns: two floating IPs at once, in opposite directions, with the same client on both.
-import { file, moving, prepareServers, reclaimed, scenario, startAddress } from './scenario.js';
+import { file, logSteps, moving, prepareServers, reclaimed, scenario, startAddress } from './scenario.js';
 import { nlmFailover, type SiteIp } from './site.js';
 
 const second: SiteIp = {
@@ -13,7 +13,9 @@ scenario(
   'lockd-netns: two addresses of one client; one moves alone, then both in opposite directions',
   async (t, lab) => {
     const { a, b, c, disks } = lab;
-    await prepareServers(lab, [moving, second], { driver: 'lockd-netns', failback: true });
+    // Two takeovers at once take twice as long, on two cores.
+    const graceSeconds = lab.graceSeconds * 2;
+    await prepareServers(lab, [moving, second], { driver: 'lockd-netns', failback: true, graceSeconds });
     await startAddress(a, moving);
     await startAddress(a, second);
     const holder = c.client('holder');
@@ -38,8 +40,8 @@ scenario(
     t.is((await a.nfsLocks(disks.vol2.device)).length, 1);
 
     const move = async (from: typeof a, to: typeof b, { address }: SiteIp) => {
-      await nlmFailover(from, ['release', address]);
-      await nlmFailover(to, ['takeover', address]);
+      logSteps(t, `${address} released`, await nlmFailover(from, ['release', address]));
+      logSteps(t, `${address} taken over`, await nlmFailover(to, ['takeover', address]));
     };
     await Promise.all([move(b, a, moving), move(a, b, second)]);
     t.true(await reclaimed(a, disks.vol1.device));

@@ -1,7 +1,8 @@
 import { type Action, commandText, type HostContext, notSo, runOrFail } from '../action.js';
-import type { Argv } from '../host.js';
+import type { Argv, Host } from '../host.js';
 import { mountAt, mounts } from '../mounts.js';
 import { makeInstanceDirectories } from './directories.js';
+import { insideInstance } from './inside.js';
 import { instanceExists, instanceInterface, instancePlace, instancePrefix } from './place.js';
 
 export interface InstanceLink {
@@ -54,12 +55,7 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
     act: async ({ host }) => {
       makeInstanceDirectories(host, address);
       for (const argv of commands) await runOrFail(host, argv);
-      const foreign = mounts(host)
-        .map(({ mountpoint }) => mountpoint)
-        .filter((mountpoint) => settings.foreignMountpoints.includes(mountpoint));
-      for (const mountpoint of foreign.toReversed()) {
-        await runOrFail(host, [...inside, 'umount', '-l', mountpoint]);
-      }
+      await dropForeignMounts(host, settings);
       for (const argv of insideCommands) await runOrFail(host, [...inside, ...argv]);
       return undefined;
     },
@@ -69,6 +65,27 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
       }
     },
   };
+}
+
+/**
+ * As the instance has them now, not as the host has: an address that leaves this host at the same time unmounts its volume, and
+ * whether that reaches the copy depends on the host's mounts (see INSTANCES in nlm-failover(8)).
+ */
+async function dropForeignMounts(
+  host: Host,
+  { address, foreignMountpoints }: InstanceSettings,
+): Promise<void> {
+  const copies = () =>
+    mounts(insideInstance(address))
+      .map(({ mountpoint }) => mountpoint)
+      .filter((mountpoint) => foreignMountpoints.includes(mountpoint));
+  for (const mountpoint of copies().toReversed()) {
+    try {
+      await runOrFail(host, [...instancePrefix(address), 'umount', '-l', mountpoint]);
+    } catch (error) {
+      if (copies().includes(mountpoint)) throw error;
+    }
+  }
 }
 
 /**

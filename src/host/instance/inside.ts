@@ -47,14 +47,8 @@ function isPerNamespace(absolute: string): boolean {
  * process to start. lockd's and the network's answer for the reader's own network namespace.
  */
 function readInside(address: string, file: string): string | undefined {
-  const member = /^\/proc\/(?:fs\/nfsd|self)\//.test(file) ? instanceMember(address) : undefined;
-  if (member !== undefined) {
-    return realHost.readText(
-      file.startsWith('/proc/self/')
-        ? `/proc/${member}${file.slice('/proc/self'.length)}`
-        : `/proc/${member}/root${file}`,
-    );
-  }
+  const text = /^\/proc\/(?:fs\/nfsd|self)\//.test(file) ? readThroughMember(address, file) : undefined;
+  if (text !== undefined) return text;
   const [command, ...args] = instancePrefix(address);
   const deadline = currentDeadline();
   deadline.refuseWhenOver(`read ${file}`);
@@ -70,5 +64,20 @@ function readInside(address: string, file: string): string | undefined {
     if (errnoOf(error) === 'ETIMEDOUT')
       throw deadline.error(`${file} of the instance of ${address} could not be read`);
     return undefined; // no such file, or no instance
+  }
+}
+
+/** Undefined where there is no member, no such file, or the member ended meanwhile, which has as many errnos as places to be found out. */
+function readThroughMember(address: string, file: string): string | undefined {
+  const member = instanceMember(address);
+  if (member === undefined) return undefined;
+  try {
+    return realHost.readText(
+      file.startsWith('/proc/self/')
+        ? `/proc/${member}${file.slice('/proc/self'.length)}`
+        : `/proc/${member}/root${file}`,
+    );
+  } catch {
+    return undefined;
   }
 }
