@@ -146,7 +146,7 @@ export async function takeover(
       // Single steps need the record too: says what to mount first.
       session.opened.ownership();
     }
-    const remarks = await takeOver(plan, context, {
+    const remarks = await runWithinGrace(plan, context, {
       begin: (step) => reporter.begin(step),
       end: (step, report) => {
         reporter.end(step, report);
@@ -176,20 +176,18 @@ export async function takeover(
  * Runs the plan of a takeover, and what lies between B-2 and B-3 twice where the grace did not last until B-3. Only once more:
  * whatever ended that one too, who is told late is counted. Returns remarks.
  */
-async function takeOver(plan: Plan, context: FailoverContext, reporter: Reporter): Promise<string[]> {
+async function runWithinGrace(plan: Plan, context: FailoverContext, reporter: Reporter): Promise<string[]> {
   const [prepared, telling] = splitBefore(plan, 'B-3');
   const [, again] = splitBefore(prepared, 'B-2');
   const [next] = telling.steps;
-  const remarks: string[] = [];
   await runPlan(prepared, context, reporter);
-  if (next !== undefined && again.steps.length > 0) {
-    if (await within(stepLimit(next, context), async () => isGraceMissed(context))) {
-      remarks.push('the grace period had ended before anybody could be told, so it was entered again');
-      await runPlan(again, context, reporter);
-    }
-  }
+  const isMissed =
+    next !== undefined &&
+    again.steps.length > 0 &&
+    (await within(stepLimit(next, context), async () => isGraceMissed(context)));
+  if (isMissed) await runPlan(again, context, reporter);
   await runPlan(telling, context, reporter);
-  return remarks;
+  return isMissed ? ['the grace period had ended before anybody could be told, so it was entered again'] : [];
 }
 
 /** `nlm-failover notify`: B-3 again, for those still untold, with the state they should have been told. */

@@ -1,11 +1,9 @@
 // A node that was stopped (SIGSTOP) for longer than a step may take has not waited: it goes on where it was, or finds that the
 // address is another's, as one that was stopped for a moment does. See two-owners.test.ts.
-import { existsSync, rmSync } from 'node:fs';
-import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { makeRehearsal, type RehearsalSite } from '../helpers/rehearsal-site.js';
 import { waitFor } from '../wire/wait-for.js';
-import { runStruck, startStruck } from './strike.js';
+import { runStopped, runStruck } from './strike.js';
 
 const address = '127.77.8.1';
 
@@ -22,28 +20,13 @@ async function release(t: ExecutionContext, meanwhile: (site: RehearsalSite) => 
   const text = a.read('/etc/nlm-failover.toml');
   const timeouts = '[timeouts]\nstep = 2\nrecord = 1\n\n[lock_manager]';
   a.write('/etc/nlm-failover.toml', text.replace('[lock_manager]', timeouts));
-  const marker = path.join(directory, 'stopped');
-  rmSync(marker, { force: true });
-  const stopped = startStruck(directory, 'A', ['release', address], {
-    how: 'stop',
-    side: 'after',
-    strike,
-    marker,
-  });
-  let isOver = false;
-  void stopped.ended.then(() => (isOver = true));
-  try {
-    await waitFor('the stop', async () => isOver || existsSync(marker));
+  const ended = await runStopped(directory, 'A', ['release', address], strike, async () => {
     const since = performance.now();
     await meanwhile(site);
     // Beyond the step's time, and that of the watchdog.
     await waitFor('the time of the step to pass', async () => performance.now() - since > 6_000);
-    process.kill(stopped.pid, 'SIGCONT');
-    return { site, ...(await stopped.ended) };
-  } finally {
-    if (!isOver) process.kill(stopped.pid, 'SIGKILL');
-    await stopped.ended;
-  }
+  });
+  return { site, ...ended };
 }
 
 test('stopped for longer than the step may take: it goes on', async (t) => {

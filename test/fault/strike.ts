@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
+import { stateOf } from '../helpers/process-state.js';
 import { projectRoot } from '../lab/project-root.js';
+import { waitFor } from '../wire/wait-for.js';
 import { type Effect, type Fault, faultVariable } from './fault.js';
 import type { NodeName } from './site.js';
 
@@ -64,4 +66,28 @@ async function watch(child: ChildProcessByStdio<null, Readable, Readable>, log: 
         .map((line) => JSON.parse(line) as Effect)
     : [];
   return { exitCode, signal, stdout, stderr, effects };
+}
+
+/** Runs it, stopped (SIGSTOP) after an effect while `meanwhile` goes on, and lets it go on to its end. */
+export async function runStopped(
+  directory: string,
+  node: NodeName,
+  args: readonly string[],
+  strike: number,
+  meanwhile: () => Promise<void>,
+): Promise<Struck> {
+  const marker = path.join(directory, 'stopped');
+  const { pid, ended } = startStruck(directory, node, args, { how: 'stop', side: 'after', strike, marker });
+  let isOver = false;
+  void ended.then(() => (isOver = true));
+  try {
+    // The marker is written a moment before, and a SIGCONT that comes first would be lost.
+    await waitFor('the stop', async () => isOver || stateOf(pid) === 'T');
+    await meanwhile();
+    process.kill(pid, 'SIGCONT');
+    return await ended;
+  } finally {
+    if (!isOver) process.kill(pid, 'SIGKILL');
+    await ended;
+  }
 }

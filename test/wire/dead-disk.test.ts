@@ -1,7 +1,7 @@
 // A disk that stops answering, for real: what waits for it cannot be killed, and is left behind with a sentence.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -10,6 +10,7 @@ import { limitOf } from '../../src/failover/limits.js';
 import { runCommand } from '../../src/host/command.js';
 import { within } from '../../src/host/deadline.js';
 import { freezingDiskUnavailable, withFreezingDisk } from '../helpers/freezing-disk.js';
+import { stateOf } from '../helpers/process-state.js';
 import { makeRehearsal, type RehearsalNode } from '../helpers/rehearsal-site.js';
 import { projectRoot } from '../lab/project-root.js';
 import { waitFor } from './wait-for.js';
@@ -24,15 +25,6 @@ function diskTest(title: string, body: (t: ExecutionContext) => Promise<void>): 
   };
   if (missing === undefined) test.serial(title, implementation);
   else test.serial.skip(`${title} (${missing})`, implementation);
-}
-
-/** R, S, D, Z...; undefined: there is no such process. */
-function stateOf(pid: number): string | undefined {
-  try {
-    return /\) (\S) /.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1];
-  } catch {
-    return undefined;
-  }
 }
 
 diskTest('a command in state D is left behind and named, and gone when the disk answers', async (t) => {
