@@ -17,6 +17,9 @@
  *   (read-only) are where they are on the machine; `lab.directory` is shared, and can be written.
  * - Empty in each guest at each boot: /run, /tmp, /mnt, /dev/shm, /var/lib/nfs. Only disks survive.
  * - Both servers see all disks, and nothing but the test keeps them from mounting one at once.
+ * - `LAB_SYSTEM=DIRECTORY` makes another Debian release the guests' root, with its kernel and its nfs-utils: a tree that
+ *   `debootstrap --variant=minbase --include=PACKAGES RELEASE DIRECTORY` made, with the packages of test/setup. Node and
+ *   the checkout stay the machine's.
  * - All of it lives in a network and a process namespace that end with the test's process.
  */
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -6,7 +6,8 @@ import { deferred } from './deferred.js';
 import type { Disk } from './disk.js';
 import { freezeKernel } from './freeze.js';
 import type { Holder } from './holder.js';
-import { machinePath } from './requirements.js';
+import { labScript, projectRoot } from './project-root.js';
+import { guestSystem, machinePath } from './requirements.js';
 
 /** What a guest is made of; the same at every boot. */
 export interface MachineSettings {
@@ -54,6 +55,13 @@ function kernelArguments(settings: MachineSettings): string[] {
   ].flatMap((words) => words.split(' '));
 }
 
+/** What goes before the kernel where it, and the guests' programs, are those of another Debian release: see lab.ts. */
+function otherSystem({ directory }: MachineSettings): string[] {
+  if (guestSystem === undefined) return [];
+  const shared = ['/dev', '/proc', process.execPath, projectRoot(), directory];
+  return ['sh', labScript('other-system'), guestSystem, ...shared, '--'];
+}
+
 /** Switches a guest on; resolves when its remote shell is there. */
 export async function powerOn(
   holder: Holder,
@@ -61,7 +69,8 @@ export async function powerOn(
   events: MachineEvents,
 ): Promise<Machine> {
   // UML makes a process group of its own, whose number only it knows: the shell that becomes it says.
-  const starter = ['sh', '-c', 'echo "$$"; exec linux.uml "$@"', 'sh', ...kernelArguments(settings)];
+  const kernel = [...otherSystem(settings), 'linux.uml', ...kernelArguments(settings)];
+  const starter = ['sh', '-c', 'echo "$$"; exec "$@"', 'sh', ...kernel];
   const [file, ...argv] = holder.inside(starter);
   const child = spawn(file, argv, {
     detached: true,

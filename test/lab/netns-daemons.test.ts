@@ -16,13 +16,14 @@ const healthy = { rpcbind: 'running', 'rpc.statd': 'running', 'rpc.mountd': 'run
 
 scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, lab) => {
   const { a } = lab;
-  await prepareServers(lab, [moving], { driver: 'lockd-netns', graceSeconds: lab.graceSeconds });
+  const ports = { mountd: 20048, statd: 662, lockd: 32803 };
+  await prepareServers(lab, [moving], { driver: 'lockd-netns', graceSeconds: lab.graceSeconds, ports });
   const status = async () => {
     const result = await nlmFailover(a, ['status'], false);
     return { exitCode: result.exitCode, ...(result.lines[0] as unknown as Status).instance };
   };
   const exec = (...command: string[]) =>
-    a.run([tool, 'exec', moving.address, '--', ...command], { reject: false });
+    a.run([tool, 'exec', moving.address, '--', ...command], { reject: false, timeoutSeconds: 200 });
   const kill = (daemon: string) =>
     a.run(
       'for pid in $(ip netns pids "nfs-$1"); do [ "$(cat /proc/$pid/comm)" = "$2" ] && kill -9 $pid; done; :',
@@ -41,6 +42,17 @@ scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, l
   t.regex((await exec('exportfs', '-v')).stdout, /\/mnt\/vol1/);
   t.is((await exec('sh', '-c', 'exit 7')).exitCode, 7);
   t.regex((await exec('ip', '-br', 'address')).stdout, /nfs0@\S+ +UP +10\.10\.1\.1\/24/);
+  // rpcinfo -p: program vers proto port service
+  const listens = (await exec('rpcinfo', '-p')).stdout.split('\n').map((line) => line.trim().split(/ +/));
+  for (const [program, port] of [
+    ['100005', ports.mountd],
+    ['100024', ports.statd],
+    ['100021', ports.lockd],
+  ] as const) {
+    const of = listens.filter(([number]) => number === program);
+    t.deepEqual(new Set(of.map((columns) => columns[2])), new Set(['udp', 'tcp']), program);
+    t.deepEqual(new Set(of.map((columns) => columns[3])), new Set([String(port)]), program);
+  }
   await kill('rpcbind');
   t.like(await status(), { exitCode: 1, daemons: { rpcbind: 'dead' } });
   // A new one knows none of those that had registered with the old one.
@@ -57,10 +69,12 @@ scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, l
     t.is(seen.exitCode, 1);
     t.is(seen.daemons[daemon], 'dead');
   }
+  // lockd waits for the statd that the new rpcbind does not know: 9 s for each client, 60 s on Linux 7.2.
   await exec('rpc.nfsd', '0');
   t.like(await status(), { exitCode: 1, nfsdThreads: 0, daemons: { rpcbind: 'running', lockd: 'dead' } });
-  // The lock of a dead nfsd is still there, and A-3 drops it all the same.
-  t.is((await a.nfsLocks()).length, 1);
+  // On Linux 6.1 the lock of a dead nfsd is still there, and A-3 drops it all the same; newer ones drop it by themselves.
+  const { stdout: kernel } = await a.run(['uname', '-r']);
+  t.is((await a.nfsLocks()).length, kernel.startsWith('6.1.') ? 1 : 0, kernel);
   await nlmFailover(a, ['release', moving.address]);
   t.deepEqual(await a.nfsLocks(), []);
 });

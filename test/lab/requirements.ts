@@ -2,20 +2,24 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-const commands =
-  'linux.uml unshare nsenter setsid ip busybox mkfs.ext4 modprobe flock rpcbind rpc.statd rpc.nfsd rpc.mountd exportfs mount.nfs'.split(
-    ' ',
-  );
+const machineCommands = ['unshare', 'nsenter', 'setsid', 'ip', 'mkfs.ext4'];
+const guestCommands =
+  'linux.uml busybox modprobe flock rpcbind rpc.statd rpc.nfsd rpc.mountd exportfs mount.nfs'.split(' ');
+
+const modules = '/usr/lib/uml/modules';
+
+/** The root of the Debian system whose kernel and programs are the guests'; undefined: the machine's own. See lab.ts. */
+export const guestSystem = process.env['LAB_SYSTEM'];
 
 /** PATH of every command the lab starts on the machine: mkfs and ip are often outside a user's PATH. */
 export const machinePath = [process.env['PATH'] ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(
   delimiter,
 );
 
-function executable(command: string): boolean {
+function executable(command: string, root = '/'): boolean {
   return machinePath.split(delimiter).some((directory) => {
     try {
-      accessSync(join(directory, command), constants.X_OK);
+      accessSync(join(root, directory, command), constants.X_OK);
       return true;
     } catch {
       return false;
@@ -31,12 +35,15 @@ export function labUnavailable(): string | undefined {
   if (process.platform !== 'linux') return 'The lab needs Linux.';
   if (process.getuid?.() !== 0) return 'The lab needs root, for its network namespace.';
   if (!existsSync('/dev/net/tun')) return 'The lab needs /dev/net/tun.';
-  const missing = commands.filter((command) => !executable(command));
+  const system = guestSystem ?? '/';
+  const missing = [
+    ...machineCommands.filter((command) => !executable(command)),
+    ...guestCommands.filter((command) => !executable(command, system)),
+    ...[modules].filter((file) => !existsSync(join(system, file))),
+  ];
   if (missing.length > 0) {
-    return `The lab needs ${missing.join(', ')} (Debian: user-mode-linux nfs-common nfs-kernel-server rpcbind kmod e2fsprogs iproute2 busybox).`;
+    return `The lab needs ${missing.join(', ')}, here${guestSystem === undefined ? '' : ` or in ${guestSystem}`} (Debian: user-mode-linux nfs-common nfs-kernel-server rpcbind kmod e2fsprogs iproute2 busybox).`;
   }
-  if (!existsSync('/usr/lib/uml/modules'))
-    return 'The lab needs /usr/lib/uml/modules (Debian: user-mode-linux).';
   const unshare = spawnSync('unshare', ['--net', '--pid', '--fork', 'true'], { env: { PATH: machinePath } });
   if (unshare.status !== 0)
     return 'The lab needs network and process namespaces, and unshare(1) is refused here.';

@@ -61,6 +61,8 @@ export interface SiteOptions {
   readonly link?: Link;
   /** Of an instance: 10 at least. Default: the lab's. */
   readonly graceSeconds?: number;
+  /** The fixed ports of an instance's daemons; default: as they come. */
+  readonly ports?: Readonly<Record<'mountd' | 'statd' | 'lockd', number>>;
 }
 
 const bridge = 'br0';
@@ -76,7 +78,7 @@ export async function configure(
   lab: SiteOfLab,
   server: Server,
   ips: readonly SiteIp[],
-  { driver = 'lockd', link = 'macvlan', graceSeconds = lab.graceSeconds }: SiteOptions = {},
+  { driver = 'lockd', link = 'macvlan', graceSeconds = lab.graceSeconds, ports }: SiteOptions = {},
 ): Promise<void> {
   if (link === 'veth') {
     // As a host with virtual machines has it: the interface is a port of the bridge, which has the addresses.
@@ -112,6 +114,7 @@ ${filesystems
   )
   .join('')}`,
   );
+  const fixed = Object.entries(ports ?? {}).map(([daemon, port]) => `${daemon}_port = ${port}\n`);
   const restart = server.restartCommand.map((word) => JSON.stringify(word)).join(', ');
   await server.write(
     '/etc/nlm-failover.toml',
@@ -120,7 +123,7 @@ driver = "${driver}"
 restart = [${restart}]
 grace = ${graceSeconds}
 link = "${link}"
-${link === 'veth' ? `bridge = "${bridge}"\n` : ''}${text.join('')}`,
+${link === 'veth' ? `bridge = "${bridge}"\n` : ''}${fixed.join('')}${text.join('')}`,
   );
   await server.run([
     'mkdir',
