@@ -115,8 +115,7 @@ async function comeBack(
   void ended.then(() => (over = true));
   try {
     await waitFor(where, async () => over || readIfThere(marker) === 'frozen');
-    // An effect that fails by itself, such as mkdir of what is there, has no after.
-    if (over) return (await ended).exitCode;
+    if (over) throw new Error(`${where}: it ended before: ${(await ended).stderr}`);
     const taken = await runHere(directory, 'B', ['takeover', address, '--fenced', '--no-wait']);
     if (taken.exitCode === 1 && taken.output.includes('RECORD_BUSY')) {
       // It was stopped within a transaction, and its lock keeps everybody out until it is dead for certain: the way on works.
