@@ -108,7 +108,7 @@ const instances: ManSection = {
         '`nlm-failover exec ADDRESS -- exportfs -v` looks inside.\n\n' +
         'Where systemd runs, the daemons are its transient units `nlm-failover-ADDRESS-DAEMON.service`: journalctl and systemctl know them, and rpc.statd and rpc.mountd are started anew when they die. ' +
         "Elsewhere they are plain processes that outlive the command, known by the namespace they are in and not by a pid that may have become somebody else's; under another service manager run " +
-        'takeover where its end does not end them. `status` names a daemon that is dead or that rpcbind does not know, and ends with 1.\n\n' +
+        'takeover where its end does not end them. `status` names a daemon that is dead, that rpcbind does not know or that does not answer, and ends with 1.\n\n' +
         'The host itself cannot reach an address on a macvlan or ipvlan of its own interface; other hosts can. A macvlan has a link-layer address of its own, which wireless and many cloud ' +
         'networks, and hypervisors with MAC filtering, do not forward: there set `link = "ipvlan"`, `link = "veth"` with a bridge, or `driver = "lockd"`.\n\n' +
         'NFSv4 is off in an instance. It has no NLM locks, and its clients recover by other means: it would need an nfsdcld(8) with its database on the moving volume in each instance. ' +
@@ -116,7 +116,11 @@ const instances: ManSection = {
     },
     {
       text:
-        'Everything was seen on Linux 6.1. In newer kernels there is still one lockd thread for all instances, so a callout or statd that hangs in one of them makes the others wait (status shows who is alive; the callout never waits for anything). ' +
+        'It was seen on Linux 6.1 with nfs-utils 2.6.2 (Debian 12), on 6.12 with 2.8.3 (Debian 13) and on 7.2 with 3.1.1 (Debian unstable, November 2026). ' +
+        'All of them have one lockd thread for all instances: while the rpc.statd of one does not answer, a new client there makes those of all other addresses wait, a minute in one of a minute (`status` says that it does not answer; ' +
+        'the callout, for which rpc.statd waits, waits for nothing but its own disk). ' +
+        'Where lockd ends it tells statd of each of its clients, and waits for one that rpcbind does not know: 9 s for each client on 6.1, 60 s on 7.2. release and takeover end the daemons before and do not wait, ' +
+        '`rpc.nfsd 0` by hand does. ' +
         "lockd's part of `grace`, and `lockd_port`, are settings of the whole kernel here; since 6.15 they can be given per network namespace over netlink, and nfsdctl(8) may then override what is written to /proc/sys. " +
         'Since 6.9 writing unlock_filesystem drops NFSv4 state too; with NFSv4 off there is none. From 6.9 to 6.18 it must not be written while nfsd is down, and is not. ' +
         'Since 7.1 nfsd needs its listeners before its threads, which is why rpc.nfsd(8), and never the bare threads file, starts and stops it.',

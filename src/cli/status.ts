@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { exitCodes } from '../errors.js';
-import type { InstanceStatus } from '../failover/instance-status.js';
+import type { DaemonState, InstanceStatus } from '../failover/instance-status.js';
 import type { FindingReport } from '../failover/finding-report.js';
 import type { AddressStatus } from '../failover/status.js';
 import { verdictTitles } from './audit-text.js';
@@ -17,7 +17,7 @@ export function addStatus(program: Command, io: Io, exit: (code: number) => void
       .description(
         'Show for each floating IP: its owner and epoch, whether it is served here, its recorded clients, the last ' +
           'operation and its outcome, and what the callout could not write or not make durable. Ends with 1 where something that should run ' +
-          'does not: an address that is up but not recorded, or the other way, a record that cannot be used, or an instance with a daemon that is dead or not registered.',
+          'does not: an address that is up but not recorded, or the other way, a record that cannot be used, or an instance with a daemon that is dead, not registered or does not answer.',
       )
       .argument('[address]', 'one floating IP; all of the configuration where it is not given'),
   ).action(async (address: string | undefined, options: CommonOptions) => {
@@ -83,12 +83,18 @@ function findingsText(findings: readonly Pick<FindingReport, 'verdict'>[]): stri
     .join(', ');
 }
 
+const illTexts = {
+  dead: 'is dead',
+  unregistered: 'is not registered with rpcbind',
+  silent: 'does not answer',
+} satisfies Record<Exclude<DaemonState, 'running'>, string>;
+
 function instanceText({ daemons, nfsdThreads, inGrace, graceLeft, clients }: InstanceStatus): string {
-  const ill = Object.entries(daemons).filter(([, state]) => state !== 'running');
+  const ill = Object.entries(daemons).flatMap(([name, state]) =>
+    state === 'running' ? [] : [`${name} ${illTexts[state]}`],
+  );
   return [
-    ill.length === 0
-      ? 'all daemons run'
-      : `NOT SERVING: ${ill.map(([name, state]) => `${name} ${state === 'dead' ? 'is dead' : 'is not registered with rpcbind'}`).join(', ')}`,
+    ill.length === 0 ? 'all daemons run' : `NOT SERVING: ${ill.join(', ')}`,
     `${nfsdThreads} nfsd threads`,
     `${clients} clients monitored`,
     ...(inGrace ? [`${graceLeft} s of grace left`] : []),

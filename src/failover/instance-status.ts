@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { FloatingIp } from '../config/config.js';
 import type { Host } from '../host/host.js';
+import { answersInside } from '../host/instance/answers.js';
 import { type Daemon, instanceDaemons } from '../host/instance/daemons.js';
 import { graceLeft } from '../host/instance/grace.js';
 import { insideInstance } from '../host/instance/inside.js';
@@ -10,8 +11,11 @@ import { inGrace, nfsdThreads, nlmProgram } from '../host/nfsd.js';
 import { statdState } from '../host/statd.js';
 import type { Reader } from './reading.js';
 
-/** unregistered: it runs, but no client finds it, as after an rpcbind that was started anew. */
-export type DaemonState = 'running' | 'unregistered' | 'dead';
+/**
+ * unregistered: it runs, but no client finds it, as after an rpcbind that was started anew. silent: it is found, and does
+ * not answer.
+ */
+export type DaemonState = 'running' | 'silent' | 'unregistered' | 'dead';
 
 /** With the driver lockd-netns: what of the address's instance runs. */
 export interface InstanceStatus {
@@ -23,6 +27,11 @@ export interface InstanceStatus {
   /** Hosts that the instance's statd monitors. */
   readonly clients: number;
 }
+
+type RpcService = Pick<Daemon, 'name' | 'program' | 'version'>;
+
+/** Version 4 is that of NFSv3's clients (fs/lockd/svc.c). */
+const lockdService: RpcService = { name: 'lockd', program: nlmProgram, version: 4 };
 
 export interface InstanceReader extends Reader {
   readonly registeredAt: (rpcbindSocket: string, program: number) => Promise<boolean>;
@@ -44,18 +53,24 @@ export async function instanceStatus(
   const { rpcbindSocket } = instancePlace(address);
   const names = new Set(instanceProcesses(host, address).map(({ name }) => name));
   const threads = nfsdThreads(inside, nfsd);
-  const daemons: [string, DaemonState][] = [];
-  for (const { name, program, runs } of [
-    ...instanceDaemons('').map((daemon: Daemon) => ({ ...daemon, runs: names.has(daemon.name) })),
+  const found: [RpcService, DaemonState][] = [];
+  for (const service of [
+    ...instanceDaemons('').map((daemon) => ({ ...daemon, runs: names.has(daemon.name) })),
     // A kernel thread, there while nfsd has threads.
-    { name: 'lockd', program: nlmProgram, runs: threads > 0 },
+    { ...lockdService, runs: threads > 0 },
   ]) {
-    const registered = runs && (await registeredAt(rpcbindSocket, program));
-    daemons.push([name, registered ? 'running' : runs ? 'unregistered' : 'dead']);
+    const registered = service.runs && (await registeredAt(rpcbindSocket, service.program));
+    found.push([service, registered ? 'running' : service.runs ? 'unregistered' : 'dead']);
   }
+  // At once: one that hangs is waited for. After all else: rpcbind's own answers have a time of their own.
+  const daemons = found.map(async ([service, state]): Promise<[string, DaemonState]> => {
+    const { name, program, version } = service;
+    const hangs = state === 'running' && (await answersInside(host, address, program, version)) === false;
+    return [name, hangs ? 'silent' : state];
+  });
   const reclaims = threads > 0 && inGrace(inside, nfsd) === true;
   return {
-    daemons: Object.fromEntries(daemons),
+    daemons: Object.fromEntries(await Promise.all(daemons)),
     nfsdThreads: threads,
     inGrace: reclaims,
     graceLeft: reclaims ? (graceLeft(host, address) ?? 0) : 0,

@@ -24,10 +24,10 @@ scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, l
   };
   const exec = (...command: string[]) =>
     a.run([tool, 'exec', moving.address, '--', ...command], { reject: false, timeoutSeconds: 200 });
-  const kill = (daemon: string) =>
+  const kill = (daemon: string, signal = 'KILL') =>
     a.run(
-      'for pid in $(ip netns pids "nfs-$1"); do [ "$(cat /proc/$pid/comm)" = "$2" ] && kill -9 $pid; done; :',
-      { args: [moving.address, daemon] },
+      'for pid in $(ip netns pids "nfs-$1"); do [ "$(cat /proc/$pid/comm)" = "$2" ] && kill -s "$3" $pid; done; :',
+      { args: [moving.address, daemon, signal] },
     );
 
   await nlmFailover(a, ['takeover', moving.address]);
@@ -53,6 +53,12 @@ scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, l
     t.deepEqual(new Set(of.map((columns) => columns[2])), new Set(['udp', 'tcp']), program);
     t.deepEqual(new Set(of.map((columns) => columns[3])), new Set([String(port)]), program);
   }
+  for (const daemon of ['rpc.mountd', 'rpc.statd']) {
+    await kill(daemon, 'STOP');
+    t.like(await status(), { exitCode: 1, daemons: { ...healthy, [daemon]: 'silent' } });
+    await kill(daemon, 'CONT');
+  }
+  t.like(await status(), { exitCode: 0, daemons: healthy });
   await kill('rpcbind');
   t.like(await status(), { exitCode: 1, daemons: { rpcbind: 'dead' } });
   // A new one knows none of those that had registered with the old one.

@@ -18,6 +18,8 @@ export interface Daemon {
   readonly name: string;
   /** The RPC program it registers. */
   readonly program: number;
+  /** One that it serves. */
+  readonly version: number;
   /**
    * Whether a service manager may start it anew by itself. Not rpcbind: what the others had registered with it is gone,
    * so that a new one would only hide that it died.
@@ -34,11 +36,12 @@ export interface DaemonPorts {
 export function instanceDaemons(callout: string, { mountd, statd }: DaemonPorts = {}): readonly Daemon[] {
   const port = (number: number | undefined) => (number === undefined ? [] : ['-p', String(number)]);
   return [
-    { argv: ['rpcbind', '-f', '-w'], name: 'rpcbind', program: 100000, restarts: false },
+    { argv: ['rpcbind', '-f', '-w'], name: 'rpcbind', program: 100000, version: 2, restarts: false },
     {
       argv: ['rpc.statd', '-F', '--no-notify', '-H', callout, ...port(statd)],
       name: 'rpc.statd',
       program: 100024,
+      version: 1,
       restarts: true,
     },
     // Version 4 needs nfsdcld to survive a failover, and has no NLM locks: off.
@@ -46,6 +49,7 @@ export function instanceDaemons(callout: string, { mountd, statd }: DaemonPorts 
       argv: ['rpc.mountd', '-F', '-N', '4', ...port(mountd)],
       name: 'rpc.mountd',
       program: 100005,
+      version: 3,
       restarts: true,
     },
   ];

@@ -10,8 +10,8 @@ import { stopUnits, systemdRuns } from './supervision.js';
 
 /**
  * The end of an instance's processes, before that of its nfsd: lockd then tells nobody's statd that it monitors nobody
- * any more. Asked, a statd takes seconds for a hundred clients, and one that is dead takes 9 s for each (net/sunrpc/clnt.c
- * waits for a service that rpcbind does not know); no rpcbind at all is an answer at once.
+ * any more. Asked, a statd takes seconds for a hundred clients, and one that is dead takes 9 s for each, and 60 s on Linux
+ * 7.2 (net/sunrpc/clnt.c waits for a service that rpcbind does not know); no rpcbind at all is an answer at once.
  */
 export function endDaemons(address: string): Action<HostContext> {
   return {
