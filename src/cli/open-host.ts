@@ -14,10 +14,16 @@ export interface OpenHost {
 
 const answerTimeoutMs = 1_000;
 
+/**
+ * A local rpcbind answers at once, and one that is not there is refused at once. Seen: a second was over on a busy machine while
+ * this process itself had to wait, and all daemons were taken for unregistered.
+ */
+const localAnswerTimeoutMs = 5_000;
+
 /** The machine, or the rehearsal that NLM_FAILOVER_REHEARSAL names (nlm-failover(8), ENVIRONMENT). */
 export async function openHost(env: NodeJS.ProcessEnv = process.env): Promise<OpenHost> {
   const registeredAt: OpenHost['registeredAt'] = async (rpcbindSocket, program) =>
-    (await registeredPrograms(rpcbindSocket, answerTimeoutMs))?.has(program) === true;
+    (await registeredPrograms(rpcbindSocket, localAnswerTimeoutMs))?.has(program) === true;
   const directory = env['NLM_FAILOVER_REHEARSAL'];
   if (directory !== undefined && directory !== '') {
     const { openRehearsal } = await import('../host/rehearsal.js');
