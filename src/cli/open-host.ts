@@ -16,7 +16,7 @@ const answerTimeoutMs = 1_000;
 
 /**
  * A local rpcbind answers at once, and one that is not there is refused at once. Seen: a second was over on a busy machine while
- * this process itself had to wait, and all daemons were taken for unregistered.
+ * this process itself had to wait, and two daemons of four were taken for unregistered.
  */
 const localAnswerTimeoutMs = 5_000;
 
