@@ -117,8 +117,8 @@ const instances: ManSection = {
     {
       text:
         'It was seen on Linux 6.1 with nfs-utils 2.6.2 (Debian 12), on 6.12 with 2.8.3 (Debian 13) and on 7.2 with 3.1.1 (Debian unstable, November 2026). ' +
-        'All of them have one lockd thread for all instances: while the rpc.statd of one does not answer, a new client there makes those of all other addresses wait for as long (seen on 6.1 and 7.2: 60 s of 60 s). `status` says that it does not answer (' +
-        'the callout, for which rpc.statd waits, waits for nothing but its own disk). ' +
+        'All of them have one lockd thread for all instances: while the rpc.statd of one does not answer, a new client there makes those of all other addresses wait for as long (seen on 6.1 and 7.2: 60 s of 60 s). `status` says that it does not answer. ' +
+        'The callout, for which rpc.statd waits, waits for nothing but its own disk. ' +
         'Where lockd ends it tells statd of each of its clients, and waits for one that rpcbind does not know: 9 s for each client on 6.1, 60 s on 7.2. release and takeover end the daemons before and do not wait, ' +
         '`rpc.nfsd 0` by hand does. ' +
         "lockd's part of `grace`, and `lockd_port`, are settings of the whole kernel here; since 6.15 they can be given per network namespace over netlink, and nfsdctl(8) may then override what is written to /proc/sys. " +
