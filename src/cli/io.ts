@@ -1,4 +1,4 @@
-import { printableText } from './printable.js';
+import { printableText } from './text/printable.js';
 
 /** Where a command writes. Injected, so that tests read what a person would see. */
 export interface Io {

@@ -1,8 +1,8 @@
 import { CommanderError } from 'commander';
 import { exitCodes } from '../errors.js';
-import { startWatchdog } from '../host/watchdog.js';
+import { startWatchdog } from '../host/running/watchdog.js';
 import { processIo } from './io.js';
-import { printable } from './printable.js';
+import { printable } from './text/printable.js';
 import { buildProgram } from './program.js';
 import { reportError } from './report-error.js';
 

@@ -1,6 +1,6 @@
 import type { Host } from '../host/host.js';
 import { realHost } from '../host/real.js';
-import { registeredPrograms } from '../nsm/rpcbind-local.js';
+import { registeredPrograms } from '../rpc/rpcbind-local.js';
 
 export interface OpenHost {
   readonly host: Host;
@@ -26,10 +26,10 @@ export async function openHost(env: NodeJS.ProcessEnv = process.env): Promise<Op
     (await registeredPrograms(rpcbindSocket, localAnswerTimeoutMs))?.has(program) === true;
   const directory = env['NLM_FAILOVER_REHEARSAL'];
   if (directory !== undefined && directory !== '') {
-    const { openRehearsal } = await import('../host/rehearsal.js');
+    const { openRehearsal } = await import('../host/rehearsal/rehearsal.js');
     return { ...openRehearsal(directory), registeredAt };
   }
-  const { rpcbindLookup } = await import('../nsm/rpcbind.js');
+  const { rpcbindLookup } = await import('../rpc/rpcbind.js');
   return {
     host: realHost,
     rpcbindPort: 111,

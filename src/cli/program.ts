@@ -1,15 +1,15 @@
 import { Command } from 'commander';
 import { version } from '../version.js';
-import { addAudit } from './audit.js';
-import { addClients } from './clients.js';
-import { addExec } from './exec.js';
+import { addAudit } from './commands/audit.js';
+import { addClients } from './commands/clients.js';
+import { addExec } from './commands/exec.js';
 import type { Io } from './io.js';
-import { addNotify } from './notify.js';
-import { addNotifyWorker } from './notify-worker.js';
-import { addRebuild } from './rebuild.js';
-import { addRelease } from './release.js';
-import { addStatus } from './status.js';
-import { addTakeover } from './takeover.js';
+import { addNotify } from './commands/notify.js';
+import { addNotifyWorker } from './commands/notify-worker.js';
+import { addRebuild } from './commands/rebuild.js';
+import { addRelease } from './commands/release.js';
+import { addStatus } from './commands/status.js';
+import { addTakeover } from './commands/takeover.js';
 
 /**
  * The command tree: what --help prints, the man page is made from, and main runs.

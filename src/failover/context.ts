@@ -1,7 +1,7 @@
 import type { Config, FloatingIp } from '../config/config.js';
 import type { LockManager, LockManagerContext } from '../lockmanager/port.js';
-import type { Progress as NotifyProgress } from '../nsm/report.js';
-import type { RecordSession } from './session.js';
+import type { Progress as NotifyProgress } from '../nsm/notify/report.js';
+import type { RecordSession } from './access/session.js';
 
 /** What is worth telling besides the steps, structured for pino: (fields, sentence). */
 export type Log = (

@@ -6,13 +6,13 @@ import { cutConnections } from '../host/actions/connections.js';
 import { exportPath, unexport } from '../host/actions/exports.js';
 import { mountFilesystem, unmountFilesystem } from '../host/actions/mount.js';
 import type { LockManager } from '../lockmanager/port.js';
-import { type CampaignResult, notifyClients } from './campaign.js';
-import { restoreOtherExports } from './other-exports.js';
-import { claimOwnership, handOver, refuseMountedElsewhere } from './ownership.js';
-import { noteLocks } from './held-locks.js';
-import { inPlace, unlessGone } from './place.js';
-import { prepareNotification, startRecording, stopRecording } from './recording.js';
-import { graceIsDone, nobodyToTell } from './rerun.js';
+import { type CampaignResult, notifyClients } from './steps/campaign.js';
+import { restoreOtherExports } from './steps/other-exports.js';
+import { claimOwnership, handOver, refuseMountedElsewhere } from './steps/ownership.js';
+import { noteLocks } from './steps/held-locks.js';
+import { inPlace, unlessGone } from './steps/place.js';
+import { prepareNotification, startRecording, stopRecording } from './steps/recording.js';
+import { graceIsDone, nobodyToTell } from './steps/rerun.js';
 import {
   type Plan,
   publishedOrder,
@@ -20,7 +20,7 @@ import {
   type Step,
   type StepName,
   type TakeoverOrder,
-} from './steps.js';
+} from './steps/steps.js';
 
 /** for an address. */
 export function planRelease(ip: FloatingIp, driver: LockManager, recordOnVolume: boolean): Plan {

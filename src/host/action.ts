@@ -1,8 +1,8 @@
 import { exitCodes, FailoverError } from '../errors.js';
-import { commandText } from './command-text.js';
+import { commandText } from './running/command-text.js';
 import type { Argv, CommandResult, Host } from './host.js';
 
-export { commandText } from './command-text.js';
+export { commandText } from './running/command-text.js';
 
 /**
  * One effect of a step. The plan is made of these; `--dry-run` prints `commands`,

@@ -1,9 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf, exitCodes, FailoverError } from '../errors.js';
-import { runCommand } from './command.js';
+import { runCommand } from './running/command.js';
 import type { Host } from './host.js';
-import { doing } from './watchdog.js';
+import { doing } from './running/watchdog.js';
 
 /** The machine this process runs on. */
 export const realHost: Host = {

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { exitCodes, FailoverError } from '../errors.js';
-import { instancesUnavailable } from '../host/instance/able.js';
+import { instancesUnavailable } from './lockd-netns/able.js';
 import type { Argv, Host } from '../host/host.js';
-import { lockd } from './lockd.js';
-import { type InstanceConfig, lockdNetns, unsuitedForInstance } from './lockd-netns.js';
+import { lockd } from './lockd/lockd.js';
+import { type InstanceConfig, lockdNetns, unsuitedForInstance } from './lockd-netns/lockd-netns.js';
 import { nlmFsid } from './nlm-fsid.js';
 import type { DriverName, LockManager } from './port.js';
 

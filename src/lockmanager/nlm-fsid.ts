@@ -1,6 +1,6 @@
 import type { Action } from '../host/action.js';
 import { flushExports } from '../host/actions/exports.js';
-import { locksOf, verifyLocksGone } from './locks-gone.js';
+import { locksOf, verifyLocksGone } from './lockd/locks-gone.js';
 import type { LockManager, LockManagerContext } from './port.js';
 
 /**

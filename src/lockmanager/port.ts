@@ -1,5 +1,5 @@
 import type { Action, HostContext } from '../host/action.js';
-import type { InstanceContext } from '../host/instance/daemons.js';
+import type { InstanceContext } from './lockd-netns/daemons.js';
 import type { Host } from '../host/host.js';
 
 export type DriverName = 'nlm-fsid' | 'lockd' | 'lockd-netns';

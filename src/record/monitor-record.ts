@@ -1,14 +1,19 @@
 import type { Database } from 'better-sqlite3';
-import { adoptClients, type Adoption } from './adopt.js';
-import * as audit from './audit.js';
-import * as findings from './findings.js';
-import { foldJournals, type FoldReport } from './fold.js';
-import * as heldLocks from './held-locks.js';
-import { journalTables, type BadLine, type JournalProgress, type RecordedClient } from './journal-tables.js';
-import * as notifications from './notifications.js';
-import * as operations from './operations.js';
-import * as ownership from './ownership.js';
-import { guarded } from './record-error.js';
+import { adoptClients, type Adoption } from './tables/adopt.js';
+import * as audit from './tables/audit.js';
+import * as findings from './tables/findings.js';
+import { foldJournals, type FoldReport } from './journal/fold.js';
+import * as heldLocks from './tables/held-locks.js';
+import {
+  journalTables,
+  type BadLine,
+  type JournalProgress,
+  type RecordedClient,
+} from './tables/journal-tables.js';
+import * as notifications from './tables/notifications.js';
+import * as operations from './tables/operations.js';
+import * as ownership from './tables/ownership.js';
+import { guarded } from './database/record-error.js';
 
 /** The record of one floating IP. Several processes, on several hosts, may have it open. Times are in ms since 1970. */
 export class MonitorRecord {

@@ -1,24 +1,30 @@
 import { join } from 'node:path';
 import { FailoverError, exitCodes } from '../errors.js';
 import { isNodeName } from './client-name.js';
-import { busyTimeout, openDatabase } from './database.js';
-import { assertNotLost } from './lost-record.js';
+import { busyTimeout, openDatabase } from './database/database.js';
+import { assertNotLost } from './database/lost-record.js';
 import { MonitorRecord } from './monitor-record.js';
-import { guarded } from './record-error.js';
-import { migrations } from './schema.js';
-import { checkRecordDirectory, databaseName, makeRecordDirectory } from './record-directory.js';
-import { stillInPlace } from './still-in-place.js';
+import { guarded } from './database/record-error.js';
+import { migrations } from './database/schema.js';
+import { checkRecordDirectory, databaseName, makeRecordDirectory } from './safe-files/record-directory.js';
+import { stillInPlace } from './safe-files/still-in-place.js';
 
-export type { Adoption } from './adopt.js';
-export type { Audit, AuditedClient } from './audit.js';
-export type { Finding, FoundLock, RecordedFinding, Verdict } from './findings.js';
-export type { FoldReport, FoldedJournal } from './fold.js';
-export type { AuditedLock, HeldLock } from './held-locks.js';
-export type { BadLine, RecordedClient } from './journal-tables.js';
+export type { Adoption } from './tables/adopt.js';
+export type { Audit, AuditedClient } from './tables/audit.js';
+export type { Finding, FoundLock, RecordedFinding, Verdict } from './tables/findings.js';
+export type { FoldReport, FoldedJournal } from './journal/fold.js';
+export type { AuditedLock, HeldLock } from './tables/held-locks.js';
+export type { BadLine, RecordedClient } from './tables/journal-tables.js';
 export { MonitorRecord } from './monitor-record.js';
-export type { NotifyCounts } from './notifications.js';
-export type { Operation, OperationEnd, OperationKind, OperationStart, StepRecord } from './operations.js';
-export { type Claim, isPresumed, type Ownership } from './ownership.js';
+export type { NotifyCounts } from './tables/notifications.js';
+export type {
+  Operation,
+  OperationEnd,
+  OperationKind,
+  OperationStart,
+  StepRecord,
+} from './tables/operations.js';
+export { type Claim, isPresumed, type Ownership } from './tables/ownership.js';
 
 export interface RecordPlace {
   /** `<state>/sm_<address>`. Its parent must exist. */

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { parseJournal } from '../../src/record/journal.js';
-import { readMarks } from '../../src/record/marks.js';
+import { parseJournal } from '../../src/record/journal/journal.js';
+import { readMarks } from '../../src/rundir/marks.js';
 import { callout, makeCalloutSite, shells, type Shell } from './helpers/callout.js';
 
 for (const shell of Object.keys(shells) as Shell[]) {

@@ -2,7 +2,7 @@
 import { chmodSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { readMarks, unsynced } from '../../src/record/marks.js';
+import { readMarks, unsynced } from '../../src/rundir/marks.js';
 import {
   asStatd,
   callout,

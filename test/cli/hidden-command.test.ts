@@ -1,5 +1,5 @@
 import test from 'ava';
-import { manPage } from '../../src/cli/man-page.js';
+import { manPage } from '../../src/man/man-page.js';
 import { buildProgram } from '../../src/cli/program.js';
 
 const quiet = { out: () => undefined, err: () => undefined, clearLine: () => undefined, isTerminal: false };

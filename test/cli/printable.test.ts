@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
-import { printable, printableText } from '../../src/cli/printable.js';
+import { printable, printableText } from '../../src/cli/text/printable.js';
 import { acceptedNames, anyName, refusedNames } from '../helpers/hostile-names.js';
 import { projectRoot } from '../lab/project-root.js';
 

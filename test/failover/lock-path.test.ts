@@ -2,7 +2,7 @@ import { linkSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeF
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { pathsOfInodes } from '../../src/failover/lock-path.js';
+import { pathsOfInodes } from '../../src/failover/reclaim/lock-path.js';
 
 function volume(t: ExecutionContext): string {
   const root = mkdtempSync(path.join(tmpdir(), 'nlm-failover-path-'));

@@ -1,7 +1,7 @@
 // The comparison at the end of a grace, alone: what is held, who is back, what is said of it.
 import test from 'ava';
 import fc from 'fast-check';
-import { isLoss, judge, reclaimedOf, type JudgedClient } from '../../src/failover/reclaim.js';
+import { isLoss, judge, reclaimedOf, type JudgedClient } from '../../src/failover/reclaim/reclaim.js';
 import type { HeldLock } from '../../src/record/record.js';
 
 const mode = fc.constantFrom('READ' as const, 'WRITE' as const);

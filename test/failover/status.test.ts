@@ -3,8 +3,8 @@ import path from 'node:path';
 import Sqlite from 'better-sqlite3';
 import test from 'ava';
 import { loadConfig } from '../../src/config/load-config.js';
-import { addressStatus } from '../../src/failover/status.js';
-import { rehearsalHost } from '../../src/host/rehearsal.js';
+import { addressStatus } from '../../src/failover/status/status.js';
+import { rehearsalHost } from '../../src/host/rehearsal/rehearsal.js';
 import { MonitorRecord } from '../../src/record/monitor-record.js';
 import { makeRehearsal } from '../helpers/rehearsal-site.js';
 

@@ -1,6 +1,6 @@
 import { openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseJournal, type EventLine } from '../../src/record/journal.js';
+import { parseJournal, type EventLine } from '../../src/record/journal/journal.js';
 import type { RehearsalNode } from '../helpers/rehearsal-site.js';
 import { projectRoot } from '../lab/project-root.js';
 import { type Helper, start } from '../record/helpers/process.js';

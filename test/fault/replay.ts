@@ -1,4 +1,4 @@
-import type { EventLine } from '../../src/record/journal.js';
+import type { EventLine } from '../../src/record/journal/journal.js';
 import type { Change } from './witness.js';
 
 export interface Replayed {

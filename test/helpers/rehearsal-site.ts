@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { rehearsalHost } from '../../src/host/rehearsal.js';
+import { rehearsalHost } from '../../src/host/rehearsal/rehearsal.js';
 import { projectRoot } from '../lab/project-root.js';
 
 export interface RehearsalNode {

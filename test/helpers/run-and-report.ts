@@ -1,6 +1,6 @@
 import type { FailoverContext } from '../../src/failover/context.js';
-import { runPlan, type StepReport } from '../../src/failover/runner.js';
-import type { Plan, Step } from '../../src/failover/steps.js';
+import { runPlan, type StepReport } from '../../src/failover/operations/runner.js';
+import type { Plan, Step } from '../../src/failover/steps/steps.js';
 
 /** Runs a plan; what its steps reported, and what it threw. */
 export async function runAndReport(

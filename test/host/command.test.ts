@@ -6,12 +6,12 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { defaultTimeouts } from '../../src/config/timeout-words.js';
 import type { FailoverError } from '../../src/errors.js';
-import { limitOf } from '../../src/failover/limits.js';
-import { runCommand } from '../../src/host/command.js';
-import { type Limit, within } from '../../src/host/deadline.js';
+import { limitOf } from '../../src/failover/operations/limits.js';
+import { runCommand } from '../../src/host/running/command.js';
+import { type Limit, within } from '../../src/host/running/deadline.js';
 import { realHost } from '../../src/host/real.js';
-import { expectAnswer } from '../../src/host/storage.js';
-import { waitUntil } from '../../src/host/wait.js';
+import { expectAnswer } from '../../src/host/reading/storage.js';
+import { waitUntil } from '../../src/host/running/wait.js';
 
 // The time that node takes to load it, seconds on a busy machine, is not that of the commands.
 test.before('execa is loaded', async () => void (await import('execa')));

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { findExport, parseEtab } from '../../src/host/exports.js';
+import { findExport, parseEtab } from '../../src/host/reading/exports.js';
 
 const text = `/srv/vol1\t*(rw,sync,fsid=1234)
 /srv/with\\040blank\tnfs1.example.com(ro,sec=sys)

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { buildInstance } from '../../src/host/instance/build.js';
+import { buildInstance } from '../../src/lockmanager/lockd-netns/build.js';
 
 for (const kind of ['macvlan', 'ipvlan', 'veth'] as const) {
   test(`${kind}: the link is made inside the instance, so that no crash leaves one on the host`, (t) => {

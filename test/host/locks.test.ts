@@ -1,5 +1,5 @@
 import test from 'ava';
-import { parseLocks } from '../../src/host/locks.js';
+import { parseLocks } from '../../src/host/reading/locks.js';
 
 // Two lines of a 6.1 kernel with nfsd, and one that waits.
 const procLocks = `1: POSIX  ADVISORY  WRITE 812 62:00:13 0 EOF

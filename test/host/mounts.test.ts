@@ -1,5 +1,5 @@
 import test from 'ava';
-import { deviceNumberOf, devicePath, parseMountinfo } from '../../src/host/mounts.js';
+import { deviceNumberOf, devicePath, parseMountinfo } from '../../src/host/reading/mounts.js';
 
 test('parses mountinfo: optional fields, octal escapes', (t) => {
   const text = `36 35 98:0 / /mnt/with\\040blank rw,noatime master:1 shared:7 - ext4 /dev/ubda rw,errors=continue

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { graceSeconds, lockdInGrace, nlmClientMounts } from '../../src/host/nfsd.js';
-import { rehearsalHost } from '../../src/host/rehearsal.js';
+import { graceSeconds, lockdInGrace, nlmClientMounts } from '../../src/host/reading/nfsd.js';
+import { rehearsalHost } from '../../src/host/rehearsal/rehearsal.js';
 
 /** A host whose files below /proc are these. */
 function hostWith(t: ExecutionContext, files: Readonly<Record<string, string>>) {

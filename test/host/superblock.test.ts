@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 import { realHost } from '../../src/host/real.js';
-import { superblockState } from '../../src/host/superblock.js';
+import { superblockState } from '../../src/host/reading/superblock.js';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'nlm-failover-superblock-'));
 test.after.always(() => rmSync(directory, { recursive: true }));

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
-import { startCommand, stopUnits, systemdRuns } from '../../src/host/instance/supervision.js';
-import { rehearsalHost } from '../../src/host/rehearsal.js';
+import { startCommand, stopUnits, systemdRuns } from '../../src/lockmanager/lockd-netns/supervision.js';
+import { rehearsalHost } from '../../src/host/rehearsal/rehearsal.js';
 
 const statd = {
   address: 'fd00::1',

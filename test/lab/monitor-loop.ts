@@ -2,8 +2,8 @@
 // another, and writes "note COUNT" to the serial line, which the machine reads at once, after each reply, until it is
 // killed. With DIRECTORY, a record, it folds the journals into it every few events, as `nlm-failover clients` does.
 import { openSync, writeSync } from 'node:fs';
-import { rpcbindLookup } from '../../src/nsm/rpcbind.js';
-import { nsm } from '../../src/nsm/sm-notify-message.js';
+import { rpcbindLookup } from '../../src/rpc/rpcbind.js';
+import { nsm } from '../../src/nsm/notify/sm-notify-message.js';
 import { openRecord } from '../../src/record/record.js';
 import { callStatd } from '../wire/sm-mon.js';
 import { monitorEvent } from './monitor-sequence.js';

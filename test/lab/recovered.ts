@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { parseJournal } from '../../src/record/journal.js';
+import { parseJournal } from '../../src/record/journal/journal.js';
 import { openRecord } from '../../src/record/record.js';
 import { isOfRound, monitorEvent } from './monitor-sequence.js';
 import { machinePath } from './requirements.js';

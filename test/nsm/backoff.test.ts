@@ -1,5 +1,5 @@
 import test from 'ava';
-import { Backoff } from '../../src/nsm/backoff.js';
+import { Backoff } from '../../src/nsm/notify/backoff.js';
 
 const series = (backoff: Backoff): number[] => Array.from({ length: 6 }, () => Math.round(backoff.next()));
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import * as fc from 'fast-check';
-import { readClient } from '../../src/nsm/client-address.js';
+import { readClient } from '../../src/nsm/notify/client-address.js';
 
 const interfaces = {
   ofSource: undefined,

@@ -1,10 +1,10 @@
 import { setImmediate as soon } from 'node:timers/promises';
 import test from 'ava';
-import { Exchange } from '../../src/nsm/exchange.js';
-import { Outstanding, type Peer } from '../../src/nsm/outstanding.js';
-import { decodeCall } from '../../src/nsm/rpc-call.js';
-import { encodeReply } from '../../src/nsm/rpc-reply.js';
-import { ranks, SendWindow } from '../../src/nsm/send-window.js';
+import { Exchange } from '../../src/nsm/notify/exchange.js';
+import { Outstanding, type Peer } from '../../src/nsm/notify/outstanding.js';
+import { decodeCall } from '../../src/rpc/rpc-call.js';
+import { encodeReply } from '../../src/rpc/rpc-reply.js';
+import { ranks, SendWindow } from '../../src/nsm/notify/send-window.js';
 
 const call = { program: 1, version: 2, procedure: 3, args: new Uint8Array() };
 const peer = (port: number): Peer => ({ family: 4, address: '10.10.1.21', port });

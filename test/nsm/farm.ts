@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
-import { decodeCall, type RpcCall } from '../../src/nsm/rpc-call.js';
-import { encodeReply, type Refusal } from '../../src/nsm/rpc-reply.js';
-import { encodePortAnswer, rpcbind } from '../../src/nsm/rpcbind-messages.js';
-import { decodeStateChange, nsm, type StateChange } from '../../src/nsm/sm-notify-message.js';
+import { decodeCall, type RpcCall } from '../../src/rpc/rpc-call.js';
+import { encodeReply, type Refusal } from '../../src/rpc/rpc-reply.js';
+import { encodePortAnswer, rpcbind } from '../../src/rpc/rpcbind-messages.js';
+import { decodeStateChange, nsm, type StateChange } from '../../src/nsm/notify/sm-notify-message.js';
 
 /** A call that reached a fake client. */
 export interface Incoming {

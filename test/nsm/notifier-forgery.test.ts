@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
-import { notify, type NotifyResult } from '../../src/nsm/notifier.js';
-import { encodeCall } from '../../src/nsm/rpc-call.js';
-import { encodeReply } from '../../src/nsm/rpc-reply.js';
+import { notify, type NotifyResult } from '../../src/nsm/notify/notifier.js';
+import { encodeCall } from '../../src/rpc/rpc-call.js';
+import { encodeReply } from '../../src/rpc/rpc-reply.js';
 import { accept, accepted, type Behaviour, Farm, type Incoming, registered, type Script } from './farm.js';
 
 const common = {

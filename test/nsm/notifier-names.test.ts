@@ -1,5 +1,5 @@
 import test from 'ava';
-import { notify } from '../../src/nsm/notifier.js';
+import { notify } from '../../src/nsm/notify/notifier.js';
 import { refusedNames } from '../helpers/hostile-names.js';
 import { Farm } from './farm.js';
 

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import test from 'ava';
-import { notify } from '../../src/nsm/notifier.js';
+import { notify } from '../../src/nsm/notify/notifier.js';
 import { seededRandom } from '../helpers/seeded-random.js';
 import { accept, atFirst, type Behaviour, Farm, registered, silent, unregistered } from './farm.js';
 

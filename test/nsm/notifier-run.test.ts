@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import { notify } from '../../src/nsm/notifier.js';
+import { notify } from '../../src/nsm/notify/notifier.js';
 import { Farm, silent } from './farm.js';
 
 const common = {

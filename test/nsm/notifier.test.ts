@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import { notify, type NotifyOptions, type NotifyResult } from '../../src/nsm/notifier.js';
+import { notify, type NotifyOptions, type NotifyResult } from '../../src/nsm/notify/notifier.js';
 import {
   accept,
   atFirst,

@@ -6,8 +6,8 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
 import { FailoverError } from '../../src/errors.js';
-import { notifyThrough, type ThroughOptions } from '../../src/nsm/notify-child.js';
-import type { NotifyResult } from '../../src/nsm/notifier.js';
+import { notifyThrough, type ThroughOptions } from '../../src/nsm/worker/notify-child.js';
+import type { NotifyResult } from '../../src/nsm/notify/notifier.js';
 import { Farm, silent, unregistered } from './farm.js';
 
 // One after another, since each starts a Node of its own.

@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import * as fc from 'fast-check';
-import { Outstanding } from '../../src/nsm/outstanding.js';
-import { encodeReply, type RpcReply } from '../../src/nsm/rpc-reply.js';
+import { Outstanding } from '../../src/nsm/notify/outstanding.js';
+import { encodeReply, type RpcReply } from '../../src/rpc/rpc-reply.js';
 
 const peer = { family: 4, address: '10.10.1.21', port: 777 } as const;
 const reply = (xid: number): Buffer => encodeReply({ xid, status: 'SUCCESS', results: new Uint8Array() });

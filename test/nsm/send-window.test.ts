@@ -1,5 +1,5 @@
 import test from 'ava';
-import { ranks, SendWindow, type Rank } from '../../src/nsm/send-window.js';
+import { ranks, SendWindow, type Rank } from '../../src/nsm/notify/send-window.js';
 
 test('admits as many as it has places, then whoever was heard last, then the new, then the silent', async (t) => {
   const window = new SendWindow(2);

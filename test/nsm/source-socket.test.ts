@@ -1,6 +1,6 @@
 import test from 'ava';
 import { FailoverError } from '../../src/errors.js';
-import { openSourceSocket } from '../../src/nsm/source-socket.js';
+import { openSourceSocket } from '../../src/nsm/notify/source-socket.js';
 
 test('an address of this host: the socket is bound to it', async (t) => {
   const { socket, address } = await openSourceSocket(4, '127.0.0.1');

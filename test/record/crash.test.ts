@@ -1,7 +1,7 @@
 import { readdirSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { parseJournal } from '../../src/record/journal.js';
+import { parseJournal } from '../../src/record/journal/journal.js';
 import { Model } from './helpers/model.js';
 import { startProcess } from './helpers/process.js';
 import { event, missing, Site } from './helpers/site.js';

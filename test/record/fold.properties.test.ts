@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { formatLine, type EventLine } from '../../src/record/journal.js';
+import { formatLine, type EventLine } from '../../src/record/journal/journal.js';
 import { Model } from './helpers/model.js';
 import { event, missing, Site } from './helpers/site.js';
 

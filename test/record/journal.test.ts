@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { formatLine, parseJournal, type JournalLine } from '../../src/record/journal.js';
+import { formatLine, parseJournal, type JournalLine } from '../../src/record/journal/journal.js';
 import { journalLine } from './helpers/arbitraries.js';
 
 function parse(text: string) {

@@ -18,11 +18,11 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import Database from 'better-sqlite3';
 import type { FailoverError } from '../../src/errors.js';
-import { openDatabase } from '../../src/record/database.js';
-import { exchangeDatabase } from '../../src/record/exchange-database.js';
-import { makePresent } from '../../src/record/present-database.js';
-import { migrations } from '../../src/record/schema.js';
-import { highestGiven, noteGiven } from '../../src/record/states-given.js';
+import { openDatabase } from '../../src/record/database/database.js';
+import { exchangeDatabase } from '../../src/record/rebuild/exchange-database.js';
+import { makePresent } from '../../src/record/rebuild/present-database.js';
+import { migrations } from '../../src/record/database/schema.js';
+import { highestGiven, noteGiven } from '../../src/record/safe-files/states-given.js';
 import { startProcess } from './helpers/process.js';
 import { event, makeSite, type Site, wall } from './helpers/site.js';
 

@@ -2,7 +2,7 @@
 // 5,000 sequences instead of 30: NLM_FULL=1 npx ava --timeout=1h build/test/record/record.properties.test.js
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
-import type { EventLine } from '../../src/record/journal.js';
+import type { EventLine } from '../../src/record/journal/journal.js';
 import type { MonitorRecord } from '../../src/record/record.js';
 import { type NodeName, nodeNames, RecordModel } from './helpers/record-model.js';
 import { event, Site, wall } from './helpers/site.js';

@@ -2,7 +2,7 @@ import { chmodSync, lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { makeStateDirectory } from '../../src/record/state-directory.js';
+import { makeStateDirectory } from '../../src/record/safe-files/state-directory.js';
 
 function volume(t: ExecutionContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'nlm-failover-volume-'));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { runCommand } from './check.mjs';
 import { write } from './screen.mjs';
 
-const generator = 'build/src/cli/write-man-pages.js';
+const generator = 'build/src/man/write-man-pages.js';
 
 /** Passes if every generated page is in man/, the same to the byte. */
 export function manDrift(tally) {

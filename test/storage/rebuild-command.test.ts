@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { startLoopbackClient } from '../demo/loopback-client.js';
 import { makeRehearsal } from '../helpers/rehearsal-site.js';
 import { addClient, jsonLines } from '../helpers/rehearsal-steps.js';
-import { lockOperation } from '../../src/host/operation-lock.js';
+import { lockOperation } from '../../src/rundir/operation-lock.js';
 
 let next = 1;
 

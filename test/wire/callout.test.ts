@@ -1,7 +1,7 @@
 import { chmod, chown, lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { parseJournal } from '../../src/record/journal.js';
+import { parseJournal } from '../../src/record/journal/journal.js';
 import { type Netns, withNetns } from '../helpers/netns.js';
 import { netnsTest as test } from './netns-test.js';
 import { projectRoot } from '../lab/project-root.js';

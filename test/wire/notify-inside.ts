@@ -1,4 +1,4 @@
-import { notify, type NotifyOptions } from '../../src/nsm/notifier.js';
+import { notify, type NotifyOptions } from '../../src/nsm/notify/notifier.js';
 
 // Run inside a namespace: the options as JSON in, what happens line by line out, the result as JSON last.
 // The end of its input interrupts it.

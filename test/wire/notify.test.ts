@@ -1,5 +1,5 @@
 import type { ExecutionContext } from 'ava';
-import type { NotifyOptions, NotifyResult } from '../../src/nsm/notifier.js';
+import type { NotifyOptions, NotifyResult } from '../../src/nsm/notify/notifier.js';
 import { type Netns, withNetnsPair } from '../helpers/netns.js';
 import { netnsTest as test } from './netns-test.js';
 import { startNotify } from './notify.js';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { NotifyOptions, NotifyResult } from '../../src/nsm/notifier.js';
+import type { NotifyOptions, NotifyResult } from '../../src/nsm/notify/notifier.js';
 import type { Netns } from '../helpers/netns.js';
 
 export interface NotifyRun {

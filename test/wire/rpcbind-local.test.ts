@@ -1,5 +1,5 @@
 // The real rpcbind, asked through its local socket from outside its network namespace.
-import { registeredPrograms } from '../../src/nsm/rpcbind-local.js';
+import { registeredPrograms } from '../../src/rpc/rpcbind-local.js';
 import { netnsTest } from './netns-test.js';
 import { startRpcbind, startStatd } from './statd.js';
 import { withNetns } from '../helpers/netns.js';

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { encodeCall } from '../../src/nsm/rpc-call.js';
-import { decodeReply } from '../../src/nsm/rpc-reply.js';
-import { nsm } from '../../src/nsm/sm-notify-message.js';
-import { openSourceSocket } from '../../src/nsm/source-socket.js';
-import { XdrReader, XdrWriter } from '../../src/nsm/xdr.js';
+import { encodeCall } from '../../src/rpc/rpc-call.js';
+import { decodeReply } from '../../src/rpc/rpc-reply.js';
+import { nsm } from '../../src/nsm/notify/sm-notify-message.js';
+import { openSourceSocket } from '../../src/nsm/notify/source-socket.js';
+import { XdrReader, XdrWriter } from '../../src/rpc/xdr.js';
 
 /** lockd's call to its statd on this host (nfs-utils sm_inter.x, struct mon). */
 export interface SmMon {

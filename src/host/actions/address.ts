@@ -1,7 +1,7 @@
 import { type Action, commandText, type HostContext, notSo, runOrFail } from '../action.js';
-import { findAddress, type LocalAddress, localAddresses } from '../addresses.js';
+import { findAddress, type LocalAddress, localAddresses } from '../reading/addresses.js';
 import type { Argv, Host } from '../host.js';
-import { waitUntil } from '../wait.js';
+import { waitUntil } from '../running/wait.js';
 
 export interface AddressOnInterface {
   readonly address: string;

@@ -1,6 +1,6 @@
 import { messageOf } from '../../errors.js';
 import { type Action, commandText, type HostContext } from '../action.js';
-import { isMissing } from '../command.js';
+import { isMissing } from '../running/command.js';
 import type { Argv, Host } from '../host.js';
 import type { AddressOnInterface } from './address.js';
 

@@ -1,7 +1,7 @@
 import { type Action, commandText, type HostContext, notSo, runOrFail } from '../action.js';
-import { exported, findExport } from '../exports.js';
+import { exported, findExport } from '../reading/exports.js';
 import type { Argv } from '../host.js';
-import { isMountOf, mountAt } from '../mounts.js';
+import { isMountOf, mountAt } from '../reading/mounts.js';
 
 export interface PathExport {
   readonly path: string;

@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
 import { type Action, commandText, type HostContext, notSo, runOrFail } from '../action.js';
-import { currentDeadline } from '../deadline.js';
+import { currentDeadline } from '../running/deadline.js';
 import type { Argv, Host } from '../host.js';
-import { holders } from '../holders.js';
-import { isMountOf, type Mount, mountAt } from '../mounts.js';
-import { waitUntil } from '../wait.js';
+import { holders } from '../reading/holders.js';
+import { isMountOf, type Mount, mountAt } from '../reading/mounts.js';
+import { waitUntil } from '../running/wait.js';
 
 export interface MountableFilesystem {
   readonly device: string;

@@ -1,4 +1,4 @@
-import type { InstanceConfig } from '../../../src/lockmanager/lockd-netns.js';
+import type { InstanceConfig } from '../../../src/lockmanager/lockd-netns/lockd-netns.js';
 
 /** An instance that no test makes. */
 export function instance(nfsd: string): InstanceConfig {

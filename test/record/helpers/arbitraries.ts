@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { EventLine, JournalLine } from '../../../src/record/journal.js';
+import type { EventLine, JournalLine } from '../../../src/record/journal/journal.js';
 
 const letter = 'abcdefXYZ0123456789'.split('');
 const inner = [...letter, '.', '_', ':', '%', '-'];

@@ -1,7 +1,7 @@
 // Runs one operation on the record in DIRECTORY, as node A, and is killed at its POINT-th moment; exits 0 if it has fewer.
-import { rebuildRecord } from '../../../src/record/rebuild.js';
+import { rebuildRecord } from '../../../src/record/rebuild/rebuild.js';
 import { openRecord } from '../../../src/record/record.js';
-import { beginServing } from '../../../src/record/serving-journal.js';
+import { beginServing } from '../../../src/record/journal/serving-journal.js';
 import { killAt } from './crash-points.js';
 import { servingSession } from './site.js';
 

@@ -1,4 +1,4 @@
-import type { EventLine } from '../../../src/record/journal.js';
+import type { EventLine } from '../../../src/record/journal/journal.js';
 import type { RecordedClient } from '../../../src/record/record.js';
 import { uptime, wall } from './site.js';
 

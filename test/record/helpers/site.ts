@@ -2,15 +2,15 @@ import { appendFileSync, chmodSync, mkdtempSync, readFileSync, renameSync, rmSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { formatLine, type EventLine, type JournalLine } from '../../../src/record/journal.js';
-import { journalPath } from '../../../src/record/journal-file.js';
-import { rebuildRecord, type RebuildRequest, type Rebuilt } from '../../../src/record/rebuild.js';
+import { formatLine, type EventLine, type JournalLine } from '../../../src/record/journal/journal.js';
+import { journalPath } from '../../../src/record/journal/journal-file.js';
+import { rebuildRecord, type RebuildRequest, type Rebuilt } from '../../../src/record/rebuild/rebuild.js';
 import { openRecord, type MonitorRecord, type RecordedClient } from '../../../src/record/record.js';
 import {
   beginServing,
   type ServingJournal,
   type ServingSession,
-} from '../../../src/record/serving-journal.js';
+} from '../../../src/record/journal/serving-journal.js';
 
 /** When the tests take place, and the uptime at that moment. */
 export const wall = 1_700_000_000_000;

@@ -1,0 +1,69 @@
+import type { Command } from 'commander';
+import type { AuditReport } from '../../failover/reclaim/audit.js';
+import type { ReclaimState } from '../../failover/reclaim/reclaim-watch.js';
+import type { Io } from '../io.js';
+import { addCommonOptions, type CommonOptions } from '../options.js';
+
+interface AuditOptions extends CommonOptions {
+  readonly acknowledge?: boolean;
+}
+
+/** nlm-failover audit ADDRESS: which locks did not come back. */
+export function addAudit(program: Command, io: Io, exit: (code: number) => void): void {
+  addCommonOptions(
+    program
+      .command('audit')
+      .summary('which locks were not reclaimed after the last takeover')
+      .description(
+        'Show on the owner of an address what the comparison at the end of its last grace period found: after a release, each ' +
+          'lock that was held and has not been reclaimed, with its file and the client where it is known; after a crash, ' +
+          'each client that has not come back. Where the grace is over and nothing was compared yet (takeover --no-wait, or ' +
+          'interrupted), it is compared now: then a lock that is held counts as reclaimed, and one that was given back since ' +
+          'is named, so sooner is better. Ends with 6 where locks are lost and nobody has acknowledged it.',
+      )
+      .argument('<address>', 'the floating IP, as in the configuration')
+      .option('--acknowledge', 'show it, and from now on leave it out here and in status'),
+  ).action(async (address: string, options: AuditOptions) => {
+    const { openRunContext } = await import('../run-context.js');
+    const { acknowledge, audit } = await import('../../failover/reclaim/audit.js');
+    const { auditExitCode, auditJson } = await import('../text/audit-text.js');
+    const { context } = await openRunContext(address, options, () => undefined);
+    const report = await audit(context);
+    io.out(
+      options.json === true
+        ? `${JSON.stringify({ address: context.floatingIp.address, audit: auditJson(report) })}\n`
+        : await auditText(context.floatingIp.address, report),
+    );
+    if (options.acknowledge === true) {
+      acknowledge(context);
+      exit(0);
+    } else {
+      exit(auditExitCode(report.findings));
+    }
+  });
+}
+
+async function auditText(address: string, report: AuditReport): Promise<string> {
+  const { progressText, verdictTitles } = await import('../text/audit-text.js');
+  const { printable } = await import('../text/printable.js');
+  const { table } = await import('../text/table.js');
+  const compared = report.comparedAt === null ? '' : ` at ${new Date(report.comparedAt).toISOString()}`;
+  const head = `${address}  ${stateTitles[report.state]}${compared}: ${progressText(report)}\n`;
+  if (report.findings.length === 0) return head;
+  const rows = report.findings.map(({ verdict, path, lock, clients, at }) => [
+    verdictTitles[verdict],
+    clients.length === 0 ? '?' : clients.map(printable).join(' or '),
+    lock === undefined ? '-' : `${lock.mode} ${lock.start}-${lock.end}`,
+    printable(path ?? '-'),
+    new Date(at).toISOString(),
+  ]);
+  return head + table(['WHAT', 'CLIENT', 'LOCK', 'FILE', 'FOUND'], rows);
+}
+
+const stateTitles: Readonly<Record<ReclaimState, string>> = {
+  'in-grace': 'still in its grace period',
+  over: 'grace over, not compared',
+  compared: 'compared',
+  none: 'no takeover recorded',
+  gone: 'not served by this node',
+};

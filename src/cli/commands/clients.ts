@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import type { Io } from '../io.js';
+import { addCommonOptions, type CommonOptions } from '../options.js';
+import { table } from '../text/table.js';
+
+/** nlm-failover clients [ADDRESS]: who would be told. */
+export function addClients(program: Command, io: Io): void {
+  addCommonOptions(
+    program
+      .command('clients')
+      .summary('who would be told, per floating IP')
+      .description(
+        'List the monitored clients in the record: who would be told at a takeover, per fsid, since when, and which node recorded it.',
+      )
+      .argument('[address]', 'one floating IP; all of the configuration where it is not given'),
+  ).action(async (address: string | undefined, options: CommonOptions) => {
+    const { openReader } = await import('../run-context.js');
+    const { readRecord } = await import('../../failover/access/reading.js');
+    const reader = await openReader(address, options);
+    const rows: string[][] = [];
+    let readAny = false;
+    for (const ip of reader.floatingIps) {
+      const clients = readRecord(reader, ip, (record) => record.clients());
+      if (clients === undefined) {
+        if (options.json !== true) io.out(`${ip.address}: no record can be reached from this node\n`);
+        continue;
+      }
+      readAny = true;
+      for (const { client, fsid, node, since } of clients) {
+        const recorded = new Date(since).toISOString();
+        if (options.json === true) {
+          io.out(`${JSON.stringify({ address: ip.address, client, fsid, node, since: recorded })}\n`);
+        } else {
+          rows.push([ip.address, fsid, client, node, recorded]);
+        }
+      }
+    }
+    if (options.json === true) return;
+    if (rows.length > 0) io.out(table(['ADDRESS', 'FSID', 'CLIENT', 'RECORDED BY', 'SINCE'], rows));
+    else if (readAny) io.out('No clients recorded.\n');
+  });
+}

@@ -1,0 +1,63 @@
+import { createInterface } from 'node:readline';
+import type { Command } from 'commander';
+import { exitCodes, FailoverError } from '../../errors.js';
+import type { WorkerMessage } from '../../nsm/worker/worker-messages.js';
+import type { Io } from '../io.js';
+
+/**
+ * nlm-failover notify-worker: SM_NOTIFY on behalf of another nlm-failover, which starts it inside a network
+ * namespace; see nsm/notify-child. Hidden: it keeps no record, so by hand it would tell clients behind its back.
+ */
+export function addNotifyWorker(program: Command, io: Io): void {
+  program
+    .command('notify-worker', { hidden: true })
+    .summary('for nlm-failover itself')
+    .description('Send SM_NOTIFY for another nlm-failover, as one JSON line on standard input says.')
+    .action(async () => {
+      if (process.stdin.isTTY) throw notForHands('a terminal');
+      const { interruption } = await import('../interruption.js');
+      const { readJob } = await import('../../nsm/worker/worker-messages.js');
+      const { notify } = await import('../../nsm/notify/notifier.js');
+      const stop = new AbortController();
+      interruption().addEventListener('abort', () => stop.abort());
+      const say = (message: WorkerMessage) => io.out(`${JSON.stringify(message)}\n`);
+      // Whoever asked is gone where nobody hears us or holds our input any more.
+      process.stdout.on('error', () => stop.abort());
+      const lines = createInterface({ input: process.stdin });
+      lines.once('close', () => stop.abort());
+      try {
+        say({ ready: true });
+        const job = readJob((await firstLine(lines)) ?? '');
+        if (typeof job === 'string') throw notForHands(job);
+        const result = await notify({
+          ...job,
+          signal: stop.signal,
+          onTold: (told) => say({ told }),
+          onProgress: (progress) => say({ progress }),
+        });
+        say({ result });
+      } finally {
+        lines.close();
+        process.stdin.destroy();
+      }
+    });
+}
+
+function firstLine(lines: ReturnType<typeof createInterface>): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    lines.once('line', resolve);
+    lines.once('close', () => resolve(undefined));
+  });
+}
+
+function notForHands(found: string): FailoverError {
+  return new FailoverError(
+    `notify-worker is run by nlm-failover itself and takes one JSON line on standard input; what it got is none (${found})`,
+    {
+      code: 'NSM_WORKER_INPUT',
+      exitCode: exitCodes.usage,
+      operation: 'reading standard input',
+      hint: 'To tell clients by hand: nlm-failover notify ADDRESS',
+    },
+  );
+}

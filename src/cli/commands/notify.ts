@@ -1,0 +1,40 @@
+import { type Command, Option } from 'commander';
+import type { Io } from '../io.js';
+import { addCommonOptions, type CommonOptions, parseSeconds } from '../options.js';
+
+interface NotifyOptions extends CommonOptions {
+  readonly notifyDeadline?: number;
+}
+
+/** nlm-failover notify ADDRESS: B-3 again, for those still untold. */
+export function addNotify(program: Command, io: Io, exit: (code: number) => void): void {
+  addCommonOptions(
+    program
+      .command('notify')
+      .summary('tell those clients that a takeover could not reach')
+      .description(
+        'Send SM_NOTIFY again to the clients that the last takeover of this address could not tell, with the same ' +
+          'NSM state. It helps them only while the grace period lasts; after that it lets their kernels report the lost lock.',
+      )
+      .argument('<address>', 'the floating IP, as in the configuration')
+      .addOption(
+        new Option(
+          '--notify-deadline <seconds>',
+          'how long to try (default: the length of the grace period)',
+        ).argParser(parseSeconds),
+      ),
+  ).action(async (address: string, options: NotifyOptions) => {
+    const { openRunContext } = await import('../run-context.js');
+    const { jsonReporter, textReporter } = await import('../text/step-reporter.js');
+    const { renotify } = await import('../../failover/operations/operation.js');
+    let reporter: ReturnType<typeof jsonReporter> | undefined;
+    const { context } = await openRunContext(address, options, (progress) => reporter?.progress(progress));
+    const { floatingIp, config } = context;
+    const plan = { kind: 'notify' as const, address: floatingIp.address };
+    reporter =
+      options.json === true
+        ? jsonReporter(io)
+        : textReporter(io, plan, `notify ${floatingIp.address} from ${config.node}`);
+    exit(reporter.result(await renotify(context)));
+  });
+}

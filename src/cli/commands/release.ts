@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import type { Io } from '../io.js';
+import { addCommonOptions, type CommonOptions } from '../options.js';
+
+interface ReleaseOptions extends CommonOptions {
+  readonly dryRun?: boolean;
+  readonly steps?: string;
+}
+
+/** nlm-failover release ADDRESS: A-1 to A-4. */
+export function addRelease(program: Command, io: Io, exit: (code: number) => void): void {
+  addCommonOptions(
+    program
+      .command('release')
+      .summary('give an address up: A-1 to A-4')
+      .description(
+        'Give a floating IP up on this node: stop recording and take the address down (A-1), unexport (A-2), ' +
+          'drop the locks of each fsid (A-3), unmount (A-4). Each step is checked, done and verified; what is ' +
+          'already so is skipped, so that the same command can be run again after a failure or a crash.',
+      )
+      .argument('<address>', 'the floating IP, as in the configuration')
+      .option('-n, --dry-run', 'print the exact commands and writes, in order, and touch nothing')
+      .option('--steps <list>', 'only these steps, for example A-1,A-3, where somebody else does the others'),
+  ).action(async (address: string, options: ReleaseOptions) => {
+    const { openRunContext } = await import('../run-context.js');
+    const { planRelease } = await import('../../failover/plan.js');
+    const { selectSteps } = await import('../../failover/steps/steps.js');
+    const { jsonReporter, textReporter } = await import('../text/step-reporter.js');
+    const { context, choice } = await openRunContext(address, options, () => undefined);
+    const { floatingIp, driver, config, session } = context;
+    const plan = selectSteps(
+      planRelease(floatingIp, driver, session.location.onVolume !== undefined),
+      options.steps,
+    );
+    if (options.dryRun === true) {
+      const { printPlan } = await import('../text/dry-run.js');
+      printPlan(io, plan, options.json === true);
+      return;
+    }
+    const { release } = await import('../../failover/operations/operation.js');
+    const title = `release ${floatingIp.address} on ${config.node}, lock manager ${driver.name} (${choice.why})`;
+    const reporter = options.json === true ? jsonReporter(io) : textReporter(io, plan, title);
+    exit(reporter.result(await release(plan, context, reporter)));
+  });
+}

@@ -1,0 +1,102 @@
+import type { Command } from 'commander';
+import { exitCodes } from '../../errors.js';
+import type { DaemonState, InstanceStatus } from '../../failover/status/instance-status.js';
+import type { FindingReport } from '../../failover/reclaim/finding-report.js';
+import type { AddressStatus } from '../../failover/status/status.js';
+import { verdictTitles } from '../text/audit-text.js';
+import type { Io } from '../io.js';
+import { printable } from '../text/printable.js';
+import { addCommonOptions, type CommonOptions } from '../options.js';
+
+/** nlm-failover status: what is where, and what went wrong. */
+export function addStatus(program: Command, io: Io, exit: (code: number) => void): void {
+  addCommonOptions(
+    program
+      .command('status')
+      .summary('who owns each floating IP, what is served here, how the last operation ended')
+      .description(
+        'Show for each floating IP: its owner and epoch, whether it is served here, its recorded clients, the last ' +
+          'operation and its outcome, and what the callout could not write or not make durable. Ends with 1 where something that should run ' +
+          'does not: an address that is up but not recorded, or the other way, a record that cannot be used, or an instance with a daemon that is dead, not registered or does not answer.',
+      )
+      .argument('[address]', 'one floating IP; all of the configuration where it is not given'),
+  ).action(async (address: string | undefined, options: CommonOptions) => {
+    const { openReader } = await import('../run-context.js');
+    const { addressStatus, isBroken, refusedMark } = await import('../../failover/status/status.js');
+    const { limitOf } = await import('../../failover/operations/limits.js');
+    const { within } = await import('../../host/running/deadline.js');
+    let broken = false;
+    const reader = await openReader(address, options);
+    for (const ip of reader.floatingIps) {
+      const status = await within(limitOf(`status ${ip.address}`, reader.config), () =>
+        addressStatus(reader, ip),
+      );
+      broken ||= isBroken(status);
+      io.out(options.json === true ? `${JSON.stringify(status)}\n` : statusText(status));
+    }
+    const refused = refusedMark(reader.run);
+    if (refused !== undefined && options.json !== true) io.out(`the callout refused a name: ${refused}\n`);
+    exit(broken ? exitCodes.stepFailed : exitCodes.done);
+  });
+}
+
+function statusText(status: AddressStatus): string {
+  const { address, record, here } = status;
+  const lines = [
+    `${address}  ${here.addressUp && here.recording ? 'served here' : here.addressUp ? 'up here, but not recorded' : here.recording ? 'recorded here, but not up' : 'not served here'}`,
+  ];
+  if (status.recordError !== undefined) {
+    lines.push(`  record      CANNOT BE USED: ${status.recordError.message}`);
+    if (status.recordError.hint !== null) lines.push(`              ${status.recordError.hint}`);
+  } else if (record === undefined) {
+    lines.push(`  record      ${status.unreachable ?? 'none yet'}`);
+  } else {
+    const { owner, epoch, released } = record;
+    lines.push(
+      `  owner       ${owner === null ? 'nobody yet' : printable(owner)}${owner === null ? '' : `, epoch ${epoch}${released ? ', released' : ''}${record.presumed === true ? ' (as the journals have it: rebuilt)' : ''}`}`,
+    );
+    lines.push(`  clients     ${record.clients} recorded, ${record.untold} still to be told`);
+    if (record.lastOperation !== null) {
+      const { kind, node, outcome, startedAt, detail } = record.lastOperation;
+      lines.push(
+        `  last        ${printable(kind)} on ${printable(node)} at ${startedAt}: ${printable(outcome)}${detail === '' ? '' : ` (${printable(detail)})`}`,
+      );
+    }
+    if (record.badLines > 0)
+      lines.push(`  journal     ${record.badLines} bad lines kept aside in monitors.db`);
+  }
+  if (record !== undefined && record.findings.length > 0)
+    lines.push(`  audit       ${findingsText(record.findings)}: nlm-failover audit ${address}`);
+  if (status.instance !== undefined) {
+    lines.push(`  instance    ${instanceText(status.instance)}`);
+  }
+  for (const mark of status.marks) lines.push(`  callout     ${mark}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** "2 LOST, 1 not reclaimed". */
+function findingsText(findings: readonly Pick<FindingReport, 'verdict'>[]): string {
+  return Object.entries(verdictTitles)
+    .map(([verdict, title]) => [findings.filter((one) => one.verdict === verdict).length, title] as const)
+    .filter(([count]) => count > 0)
+    .map(([count, title]) => `${count} ${title}`)
+    .join(', ');
+}
+
+const illTexts = {
+  dead: 'is dead',
+  unregistered: 'is not registered with rpcbind',
+  silent: 'does not answer',
+} satisfies Record<Exclude<DaemonState, 'running'>, string>;
+
+function instanceText({ daemons, nfsdThreads, inGrace, graceLeft, clients }: InstanceStatus): string {
+  const ill = Object.entries(daemons).flatMap(([name, state]) =>
+    state === 'running' ? [] : [`${name} ${illTexts[state]}`],
+  );
+  return [
+    ill.length === 0 ? 'all daemons run' : `NOT SERVING: ${ill.join(', ')}`,
+    `${nfsdThreads} nfsd threads`,
+    `${clients} clients monitored`,
+    ...(inGrace ? [`${graceLeft} s of grace left`] : []),
+  ].join('; ');
+}

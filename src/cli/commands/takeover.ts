@@ -1,0 +1,86 @@
+import { type Command, Option } from 'commander';
+import type { CampaignResult } from '../../failover/steps/campaign.js';
+import type { TakeoverOrder } from '../../failover/steps/steps.js';
+import type { Io } from '../io.js';
+import { addCommonOptions, type CommonOptions, parseSeconds } from '../options.js';
+
+interface TakeoverOptions extends CommonOptions {
+  readonly dryRun?: boolean;
+  readonly steps?: string;
+  readonly order: TakeoverOrder;
+  readonly fenced?: boolean;
+  readonly notifyDeadline?: number;
+  readonly wait: boolean;
+}
+
+/** nlm-failover takeover ADDRESS: B-1 to B-5. */
+export function addTakeover(program: Command, io: Io, exit: (code: number) => void): void {
+  addCommonOptions(
+    program
+      .command('takeover')
+      .summary('take an address over: B-1 to B-5')
+      .description(
+        'Take a floating IP over on this node: mount (B-1), enter the grace period and start recording (B-2), ' +
+          'tell each recorded client that the server rebooted (B-3), bring the address up (B-4), export (B-5). ' +
+          'Also starts an address for the first time. What is already so is skipped, so that the same command ' +
+          'can be run again after a failure or a crash.',
+      )
+      .argument('<address>', 'the floating IP, as in the configuration')
+      .option('-n, --dry-run', 'print the exact commands and writes, in order, and touch nothing')
+      .option('--steps <list>', 'only these steps, for example B-2,B-3, where somebody else does the others')
+      .addOption(
+        new Option(
+          '--order <order>',
+          'safe: B-1 B-2 B-5 B-4 B-3; published: B-1 B-2 B-3 B-4 B-5, as in the 2006 proposal, where clients with I/O may see stale file handles',
+        )
+          .choices(['safe', 'published'])
+          .default('safe'),
+      )
+      .option('--fenced', 'your word that the node which had the address, and has not released it, is dead')
+      .addOption(
+        new Option(
+          '--notify-deadline <seconds>',
+          'how long B-3 tries to tell the clients (default: the length of the grace period)',
+        ).argParser(parseSeconds),
+      )
+      .option(
+        '--no-wait',
+        'return when the steps are done; else it then waits until the locks are reclaimed, at the longest to the end of the grace period, and names what was lost, as audit does',
+      ),
+  ).action(async (address: string, options: TakeoverOptions) => {
+    const { openRunContext } = await import('../run-context.js');
+    const { planTakeover } = await import('../../failover/plan.js');
+    const { includesSteps, selectSteps } = await import('../../failover/steps/steps.js');
+    const { jsonReporter, textReporter } = await import('../text/step-reporter.js');
+    let reporter: ReturnType<typeof jsonReporter> | undefined;
+    const { context, choice } = await openRunContext(
+      address,
+      { ...options, takesOver: includesSteps(options.steps, ['B-2', 'B-4', 'B-5']) },
+      (progress) => reporter?.progress(progress),
+    );
+    const { floatingIp, driver, config, session } = context;
+    let notified: CampaignResult | undefined;
+    const whole = planTakeover(floatingIp, driver, {
+      node: config.node,
+      order: options.order,
+      recordOnVolume: session.location.onVolume !== undefined,
+      onNotified: (result) => (notified = result),
+    });
+    const plan = selectSteps(whole, options.steps);
+    if (options.dryRun === true) {
+      const { printPlan } = await import('../text/dry-run.js');
+      printPlan(io, plan, options.json === true);
+      return;
+    }
+    const { takeover } = await import('../../failover/operations/operation.js');
+    const title = `takeover ${floatingIp.address} on ${config.node}, lock manager ${driver.name} (${choice.why})`;
+    reporter = options.json === true ? jsonReporter(io) : textReporter(io, plan, title);
+    const done = await takeover(plan, context, reporter, () => notified);
+    if (!options.wait || !plan.steps.some(({ name }) => name === 'B-3')) {
+      exit(reporter.result(done));
+      return;
+    }
+    const { auditAfterTakeover } = await import('../../failover/reclaim/audit.js');
+    exit(await reporter.resultAfter(done, (onProgress) => auditAfterTakeover(context, onProgress)));
+  });
+}

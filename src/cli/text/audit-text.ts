@@ -1,0 +1,76 @@
+import { exitCodes } from '../../errors.js';
+import type { AuditReport } from '../../failover/reclaim/audit.js';
+import { findingReport } from '../../failover/reclaim/finding-report.js';
+import { isLoss } from '../../failover/reclaim/reclaim.js';
+import type { ReclaimProgress } from '../../failover/reclaim/reclaim-watch.js';
+import type { Finding, RecordedFinding, Verdict } from '../../record/record.js';
+import { printable } from './printable.js';
+
+/** In the order of their weight, as status counts them. */
+export const verdictTitles: Readonly<Record<Verdict, string>> = {
+  lost: 'LOST',
+  silent: 'SILENT',
+  untold: 'NOT TOLD',
+  'not-reclaimed': 'not reclaimed',
+  idle: 'idle',
+};
+
+/** "1 of 2 clients back, 3 of 4 locks reclaimed, 5 s of grace left". */
+export function progressText({ clients, locks, graceLeft }: ReclaimProgress): string {
+  return [
+    `${clients.back} of ${clients.told} clients back`,
+    ...(locks === null ? [] : [`${locks.reclaimed} of ${locks.held} locks reclaimed`]),
+    ...(graceLeft > 0 ? [`${graceLeft} s of grace left`] : []),
+  ].join(', ');
+}
+
+/** One finding as a sentence. */
+export function findingText({ verdict, lock, path, clients }: Finding): string {
+  const who = clients.map(printable).join(', ');
+  const what =
+    lock === undefined
+      ? who
+      : `${lock.mode.toLowerCase()} lock on ${printable(path ?? `inode ${lock.inode}`)}${range(lock)}`;
+  return `${verdictTitles[verdict]}: ${what}${meanings[verdict](who, clients.length)}`;
+}
+
+/** What each verdict means, after what was found. */
+const meanings: Readonly<Record<Verdict, (who: string, count: number) => string>> = {
+  lost: (who, count) =>
+    count === 0
+      ? ' was not reclaimed; no client is recorded that may have held it'
+      : ` was not reclaimed; held by ${count === 1 ? who : `one of ${who}`}, as far as can be told: everybody else is there`,
+  silent: () => ' was told, has asked for no lock since, and does not answer: it held none, or has lost it',
+  untold: () => ' could not be told: if it held locks, they are lost, and it does not know',
+  'not-reclaimed': () =>
+    ' was not reclaimed, though every client is there: it was given back meanwhile, or refused (then a client\'s kernel log says "failed to reclaim")',
+  idle: () => ' was told and answers, and has asked for no lock since: it held none',
+};
+
+function range({ start, end }: { readonly start: string; readonly end: string }): string {
+  return start === '0' && end === 'EOF' ? '' : ` (bytes ${start} to ${end})`;
+}
+
+/** For --json. */
+export function auditJson({ state, clients, locks, graceLeft, comparedAt, findings }: AuditReport) {
+  return {
+    state,
+    clients,
+    locks,
+    graceLeft,
+    comparedAt: comparedAt === null ? null : new Date(comparedAt).toISOString(),
+    findings: findings.map(findingReport),
+  };
+}
+
+/** What the last grace has found. */
+export function ofThisGrace({ findings, comparedAt }: AuditReport): RecordedFinding[] {
+  return findings.filter(({ at }) => at === comparedAt);
+}
+
+/** 6 where locks are lost and nobody has acknowledged it. */
+export function auditExitCode(findings: readonly RecordedFinding[]): number {
+  return findings.some((one) => isLoss(one) && one.acknowledgedAt === undefined)
+    ? exitCodes.locksLost
+    : exitCodes.done;
+}

@@ -1,0 +1,18 @@
+import { type Plan, stepTitles } from '../../failover/steps/steps.js';
+import type { Io } from '../io.js';
+
+/** --dry-run: the exact commands and writes, in order; nothing is touched, not even read. */
+export function printPlan(io: Io, plan: Plan, json: boolean): void {
+  for (const { name, fsid, subject, actions, covered } of plan.steps) {
+    const commands = covered === undefined ? actions.flatMap((action) => action.commands) : [`# ${covered}`];
+    if (json) {
+      io.out(
+        `${JSON.stringify({ step: name, ...(fsid === undefined ? {} : { fsid }), subject, commands })}\n`,
+      );
+    } else {
+      io.out(
+        `${name}  ${stepTitles[name]}: ${subject}\n${commands.map((command) => `     ${command}\n`).join('')}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import type { AuditReport } from '../../failover/reclaim/audit.js';
+import type { OperationResult } from '../../failover/operations/operation.js';
+import type { ReclaimProgress } from '../../failover/reclaim/reclaim-watch.js';
+import type { Reporter } from '../../failover/operations/runner.js';
+import { type Plan, stepTitles, type Step } from '../../failover/steps/steps.js';
+import type { Progress as NotifyProgress } from '../../nsm/notify/report.js';
+import { exitCodes, messageOf } from '../../errors.js';
+import { auditExitCode, auditJson, findingText, ofThisGrace, progressText } from './audit-text.js';
+import type { Io } from '../io.js';
+import { printable } from './printable.js';
+
+export interface StepReporter extends Reporter {
+  progress(progress: NotifyProgress): void;
+  /** Prints how it ended and returns the exit code. */
+  result(result: OperationResult): number;
+  /**
+   * takeover, when all is done: tells that, then how the reclaims go, then what the audit found; returns the exit code. An audit
+   * that fails is told, and changes nothing of what was done.
+   */
+  resultAfter(
+    result: OperationResult,
+    audit: (onProgress: (progress: ReclaimProgress) => void) => Promise<AuditReport>,
+  ): Promise<number>;
+}
+
+/** --json: one object a line, the last one the result. */
+export function jsonReporter(io: Io): StepReporter {
+  const line = (value: unknown) => io.out(`${JSON.stringify(value)}\n`);
+  return {
+    begin: () => undefined,
+    end: (_, { step, fsid, state, ms, detail }) =>
+      line({ step, ...(fsid === undefined ? {} : { fsid }), state, ms, detail }),
+    progress: () => undefined,
+    result: (result) => {
+      line(resultJson(result));
+      return exitCodeOf(result.outcome);
+    },
+    resultAfter: async (result, audit) => {
+      const told = occasionally((progress) => line({ waiting: progress }));
+      try {
+        const report = await audit(told);
+        const code = auditExitCode(ofThisGrace(report));
+        const lost = code === exitCodes.locksLost;
+        line({ ...resultJson(result), ...(lost ? { result: 'lost' } : {}), audit: auditJson(report) });
+        return lost ? code : exitCodeOf(result.outcome);
+      } catch (error) {
+        line({ ...resultJson(result), audit: { state: 'failed', message: messageOf(error) } });
+        return exitCodeOf(result.outcome);
+      }
+    },
+  };
+}
+
+function resultJson({ outcome, clients, untold, remarks }: OperationResult): Record<string, unknown> {
+  const more = { ...(untold.length > 0 ? { untold } : {}), ...(remarks.length > 0 ? { remarks } : {}) };
+  return { result: outcome, clients, ...more };
+}
+
+/** For people: each step with its time; at a terminal also while it runs. */
+export function textReporter(
+  io: Io,
+  plan: { readonly kind: Plan['kind'] | 'notify'; readonly address: string },
+  begin: string,
+): StepReporter {
+  const clear = () => {
+    if (io.isTerminal) io.clearLine();
+  };
+  const head = (step: Step) => `  ${step.name}  ${stepTitles[step.name].padEnd(18)}`;
+  let current: Step | undefined;
+  const startedAt = performance.now();
+  io.out(`${begin}\n`);
+  const result = ({ outcome, clients, untold, remarks }: OperationResult): number => {
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+    const all = clients.told + clients.untold;
+    const told = all > 0 ? `, ${clients.told} of ${all} clients told` : '';
+    io.out(`${plan.kind} ${plan.address}: done in ${seconds} s${told}\n`);
+    for (const remark of remarks) io.out(`  NOTE: ${remark}\n`);
+    for (const { address, client, reason } of untold)
+      io.out(`  NOT told about ${address}: ${printable(client)} (${reason})\n`);
+    if (untold.length > 0) io.out(`  They stay in the record: nlm-failover notify ${plan.address}\n`);
+    return exitCodeOf(outcome);
+  };
+  return {
+    begin: (step) => {
+      current = step;
+      if (io.isTerminal) io.out(`${head(step)}  ...  ${step.subject}`);
+    },
+    end: (step, { state, ms, detail }) => {
+      const what = state === 'done' ? `${ms} ms` : state;
+      clear();
+      io.out(`${head(step)}  ${what.padStart(9)}  ${printable(detail)}\n`);
+    },
+    progress: ({ told, total }) => {
+      if (!io.isTerminal || current === undefined) return;
+      clear();
+      io.out(`${head(current)}  ...  ${told} of ${total} clients told`);
+    },
+    result,
+    resultAfter: async (done, audit) => {
+      const code = result(done);
+      const live = (progress: ReclaimProgress) => {
+        clear();
+        io.out(`  waiting: ${progressText(progress)}`);
+      };
+      const seldom = occasionally((progress) => io.out(`  waiting: ${progressText(progress)}\n`));
+      try {
+        const report = await audit(io.isTerminal ? live : seldom);
+        clear();
+        io.out(auditLines(plan.address, report));
+        const found = auditExitCode(ofThisGrace(report));
+        return found === exitCodes.done ? code : found;
+      } catch (error) {
+        clear();
+        io.out(`  audit failed, the takeover is done: ${messageOf(error)}\n`);
+        return code;
+      }
+    },
+  };
+}
+
+/** What a takeover says of its audit: nothing where there was nobody to wait for. */
+function auditLines(address: string, report: AuditReport): string {
+  const { state, clients, locks } = report;
+  if (state === 'gone' || state === 'none') return '';
+  if (state !== 'compared')
+    return `  not waited for the reclaims: ${progressText(report)}; later: nlm-failover audit ${address}\n`;
+  const found = ofThisGrace(report);
+  if (clients.listed === 0 && (locks?.held ?? 0) === 0 && found.length === 0) return '';
+  const more = found.length > 0 ? `  To see this again: nlm-failover audit ${address} [--acknowledge]\n` : '';
+  return `  ${progressText({ ...report, graceLeft: 0 })}\n${found.map((one) => `  ${findingText(one)}\n`).join('')}${more}`;
+}
+
+/** Where nobody watches a line change: when a number has changed, and every 15 s. */
+function occasionally(tell: (progress: ReclaimProgress) => void): (progress: ReclaimProgress) => void {
+  let last = '';
+  let at = Number.NEGATIVE_INFINITY;
+  return (progress) => {
+    const now = JSON.stringify([progress.clients, progress.locks]);
+    if (now === last && performance.now() - at < 15_000) return;
+    last = now;
+    at = performance.now();
+    tell(progress);
+  };
+}
+
+function exitCodeOf(outcome: OperationResult['outcome']): number {
+  return outcome === 'untold' ? exitCodes.clientsUntold : exitCodes.done;
+}

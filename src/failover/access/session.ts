@@ -1,0 +1,216 @@
+import { existsSync, realpathSync } from 'node:fs';
+import path from 'node:path';
+import type { Config, FloatingIp } from '../../config/config.js';
+import { exitCodes, FailoverError } from '../../errors.js';
+import { unmountedAbove } from '../../host/reading/fstab.js';
+import type { Host } from '../../host/host.js';
+import { isMountOf, mountAt } from '../../host/reading/mounts.js';
+import { type MonitorRecord, openRecord, type Ownership } from '../../record/record.js';
+import { assertOwnLinks } from '../../record/safe-files/own-links.js';
+import { makeStateDirectory } from '../../record/safe-files/state-directory.js';
+
+export interface RecordLocation {
+  /** sm_<address>, as this host names it. */
+  readonly directory: string;
+  /** The mount point of the address's own volume it lies on; undefined on storage that every node sees. */
+  readonly onVolume: string | undefined;
+}
+
+/** Where the record of an address is. */
+export function recordLocation(host: Host, ip: FloatingIp): RecordLocation {
+  return {
+    directory: path.join(host.path(ip.stateDirectory), `sm_${ip.address}`),
+    onVolume: ip.filesystems.find(({ mountpoint }) => isBelow(ip.stateDirectory, mountpoint))?.mountpoint,
+  };
+}
+
+/** Whether the record can be read now: its volume is mounted here, or the shared storage is there. */
+export function recordReachable(host: Host, ip: FloatingIp): boolean {
+  return whyUnreachable(host, ip) === undefined;
+}
+
+/** What is to be mounted or made first, as a clause; undefined where the record can be reached. */
+export function whyUnreachable(host: Host, ip: FloatingIp): string | undefined {
+  const { onVolume } = recordLocation(host, ip);
+  const volume = ip.filesystems.find(({ mountpoint }) => mountpoint === onVolume);
+  if (volume !== undefined) {
+    const mount = mountAt(host, volume.mountpoint);
+    const isThere = mount !== undefined && isMountOf(host, mount, volume.device);
+    return isThere ? undefined : `${volume.mountpoint} is not mounted`;
+  }
+  const unmounted = unmountedAbove(host, ip.stateDirectory);
+  // An empty mount point would be taken for storage without any record, and the address for one without an owner.
+  if (unmounted !== undefined) return `${unmounted} is not mounted, and /etc/fstab says that it should be`;
+  return existsSync(host.path(ip.stateDirectory)) ? undefined : `${ip.stateDirectory} does not exist`;
+}
+
+/** The error for that. */
+export function unreachable(host: Host, ip: FloatingIp): FailoverError {
+  const { directory, onVolume } = recordLocation(host, ip);
+  return new FailoverError(
+    `The record of ${ip.address} cannot be reached: ${whyUnreachable(host, ip) ?? 'there is none'}`,
+    {
+      code: 'RECORD_UNREACHABLE',
+      exitCode: exitCodes.stepFailed,
+      operation: `opening ${directory}`,
+      hint:
+        onVolume === undefined
+          ? `Mount the shared storage, or create ${ip.stateDirectory} (mode 0755, owner root) once.`
+          : `Run B-1 first, or mount ${onVolume}.`,
+    },
+  );
+}
+
+/**
+ * The record of one address during one operation: opened when it can be reached, closed before its
+ * volume is unmounted, and asked again before every effect whether this node is still the owner.
+ */
+export class RecordSession {
+  readonly #host: Host;
+  readonly #ip: FloatingIp;
+  readonly #node: string;
+  readonly #busySeconds: number;
+  #record: MonitorRecord | undefined;
+  #epoch: number | undefined;
+  #previous: Ownership | undefined;
+  #handedOver = false;
+  #vacant: Ownership | undefined;
+
+  constructor(host: Host, ip: FloatingIp, { node, timeouts }: Pick<Config, 'node' | 'timeouts'>) {
+    this.#host = host;
+    this.#ip = ip;
+    this.#node = node;
+    this.#busySeconds = timeouts.record;
+  }
+
+  /** Where the record is, as the host is mounted now. */
+  get location(): RecordLocation {
+    return recordLocation(this.#host, this.#ip);
+  }
+
+  /** The open record; undefined before it could be opened. */
+  get record(): MonitorRecord | undefined {
+    return this.#record;
+  }
+
+  /** The open record. Throws FailoverError RECORD_UNREACHABLE where there is none. */
+  get opened(): MonitorRecord {
+    if (this.#record === undefined) throw unreachable(this.#host, this.#ip);
+    return this.#record;
+  }
+
+  /** The epoch this node claimed or held when the operation began. */
+  get epoch(): number {
+    return this.#epoch ?? 0;
+  }
+
+  /** Opens the record where it can be reached; with `create` makes one where there was none. */
+  open({ create }: { readonly create: boolean }): MonitorRecord | undefined {
+    if (this.#record === undefined && recordReachable(this.#host, this.#ip)) {
+      const { onVolume } = this.location;
+      // On the moving volume the state directory is ours to make; on shared storage its absence means: not mounted.
+      if (create && onVolume !== undefined) {
+        makeStateDirectory(
+          realpathSync(this.#host.path(onVolume)),
+          realStateDirectory(this.#host, this.#ip, onVolume),
+        );
+      }
+      assertOwnLinks(this.#host.path(this.#ip.stateDirectory));
+      this.#record = openRecord({
+        directory: this.location.directory,
+        node: this.#node,
+        create,
+        busySeconds: this.#busySeconds,
+      });
+    }
+    return this.#record;
+  }
+
+  /** Leaves no file of the record open. */
+  close(): void {
+    this.#record?.close();
+    this.#record = undefined;
+  }
+
+  /** takeover: this node becomes the owner. Throws FailoverError NOT_RELEASED (exit code 4). */
+  claim(fenced: boolean): number {
+    if (this.#epoch !== undefined) return this.#epoch;
+    this.#previous = this.opened.ownership();
+    const epoch = this.opened.claim({ node: this.#node, fenced, now: this.#host.now() });
+    this.#epoch = epoch;
+    return epoch;
+  }
+
+  /** The ownership as it was before this operation's claim. */
+  get previous(): Ownership | undefined {
+    return this.#previous;
+  }
+
+  /** release: whether the record says that another node may take over. */
+  get isHandedOver(): boolean {
+    return this.#handedOver;
+  }
+
+  /** release: the record says so now; nothing of it stays open. */
+  handedOver(): void {
+    this.#handedOver = true;
+    this.close();
+  }
+
+  /**
+   * release: this node must be the owner, or nobody may be: a record that nobody owns yet, or whose owner has let go.
+   * Then what a takeover has left here that was stopped before its claim is taken away, and the ownership not touched.
+   */
+  expectOwner(): void {
+    const ownership = this.#record?.ownership();
+    if (this.#record === undefined || ownership?.owner === undefined) return;
+    if (ownership.owner !== this.#node && ownership.released) {
+      this.#vacant = ownership;
+      return;
+    }
+    this.#record.assertOwner(this.#node, ownership.epoch);
+    this.#epoch = ownership.epoch;
+  }
+
+  /**
+   * Writes to the record as its owner: whether this node still is is asked in the same transaction. Throws FailoverError
+   * NOT_OWNER (exit code 4), and then nothing was written. What this cannot close: an effect on the machine that was under
+   * way when another node took over, and a record on the moving volume of a node that was said to be dead and was not.
+   */
+  asOwner<T>(what: string, write: (record: MonitorRecord) => T): T {
+    const record = this.opened;
+    return record.exclusively(what, () => {
+      this.assertStillOwner();
+      return write(record);
+    });
+  }
+
+  /** Whether another node has taken the address over: then not even this operation's own log is written any more. */
+  get hasLostOwnership(): boolean {
+    try {
+      this.assertStillOwner();
+      return false;
+    } catch (error) {
+      if (error instanceof FailoverError && error.exitCode === exitCodes.notOwner) return true;
+      throw error;
+    }
+  }
+
+  /** Right before each effect. Throws FailoverError NOT_OWNER (exit code 4). */
+  assertStillOwner(): void {
+    if (this.#epoch !== undefined) this.#record?.assertOwner(this.#node, this.#epoch);
+    const now = this.#vacant === undefined ? undefined : this.#record?.ownership();
+    // Somebody has claimed it meanwhile: refused as a node that is not the owner.
+    if (now !== undefined && (now.epoch !== this.#vacant?.epoch || !now.released))
+      this.#record?.assertOwner(this.#node, now.epoch);
+  }
+}
+
+function isBelow(directory: string, mountpoint: string): boolean {
+  return directory === mountpoint || directory.startsWith(mountpoint === '/' ? '/' : `${mountpoint}/`);
+}
+
+/** The state directory below the volume's real place: only what lies on the volume is others' to change. */
+function realStateDirectory(host: Host, ip: FloatingIp, onVolume: string): string {
+  return path.join(realpathSync(host.path(onVolume)), path.relative(onVolume, ip.stateDirectory));
+}

@@ -1,0 +1,41 @@
+import type { Config } from '../../config/config.js';
+import type { Limit } from '../../host/running/deadline.js';
+import { graceSeconds } from '../../host/reading/nfsd.js';
+import type { FailoverContext } from '../context.js';
+import type { Step } from '../steps/steps.js';
+
+/** How long what is no step may take, and what is said of it where it takes longer. */
+export function limitOf(what: string, { timeouts }: Pick<Config, 'timeouts'>): Limit {
+  const { step, settle, busy, record } = timeouts;
+  return { what, seconds: step, key: '[timeouts].step', settle, busy, record };
+}
+
+/** How long a step may take. B-3 has its own end, after which it has named everybody untold: this one is beyond that. */
+export function stepLimit({ name, subject }: Step, context: FailoverContext): Limit {
+  const { timeouts } = context.config;
+  const seconds = name === 'B-3' ? notifySeconds(context) + timeouts.step : timeouts.steps[name];
+  return { ...limitOf(`${name} (${subject})`, context.config), seconds, key: `[timeouts].${name}` };
+}
+
+/** The same for `notify`, which is B-3 alone. */
+export function notifyLimit(context: FailoverContext): Limit {
+  const { floatingIp, config } = context;
+  const seconds = notifySeconds(context) + config.timeouts.step;
+  return { ...limitOf(`notify ${floatingIp.address}`, config), seconds, key: '[timeouts].B-3' };
+}
+
+/** When takeover has done its steps it waits for the reclaims, as long as the grace lasts, and names what is missing. */
+export function auditLimit(context: FailoverContext): Limit {
+  const { floatingIp, config } = context;
+  const seconds = grace(context) + config.timeouts.step;
+  return { ...limitOf(`the audit of ${floatingIp.address}`, config), seconds };
+}
+
+function notifySeconds(context: FailoverContext): number {
+  const { notifyDeadlineMs } = context;
+  return notifyDeadlineMs === undefined ? grace(context) : Math.ceil(notifyDeadlineMs / 1000);
+}
+
+function grace({ host, driver, config }: FailoverContext): number {
+  return graceSeconds(driver.place?.host ?? host, config.lockManager.nfsd);
+}

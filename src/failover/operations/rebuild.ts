@@ -1,0 +1,49 @@
+import type { FloatingIp } from '../../config/config.js';
+import { instanceExists } from '../../lockmanager/lockd-netns/place.js';
+import { lockOperation } from '../../rundir/operation-lock.js';
+import { isRecording } from '../../rundir/serving.js';
+import { assertOwnLinks } from '../../record/safe-files/own-links.js';
+import { rebuildRecord, type Rebuilt } from '../../record/rebuild/rebuild.js';
+import { instanceView } from '../status/instance-status.js';
+import type { Reader } from '../access/reading.js';
+import { recordLocation, unreachable, whyUnreachable } from '../access/session.js';
+
+export interface RebuildResult extends Rebuilt {
+  readonly address: string;
+  /** sm_<address>, as this host names it. */
+  readonly directory: string;
+  /** Whether this node's callout records for the address, to a journal that was read and stays in use. */
+  readonly recordingHere: boolean;
+}
+
+/**
+ * `nlm-failover rebuild`: the record of an address made anew from its journals. One operation of the address at a time on
+ * this node, as for release and takeover; a command of another node that has the old record open stops (RECORD_REPLACED).
+ *
+ * A node that serves the address meanwhile goes on: its callout writes to the journal, which is not touched, and what comes
+ * later is folded into the new database from where this has read it.
+ */
+export function rebuild(
+  { host, run, config }: Reader & { readonly run: string },
+  ip: FloatingIp,
+  force: boolean,
+): RebuildResult {
+  const lock = lockOperation(run, ip.address, 'rebuild');
+  try {
+    if (whyUnreachable(host, ip) !== undefined) throw unreachable(host, ip);
+    const { directory } = recordLocation(host, ip);
+    assertOwnLinks(host.path(ip.stateDirectory));
+    const rebuilt = rebuildRecord({
+      directory,
+      force,
+      fsids: ip.filesystems.map(({ fsid }) => fsid),
+      now: host.now(),
+      busyTimeout: config.timeouts.record * 1000,
+    });
+    const inside = host.kind === 'real' && instanceExists(host, ip.address);
+    const links = inside ? instanceView(ip.address).run : run;
+    return { address: ip.address, directory, recordingHere: isRecording(links, ip.address), ...rebuilt };
+  } finally {
+    lock.release();
+  }
+}

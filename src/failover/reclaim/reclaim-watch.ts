@@ -1,0 +1,158 @@
+import { messageOf } from '../../errors.js';
+import { graceSeconds } from '../../host/reading/nfsd.js';
+import type { HeldLock, MonitorRecord } from '../../record/record.js';
+import type { FailoverContext } from '../context.js';
+import { heldLocks } from '../steps/held-locks.js';
+import { reclaimedOf } from './reclaim.js';
+import { withRecord } from '../steps/recording.js';
+import type { RecordSession } from '../access/session.js';
+
+/** How it stands with the reclaims of a grace. */
+export interface ReclaimProgress {
+  /** On the list of the grace; of those, told; and of those, asking lockd for locks since. */
+  readonly clients: { readonly listed: number; readonly told: number; readonly back: number };
+  /** Held at the release, and of those seen reclaimed; null after a crash, when nobody knows what was held. */
+  readonly locks: { readonly held: number; readonly reclaimed: number } | null;
+  /** Seconds, by the length of a grace; 0 when it is over. */
+  readonly graceLeft: number;
+}
+
+/**
+ * - in-grace: reclaims are accepted
+ * - over: they are not any more, and nobody has compared yet
+ * - compared: see findings.ts
+ * - none: this record has seen no grace
+ * - gone: the address is not this node's
+ */
+export type ReclaimState = 'in-grace' | 'over' | 'compared' | 'none' | 'gone';
+
+export interface Look extends ReclaimProgress {
+  readonly state: ReclaimState;
+  /** Whatever can come has come. */
+  readonly complete: boolean;
+}
+
+/** Between two looks: well below a grace, well above what a look costs. */
+const intervalMs = 500;
+/** Beyond a whole grace: what a kernel may be late. */
+const patienceMs = 5_000;
+
+/** One look. What is held while nothing but reclaims is accepted is marked in the record as reclaimed. */
+export function lookAtReclaims(context: FailoverContext): Look {
+  const { host, floatingIp, driver, config } = context;
+  const now = heldLocks(context, floatingIp);
+  // Asked after the locks were read: if it runs still, all that was read is reclaimed.
+  const runs = driver.inGrace(context);
+  const seen = withRecord(context, floatingIp, (record): Look => {
+    record.fold();
+    const { planned, beganAt, comparedAt } = record.audit();
+    const { owner, epoch } = record.ownership();
+    const isOurs = owner === config.node;
+    if (!isOurs || beganAt === undefined) return { ...nothing, state: isOurs ? 'none' : 'gone' };
+    const left = Math.max(0, Math.ceil((beganAt - host.now()) / 1000 + graceLength(context)));
+    const inGrace = runs ?? left > 0;
+    if (planned && inGrace && comparedAt === undefined) markReclaimed(record, epoch, now, host.now());
+    return {
+      ...progressOf(record, planned, config.node),
+      graceLeft: inGrace ? left : 0,
+      state: comparedAt !== undefined ? 'compared' : inGrace ? 'in-grace' : 'over',
+    };
+  });
+  return seen ?? { ...nothing, state: 'gone' };
+}
+
+/** What the looks of one command have seen of the end of the grace. */
+interface Watched {
+  lastInGrace: number;
+  toTheEnd: boolean | undefined;
+}
+const watches = new WeakMap<RecordSession, Watched>();
+
+/** Looks, and remembers whether the grace was watched to its end: without a gap in which somebody else could have got a lock. */
+function watch(context: FailoverContext): Look {
+  const seen = lookAtReclaims(context);
+  const watched = watches.get(context.session) ?? {
+    lastInGrace: Number.NEGATIVE_INFINITY,
+    toTheEnd: undefined,
+  };
+  watches.set(context.session, watched);
+  const now = performance.now();
+  if (seen.state === 'in-grace') watched.lastInGrace = now;
+  else watched.toTheEnd ??= now - watched.lastInGrace <= 4 * intervalMs;
+  return seen;
+}
+
+/** Looks again and again while `work` goes on: B-3 may take as long as the grace. What a look throws, the audit will meet too. */
+export async function watchDuring<T>(context: FailoverContext, work: () => Promise<T>): Promise<T> {
+  const timer = setInterval(() => {
+    try {
+      watch(context);
+    } catch (error) {
+      context.log('warn', { error: messageOf(error) }, 'the reclaims could not be looked at');
+    }
+  }, intervalMs);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/**
+ * Waits until everybody told is back, or, after a release, until every lock that was held is held again; at the longest
+ * until the grace is over. The record is not kept open meanwhile: nothing of this keeps a release from unmounting.
+ * Returns whether it has watched the grace to its end; undefined where it was interrupted.
+ */
+export async function watchReclaims(
+  context: FailoverContext,
+  onProgress: (progress: ReclaimProgress) => void,
+): Promise<boolean | undefined> {
+  const { host, signal } = context;
+  const deadline = performance.now() + graceLength(context) * 1000 + patienceMs;
+  for (;;) {
+    const { state, complete, ...progress } = watch(context);
+    if (state !== 'in-grace') return watches.get(context.session)?.toTheEnd === true;
+    if (complete || performance.now() >= deadline) return true;
+    onProgress(progress);
+    try {
+      await host.delay(intervalMs, signal);
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      throw error;
+    }
+  }
+}
+
+const nothing = {
+  clients: { listed: 0, told: 0, back: 0 },
+  locks: null,
+  graceLeft: 0,
+  complete: true,
+} as const;
+
+function markReclaimed(record: MonitorRecord, epoch: number, now: readonly HeldLock[], at: number): void {
+  const back = reclaimedOf(record.heldLocks(), now).filter(({ reclaimed }) => !reclaimed);
+  if (back.length === 0) return;
+  record.whileEpochLasts('writing what was reclaimed', epoch, () => record.markReclaimed(back, at));
+}
+
+function progressOf(
+  record: MonitorRecord,
+  planned: boolean,
+  node: string,
+): Pick<Look, 'clients' | 'locks' | 'complete'> {
+  const clients = record.auditedClients(node);
+  const told = clients.filter((client) => client.told);
+  const back = told.filter((client) => client.back);
+  const held = record.heldLocks();
+  const reclaimed = held.filter((lock) => lock.reclaimed).length;
+  return {
+    clients: { listed: clients.length, told: told.length, back: back.length },
+    locks: planned ? { held: held.length, reclaimed } : null,
+    complete: planned ? reclaimed === held.length : back.length === told.length,
+  };
+}
+
+function graceLength({ host, driver, config }: FailoverContext): number {
+  return graceSeconds(driver.place?.host ?? host, config.lockManager.nfsd);
+}

@@ -1,0 +1,132 @@
+import type { Finding, Verdict } from '../../record/tables/findings.js';
+import type { HeldLock } from '../../record/tables/held-locks.js';
+
+/** A lock as a kernel shows it now. */
+export type SeenLock = Omit<HeldLock, 'copy'>;
+
+/**
+ * Which of the locks held before are held now. Each lock seen answers for one of those that are exactly like it: of two shared
+ * locks on one range one may be back and the other not. What is left over of both may still be the same bytes cut
+ * differently, as the two kernels merge and split ranges on their own (fs/locks.c posix_lock_inode): covered whole, it counts.
+ */
+export function reclaimedOf<Lock extends HeldLock>(
+  before: readonly Lock[],
+  now: readonly SeenLock[],
+): Lock[] {
+  const left = new Map<string, number>();
+  for (const lock of now) left.set(keyOf(lock), (left.get(keyOf(lock)) ?? 0) + 1);
+  const [exact, others] = split(before, (lock) => {
+    const count = left.get(keyOf(lock)) ?? 0;
+    if (count > 0) left.set(keyOf(lock), count - 1);
+    return count > 0;
+  });
+  const spare = now.filter((lock) => {
+    const count = left.get(keyOf(lock)) ?? 0;
+    if (count > 0) left.set(keyOf(lock), count - 1);
+    return count > 0;
+  });
+  const spareOf = new Map<string, SeenLock[]>();
+  for (const lock of spare) {
+    const same = spareOf.get(fileKeyOf(lock));
+    if (same === undefined) spareOf.set(fileKeyOf(lock), [lock]);
+    else same.push(lock);
+  }
+  return [...exact, ...others.filter((lock) => isCovered(lock, spareOf.get(fileKeyOf(lock)) ?? []))];
+}
+
+function keyOf({ fsid, inode, mode, start, end }: SeenLock): string {
+  return [fsid, inode, mode, start, end].join(' ');
+}
+
+function fileKeyOf({ fsid, inode, mode }: SeenLock): string {
+  return [fsid, inode, mode].join(' ');
+}
+
+function split<T>(all: readonly T[], test: (one: T) => boolean): [T[], T[]] {
+  const yes: T[] = [];
+  const no: T[] = [];
+  for (const one of all) (test(one) ? yes : no).push(one);
+  return [yes, no];
+}
+
+/** `by`: of the same file and mode. */
+function isCovered(lock: SeenLock, by: readonly SeenLock[]): boolean {
+  const pieces = by
+    .map(({ start, end }) => ({ start: BigInt(start), end: lastByte(end) }))
+    .toSorted((a, b) => (a.start < b.start ? -1 : 1));
+  let next = BigInt(lock.start);
+  for (const { start, end } of pieces) {
+    if (start > next) return false;
+    if (end >= next) next = end + 1n;
+    if (next > lastByte(lock.end)) return true;
+  }
+  return false;
+}
+
+/** EOF is OFFSET_MAX in fs/locks.c. */
+function lastByte(end: string): bigint {
+  return end === 'EOF' ? (1n << 63n) - 1n : BigInt(end);
+}
+
+/** A client on the list of a grace, when the grace is over. */
+export interface JudgedClient {
+  readonly client: string;
+  readonly told: boolean;
+  /** It asked for a lock, or reclaimed one, since the grace began. */
+  readonly back: boolean;
+  /** Whether one that was told, and is not back, answers. */
+  readonly answers: boolean;
+}
+
+export interface Evidence {
+  /** Whether what was held before is known; else it was a crash. */
+  readonly planned: boolean;
+  /** Whether there was a grace at all. */
+  readonly graceEntered: boolean;
+  /** Of what was held, what was not seen reclaimed. */
+  readonly missing: readonly HeldLock[];
+  readonly clients: readonly JudgedClient[];
+}
+
+/**
+ * What is to be said when a grace is over. Nothing in the kernel tells whose a lock was, so nobody is guessed at:
+ *
+ * - A Linux client that is told reclaims every lock it holds, one after another (fs/lockd/clntlock.c, reclaimer), and each
+ *   attempt makes lockd monitor it (nlmsvc: SM_MON before the lock is looked at), refused or not. So one that was told and
+ *   answers, but has asked for nothing, held nothing; one that is back and has left a lock out has let go of it
+ *   (its unlock request waits for the end of the grace, and monitors nobody), or was refused, as its kernel's log says.
+ * - One that could not be told, or does not answer any more, has done neither: it still believes in its locks.
+ */
+export function judge({ planned, graceEntered, missing, clients }: Evidence): Finding[] {
+  return planned ? judgeLocks(missing, clients, graceEntered) : judgeClients(clients);
+}
+
+function judgeLocks(
+  missing: readonly HeldLock[],
+  clients: readonly JudgedClient[],
+  graceEntered: boolean,
+): Finding[] {
+  const gone = clients.filter((client) => !client.back && !(client.told && client.answers));
+  // Without a grace every reclaim is refused; without a client in the record nobody was told to reclaim.
+  const suspects = graceEntered ? gone : clients;
+  const isLost = suspects.length > 0 || clients.length === 0;
+  return missing.map(({ fsid, inode, mode, start, end }) => ({
+    verdict: isLost ? 'lost' : 'not-reclaimed',
+    lock: { fsid, inode, mode, start, end },
+    clients: suspects.map(({ client }) => client),
+  }));
+}
+
+function judgeClients(clients: readonly JudgedClient[]): Finding[] {
+  return clients
+    .filter(({ back }) => !back)
+    .map(({ client, told, answers }) => {
+      const verdict: Verdict = !told ? 'untold' : answers ? 'idle' : 'silent';
+      return { verdict, clients: [client] };
+    });
+}
+
+/** Whether a finding means that a lock is lost, or very likely so. */
+export function isLoss({ verdict }: Pick<Finding, 'verdict'>): boolean {
+  return verdict === 'lost' || verdict === 'silent';
+}

@@ -1,0 +1,26 @@
+import { notifyNames } from '../../config/notify-names.js';
+import { notifyThrough } from '../../nsm/worker/notify-child.js';
+import { notify, type NotifyOptions } from '../../nsm/notify/notifier.js';
+import type { FailoverContext } from '../context.js';
+
+/** How long a client is given to answer. */
+const deadlineMs = 3_000;
+
+/**
+ * Which clients answer now. They are told once more the state they were told before: a statd that knows it answers, and
+ * passes nothing on (nfs-utils utils/statd/callback.c, sm_notify_1_svc: only where the state differs). One that does pass it
+ * on makes its kernel reclaim once more: so only those are asked who have reclaimed nothing.
+ */
+export async function whoAnswers(
+  { driver, floatingIp: ip, rpcbindPort, signal }: FailoverContext,
+  clients: readonly string[],
+  state: number,
+): Promise<ReadonlySet<string>> {
+  if (clients.length === 0) return new Set();
+  const { place } = driver;
+  const ask = place === undefined ? notify : (options: NotifyOptions) => notifyThrough(place.prefix, options);
+  const source = { address: ip.address, family: ip.family };
+  const names = notifyNames(ip);
+  const { told } = await ask({ source, names, state, clients, deadlineMs, rpcbindPort, signal });
+  return new Set(told);
+}

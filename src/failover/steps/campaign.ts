@@ -1,0 +1,132 @@
+import { notifyNames } from '../../config/notify-names.js';
+import type { FloatingIp } from '../../config/config.js';
+import { exitCodes, FailoverError } from '../../errors.js';
+import type { Action } from '../../host/action.js';
+import { graceSeconds } from '../../host/reading/nfsd.js';
+import { notifyThrough } from '../../nsm/worker/notify-child.js';
+import { notify, type NotifyOptions } from '../../nsm/notify/notifier.js';
+import type { MonitorRecord } from '../../record/record.js';
+import type { FailoverContext } from '../context.js';
+import { watchDuring } from '../reclaim/reclaim-watch.js';
+import { otherAffected } from './recording.js';
+import { listIsMade } from './rerun.js';
+import { RecordSession } from '../access/session.js';
+
+/** What became of those who were to be told. */
+export interface CampaignResult {
+  readonly told: number;
+  readonly untold: readonly { readonly address: string; readonly client: string; readonly reason: string }[];
+  readonly remarks: readonly string[];
+}
+
+/**
+ * B-3: SM_NOTIFY to everybody still untold in the record of the address, and of each other address
+ * whose locks went in B-2. `onDone` gets the numbers.
+ */
+export function notifyClients(
+  ip: FloatingIp,
+  onDone: (result: CampaignResult) => void,
+): Action<FailoverContext> {
+  return {
+    commands: [
+      `# SM_NOTIFY from ${ip.address} to each client of "nlm-failover clients ${ip.address}", naming ${notifyNames(ip).join(', ')}`,
+      `# by hand: nlm-failover notify ${ip.address}`,
+    ],
+    check: () => false,
+    act: async (context) => {
+      if (!listIsMade(context)) {
+        context.session.asOwner('listing whom to tell', (record) => {
+          record.fold();
+          record.beginGrace({ now: context.host.now() });
+        });
+      }
+      const others = otherAffected(context);
+      const results = await watchDuring(context, () =>
+        Promise.all([
+          tellRecorded(context, ip, context.session.opened),
+          ...others.map(async (other) => tellOther(context, other)),
+        ]),
+      );
+      const result: CampaignResult = {
+        told: results.reduce((sum, { told }) => sum + told, 0),
+        untold: results.flatMap(({ untold }) => untold),
+        remarks: results.flatMap(({ remarks }) => remarks),
+      };
+      onDone(result);
+      // Not done, so that B-2 is judged anew by the next run: its grace may be over before anybody was told.
+      if (context.signal.aborted && result.untold.length > 0) throw interrupted('B-3', ip, result);
+      return [`${result.told} told, ${result.untold.length} untold`, ...result.remarks].join('; ');
+    },
+    verify: () => undefined,
+  };
+}
+
+/** Stopped by a signal with clients still untold; `what` was going on. */
+export function interrupted(
+  what: 'B-3' | 'notify',
+  { address }: FloatingIp,
+  { told, untold }: Pick<CampaignResult, 'told' | 'untold'>,
+): FailoverError {
+  return new FailoverError(`Interrupted in ${what}: ${told} told, ${untold.length} untold`, {
+    code: 'INTERRUPTED',
+    exitCode: exitCodes.stepFailed,
+    operation: `${what} SM_NOTIFY from ${address}`,
+    hint: 'Run the same command again: it goes on where this one stopped, and tells the others.',
+  });
+}
+
+async function tellOther(context: FailoverContext, ip: FloatingIp): Promise<CampaignResult> {
+  const session = new RecordSession(context.host, ip, context.config);
+  try {
+    const record = session.open({ create: false });
+    return record === undefined
+      ? { told: 0, untold: [], remarks: [] }
+      : await tellRecorded(context, ip, record);
+  } finally {
+    session.close();
+  }
+}
+
+/** One address: tells the untold, keeps in the record who was, as it happens. */
+export async function tellRecorded(
+  context: FailoverContext,
+  ip: FloatingIp,
+  record: MonitorRecord,
+): Promise<CampaignResult> {
+  const clients = record.untold();
+  const state = record.nsmState();
+  if (clients.length === 0 || state === undefined) return { told: 0, untold: [], remarks: [] };
+  const { host, config, rpcbindPort, signal } = context;
+  const place = ip === context.floatingIp ? context.driver.place : undefined;
+  const tell =
+    place === undefined ? notify : (options: NotifyOptions) => notifyThrough(place.prefix, options);
+  let late = 0;
+  const result = await tell({
+    source: { address: ip.address, family: ip.family },
+    names: notifyNames(ip),
+    state,
+    clients,
+    deadlineMs: context.notifyDeadlineMs ?? graceSeconds(place?.host ?? host, config.lockManager.nfsd) * 1000,
+    rpcbindPort,
+    signal,
+    onProgress: (progress) => context.onNotifyProgress(progress),
+    onTold: (told) => {
+      record.markTold(told, host.now());
+      if (context.driver.inGrace(context) === false) late += told.length;
+    },
+  });
+  for (const { client, reason } of result.untold)
+    context.log('info', { address: ip.address, client, reason }, 'client not told');
+  return {
+    told: result.told.length,
+    untold: result.untold.map((one) => ({ ...one, address: ip.address })),
+    remarks: [
+      ...(late > 0 ? [`${late} were told after the grace period had ended: their reclaims are refused`] : []),
+      ...(result.sourceUsed === ip.address ? [] : [otherSource(ip)]),
+    ],
+  };
+}
+
+function otherSource({ address }: FloatingIp): string {
+  return `${address} is not up here, so they were sent from this host's own address: clients that match the source address ignore them`;
+}

@@ -1,0 +1,45 @@
+import type { FloatingIp } from '../../config/config.js';
+import type { Action } from '../../host/action.js';
+import { exportPath } from '../../host/actions/exports.js';
+import { isMountOf, mountAt } from '../../host/reading/mounts.js';
+import type { FailoverContext } from '../context.js';
+import { otherAffected } from './recording.js';
+
+/**
+ * B-2: restarting nfs-server through systemd also unexports everything that is not in /etc/exports
+ * (ExecStopPost=exportfs -au in nfs-utils' nfs-server.service), other floating IPs' exports too.
+ * They come back at once, before their clients meet stale handles.
+ */
+export function restoreOtherExports({ address }: FloatingIp): Action<FailoverContext> {
+  return {
+    commands: [
+      `# exportfs -o ... again for every other address served here, if the restart took their exports (${address} comes in B-5)`,
+    ],
+    check: () => false,
+    act: async (context) => {
+      const lost: string[] = [];
+      for (const action of otherExports(context)) {
+        if (await action.check(context)) continue;
+        await action.act(context);
+        await action.verify(context);
+        lost.push(...action.commands);
+      }
+      return lost.length === 0
+        ? undefined
+        : `the restart had taken exports of other addresses; restored: ${lost.join('; ')}`;
+    },
+    verify: () => undefined,
+  };
+}
+
+function otherExports(context: FailoverContext) {
+  const { host } = context;
+  return otherAffected(context).flatMap(({ filesystems }) =>
+    filesystems
+      .filter(({ mountpoint, device }) => {
+        const mount = mountAt(host, mountpoint);
+        return mount !== undefined && isMountOf(host, mount, device);
+      })
+      .flatMap((filesystem) => filesystem.exports.map((one) => exportPath(one, filesystem))),
+  );
+}

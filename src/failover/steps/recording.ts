@@ -1,0 +1,171 @@
+import type { FloatingIp } from '../../config/config.js';
+import type { Action } from '../../host/action.js';
+import { bootClock } from '../../host/reading/boot.js';
+import { isMissing } from '../../host/running/command.js';
+import type { Host } from '../../host/host.js';
+import {
+  isServingCleared,
+  servedAddresses,
+  startServing,
+  stopServing,
+  syncedAddresses,
+} from '../../rundir/serving.js';
+import { statdState } from '../../host/reading/statd.js';
+import { escapeBytes } from '../../record/journal/escape.js';
+import { clearMark, unsynced } from '../../rundir/marks.js';
+import { beginServing } from '../../record/journal/serving-journal.js';
+import type { FailoverContext } from '../context.js';
+import { RecordSession } from '../access/session.js';
+
+type FailoverAction = Action<FailoverContext>;
+
+/**
+ * A-1: the switch goes off before the storm of del-client in A-2 and A-3, which so cannot touch the record; and after
+ * the address, so that whoever takes a lock until the last moment, or after a crash between the two, is recorded.
+ */
+export function stopRecording({ address }: FloatingIp): FailoverAction {
+  return {
+    commands: [`rm -f /run/nlm-failover/serving/${address}   # the callout stops recording for this address`],
+    check: ({ run }) => isServingCleared(run, address),
+    act: async ({ run, session }) => {
+      stopServing(run, address);
+      session.record?.fold();
+      return undefined;
+    },
+    verify: () => undefined,
+  };
+}
+
+/**
+ * B-2, before anything drops a lock: a new NSM state and the list of whom it is owed to, durable.
+ * Where the driver takes the locks of the other addresses served here, theirs too.
+ */
+export function prepareNotification({ address }: FloatingIp): FailoverAction {
+  return {
+    commands: [
+      `# a new odd NSM state for ${address} (and for each address whose locks go too), and the list of clients to tell, in monitors.db`,
+    ],
+    check: () => false,
+    act: async (context) => {
+      const { host, session } = context;
+      session.asOwner('listing whom to tell', (record) => {
+        record.fold();
+        // Nobody recorded for this address before: whom statd knows may hold locks through it already.
+        if (session.epoch === 1) adoptMonitored(context, record);
+        record.beginGrace({ now: host.now() });
+      });
+      const others = otherAffected(context);
+      for (const other of others) {
+        withRecord(context, other, (otherRecord) => {
+          otherRecord.fold();
+          otherRecord.beginGrace({ now: host.now() });
+        });
+      }
+      return others.length === 0
+        ? undefined
+        : `the locks of ${others.map((other) => other.address).join(', ')} go too: those clients will be told`;
+    },
+    verify: () => undefined,
+  };
+}
+
+/** B-2: from here on the callout records for this address, before the first reclaim can arrive. */
+export function startRecording(ip: FloatingIp, node: string): FailoverAction {
+  return {
+    commands: [
+      `ln -sfn ${ip.stateDirectory}/sm_${ip.address}/journal.${node} /run/nlm-failover/serving/${ip.address}   # the callout records for this address`,
+    ],
+    check: () => false,
+    act: async (context) => {
+      const { host, session, run, config } = context;
+      const record = session.opened;
+      const statd = statdState(context.driver.place?.host ?? host);
+      const owner = statd ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+      const { journal, synchronous } = await beginServing(record, {
+        directory: session.location.directory,
+        node: config.node,
+        epoch: session.epoch,
+        fsids: ip.filesystems.map(({ fsid }) => fsid),
+        uid: owner.uid,
+        gid: owner.gid,
+        now: host.now(),
+        ...bootClock(host),
+        makeSynchronous: (file) => makeSynchronous(host, file),
+        assertOwner: () => session.assertStillOwner(),
+      });
+      session.assertStillOwner();
+      startServing(run, { address: ip.address, journal, synchronous, ...owner });
+      let refused: string[];
+      try {
+        refused = session.asOwner('adopting clients', () => adoptMonitored(context, record));
+      } catch (error) {
+        // Lost while the links were made: this node is not to record for another one's address.
+        if (session.hasLostOwnership) stopServing(run, ip.address);
+        throw error;
+      }
+      clearMark(run, ip.address);
+      // The journal has just been made anew, or synced, by this command; another address's has not.
+      if (syncedAddresses(run).every((address) => address === ip.address)) clearMark(run, unsynced);
+      if (statd === undefined) return 'no state directory of rpc.statd here: is nfs-common installed?';
+      return refused.length === 0 ? undefined : neverTold(refused);
+    },
+    verify: () => undefined,
+  };
+}
+
+/** Whether every write to the file is durable by itself from now on (chattr(1) +S; ext4, xfs, btrfs, gfs2, ocfs2). */
+async function makeSynchronous(host: Host, file: string): Promise<boolean> {
+  if (host.kind === 'rehearsal') return false;
+  try {
+    return (await host.run(['chattr', '+S', '--', file])).exitCode === 0;
+  } catch (error) {
+    if (isMissing(error)) return false; // no chattr here: the callout then syncs by itself
+    throw error;
+  }
+}
+
+/** What statd monitors under a name that cannot be one: the callout has refused it, and nobody can tell it anything. */
+function neverTold(names: readonly string[]): string {
+  const shown = names.slice(0, 3).map((name) => escapeBytes(name, 40));
+  const more = names.length > shown.length ? `, and ${names.length - shown.length} more` : '';
+  return `rpc.statd monitors what is neither a host name nor an address, and is not recorded: ${shown.join(', ')}${more}`;
+}
+
+/**
+ * statd announces a host once; those it monitors already would never be recorded for this address. Returns the names
+ * that may not be recorded.
+ */
+function adoptMonitored(
+  { host, config, floatingIp, driver }: FailoverContext,
+  record: RecordSession['opened'],
+): string[] {
+  return record.adopt({
+    node: config.node,
+    clients: statdState(driver.place?.host ?? host)?.monitored ?? [],
+    fsids: floatingIp.filesystems.map(({ fsid }) => fsid),
+    now: host.now(),
+    myName: config.node,
+  });
+}
+
+/** The other floating IPs that this node records for now, where B-2 takes their locks too; else none. */
+export function otherAffected({ config, run, floatingIp, driver }: FailoverContext): FloatingIp[] {
+  if (driver.graceScope !== 'node') return [];
+  const served = new Set(servedAddresses(run));
+  return config.floatingIps.filter(({ address }) => address !== floatingIp.address && served.has(address));
+}
+
+/** Opens the record of another address for one use. Undefined where there is none to be reached. */
+export function withRecord<T>(
+  { host, config }: Pick<FailoverContext, 'host' | 'config'>,
+  ip: FloatingIp,
+  use: (record: RecordSession['opened']) => T,
+): T | undefined {
+  const session = new RecordSession(host, ip, config);
+  try {
+    const record = session.open({ create: false });
+    return record === undefined ? undefined : use(record);
+  } finally {
+    session.close();
+  }
+}

@@ -1,0 +1,57 @@
+import { isRecording } from '../../rundir/serving.js';
+import type { FailoverContext } from '../context.js';
+import { otherAffected, withRecord } from './recording.js';
+
+/**
+ * Why B-2 must not be done again, or undefined when it must. Run twice it would take the locks that
+ * clients have reclaimed since, so it is done once per epoch, unless the lock manager or the journal has
+ * gone meanwhile, or the grace has passed before anybody was told.
+ */
+export function graceIsDone(context: FailoverContext, fsid: string): string | undefined {
+  const { session, run, floatingIp, driver } = context;
+  const record = session.opened;
+  if (!isRecording(run, floatingIp.address) || !driver.isUp(context)) return undefined;
+  const { epoch } = session;
+  if (!record.stepDone({ epoch, step: 'B-2', fsid })) return undefined;
+  if (record.stepDone({ epoch, step: 'B-3' })) return `done before in epoch ${epoch}`;
+  return driver.inGrace(context) === true ? `entered before in epoch ${epoch}, and still in it` : undefined;
+}
+
+/**
+ * Whether the grace that B-2 of this epoch began is over and clients are still to be told, as when B-5 or B-4 had to wait for
+ * something: their reclaims would be refused. Done again, B-2 enters a new one.
+ */
+export function isGraceMissed(context: FailoverContext): boolean {
+  const { session, driver } = context;
+  const { epoch } = session;
+  return (
+    session.opened.stepDone({ epoch, step: 'B-2' }) &&
+    !session.opened.stepDone({ epoch, step: 'B-3' }) &&
+    driver.inGrace(context) === false &&
+    nobodyToTell(context) === undefined
+  );
+}
+
+/**
+ * Whether B-2 of this epoch has made the list of whom to tell. Where somebody else does B-2
+ * (`--steps` without it), B-3 makes it, once.
+ */
+export function listIsMade({ session }: FailoverContext): boolean {
+  const { epoch } = session;
+  return session.opened.stepDone({ epoch, step: 'B-2' }) || session.opened.stepDone({ epoch, step: 'B-3' });
+}
+
+/** Why B-3 has nothing to do, or undefined. */
+export function nobodyToTell(context: FailoverContext): string | undefined {
+  const { session } = context;
+  if (!listIsMade(context)) return undefined;
+  const untold =
+    session.opened.untold().length +
+    otherAffected(context).reduce(
+      (sum, other) => sum + (withRecord(context, other, (record) => record.untold().length) ?? 0),
+      0,
+    );
+  if (untold > 0) return undefined;
+  const { told } = session.opened.notifyCounts();
+  return told === 0 ? 'no client in the record' : `all ${told} told already`;
+}

@@ -1,0 +1,90 @@
+import { exitCodes, FailoverError } from '../../errors.js';
+import type { Action } from '../../host/action.js';
+import type { FailoverContext } from '../context.js';
+
+/** The steps of the 2006 proposal, by the names it gave them. */
+export const releaseSteps = ['A-1', 'A-2', 'A-3', 'A-4'] as const;
+
+/** B-3 last and the address after the exports: a client that is told always finds lockd, export and address. */
+export const safeOrder = ['B-1', 'B-2', 'B-5', 'B-4', 'B-3'] as const;
+
+/** As published in 2006; right only while no client can reach the address before B-5. */
+export const publishedOrder = ['B-1', 'B-2', 'B-3', 'B-4', 'B-5'] as const;
+
+export type StepName = (typeof releaseSteps)[number] | (typeof publishedOrder)[number];
+
+export type TakeoverOrder = 'safe' | 'published';
+
+export const stepTitles: Readonly<Record<StepName, string>> = {
+  'A-1': 'floating IP down',
+  'A-2': 'unexport',
+  'A-3': 'drop the locks',
+  'A-4': 'unmount',
+  'B-1': 'mount',
+  'B-2': 'grace',
+  'B-3': 'notify the clients',
+  'B-4': 'floating IP up',
+  'B-5': 'export',
+};
+
+/** A step as it will be run. A-3 and B-2 come once per fsid. */
+export interface Step {
+  readonly name: StepName;
+  readonly fsid?: string;
+  /** What it works on, for people. */
+  readonly subject: string;
+  readonly actions: readonly Action<FailoverContext>[];
+  /** Said of a step that has nothing to do because another one did it: "in the same grace as fsid 1". */
+  readonly covered?: string;
+  /** A reason to skip the whole step, where its actions cannot tell by looking at the system alone. */
+  readonly alreadySo?: (context: FailoverContext) => string | undefined;
+}
+
+/** A value: the steps in order with their exact commands. Printed by --dry-run, run by the runner. */
+export interface Plan {
+  readonly kind: 'release' | 'takeover';
+  readonly address: string;
+  readonly steps: readonly Step[];
+}
+
+/** The plan up to the first step of that name, and from it on; the second without steps where it has none. */
+export function splitBefore(plan: Plan, name: StepName): [Plan, Plan] {
+  const index = plan.steps.findIndex((step) => step.name === name);
+  const at = index === -1 ? plan.steps.length : index;
+  return [
+    { ...plan, steps: plan.steps.slice(0, at) },
+    { ...plan, steps: plan.steps.slice(at) },
+  ];
+}
+
+/** Whether `--steps`, or its absence, asks for all of these. */
+export function includesSteps(wanted: string | undefined, names: readonly StepName[]): boolean {
+  return wanted === undefined || names.every((name) => stepNames(wanted).includes(name));
+}
+
+function stepNames(wanted: string): string[] {
+  return wanted.split(',').map((name) => name.trim().toUpperCase());
+}
+
+/**
+ * The steps that `--steps B-2,B-3` asks for; all where it is not given.
+ * Throws FailoverError STEPS_UNKNOWN for a name that this operation has not.
+ */
+export function selectSteps(plan: Plan, wanted: string | undefined): Plan {
+  if (wanted === undefined) return plan;
+  const known = [...new Set(plan.steps.map((step) => step.name))];
+  const names = stepNames(wanted);
+  const unknown = names.filter((name) => !known.some((step) => step === name));
+  if (unknown.length > 0) {
+    throw new FailoverError(
+      `--steps: ${unknown.map((name) => `"${name}"`).join(', ')} is no step of ${plan.kind}`,
+      {
+        code: 'STEPS_UNKNOWN',
+        exitCode: exitCodes.usage,
+        operation: `${plan.kind} ${plan.address}`,
+        hint: `Name some of ${known.toSorted().join(', ')}, separated by commas; they run in the order of the plan.`,
+      },
+    );
+  }
+  return { ...plan, steps: plan.steps.filter((step) => names.includes(step.name)) };
+}

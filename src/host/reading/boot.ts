@@ -1,0 +1,13 @@
+import type { Host } from '../host.js';
+
+/** What relates the callout's clock to everybody's: see the journal's format. */
+export interface BootClock {
+  /** Seconds since boot with two decimals, as the first field of /proc/uptime has it. */
+  readonly uptime: string;
+  readonly bootId: string;
+}
+
+export function bootClock(host: Host): BootClock {
+  const [uptime = '0.00'] = (host.readText('/proc/uptime') ?? '').split(' ');
+  return { uptime, bootId: (host.readText('/proc/sys/kernel/random/boot_id') ?? '-').trim() };
+}

@@ -1,0 +1,24 @@
+import type { Host } from '../host.js';
+import { mountAt, unescapeOctal } from './mounts.js';
+
+/** The mount points that fstab(5) lists, in its order; swap and the like have none. */
+export function parseFstab(text: string): string[] {
+  return text.split('\n').flatMap((line) => {
+    const [source, mountpoint] = line.trim().split(/[ \t]+/);
+    if (source === undefined || source.startsWith('#') || mountpoint?.startsWith('/') !== true) return [];
+    const path = unescapeOctal(mountpoint);
+    return [path === '/' ? path : path.replace(/\/+$/, '')];
+  });
+}
+
+/**
+ * The mount point at or above `directory`, the nearest, that /etc/fstab lists and that is not mounted now; undefined where
+ * there is none. What a cluster manager mounts is seldom in fstab: there a directory below the mount point is what tells.
+ */
+export function unmountedAbove(host: Host, directory: string): string | undefined {
+  const listed = parseFstab(host.readText('/etc/fstab') ?? '')
+    .filter((mountpoint) => directory === mountpoint || directory.startsWith(`${mountpoint}/`))
+    .toSorted((a, b) => b.length - a.length);
+  const nearest = listed[0];
+  return nearest === undefined || mountAt(host, nearest) !== undefined ? undefined : nearest;
+}

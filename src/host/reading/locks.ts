@@ -1,0 +1,55 @@
+import type { Host } from '../host.js';
+
+export interface KernelLock {
+  readonly kind: string;
+  readonly mode: 'READ' | 'WRITE';
+  readonly pid: number;
+  /** MAJOR:MINOR in decimal, comparable with Mount.deviceNumber. */
+  readonly deviceNumber: string;
+  readonly inode: number;
+  /** First byte, and last byte or EOF. */
+  readonly start: string;
+  readonly end: string;
+}
+
+/**
+ * Parses /proc/locks (proc(5); fs/locks.c lock_get_status). The device is hexadecimal there.
+ * Waiting requests (`->`) are left out: they hold nothing.
+ */
+export function parseLocks(text: string): KernelLock[] {
+  const line = /^\d+: (\S+) +\S+ +(READ|WRITE) +(-?\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) (\d+) (\d+|EOF)$/;
+  return text.split('\n').flatMap((row) => {
+    const match = line.exec(row.trimEnd());
+    if (match === null) return [];
+    const [, kind = '', mode, pid, major = '0', minor = '0', inode, start = '0', end = 'EOF'] = match;
+    return [
+      {
+        kind,
+        mode: mode === 'READ' ? 'READ' : 'WRITE',
+        pid: Number(pid),
+        deviceNumber: `${Number.parseInt(major, 16)}:${Number.parseInt(minor, 16)}`,
+        inode: Number(inode),
+        start,
+        end,
+      },
+    ];
+  });
+}
+
+/**
+ * The locks that the kernel's NLM server holds on a device: those whose pid is a thread named
+ * lockd (fs/lockd/svc.c names it so), or a process that is no more, as after lockd's end.
+ */
+export function lockdLocks(host: Host, deviceNumber: string): KernelLock[] {
+  // There may be a hundred thousand locks, and of one thread.
+  const judged = new Map<number, boolean>();
+  return parseLocks(host.readText('/proc/locks') ?? '').filter((lock) => {
+    if (lock.deviceNumber !== deviceNumber || lock.kind !== 'POSIX') return false;
+    const known = judged.get(lock.pid);
+    if (known !== undefined) return known;
+    const name = host.readText(`/proc/${lock.pid}/comm`);
+    const isLockd = name === undefined || name.trim() === 'lockd';
+    judged.set(lock.pid, isLockd);
+    return isLockd;
+  });
+}

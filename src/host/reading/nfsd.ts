@@ -1,0 +1,60 @@
+import type { Host } from '../host.js';
+import { mounts } from './mounts.js';
+
+/** RPC program number of the network lock manager (X/Open NFS, NLM). */
+export const nlmProgram = 100021;
+
+/** How many nfsd threads run in this network namespace; 0 also where nfsd's file system is not mounted. */
+export function nfsdThreads(host: Host, nfsd: string): number {
+  const count = Number.parseInt(host.readText(`${nfsd}/threads`) ?? '0', 10);
+  return Number.isNaN(count) ? 0 : count;
+}
+
+/**
+ * Whether lockd's own grace period runs: `N` in nlm_end_grace (fs/lockd/procfs.c), undefined
+ * where the kernel has no such file.
+ */
+export function lockdInGrace(host: Host): boolean | undefined {
+  const ended = host.readText('/proc/fs/lockd/nlm_end_grace');
+  // The file reads "N\n\0": simple_read_from_buffer is given the terminating NUL as well.
+  return ended === undefined ? undefined : ended.startsWith('N');
+}
+
+/**
+ * Whether reclaims are accepted: while lockd's grace runs or nfsd's, which begins with its first thread even where only
+ * version 3 is served (fs/nfs_common/grace.c keeps one list of both per network namespace). Undefined where
+ * the kernel tells neither.
+ */
+export function inGrace(host: Host, nfsd: string): boolean | undefined {
+  const lockd = lockdInGrace(host);
+  const ended = host.readText(`${nfsd}/v4_end_grace`);
+  if (lockd === undefined && ended === undefined) return undefined;
+  return lockd === true || ended?.startsWith('N') === true;
+}
+
+/** Seconds for which a lock manager that starts now accepts reclaims: the longer of lockd's and nfsd's grace. */
+export function graceSeconds(host: Host, nfsd: string): number {
+  // fs/lockd/svc.c: 0 means 5 * 10 s; nfsd's own grace keeps the window open (grace.c, per net).
+  const lockd = number(host.readText('/proc/sys/fs/nfs/nlm_grace_period')) || 50;
+  const v4 = number(host.readText(`${nfsd}/nfsv4gracetime`));
+  return Math.max(lockd, v4);
+}
+
+/** NFSv2/3 mounts with locking: each keeps lockd running, so that nfsd's start is no grace. */
+export function nlmClientMounts(host: Host): string[] {
+  return mounts(host)
+    .filter(({ type, superOptions }) => {
+      const options = superOptions.split(',');
+      return (
+        type === 'nfs' &&
+        !options.includes('nolock') &&
+        !options.some((option) => option.startsWith('vers=4'))
+      );
+    })
+    .map(({ mountpoint }) => mountpoint);
+}
+
+function number(text: string | undefined): number {
+  const value = Number.parseInt(text ?? '', 10);
+  return Number.isNaN(value) ? 0 : value;
+}

@@ -1,0 +1,31 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { Host } from '../host.js';
+import { devicePath } from './mounts.js';
+
+/**
+ * Whether an ext2/3/4 file system looks mounted somewhere, or was never cleanly unmounted:
+ * 'clean', 'dirty', or 'unknown' for other types and unreadable devices.
+ *
+ * While it is mounted read-write, ext3 and ext4 keep INCOMPAT_RECOVER set in the superblock, ext2
+ * clears VALID_FS in s_state (Linux Documentation/filesystems/ext4/super.rst: superblock at byte
+ * 1024, s_magic at 0x38, s_state at 0x3A, s_feature_incompat at 0x60). To mount such a device a
+ * second time destroys it, so B-1 asks here first.
+ */
+export function superblockState(host: Host, device: string): 'clean' | 'dirty' | 'unknown' {
+  const superblock = Buffer.alloc(1024);
+  try {
+    const descriptor = openSync(host.path(devicePath(device)), 'r');
+    try {
+      if (readSync(descriptor, superblock, 0, 1024, 1024) !== 1024) return 'unknown';
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return 'unknown';
+  }
+  if (superblock.readUInt16LE(0x38) !== 0xef53) return 'unknown';
+  const hasJournal = (superblock.readUInt32LE(0x5c) & 0x4) !== 0;
+  const needsRecovery = (superblock.readUInt32LE(0x60) & 0x4) !== 0;
+  const valid = (superblock.readUInt16LE(0x3a) & 0x1) !== 0;
+  return (hasJournal ? !needsRecovery : valid) ? 'clean' : 'dirty';
+}

@@ -1,0 +1,237 @@
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { execa as Execa } from 'execa';
+import { errnoOf, exitCodes, FailoverError, messageOf } from '../../errors.js';
+import { commandText } from './command-text.js';
+import { currentDeadline, type Deadline } from './deadline.js';
+import type { Argv, CommandResult, CommandOptions } from '../host.js';
+
+/** What a command that is told to end is given for that, and then one that is killed: a process without a disk to wait for needs less. */
+const endingMs = 1_000;
+/** How long after the end of a command more of its output is waited for. */
+const quietMs = 200;
+
+/**
+ * Runs a command to its end, or to that of the deadline it is run under: then it is told to end (SIGTERM) and killed
+ * (SIGKILL), with all that is in its process group. One that waits in the kernel cannot be: it is left behind, and named.
+ *
+ * Its end is that of the process, not of its output: a daemon that it started may keep that open.
+ *
+ * Throws FailoverError COMMAND_MISSING or COMMAND_TIMEOUT.
+ */
+export async function runCommand(argv: Argv, options: CommandOptions = {}): Promise<CommandResult> {
+  const deadline = currentDeadline();
+  deadline.commands += 1;
+  try {
+    // execa costs 45 ms to load, so only commands that run something pay for it.
+    const { execa } = await import('execa');
+    deadline.refuseWhenOver(`run "${commandText(argv)}"`);
+    const settleMs = deadline.limit.settle * 1000;
+    const isShort = options.short === true && settleMs < deadline.left;
+    const command = new Command(argv, spawn(execa, argv, options.input), options.input);
+    if (await command.endsWithin(isShort ? settleMs : deadline.left)) return await command.result();
+    throw tooLong(argv, await command.end(), deadline, isShort);
+  } finally {
+    deadline.commands -= 1;
+  }
+}
+
+/** What became of a command that was told to end. */
+type Fate =
+  | { readonly how: 'ended' | 'killed' }
+  | { readonly how: 'stuck'; readonly pid: number; readonly state: string };
+
+type Child = ReturnType<typeof spawn>;
+
+/** execa's own promise is not waited for: it comes when the last one that holds the output has ended, whoever that is. */
+function spawn(execa: typeof Execa, [file, ...args]: Argv, input: string | undefined) {
+  return execa(file, args, {
+    reject: false,
+    buffer: false,
+    stdin: input === undefined ? 'ignore' : 'pipe',
+    env: { LC_ALL: 'C', PATH: searchPath(process.env['PATH']) },
+    // In a process group of its own: Ctrl-C at a terminal must not cut a mount or an umount in two, and it is ended whole.
+    detached: true,
+    // Ours to stop between effects (see failover/runner): a command is not cut short by our own end.
+    cleanup: false,
+  });
+}
+
+class Command {
+  readonly #argv: Argv;
+  readonly #child: Child;
+  readonly #out: Buffer[] = [];
+  readonly #err: Buffer[] = [];
+  readonly #exited: Promise<void>;
+  readonly #closed: Promise<void>;
+  #exitCode: number | undefined;
+  #failure: unknown;
+  #lastOutput = 0;
+
+  constructor(argv: Argv, child: Child, input: string | undefined) {
+    this.#argv = argv;
+    this.#child = child;
+    this.#exited = new Promise((resolve) => {
+      this.#child.once('error', (error) => {
+        this.#failure ??= error;
+        resolve();
+      });
+      this.#child.once('exit', (code, signal) => {
+        // As a shell has it.
+        this.#exitCode = signal === null ? (code ?? 128) : 128 + constants.signals[signal];
+        resolve();
+      });
+    });
+    this.#closed = new Promise((resolve) => this.#child.once('close', () => resolve()));
+    this.#collect(this.#child.stdout, this.#out);
+    this.#collect(this.#child.stderr, this.#err);
+    // It may end before it has read its input; its exit code tells.
+    this.#child.stdin?.on('error', () => undefined).end(input);
+  }
+
+  #collect(stream: NodeJS.ReadableStream | null, into: Buffer[]): void {
+    stream?.on('data', (bytes: Buffer) => {
+      into.push(bytes);
+      this.#lastOutput = performance.now();
+    });
+  }
+
+  /** Whether it ends within that time. */
+  async endsWithin(ms: number): Promise<boolean> {
+    await settled(this.#exited, ms);
+    // This process may have stood still itself, stopped or starved, while the command ended: then its end is not read yet.
+    if (!this.#isOver) await nextTurn();
+    return this.#isOver;
+  }
+
+  get #isOver(): boolean {
+    return this.#exitCode !== undefined || this.#failure !== undefined;
+  }
+
+  async result(): Promise<CommandResult> {
+    if (this.#exitCode === undefined) throw missing(this.#argv, this.#failure);
+    // Whatever it wrote is in the pipes when it has ended: to be read until they are closed, or nothing more comes.
+    for (;;) {
+      const before = this.#lastOutput;
+      if (await settled(this.#closed, quietMs)) break;
+      await nextTurn();
+      if (this.#lastOutput === before) break;
+    }
+    this.#letGo();
+    return { exitCode: this.#exitCode, stdout: text(this.#out), stderr: text(this.#err) };
+  }
+
+  /** Ends it, whether it wants or not. */
+  async end(): Promise<Fate> {
+    this.#signal('SIGTERM');
+    const ended = await this.endsWithin(endingMs);
+    // Also what it has started, where that is still of its group and has not heard.
+    this.#signal('SIGKILL');
+    const killed = ended || (await this.endsWithin(endingMs));
+    this.#letGo();
+    if (ended) return { how: 'ended' };
+    const { pid = 0 } = this.#child;
+    return killed ? { how: 'killed' } : { how: 'stuck', pid, state: stateOf(pid) };
+  }
+
+  /** Nothing of it keeps this process from ending. */
+  #letGo(): void {
+    this.#child.stdin?.destroy();
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
+    this.#child.unref();
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (this.#child.pid === undefined) return;
+    try {
+      process.kill(-this.#child.pid, signal);
+    } catch (error) {
+      if (errnoOf(error) !== 'ESRCH') throw error;
+    }
+  }
+}
+
+/** Whether the promise is settled within that time. */
+async function settled(promise: Promise<void>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<false>((resolve) => (timer = setTimeout(resolve, ms, false)));
+  try {
+    return await Promise.race([promise.then(() => true as const), over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function text(pieces: readonly Buffer[]): string {
+  return Buffer.concat(pieces).toString('utf8');
+}
+
+/** R, S, D...: proc_pid_stat(5). The name before it may hold anything. */
+function stateOf(pid: number): string {
+  try {
+    return /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*(?=\) )/s, ''))?.[1] ?? '?';
+  } catch {
+    return '?';
+  }
+}
+
+function missing(argv: Argv, cause: unknown): FailoverError {
+  const [file] = argv;
+  return new FailoverError(`"${file}" could not be run: ${messageOf(cause)}`, {
+    code: 'COMMAND_MISSING',
+    exitCode: exitCodes.stepFailed,
+    operation: commandText(argv),
+    hint: `Install the package that brings ${file}, and see that it is on PATH.`,
+    cause,
+  });
+}
+
+/** Whether a command could not be run because it is not there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof FailoverError && error.code === 'COMMAND_MISSING';
+}
+
+function tooLong(argv: Argv, fate: Fate, deadline: Deadline, isShort: boolean): FailoverError {
+  const operation = commandText(argv);
+  const why = `"${operation}" did not end${isShort ? ` within ${deadline.limit.settle} s` : ''}, ${fateText(fate)}`;
+  const hint = fate.how === 'stuck' ? stuckHint(fate.pid) : hungHint;
+  if (!isShort) return deadline.error(why, { code: 'COMMAND_TIMEOUT', hint });
+  return new FailoverError(`${deadline.limit.what}: ${why}`, {
+    code: 'COMMAND_TIMEOUT',
+    exitCode: exitCodes.stepFailed,
+    operation,
+    hint: `${hint} [timeouts].settle in the configuration sets how long to wait.`,
+  });
+}
+
+function fateText(fate: Fate): string {
+  switch (fate.how) {
+    case 'ended':
+      return 'and was ended';
+    case 'killed':
+      return 'ignored SIGTERM, and was killed';
+    case 'stuck':
+      return `and cannot be killed: it waits in the kernel (pid ${fate.pid}, state ${fate.state})`;
+  }
+}
+
+const hungHint =
+  'Look at what it waits for (a hung device, a server or daemon that does not answer), then run the same nlm-failover command again: it goes on where this one stopped.';
+
+function stuckHint(pid: number): string {
+  return (
+    `See "cat /proc/${pid}/stack" and "dmesg". What it was to do may still happen when the device or server answers: before another node takes ` +
+    'over, see that it is gone, or fence this node. Then run the same nlm-failover command again.'
+  );
+}
+
+/** Cluster managers call with a short PATH; ip, mount and exportfs live in the sbin directories. */
+export function searchPath(inherited: string | undefined): string {
+  const directories = (inherited ?? '').split(':').filter((directory) => directory !== '');
+  for (const system of ['/usr/sbin', '/usr/bin', '/sbin', '/bin']) {
+    if (!directories.includes(system)) directories.push(system);
+  }
+  return directories.join(':');
+}

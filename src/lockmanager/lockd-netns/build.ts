@@ -1,0 +1,118 @@
+import { type Action, commandText, type HostContext, notSo, runOrFail } from '../../host/action.js';
+import type { Argv, Host } from '../../host/host.js';
+import { mountAt, mounts } from '../../host/reading/mounts.js';
+import { makeInstanceDirectories } from './directories.js';
+import { insideInstance } from './inside.js';
+import { instanceExists, instanceInterface, instancePlace, instancePrefix } from './place.js';
+
+export interface InstanceLink {
+  readonly kind: 'macvlan' | 'ipvlan' | 'veth';
+  /** macvlan, ipvlan: the interface of the configuration. */
+  readonly parent: string;
+  /** veth: the bridge that its other end goes into. */
+  readonly bridge?: string;
+}
+
+export interface InstanceSettings {
+  readonly address: string;
+  readonly link: InstanceLink;
+  /** Mount points of every other floating IP: a copy of their mounts in here would keep their devices busy. */
+  readonly foreignMountpoints: readonly string[];
+}
+
+/**
+ * B-2: namespaces for a floating IP. /run and /var/lib/nfs are its own, so that lockd registers with its own rpcbind and
+ * statd keeps its own list. The volume stays mounted on the host, at the same path inside, so that the record's
+ * path is one and the same; changes of the host's mounts reach the instance (slave), never the other way.
+ */
+export function buildInstance(settings: InstanceSettings): Action<HostContext> {
+  const { address, link } = settings;
+  const place = instancePlace(address);
+  const inside = instancePrefix(address);
+  const commands: Argv[] = [
+    ['ip', 'netns', 'add', place.netns],
+    ...linkCommands(address, link, place.netns),
+    // A mount namespace can be bound to a file only below a private mount (unshare(1)).
+    ['mount', '--bind', place.directory, place.directory],
+    ['mount', '--make-private', place.directory],
+    ['unshare', `--mount=${place.mountNamespace}`, '--propagation', 'slave', 'true'],
+  ];
+  const insideCommands: Argv[] = [
+    ['mount', '--bind', place.nfs, '/var/lib/nfs'],
+    ['ip', 'link', 'set', 'lo', 'up'],
+    ['ip', 'link', 'set', instanceInterface, 'up'],
+    ['mount', '-t', 'nfsd', 'nfsd', '/proc/fs/nfsd'],
+    // Last: it covers the names of the namespaces.
+    ['mount', '--rbind', place.run, '/run'],
+  ];
+  return {
+    commands: [
+      `mkdir -p ${place.run} ${place.nfs}/{sm,sm.bak,rpc_pipefs,v4recovery}   # as nfs-common makes them in /var/lib/nfs`,
+      ...commands.map(commandText),
+      ...insideCommands.map((argv) => commandText([...inside, ...argv])),
+    ],
+    check: () => false,
+    act: async ({ host }) => {
+      makeInstanceDirectories(host, address);
+      for (const argv of commands) await runOrFail(host, argv);
+      await dropForeignMounts(host, settings);
+      for (const argv of insideCommands) await runOrFail(host, [...inside, ...argv]);
+      return undefined;
+    },
+    verify: ({ host }) => {
+      if (!instanceExists(host, address) || mountAt(host, place.directory) === undefined) {
+        throw notSo('B-2', `The instance of ${address} is not complete in ${place.directory}`);
+      }
+    },
+  };
+}
+
+/**
+ * As the instance has them now, not as the host has: an address that leaves this host at the same time unmounts its volume, and
+ * whether that reaches the copy depends on the host's mounts (see INSTANCES in nlm-failover(8)).
+ */
+async function dropForeignMounts(
+  host: Host,
+  { address, foreignMountpoints }: InstanceSettings,
+): Promise<void> {
+  const copies = () =>
+    mounts(insideInstance(address))
+      .map(({ mountpoint }) => mountpoint)
+      .filter((mountpoint) => foreignMountpoints.includes(mountpoint));
+  for (const mountpoint of copies().toReversed()) {
+    try {
+      await runOrFail(host, [...instancePrefix(address), 'umount', '-l', mountpoint]);
+    } catch (error) {
+      if (copies().includes(mountpoint)) throw error;
+    }
+  }
+}
+
+/**
+ * Made where it belongs, in one call of the kernel: one that were made on the host and moved would stay there, in the way of
+ * the next takeover, when this process ends between the two. Of a veth the other end is the host's, and goes with this one.
+ */
+function linkCommands(address: string, { kind, parent, bridge }: InstanceLink, netns: string): Argv[] {
+  const inside = ['name', instanceInterface, 'netns', netns];
+  switch (kind) {
+    case 'macvlan':
+      return [['ip', 'link', 'add', 'link', parent, ...inside, 'type', 'macvlan', 'mode', 'bridge']];
+    case 'ipvlan':
+      return [['ip', 'link', 'add', 'link', parent, ...inside, 'type', 'ipvlan', 'mode', 'l2']];
+    case 'veth': {
+      const outer = linkName(address);
+      return [
+        ['ip', 'link', 'add', outer, 'type', 'veth', 'peer', ...inside],
+        ['ip', 'link', 'set', outer, 'master', bridge ?? ''],
+        ['ip', 'link', 'set', outer, 'up'],
+      ];
+    }
+  }
+}
+
+/** The host's end of a veth: at most 15 bytes, and the same for the same address. */
+function linkName(address: string): string {
+  let hash = 0;
+  for (const character of address) hash = (hash * 31 + character.charCodeAt(0)) % 0xffffff;
+  return `nlm${hash.toString(16)}`;
+}

@@ -1,0 +1,101 @@
+import { type Action, commandText, type HostContext, notSo } from '../../host/action.js';
+import type { Argv, Host } from '../../host/host.js';
+import { settleText, waitUntil } from '../../host/running/wait.js';
+import { instancePlace, instancePrefix } from './place.js';
+import { instanceProcesses } from './processes.js';
+import { startCommand, startSupervised } from './supervision.js';
+
+/** What is needed beside the machine to see that a daemon serves. */
+export interface InstanceContext extends HostContext {
+  /** Whether an RPC program is registered with the rpcbind behind a local socket. */
+  readonly registeredAt: (rpcbindSocket: string, program: number) => Promise<boolean>;
+}
+
+export interface Daemon {
+  /** As it runs in the foreground. */
+  readonly argv: Argv;
+  /** The process's name in /proc/PID/comm. */
+  readonly name: string;
+  /** The RPC program it registers. */
+  readonly program: number;
+  /** One that it serves. */
+  readonly version: number;
+  /**
+   * Whether a service manager may start it anew by itself. Not rpcbind: what the others had registered with it is gone,
+   * so that a new one would only hide that it died.
+   */
+  readonly restarts: boolean;
+}
+
+export interface DaemonPorts {
+  readonly mountd?: number | undefined;
+  readonly statd?: number | undefined;
+}
+
+/** The daemons of an instance, in the order in which they need each other. Program numbers: rpc(5). */
+export function instanceDaemons(callout: string, { mountd, statd }: DaemonPorts = {}): readonly Daemon[] {
+  const port = (number: number | undefined) => (number === undefined ? [] : ['-p', String(number)]);
+  return [
+    { argv: ['rpcbind', '-f', '-w'], name: 'rpcbind', program: 100000, version: 2, restarts: false },
+    {
+      argv: ['rpc.statd', '-F', '--no-notify', '-H', callout, ...port(statd)],
+      name: 'rpc.statd',
+      program: 100024,
+      version: 1,
+      restarts: true,
+    },
+    // Version 4 needs nfsdcld to survive a failover, and has no NLM locks: off.
+    {
+      argv: ['rpc.mountd', '-F', '-N', '4', ...port(mountd)],
+      name: 'rpc.mountd',
+      program: 100005,
+      version: 3,
+      restarts: true,
+    },
+  ];
+}
+
+/** B-2: one daemon of an instance runs, and is registered. */
+export function startDaemon(address: string, daemon: Daemon): Action<InstanceContext> {
+  const { argv, name, program, restarts } = daemon;
+  const { rpcbindSocket } = instancePlace(address);
+  const supervised = { address, name, argv, restarts };
+  const byHand = commandText([...instancePrefix(address), ...argv]);
+  const isUp = async ({ host, registeredAt }: InstanceContext) =>
+    isRunning(host, address, name) && (await registeredAt(rpcbindSocket, program));
+  return {
+    commands: [`${byHand} &   # where systemd runs: systemd-run ... ${byHand}`],
+    check: isUp,
+    act: async (context) => {
+      await startSupervised(context.host, supervised);
+      // Seen: under 0.3 s.
+      await waitUntil(
+        context.host,
+        `${name} to register with the rpcbind of the instance`,
+        () => isUp(context),
+        { intervalMs: 50 },
+      );
+      return undefined;
+    },
+    verify: async ({ host, registeredAt }) => {
+      if (!isRunning(host, address, name)) {
+        throw notSo(
+          'B-2',
+          `${name} does not run in the instance of ${address}`,
+          `Run it by hand to see what it says: ${byHand}`,
+        );
+      }
+      if (!(await registeredAt(rpcbindSocket, program))) {
+        throw notSo(
+          'B-2',
+          `${name} is not registered with the rpcbind of the instance of ${address} ${settleText()} after it was started`,
+          `It was started as: ${commandText(startCommand(host, supervised))}`,
+        );
+      }
+    },
+  };
+}
+
+function isRunning(host: Host, address: string, name: string): boolean {
+  return instanceProcesses(host, address).some((one) => one.name === name);
+}

@@ -1,0 +1,222 @@
+import path from 'node:path';
+import { type Action, type HostContext, notSo, runOrFail } from '../../host/action.js';
+import type { Argv, Host } from '../../host/host.js';
+import { buildInstance, type InstanceLink } from './build.js';
+import { type DaemonPorts, instanceDaemons, startDaemon } from './daemons.js';
+import { noteGrace } from './grace.js';
+import { insideInstance } from './inside.js';
+import { instanceExists, instanceInterface, instancePlace, instancePrefix } from './place.js';
+import { copyDefaultRoute } from './routes.js';
+import { endDaemons, removeInstance } from './remove.js';
+import { realHost } from '../../host/real.js';
+import { graceSeconds, inGrace, lockdInGrace, nfsdThreads, nlmProgram } from '../../host/reading/nfsd.js';
+import { settleText, waitUntil } from '../../host/running/wait.js';
+import { locksOf } from '../lockd/locks-gone.js';
+import { unlockFilesystem } from '../lockd/unlock-filesystem.js';
+import type { LockedFilesystem, LockManager, LockManagerContext } from '../port.js';
+
+export interface InstanceConfig {
+  readonly address: string;
+  readonly link: InstanceLink;
+  readonly nfsd: string;
+  readonly threads: number;
+  /** Seconds; undefined: the host's own. */
+  readonly grace?: number | undefined;
+  readonly ports: DaemonPorts & { readonly lockd?: number | undefined };
+  /** Path of the callout for rpc.statd -H. */
+  readonly callout: string;
+  readonly foreignMountpoints: readonly string[];
+  readonly filesystems: readonly LockedFilesystem[];
+  /** exports(5) options of every export. */
+  readonly exportOptions: readonly string[];
+}
+
+/** Why an address cannot be served from an instance, whatever the host can do, as a clause; undefined where it can. */
+export function unsuitedForInstance({ exportOptions }: InstanceConfig): string | undefined {
+  return exportOptions.some((options) => /(?:^|,)sec=[^,]*krb5/.test(options))
+    ? 'an export with sec=krb5 needs gssproxy, which an instance has not'
+    : undefined;
+}
+
+/**
+ * Stock kernels, with a grace period for one address alone: lockd and nfsd keep locks, grace and clients per network
+ * namespace (fs/lockd/netns.h, fs/nfsd/netns.h), so each floating IP gets one, with nfsd, lockd, statd, mountd and
+ * rpcbind of its own. B-2 is its start; A-3 unlocks its file systems, A-4 ends it; no other client notices.
+ */
+export function lockdNetns(config: InstanceConfig): LockManager {
+  const { address, nfsd } = config;
+  const inside = insideInstance(address);
+  const daemons = instanceDaemons(config.callout, config.ports);
+  const threads = () => nfsdThreads(inside, nfsd);
+  const unlockInside = (filesystem: LockedFilesystem) =>
+    insideOrGone(config, unlockFilesystem(nfsd, filesystem));
+  const leftovers = [
+    ...config.filesystems.map((filesystem) => unlockInside(filesystem)),
+    endDaemons(address),
+    stopNfsd(config),
+  ];
+  return {
+    name: 'lockd-netns',
+    graceScope: 'address',
+    place: {
+      host: inside,
+      prefix: instancePrefix(address),
+      interface: instanceInterface,
+      run: path.join(instancePlace(address).run, 'nlm-failover'),
+      exists: () => instanceExists(realHost, address),
+    },
+    dropLocks: (filesystem) => [reviveNfsd(config, filesystem), unlockInside(filesystem)],
+    beforeUnmount: () => [endDaemons(address), stopNfsd(config), removeInstance(address)],
+    beforeGrace: () => [
+      ...leftovers.map((action) => ({ ...action, commands: [] })),
+      clearLeftovers(address),
+      buildInstance({ address, link: config.link, foreignMountpoints: config.foreignMountpoints }),
+      // All before nfsd, as distributions order them, so that as much as can be is done before the grace begins to run.
+      ...daemons.map((daemon) => startDaemon(address, daemon)),
+    ],
+    enterGrace: () => [
+      startNfsd(config),
+      // Whatever a crash left locked of these file systems: nobody can have taken a lock here yet.
+      ...config.filesystems.map((filesystem) => unlockInside(filesystem)),
+    ],
+    afterAddressUp: () => [copyDefaultRoute({ address, parent: config.link.parent })],
+    inGrace: () => threads() > 0 && inGrace(inside, nfsd) !== false,
+    isUp: () => threads() > 0,
+  };
+}
+
+/** What a crash left of this address's own instance goes first: a half-built one is never exported. */
+function clearLeftovers(address: string): Action<HostContext> {
+  const remove = removeInstance(address);
+  return {
+    ...remove,
+    commands: [`# if an earlier instance of ${address} is still there:`, ...remove.commands],
+    check: ({ host }) => !instanceExists(host, address),
+    act: async (context) => {
+      await remove.act(context);
+      return 'cleared what was left of an earlier instance';
+    },
+  };
+}
+
+/**
+ * A-3: nfsd that has died leaves its locks (see stopNfsd), and only a running one may be asked to drop them. One thread
+ * is enough; nobody reaches it, as the address is down.
+ */
+function reviveNfsd(config: InstanceConfig, filesystem: LockedFilesystem): Action<LockManagerContext> {
+  const { address, nfsd } = config;
+  const inside = insideInstance(address);
+  const argv: Argv = [...instancePrefix(address), 'rpc.nfsd', '-V', '3', '-N', '4', '1'];
+  return {
+    commands: [],
+    check: ({ host }) =>
+      !instanceExists(host, address) ||
+      nfsdThreads(inside, nfsd) > 0 ||
+      locksOf({ host: inside }, filesystem).length === 0,
+    act: async ({ host }) => {
+      await runOrFail(host, argv);
+      return 'nfsd had died: started anew to drop its locks';
+    },
+    verify: () => undefined,
+  };
+}
+
+/**
+ * The end of nfsd and lockd in the instance. It does not drop its locks: while lockd has another network namespace, the
+ * host's own, Linux 6.1 leaves them and says "lockd: couldn't shutdown host module for net" (fs/lockd/host.c,
+ * nlm_shutdown_hosts_net; nlmsvc_invalidate_all is for lockd's last user). So each fsid is unlocked before.
+ */
+function stopNfsd({ address, nfsd }: InstanceConfig): Action<LockManagerContext> {
+  const argv: Argv = [...instancePrefix(address), 'rpc.nfsd', '0'];
+  const inside = insideInstance(address);
+  return {
+    commands: [argv.join(' ')],
+    check: () => nfsdThreads(inside, nfsd) === 0,
+    act: async ({ host }) => {
+      await runOrFail(host, argv);
+      return undefined;
+    },
+    verify: () => {
+      if (nfsdThreads(inside, nfsd) > 0)
+        throw notSo('A-4', `nfsd of ${address} still has threads after "rpc.nfsd 0"`);
+    },
+  };
+}
+
+/** An action as seen from inside; nothing to do where there is no instance. */
+function insideOrGone(
+  { address }: InstanceConfig,
+  action: Action<LockManagerContext>,
+): Action<LockManagerContext> {
+  const host = insideInstance(address);
+  return {
+    ...action,
+    commands: action.commands.map((command) => `${instancePrefix(address).join(' ')} sh -c "${command}"`),
+    check: (context) => !instanceExists(context.host, address) || action.check({ ...context, host }),
+    act: (context) => action.act({ ...context, host }),
+    verify: (context) => action.verify({ ...context, host }),
+  };
+}
+
+/** nfsd's start is lockd's, and lockd's start is the grace. */
+function startNfsd({ address, nfsd, threads, grace, ports }: InstanceConfig): Action<LockManagerContext> {
+  const prefix = instancePrefix(address);
+  const start: Argv = ['rpc.nfsd', '-V', '3', '-N', '4', String(threads)];
+  // The lock manager's sysctls are the whole kernel's; read when lockd starts (fs/lockd/svc.c).
+  const sysctls: [string, number][] = [
+    ...(grace === undefined ? [] : ([['/proc/sys/fs/nfs/nlm_grace_period', grace]] as [string, number][])),
+    ...(ports.lockd === undefined
+      ? []
+      : ([
+          ['/proc/sys/fs/nfs/nlm_tcpport', ports.lockd],
+          ['/proc/sys/fs/nfs/nlm_udpport', ports.lockd],
+        ] as [string, number][])),
+  ];
+  const graceFiles = grace === undefined ? [] : [`${nfsd}/nfsv4leasetime`, `${nfsd}/nfsv4gracetime`];
+  const inside = insideInstance(address);
+  const { rpcbindSocket } = instancePlace(address);
+  return {
+    commands: [
+      ...sysctls.map(([file, value]) => `echo ${value} > ${file}`),
+      ...graceFiles.map((file) => `${prefix.join(' ')} sh -c 'echo ${grace} > ${file}'`),
+      [...prefix, ...start].join(' '),
+    ],
+    check: () => false,
+    act: async ({ host, registeredAt }) => {
+      for (const [file, value] of sysctls) await host.writeKernel(file, `${value}\n`);
+      for (const file of graceFiles) await inside.writeKernel(file, `${grace}\n`);
+      noteGrace(host, address, graceSeconds(inside, nfsd));
+      await runOrFail(host, [...prefix, ...start]);
+      await waitUntil(
+        host,
+        `lockd to register with the rpcbind of the instance of ${address}`,
+        () => registeredAt(rpcbindSocket, nlmProgram),
+        { intervalMs: 50 },
+      );
+      return servesVersion4(host, nfsd)
+        ? 'NFSv4 is off in the instance: where clients mount this address with it, set driver = "lockd"'
+        : undefined;
+    },
+    verify: async ({ registeredAt }) => {
+      if (nfsdThreads(inside, nfsd) === 0)
+        throw notSo('B-2', `nfsd has no threads in the instance of ${address}`);
+      if (!(await registeredAt(rpcbindSocket, nlmProgram))) {
+        throw notSo(
+          'B-2',
+          `lockd is not registered with the rpcbind of the instance of ${address}, ${settleText()} after nfsd was started`,
+        );
+      }
+      if (lockdInGrace(inside) === false) {
+        throw notSo(
+          'B-2',
+          `lockd of ${address} runs, but is not in its grace period: reclaims would be refused`,
+        );
+      }
+    },
+  };
+}
+
+/** Whether the host's own nfsd serves NFSv4, as `+4` in nfsd's file of versions (nfsctl.c, __write_versions). */
+function servesVersion4(host: Host, nfsd: string): boolean {
+  return /(?:^|\s)\+4(?:\s|$)/.test(host.readText(`${nfsd}/versions`) ?? '');
+}

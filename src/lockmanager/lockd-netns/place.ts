@@ -1,0 +1,55 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { Host } from '../../host/host.js';
+import { defaultRunDirectory } from '../../rundir/serving.js';
+
+/**
+ * Where the instance of a floating IP is kept: a network namespace by name, as ip-netns(8) has it,
+ * and a directory on /run (gone with the boot, as the instance is) that holds its mount namespace.
+ */
+export interface InstancePlace {
+  /** nfs-<address>. */
+  readonly netns: string;
+  readonly netnsFile: string;
+  readonly directory: string;
+  /** The mount namespace, bound to this file. */
+  readonly mountNamespace: string;
+  /** The instance's own /run, as the host sees it. */
+  readonly run: string;
+  /** The instance's own /var/lib/nfs, as the host sees it. */
+  readonly nfs: string;
+  /** When its grace began and how long it is; see grace.ts. */
+  readonly graceFile: string;
+  /** The local socket of the instance's rpcbind, as the host sees it. */
+  readonly rpcbindSocket: string;
+}
+
+/** The floating IP's interface inside its instance. */
+export const instanceInterface = 'nfs0';
+
+export function instancePlace(address: string): InstancePlace {
+  const netns = `nfs-${address}`;
+  const directory = path.join(defaultRunDirectory, 'instances', address);
+  return {
+    netns,
+    netnsFile: `/run/netns/${netns}`,
+    directory,
+    mountNamespace: path.join(directory, 'mnt'),
+    run: path.join(directory, 'run'),
+    nfs: path.join(directory, 'nfs'),
+    graceFile: path.join(directory, 'grace'),
+    rpcbindSocket: path.join(directory, 'run', 'rpcbind.sock'),
+  };
+}
+
+/** What to put before a command so that it runs inside; nsenter(1). */
+export function instancePrefix(address: string): readonly [string, ...string[]] {
+  const { netnsFile, mountNamespace } = instancePlace(address);
+  return ['nsenter', `--net=${netnsFile}`, `--mount=${mountNamespace}`, '--'];
+}
+
+/** Whether anything of an instance is there, whole or not. */
+export function instanceExists(host: Host, address: string): boolean {
+  const { netnsFile, directory } = instancePlace(address);
+  return existsSync(host.path(netnsFile)) || existsSync(host.path(directory));
+}

@@ -1,0 +1,65 @@
+import { readdirSync, statSync } from 'node:fs';
+import { errnoOf } from '../../errors.js';
+import type { Host } from '../../host/host.js';
+import { waitUntil } from '../../host/running/wait.js';
+import { instancePlace } from './place.js';
+
+export interface InstanceProcess {
+  readonly pid: number;
+  readonly name: string;
+}
+
+/**
+ * The processes of an instance: those whose network namespace it is. Membership, not a pid file, is
+ * what makes a process the instance's, so a pid that was given to another program is never ours.
+ */
+export function instanceProcesses(host: Host, address: string): InstanceProcess[] {
+  return members(address).map((pid) => ({ pid, name: host.readText(`/proc/${pid}/comm`)?.trim() ?? '' }));
+}
+
+/** The pid of some process that is in the instance's network and mount namespaces; undefined where none is. */
+export function instanceMember(address: string): number | undefined {
+  const mounts = inode(instancePlace(address).mountNamespace);
+  return members(address).find((pid) => inode(`/proc/${pid}/ns/mnt`) === mounts);
+}
+
+function members(address: string): number[] {
+  const namespace = inode(instancePlace(address).netnsFile);
+  if (namespace === undefined) return [];
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => inode(`/proc/${pid}/ns/net`) === namespace)
+    .map(Number);
+}
+
+/** Ends every process of an instance: SIGTERM, and SIGKILL for what is left after 3 s. False if one stays for [timeouts].settle. */
+export async function endInstanceProcesses(host: Host, address: string): Promise<boolean> {
+  const gone = () => instanceProcesses(host, address).length === 0;
+  for (const [signal, seconds] of [
+    ['SIGTERM', 3],
+    ['SIGKILL', undefined],
+  ] as const) {
+    for (const { pid } of instanceProcesses(host, address)) kill(pid, signal);
+    if (await waitUntil(host, 'the processes of the instance to end', gone, { seconds, intervalMs: 50 }))
+      return true;
+  }
+  return false;
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') throw error;
+  }
+}
+
+/** What names a namespace: the device and inode of its file in nsfs (namespaces(7)). */
+function inode(file: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(file);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
+}

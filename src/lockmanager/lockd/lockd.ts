@@ -1,0 +1,128 @@
+import { type Action, commandText, type HostContext, notSo, runOrFail } from '../../host/action.js';
+import { flushExports } from '../../host/actions/exports.js';
+import type { Argv } from '../../host/host.js';
+import { inGrace, lockdInGrace, nfsdThreads, nlmClientMounts, nlmProgram } from '../../host/reading/nfsd.js';
+import { settleText, waitUntil } from '../../host/running/wait.js';
+import { unlockFilesystem } from './unlock-filesystem.js';
+import type { LockManager, LockManagerContext } from '../port.js';
+
+/**
+ * Stock kernels. A-3 writes unlock_filesystem; B-2 starts lockd, which is the only thing that
+ * begins a grace period there (fs/lockd/svc.c), and so takes every other address's locks as well.
+ */
+export function lockd({ nfsd, restart }: { readonly nfsd: string; readonly restart: Argv }): LockManager {
+  return {
+    name: 'lockd',
+    graceScope: 'node',
+    dropLocks: (filesystem) => [unlockFilesystem(nfsd, filesystem)],
+    beforeUnmount: (filesystems) => [flushExports(filesystems.map(({ mountpoint }) => mountpoint))],
+    beforeGrace: () => [stopLockd(nfsd)],
+    enterGrace: () => [startLockd(nfsd, restart)],
+    inGrace: ({ host }) => nfsdThreads(host, nfsd) > 0 && inGrace(host, nfsd) !== false,
+    isUp: ({ host }) => nfsdThreads(host, nfsd) > 0,
+  };
+}
+
+/** B-2, first half: where lockd runs it goes down, completely, before anything starts it again. */
+function stopLockd(nfsd: string): Action<LockManagerContext> {
+  return {
+    commands: [
+      `echo 0 > ${nfsd}/threads   # only where nfsd runs`,
+      `# wait until "rpcinfo -p" no longer lists program ${nlmProgram}: a lock manager that is started while the old one ends answers a reclaim twice`,
+    ],
+    check: async (context) => {
+      refuseClientMounts(context);
+      if (nfsdThreads(context.host, nfsd) === 0) return true;
+      await refuseSilentRpcbind(context);
+      return false;
+    },
+    act: async ({ host, nlmRegistered }) => {
+      await host.writeKernel(`${nfsd}/threads`, '0\n');
+      // Seen: under 0.2 s.
+      await waitUntil(host, 'lockd to leave rpcbind', async () => (await nlmRegistered()) === false);
+      return undefined;
+    },
+    verify: async ({ host, nlmRegistered }) => {
+      if (nfsdThreads(host, nfsd) > 0) {
+        throw notSo('B-2', `nfsd still has threads after "echo 0 > ${nfsd}/threads"`);
+      }
+      const left = await nlmRegistered();
+      if (left !== false) {
+        throw notSo(
+          'B-2',
+          `${left === undefined ? 'rpcbind of this host does not answer whether lockd has ended' : 'lockd is still registered with rpcbind'} ${settleText()} after nfsd's last thread ended; nfsd is down on this node now`,
+          'See "rpcinfo -p" and what keeps lockd running, then run the same command again: it starts nfsd.',
+        );
+      }
+    },
+  };
+}
+
+/** lockd with another user does not stop, so its start would be no grace: better to say so before nfsd is touched. */
+function refuseClientMounts({ host }: HostContext): void {
+  const mounted = nlmClientMounts(host);
+  if (mounted.length > 0) {
+    throw notSo(
+      'B-2',
+      `An NFSv3 mount on this host (${mounted.join(', ')}) keeps lockd running, so restarting nfsd would give no grace period: nothing was restarted`,
+      'Unmount it, or mount it with nolock or vers=4.',
+    );
+  }
+}
+
+/**
+ * Without rpcbind's word nobody knows when the old lock manager has ended, or that the new one is there: so it is asked before
+ * nfsd goes down for every address of this node.
+ */
+async function refuseSilentRpcbind({ host, nlmRegistered }: LockManagerContext): Promise<void> {
+  const answers = () => nlmRegistered().then((answer) => answer !== undefined);
+  if (await waitUntil(host, 'rpcbind of this host (127.0.0.1 port 111)', answers)) return;
+  throw notSo(
+    'B-2',
+    `rpcbind of this host (127.0.0.1 port 111) has not answered for ${settleText()}: nfsd was not restarted`,
+    'See that it runs, "rpcinfo -p", then run the same command again.',
+  );
+}
+
+/** B-2, second half: lockd starts, and its grace period with it. */
+function startLockd(nfsd: string, restart: Argv): Action<LockManagerContext> {
+  const operation = commandText(restart);
+  return {
+    commands: [
+      operation,
+      `# wait until "rpcinfo -p" lists program ${nlmProgram}: a client that is told before gives up its reclaim`,
+    ],
+    check: () => false,
+    act: async ({ host, nlmRegistered }) => {
+      await runOrFail(
+        host,
+        restart,
+        'nfsd is down on this node until that command works: see [lock_manager].restart.',
+      );
+      await waitUntil(
+        host,
+        'lockd to register with rpcbind of this host',
+        async () => (await nlmRegistered()) === true,
+      );
+      return undefined;
+    },
+    verify: async ({ host, nlmRegistered }) => {
+      if (nfsdThreads(host, nfsd) === 0) throw notSo('B-2', `nfsd has no threads after "${operation}"`);
+      const registered = await nlmRegistered();
+      if (registered !== true) {
+        throw notSo(
+          'B-2',
+          `${registered === undefined ? 'rpcbind of this host (127.0.0.1 port 111) does not answer' : 'lockd is not registered with rpcbind'} ${settleText()} after "${operation}"`,
+          'See that rpcbind runs: "rpcinfo -p".',
+        );
+      }
+      if (lockdInGrace(host) === false) {
+        throw notSo(
+          'B-2',
+          `lockd runs but is not in its grace period after "${operation}": reclaims would be refused`,
+          'Something ended the grace (sm-notify with nobody to notify lifts it: set "[sm-notify] lift-grace=n" in /etc/nfs.conf).',
+        );
+      }
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import { type HostContext, notSo } from '../../host/action.js';
+import { type KernelLock, lockdLocks } from '../../host/reading/locks.js';
+import { isMountOf, mountAt } from '../../host/reading/mounts.js';
+import type { LockedFilesystem } from '../port.js';
+
+/**
+ * What the kernel's NLM server holds on a file system, read in /proc/locks by the device of its
+ * mount. Nothing where it is not mounted. Throws where something else is mounted there.
+ */
+export function locksOf({ host }: HostContext, { device, mountpoint }: LockedFilesystem): KernelLock[] {
+  const mount = mountAt(host, mountpoint);
+  if (mount === undefined) return [];
+  if (!isMountOf(host, mount, device)) {
+    throw notSo(
+      'A-3',
+      `${mountpoint} has ${mount.source} mounted, the configuration says ${device}: no lock touched`,
+      'Unmount what is there, or correct "device" in the configuration.',
+    );
+  }
+  return lockdLocks(host, mount.deviceNumber);
+}
+
+/**
+ * The proof of A-3. A kernel's word is not one: on Linux 6.1 unlock_ip answers success and drops
+ * nothing, because fs/lockd/svcsubs.c hands the two arguments of its match function over swapped.
+ */
+export function verifyLocksGone(context: HostContext, filesystem: LockedFilesystem): void {
+  const left = locksOf(context, filesystem);
+  if (left.length === 0) return;
+  const inodes = [...new Set(left.map((lock) => lock.inode))].slice(0, 5).join(', ');
+  throw notSo(
+    'A-3',
+    `${left.length} NLM lock${left.length === 1 ? '' : 's'} of fsid ${filesystem.fsid} still in /proc/locks (inode ${inodes}), though the kernel reported success`,
+    `See that the address is down and ${filesystem.mountpoint} is not exported (A-1, A-2), then run the same command again.`,
+  );
+}

@@ -1,0 +1,355 @@
+import type { FloatingIp } from '../config/config.js';
+import { planRelease, planTakeover } from '../failover/plan.js';
+import { type Plan, stepTitles } from '../failover/steps/steps.js';
+import { lockd } from '../lockmanager/lockd/lockd.js';
+import type { ManSection } from './man-page.js';
+import { storageTroubles } from './man-storage.js';
+
+/** What nlm-failover(8) says beyond the commands' own definitions. */
+export function manSections(): ManSection[] {
+  return [
+    configuration,
+    instances,
+    callout,
+    lostLocks,
+    waiting,
+    storageTroubles,
+    byHand(),
+    exitStatus,
+    json,
+    files,
+    environment,
+    seeAlso,
+  ];
+}
+
+const configuration: ManSection = {
+  title: 'CONFIGURATION',
+  blocks: [
+    {
+      text: 'TOML, the same on every node. Unknown keys are errors; all errors are told at once, each with its place.',
+    },
+    {
+      terms: [
+        ['node', "this node's name in the record (default: the host name)"],
+        ['[state] directory', 'storage that every node sees; `sm_ADDRESS` directories are made in it'],
+        [
+          '[lock_manager] driver',
+          '`auto`, `nlm-fsid` (kernels with the 2006 lock failover patches), `lockd` (stock kernels) or `lockd-netns` (stock kernels, a lock manager of its own for each address). `auto`, the default, goes on with the one that serves the address here; else it takes nlm-fsid where the kernel has it, lockd-netns where the host can do it and this command makes address and exports itself, else lockd; release and takeover say which and why',
+        ],
+        ['[lock_manager] nfsd', 'where the nfsd file system is mounted (default: /proc/fs/nfsd)'],
+        [
+          '[lock_manager] restart',
+          'driver lockd: how this host starts nfsd and lockd, as a list of words (default: systemctl restart nfs-server)',
+        ],
+        [
+          '[lock_manager] link, bridge',
+          'driver lockd-netns: what joins an instance to the network: `macvlan` (default) or `ipvlan` on the interface of the floating IP, or `veth` into this bridge',
+        ],
+        ['[lock_manager] threads', 'driver lockd-netns: nfsd threads of each instance (default: 8)'],
+        [
+          '[lock_manager] grace',
+          "driver lockd-netns: length of the grace period in seconds, 10 to 240 (default: the host's); lockd's part of it is one setting for the whole kernel",
+        ],
+        [
+          '[lock_manager] mountd_port, statd_port, lockd_port',
+          "driver lockd-netns: fixed ports for a firewall (default: any); lockd's is one setting for the whole kernel",
+        ],
+        [
+          '[timeouts] A-1 to B-5, step',
+          'how long each step may take as a whole, in seconds from 1 to 3600, one key for each step, for example `A-4 = 600`; `step` is for every one without (default: 120; A-4 and B-1, which move as much data as there is, 300). B-3 is how long it tries to tell the clients (default: the length of the grace period). See WAITING',
+        ],
+        [
+          '[timeouts] settle',
+          'what the kernel and the daemons do in their own time: to register with rpcbind and to leave it, to end, duplicate address detection (default: 15)',
+        ],
+        [
+          '[timeouts] busy',
+          'how long A-4 tries again to unmount what is busy before it names who keeps it so (default: 5)',
+        ],
+        [
+          '[timeouts] record',
+          'how long to wait for another process that keeps the record locked (default: 15)',
+        ],
+        ['[[floating_ip]] address', 'IPv4 or IPv6 address with its prefix length'],
+        ['[[floating_ip]] interface', 'the network interface it goes on'],
+        [
+          '[[floating_ip]] names',
+          'host names of the address, sent in SM_NOTIFY beside the address itself and their short forms',
+        ],
+        [
+          '[[floating_ip]] state_directory',
+          'instead of [state] directory for this address; may lie on its own volume',
+        ],
+        [
+          '[[floating_ip.filesystem]]',
+          '`fsid` (an integer, or a UUID as text), `device`, `mountpoint`, `type`, `options`',
+        ],
+        [
+          '[[floating_ip.filesystem.export]]',
+          '`path` (default: the mount point), `clients`, `options`; fsid= is added',
+        ],
+      ],
+    },
+  ],
+};
+
+const instances: ManSection = {
+  title: 'INSTANCES',
+  blocks: [
+    {
+      text:
+        'With the driver `lockd-netns` every floating IP has an instance of its own: network namespace `nfs-ADDRESS`, a mount namespace with its own /run and /var/lib/nfs, ' +
+        'rpcbind, rpc.statd, rpc.mountd, nfsd and lockd. Its start is a grace period for this address alone, so no client of another address waits. ' +
+        'The volume is mounted on the host, at the same path as inside. rpc.statd in it runs the callout by itself and records for this address alone. ' +
+        "Of the host's other mounts it has a copy, but for the volumes of other floating IPs: an umount on the host reaches the copy where mounts are shared, as systemd makes them, and leaves " +
+        'the device busy until the instance ends where they are private (mount_namespaces(7)).\n\n' +
+        'takeover makes the instance in B-2, clearing what a crash left of it; release takes it away in A-4. Nothing of it survives a reboot. ' +
+        '`nlm-failover exec ADDRESS -- exportfs -v` looks inside.\n\n' +
+        'Where systemd runs, the daemons are its transient units `nlm-failover-ADDRESS-DAEMON.service`: journalctl and systemctl know them, and rpc.statd and rpc.mountd are started anew when they die. ' +
+        "Elsewhere they are plain processes that outlive the command, known by the namespace they are in and not by a pid that may have become somebody else's; under another service manager run " +
+        'takeover where its end does not end them. `status` names a daemon that is dead, that rpcbind does not know or that does not answer, and ends with 1.\n\n' +
+        'The host itself cannot reach an address on a macvlan or ipvlan of its own interface; other hosts can. A macvlan has a link-layer address of its own, which wireless and many cloud ' +
+        'networks, and hypervisors with MAC filtering, do not forward: there set `link = "ipvlan"`, `link = "veth"` with a bridge, or `driver = "lockd"`.\n\n' +
+        'NFSv4 is off in an instance. It has no NLM locks, and its clients recover by other means: it would need an nfsdcld(8) with its database on the moving volume in each instance. ' +
+        'takeover says so where the host itself serves NFSv4. An export with sec=krb5 needs gssproxy(8), which no instance has either: for these auto takes lockd.',
+    },
+    {
+      text:
+        'It was seen on Linux 6.1 with nfs-utils 2.6.2 (Debian 12), on 6.12 with 2.8.3 (Debian 13) and on 7.2 with 3.1.1 (Debian unstable, November 2026). ' +
+        'All of them have one lockd thread for all instances: while the rpc.statd of one does not answer, a new client there makes those of all other addresses wait for as long (seen on 6.1 and 7.2: 60 s of 60 s). `status` says that it does not answer. ' +
+        'The callout, for which rpc.statd waits, waits for nothing but its own disk. ' +
+        'Where lockd ends it tells statd of each of its clients, and waits for one that rpcbind does not know: 9 s for each client on 6.1, 60 s on 7.2. release and takeover end the daemons before and do not wait, ' +
+        '`rpc.nfsd 0` by hand does. ' +
+        "lockd's part of `grace`, and `lockd_port`, are settings of the whole kernel here; since 6.15 they can be given per network namespace over netlink, and nfsdctl(8) may then override what is written to /proc/sys. " +
+        'Since 6.9 writing unlock_filesystem drops NFSv4 state too; with NFSv4 off there is none. From 6.9 to 6.18 it must not be written while nfsd is down, and is not. ' +
+        'Since 7.1 nfsd needs its listeners before its threads, which is why rpc.nfsd(8), and never the bare threads file, starts and stops it.',
+    },
+  ],
+};
+
+const callout: ManSection = {
+  title: 'CALLOUT',
+  blocks: [
+    {
+      text:
+        'With the drivers nlm-fsid and lockd rpc.statd must run `callouts/ha-callout` on every node: `ha-callout=` in the [statd] section of nfs.conf(5), or rpc.statd -H. ' +
+        'It appends one durable line for every client that statd begins or ceases to monitor to the journal of each address served here. ' +
+        'What it could not write or not make durable, and names it refused, `nlm-failover status` shows.\n\n' +
+        'In the [sm-notify] section set `lift-grace=n`: a stock sm-notify with nobody to notify ends the grace period that clients need.',
+    },
+  ],
+};
+
+const lostLocks: ManSection = {
+  title: 'LOST LOCKS',
+  blocks: [
+    {
+      text:
+        'A reclaim that fails is told to nobody: the application goes on without its lock. So at A-1 what lockd holds on the file systems of the address ' +
+        'goes into the record, and while the grace of the next owner runs, what it holds there is compared with that. takeover waits for ' +
+        'this once all its steps are done: until every lock is there, or, after a crash, when nobody knows what was held, until every client that was told is ' +
+        'back; at the longest until the grace is over. --no-wait returns at once; `nlm-failover audit` then compares. ' +
+        'Where the grace is over before anybody could be told, as when B-5 or B-4 had to wait for something, takeover enters it again, once, and says so.\n\n' +
+        'A client is back once lockd has seen it ask for a lock since the grace began (the callout records it). /proc/locks does not tell whose a lock is, so a missing lock is laid to those clients ' +
+        'that could not be told, or neither came back nor answer when asked once more. What is found:',
+    },
+    {
+      terms: [
+        [
+          'LOST',
+          'a lock that was not reclaimed, while some client is gone: that one, or one of those, still believes in it. A client that is back and gave it up meanwhile cannot be told apart from that',
+        ],
+        [
+          'not reclaimed',
+          'a lock that was not reclaimed, while every client is there: its client gave it up meanwhile; or it was refused, then a client has "failed to reclaim" in its kernel log',
+        ],
+        ['SILENT', 'after a crash: a client that was told, has asked for no lock since, and does not answer'],
+        ['NOT TOLD', 'after a crash: a client that could not be told (exit code 5)'],
+        [
+          'idle',
+          'after a crash: a client that was told and answers, but has asked for no lock: it held none',
+        ],
+      ],
+    },
+    {
+      text:
+        'status counts what is found, but for the idle, until `nlm-failover audit ADDRESS --acknowledge`. Locks of NFSv4, and of processes on the server itself, are not looked at. ' +
+        'With the driver `lockd` the clients of the other addresses of the taking node reclaim too; their locks are not compared.',
+    },
+  ],
+};
+
+const waiting: ManSection = {
+  title: 'WAITING',
+  blocks: [
+    {
+      text:
+        'No step waits for ever. When its time is over (see [timeouts]) it fails with exit code 1 and says which command, daemon or client it waited for, and which key sets how long. ' +
+        'A command that has not ended is sent SIGTERM and a second later SIGKILL, with all that is in its process group; one whose output a daemon keeps open has ended all the same. ' +
+        'The same nlm-failover command, run again, goes on where the other stopped.\n\n' +
+        'What waits in the kernel for a disk or a server (state D) cannot be killed. A command in that state is left behind, and named with its pid: what it was to do, a mount for example, ' +
+        'may still happen when the disk answers, so see that it is gone, or fence the node, before another node takes over. ' +
+        'Before the record is opened, and before B-1 looks at a device, such a command asks whether the disk answers.\n\n' +
+        'Where a disk dies while nlm-failover itself reads or writes a file on it, nothing can interrupt that. After the time of the step, and at least two seconds more, a thread ' +
+        'says so and kills the process: the exit status is then 137, as of any process that is killed. In state D it stays until the disk answers, and then ends without doing anything more. Until that shell comes back, treat the node as one that must be fenced.\n\n' +
+        'SIGINT and SIGTERM take effect between two effects, a second one at once. An operation that finds another one at work on the same address does not wait for it.',
+    },
+  ],
+};
+
+/** The plans of an example configuration, so that the page and the program cannot differ. */
+function byHand(): ManSection {
+  const driver = lockd({ nfsd: '/proc/fs/nfsd', restart: ['systemctl', 'restart', 'nfs-server'] });
+  const plans = [
+    planRelease(exampleIp, driver, true),
+    planTakeover(exampleIp, driver, {
+      node: 'B',
+      order: 'safe',
+      recordOnVolume: true,
+      onNotified: () => undefined,
+    }),
+  ];
+  return {
+    title: 'BY HAND',
+    blocks: [
+      {
+        text:
+          'What release and takeover do, for an address 10.10.1.1 with one file system, its record on its own volume, and the driver lockd. ' +
+          '`--dry-run` prints the same for your configuration. If you do steps by hand, leave the others to `--steps`; after B-1, ' +
+          '`nlm-failover clients` tells who must be told.',
+      },
+      ...plans.map((plan) => ({ example: planText(plan) })),
+    ],
+  };
+}
+
+const exampleIp: FloatingIp = {
+  address: '10.10.1.1',
+  family: 4,
+  prefix: 24,
+  interface: 'eth0',
+  names: ['nfs1.example.com'],
+  stateDirectory: '/srv/vol1/.nlm',
+  filesystems: [
+    {
+      fsid: '1234',
+      device: '/dev/vg0/vol1',
+      mountpoint: '/srv/vol1',
+      type: 'ext4',
+      options: 'noatime',
+      exports: [{ path: '/srv/vol1', clients: '*', options: 'rw,no_subtree_check' }],
+    },
+  ],
+};
+
+function planText({ kind, address, steps }: Plan): string {
+  const lines = steps.flatMap(({ name, actions }) => [
+    `${name}  ${stepTitles[name]}`,
+    ...actions.flatMap((action) => action.commands).map((command) => `  ${command}`),
+  ]);
+  return [`${kind} ${address}`, ...lines].join('\n');
+}
+
+const exitStatus: ManSection = {
+  title: 'EXIT STATUS',
+  blocks: [
+    {
+      terms: [
+        ['0', 'done; everything asked for is so'],
+        ['1', 'a step failed; run the same command again when the cause is gone'],
+        ['2', 'usage'],
+        ['3', 'configuration'],
+        [
+          '4',
+          'this node is not the owner, or the other node may still have the address; nothing was touched',
+        ],
+        ['5', 'done, but clients remain untold: `nlm-failover notify`'],
+        [
+          '6',
+          'takeover: done, but locks were not reclaimed, or after a crash a client fell silent; audit: such findings that nobody has acknowledged',
+        ],
+        ['137', 'killed, by itself where a system call did not return; see WAITING'],
+      ],
+    },
+  ],
+};
+
+const json: ManSection = {
+  title: 'JSON',
+  blocks: [
+    {
+      text:
+        'With --json, release, takeover and notify print one object a line: `step`, `fsid` (A-3 and B-2), `state` (done, skipped or failed), `ms`, `detail`. ' +
+        'The last line has `result` (done, untold, lost or failed) and `clients` with `told` and `untold`; after a failure `error` with `code`, `operation`, `message` and `hint`. ' +
+        'While takeover waits it prints objects with `waiting`, and its last line has `audit`: `state`, `clients` (listed, told, back), `locks` (held, reclaimed; null after a crash), ' +
+        '`comparedAt` and `findings` with `verdict` (lost, not-reclaimed, silent, untold, idle), `path`, `lock`, `clients`, `at`, `acknowledged`; audit prints `address` and `audit`. ' +
+        'A row a line comes from clients, an address a line from status. rebuild prints `result`, `address`, `clients`, `owner`, `epoch`, `nsmState`, `journals`, `badLines`, `aside` and `recordingHere`.',
+    },
+  ],
+};
+
+const files: ManSection = {
+  title: 'FILES',
+  blocks: [
+    {
+      terms: [
+        ['/etc/nlm-failover.toml', 'the configuration'],
+        [
+          'STATE/sm_ADDRESS/monitors.db',
+          'the record: monitored clients, ownership, NSM state, operations (SQLite)',
+        ],
+        [
+          'STATE/sm_ADDRESS/nsm-states',
+          'every NSM state that the address was given, so that none is used again where monitors.db is restored from a backup',
+        ],
+        [
+          'STATE/sm_ADDRESS/monitors.db.TIME',
+          'a database that rebuild has put aside; remove it when all is well',
+        ],
+        ['STATE/sm_ADDRESS/journal.NODE', "what that node's callout saw, appended to by it alone"],
+        [
+          '/run/nlm-failover/serving/ADDRESS',
+          'symbolic link to that journal, there exactly while this node records for that address',
+        ],
+        [
+          '/run/nlm-failover/marks/',
+          'what the callout could not write or not make durable, and the last name it refused',
+        ],
+        [
+          '/run/nlm-failover/locks/ADDRESS',
+          'held by a release, takeover or rebuild, so that there is one at a time',
+        ],
+        [
+          '/run/nlm-failover/instances/ADDRESS',
+          'driver lockd-netns: the mount namespace of the instance, its /run and its /var/lib/nfs',
+        ],
+      ],
+    },
+  ],
+};
+
+const environment: ManSection = {
+  title: 'ENVIRONMENT',
+  blocks: [
+    {
+      terms: [
+        ['NLM_FAILOVER_CONFIG', 'the configuration file, where --config is not given'],
+        ['NLM_FAILOVER_RUN', 'instead of /run/nlm-failover, for the command and the callout (tests)'],
+        [
+          'NLM_FAILOVER_REHEARSAL',
+          'a directory made by the demo that stands for the machine: nothing outside it is touched',
+        ],
+      ],
+    },
+  ],
+};
+
+const seeAlso: ManSection = {
+  title: 'SEE ALSO',
+  blocks: [
+    {
+      text: 'rpc.statd(8), ip-netns(8), systemd-run(1), sm-notify(8), exportfs(8), exports(5), nfs.conf(5), nfsd(7)',
+    },
+  ],
+};

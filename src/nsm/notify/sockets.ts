@@ -1,0 +1,51 @@
+import type { Send } from './exchange.js';
+import type { Family } from '../../rpc/rpcbind-messages.js';
+import { type Listener, SocketGroup } from './socket-group.js';
+import { openSourceSocket, type SourceSocket } from './source-socket.js';
+
+export interface Source {
+  /** The floating IP as text. */
+  readonly address: string;
+  readonly family: Family;
+}
+
+/**
+ * The UDP sockets of a run: those bound to the floating IP, and, once they are needed, some bound to no
+ * address, for the clients that cannot be told from there:
+ *
+ * - those of the other family: a node that serves floating IPs of both families records each client under
+ *   all of them, since statd never says which one it came through;
+ * - those known by a link-local address: asked there from a global one, libtirpc (1.3.3, svc_dg.c) answers
+ *   from the link-local one without its scope, which the kernel refuses, so no answer ever comes.
+ *
+ * They know the server by its name in SM_NOTIFY, if they monitor it.
+ */
+export class Sockets {
+  readonly #source: Source;
+  readonly #bound: SocketGroup;
+  readonly #unbound: Readonly<Record<Family, SocketGroup>>;
+
+  /** Takes over `first`, the socket already bound to `source`. `bufferBytes` as in openSourceSocket. */
+  constructor(source: Source, first: SourceSocket, listener: Listener, bufferBytes?: number) {
+    const groupOf = (family: Family, address: string): SocketGroup =>
+      new SocketGroup(() => openSourceSocket(family, address, bufferBytes), listener);
+    this.#source = source;
+    this.#bound = groupOf(source.family, first.address);
+    this.#bound.add(first);
+    this.#unbound = { 4: groupOf(4, '0.0.0.0'), 6: groupOf(6, '::') };
+  }
+
+  readonly send: Send = (datagram, to) => {
+    const isReachable = isLinkLocal(this.#source.address) || !isLinkLocal(to.address);
+    const group = to.family === this.#source.family && isReachable ? this.#bound : this.#unbound[to.family];
+    return group.send(datagram, to);
+  };
+
+  async close(): Promise<void> {
+    await Promise.all([this.#bound, this.#unbound[4], this.#unbound[6]].map((group) => group.close()));
+  }
+}
+
+function isLinkLocal(address: string): boolean {
+  return /^fe[89ab]/i.test(address);
+}

@@ -1,0 +1,76 @@
+import type { Answer, Exchange, Request } from './exchange.js';
+import type { Peer } from './outstanding.js';
+import type { RpcCall } from '../../rpc/rpc-call.js';
+import type { Rank } from './send-window.js';
+
+/** What one round of SM_NOTIFY to a client came to. */
+export interface CallRound {
+  /** Names accepted in this round. */
+  readonly accepted: number;
+  /** Names that the client has not accepted yet; it is told when there are none. */
+  readonly left: number;
+  /** The client's statd answered, but not with success: what rpcbind said of its port may be out of date. */
+  readonly refused: boolean;
+  /** Why names are left, as a sentence; undefined when nothing was learned. */
+  readonly reason: string | undefined;
+}
+
+/** Sends SM_NOTIFY for each name to one client's statd, until it has accepted each. */
+export class StatdCall {
+  readonly statd: Peer;
+  readonly #exchange: Exchange;
+  /** By SM_NOTIFY call, one for each name not accepted yet. */
+  readonly #left = new Map<Omit<RpcCall, 'xid'>, Request | undefined>();
+
+  constructor(exchange: Exchange, statd: Peer, notifications: readonly Omit<RpcCall, 'xid'>[]) {
+    this.#exchange = exchange;
+    this.statd = statd;
+    for (const call of notifications) this.#left.set(call, undefined);
+  }
+
+  /** Sends what is left once, all names together, and waits up to `timeoutMs` for each answer. */
+  async attempt(rank: Rank, timeoutMs: number): Promise<CallRound> {
+    const before = this.#left.size;
+    const failures = await Promise.all(
+      [...this.#left.keys()].map((call) => this.#notify(call, rank, timeoutMs)),
+    );
+    const failed = failures.filter((failure) => failure !== undefined);
+    return {
+      accepted: before - this.#left.size,
+      left: this.#left.size,
+      refused: failed.some((failure) => failure.refused),
+      reason: (failed.find((failure) => failure.refused) ?? failed.find((failure) => failure.reason))?.reason,
+    };
+  }
+
+  /** Forgets what is left; an attempt under way ends. */
+  close(): void {
+    for (const request of this.#left.values()) request?.close();
+  }
+
+  async #notify(call: Omit<RpcCall, 'xid'>, rank: Rank, timeoutMs: number): Promise<Failure | undefined> {
+    const request = this.#left.get(call) ?? this.#exchange.request(this.statd, call);
+    this.#left.set(call, request);
+    const answer = await request.attempt(rank, timeoutMs);
+    const failure = failureOf(answer);
+    if (failure === undefined) this.#left.delete(call);
+    // A request that is answered is over; the next attempt needs a new xid.
+    else if (answer.kind === 'reply') this.#left.set(call, undefined);
+    return failure;
+  }
+}
+
+interface Failure {
+  readonly refused: boolean;
+  readonly reason: string | undefined;
+}
+
+/** SM_NOTIFY has no results: accepted is SUCCESS and nothing after it. */
+function failureOf(answer: Answer): Failure | undefined {
+  if (answer.kind === 'dropped') return { refused: false, reason: undefined };
+  if (answer.kind === 'silence') return { refused: false, reason: 'statd does not answer' };
+  if (answer.kind === 'unsent') return { refused: false, reason: `cannot send to statd: ${answer.errno}` };
+  const { reply } = answer;
+  if (reply.status !== 'SUCCESS') return { refused: true, reason: `statd refused: ${reply.status}` };
+  return reply.results.length === 0 ? undefined : { refused: true, reason: 'statd answers nonsense' };
+}

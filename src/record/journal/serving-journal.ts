@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { FailoverError, exitCodes } from '../../errors.js';
+import { firstLine, journalPath, withJournal } from './journal-file.js';
+import { formatLine, parseJournal, type ServingLine } from './journal.js';
+import type { MonitorRecord } from '../monitor-record.js';
+import { recordError } from '../database/record-error.js';
+import { syncDirectory } from '../safe-files/sync-directory.js';
+import { writeAll } from '../safe-files/write-all.js';
+
+export interface ServingSession {
+  readonly directory: string;
+  readonly node: string;
+  readonly epoch: number;
+  /** At least one. */
+  readonly fsids: readonly string[];
+  /** Of statd, whose callout appends. */
+  readonly uid: number;
+  readonly gid: number;
+  /** Milliseconds since 1970 at `uptime`, seconds since boot with two decimals, of the boot `bootId`. */
+  readonly now: number;
+  readonly uptime: string;
+  readonly bootId: string;
+  /** Makes each write to the file durable by itself (chattr +S); false where its file system cannot. */
+  readonly makeSynchronous: (path: string) => Promise<boolean>;
+  /** Throws where the node is not the owner any more; asked while nobody else can write. */
+  readonly assertOwner: () => void;
+}
+
+export interface ServingJournal {
+  /** What the serving link is to point to. */
+  readonly journal: string;
+  /** False: the callout must sync each line. */
+  readonly synchronous: boolean;
+  /** True: the journal of this very session was there, from an earlier run of the command. */
+  readonly kept: boolean;
+}
+
+/** Longest first line that a session can be recognised by: some 1,700 UUIDs. */
+const longestFirstLine = 1 << 16;
+
+/**
+ * B-2: gives this node a journal that begins with the session's serving line and the record as it is.
+ * Called before the serving link exists; a crash anywhere leaves the old journal, or the new one.
+ *
+ * An event that the callout still writes to the old file is not lost with it: its session is over, the lock it was for
+ * has been dropped, and the client asks again.
+ */
+export async function beginServing(record: MonitorRecord, session: ServingSession): Promise<ServingJournal> {
+  const { directory, node, makeSynchronous } = session;
+  const journal = journalPath(directory, node);
+  const line = servingLine(session);
+  try {
+    record.fold();
+    if (
+      record.exclusively(`continuing ${journal}`, () => {
+        session.assertOwner();
+        return continueSession(record, session, line);
+      })
+    ) {
+      return { journal, synchronous: await makeSynchronous(journal), kept: true };
+    }
+    removeLeftovers(directory, node);
+    const temporary = join(directory, `.journal.${node}.${randomUUID()}`);
+    // Only root can make names in this directory; O_EXCL follows no link in any case.
+    const fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+    try {
+      fchmodSync(fd, 0o600);
+      fchownSync(fd, session.uid, session.gid);
+      const synchronous = await makeSynchronous(temporary);
+      // Under the write lock: nobody folds the old journal, or adds a row, between the list and the rename.
+      record.exclusively(`replacing ${journal}`, () => {
+        session.assertOwner();
+        record.fold();
+        writeAll(fd, [line, ...recordedLines(record)].map(formatLine).join(''));
+        fsyncSync(fd);
+        renameSync(temporary, journal);
+        syncDirectory(directory);
+        // Its recorded lines are the record: else they would undo a del-client that is folded before them.
+        record.fold();
+      });
+      return { journal, synchronous, kept: false };
+    } finally {
+      closeSync(fd);
+      rmSync(temporary, { force: true });
+    }
+  } catch (error) {
+    throw recordError(`beginning to record in ${journal}`, error);
+  }
+}
+
+function servingLine({ node, epoch, fsids, now, uptime, bootId }: ServingSession): ServingLine {
+  const line = { kind: 'serving', uptime: Number(uptime), node, epoch, wall: now, bootId, fsids } as const;
+  // Under a first line that nobody can read every event would be lost, and nobody would notice.
+  const text = formatLine(line);
+  if (parseJournal(Buffer.from(text, 'latin1')).entries[0]?.line === undefined) {
+    throw new FailoverError(`this would begin a journal that cannot be read: ${text.trim()}`, {
+      code: 'BAD_SERVING_LINE',
+      exitCode: exitCodes.configuration,
+      operation: `beginning to record for node ${node}`,
+      hint: 'see that node and fsid in the configuration are made of letters, digits and dashes',
+    });
+  }
+  return line;
+}
+
+function recordedLines(record: MonitorRecord) {
+  return record.clients().map((row) => ({ kind: 'recorded', uptime: 0, ...row }) as const);
+}
+
+/** The same command again: true if the journal is of this node, epoch and boot. Other fsids get a line of their own. */
+function continueSession(record: MonitorRecord, session: ServingSession, line: ServingLine): boolean {
+  const { directory, node, epoch, bootId, uid, gid } = session;
+  const kept = withJournal(directory, node, constants.O_RDWR | constants.O_APPEND, (fd) => {
+    const first = parseJournal(Buffer.from(`${firstLine(fd, longestFirstLine) ?? ''}\n`, 'latin1')).entries[0]
+      ?.line;
+    if (first?.kind !== 'serving') return false;
+    if (first.node !== node || first.epoch !== epoch || first.bootId !== bootId) return false;
+    record.fold();
+    fchmodSync(fd, 0o600);
+    fchownSync(fd, uid, gid);
+    if (record.journalProgress(node)?.session?.fsids.join() !== line.fsids.join())
+      writeAll(fd, formatLine(line));
+    fsyncSync(fd);
+    return true;
+  });
+  return kept === true;
+}
+
+/** Temporary files of a run that was killed. */
+function removeLeftovers(directory: string, node: string): void {
+  const prefix = `.journal.${node}.`;
+  for (const name of readdirSync(directory)) {
+    // 36: a UUID. Node "A" must not remove what is node "A.b"'s.
+    if (name.startsWith(prefix) && name.length === prefix.length + 36) rmSync(join(directory, name));
+  }
+}

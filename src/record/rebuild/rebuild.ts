@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import { lstatSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { FailoverError, exitCodes } from '../../errors.js';
+import { exchangeDatabase, removeLeftovers, temporaryPrefix } from './exchange-database.js';
+import { fillDatabase, type Filled } from './fill-database.js';
+import { readJournals } from './journals-tell.js';
+import { makePresent } from './present-database.js';
+import { checkRecordDirectory, databaseName } from '../safe-files/record-directory.js';
+import { guarded } from '../database/record-error.js';
+
+export interface RebuildRequest {
+  /** `<state>/sm_<address>`. */
+  readonly directory: string;
+  /** Also where the present database is sound, newer or cannot be read, or where there is no journal. */
+  readonly force: boolean;
+  /** Of the configuration: for events of a journal whose first line cannot be read. */
+  readonly fsids: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** How long to wait for another process that holds the present database, ms. */
+  readonly busyTimeout?: number | undefined;
+}
+
+export interface Rebuilt extends Filled {
+  /** Whose journals were read. */
+  readonly journals: readonly string[];
+  /** Where the former database is; undefined: there was none. */
+  readonly aside: string | undefined;
+}
+
+/**
+ * Makes monitors.db anew from the journals beside it, where it is missing, empty or corrupt.
+ *
+ * - Clients: everybody whom a line of any journal names. Rather one too many: told too often is harmless.
+ * - Owner: the node of the serving line with the highest epoch, in that epoch, not released. That is a presumption (whether
+ *   it had let go, or another node had claimed the address, only the lost database knew), and recorded as one: that node may
+ *   go on recording, and release; every takeover needs --fenced. See ownership.ts.
+ * - NSM state: that of nsm-states, which the next one will be above.
+ * - Lost are: who was not told of the last grace, the operations, what was held at the last release, and the findings.
+ *
+ * The new database is complete and durable under another name before it takes the place of the old one, with one
+ * rename(2): a crash leaves the old one or the new one.
+ *
+ * Throws RECORD_SOUND, NO_JOURNALS, RECORD_NEWER, RECORD_BUSY, RECORD_UNSAFE, RECORD_FULL, RECORD_UNUSABLE, RECORD_REPLACED.
+ */
+export function rebuildRecord(request: RebuildRequest): Rebuilt {
+  const { directory, force } = request;
+  return guarded(`rebuilding ${join(directory, databaseName)}`, () => {
+    const isThere = checkRecordDirectory(directory);
+    if (lstatSync(directory, { throwIfNoEntry: false }) === undefined) throw noDirectory(directory);
+    const tell = readJournals(directory, request);
+    if (tell.nodes.length === 0 && !force) throw noJournals(directory);
+    const present = makePresent(directory, isThere, request);
+    try {
+      removeLeftovers(directory);
+      const temporary = join(directory, temporaryPrefix + randomUUID());
+      try {
+        const filled = fillDatabase(temporary, directory, tell);
+        return { ...filled, journals: tell.nodes, aside: exchangeDatabase(directory, temporary, present) };
+      } finally {
+        for (const file of [temporary, `${temporary}-journal`]) rmSync(file, { force: true });
+      }
+    } finally {
+      present.close();
+    }
+  });
+}
+
+function noDirectory(directory: string): FailoverError {
+  return nothingToReadFrom(
+    `${directory} does not exist`,
+    directory,
+    'see that the storage is mounted; where the address was never served, its first takeover makes the record',
+  );
+}
+
+function noJournals(directory: string): FailoverError {
+  return nothingToReadFrom(
+    `${directory} has no journal`,
+    directory,
+    'restore the directory from a backup; or, where nobody can hold a lock through this address, add --force for an empty record',
+  );
+}
+
+function nothingToReadFrom(what: string, directory: string, hint: string): FailoverError {
+  return new FailoverError(`${what}, so there is nothing to rebuild the record from`, {
+    code: 'NO_JOURNALS',
+    exitCode: exitCodes.stepFailed,
+    operation: `rebuilding ${join(directory, databaseName)}`,
+    hint,
+  });
+}

@@ -1,0 +1,26 @@
+import { lstatSync } from 'node:fs';
+import { FailoverError, exitCodes } from '../../errors.js';
+
+/**
+ * Returns a check that the path still names the file that it names now. A database that lost its name to another one
+ * (rebuild, or a backup that was moved over it) goes on to answer whoever has it open, and to take what they write: a node
+ * that was stopped in the middle of its command would find itself the owner for ever.
+ * The check throws RECORD_REPLACED.
+ */
+export function stillInPlace(file: string): () => void {
+  const { dev, ino } = lstatSync(file, { bigint: true });
+  return () => {
+    const now = lstatSync(file, { bigint: true, throwIfNoEntry: false });
+    if (now?.ino !== ino || now.dev !== dev) throw replaced(file, now === undefined);
+  };
+}
+
+function replaced(file: string, isGone: boolean): FailoverError {
+  const what = isGone ? 'was taken away' : 'was replaced by another one';
+  return new FailoverError(`${file} ${what} while this command had it open`, {
+    code: 'RECORD_REPLACED',
+    exitCode: exitCodes.stepFailed,
+    operation: `using ${file}`,
+    hint: 'nothing more was changed here; see "nlm-failover status", then run the same command again',
+  });
+}

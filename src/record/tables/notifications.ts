@@ -1,0 +1,87 @@
+import type { Database } from 'better-sqlite3';
+import { beginAudit } from './audit.js';
+import { highestGiven, maxState, noteGiven } from '../safe-files/states-given.js';
+
+/** The last NSM state of this address; undefined before its first grace. */
+export function readNsmState(db: Database): number | undefined {
+  const state = db.prepare<[], number>('SELECT state FROM nsm').pluck().get();
+  return state === undefined || state === 0 ? undefined : state;
+}
+
+/**
+ * Begins a grace: returns a new NSM state, and makes the list of whom it is owed to, every recorded client.
+ *
+ * The state is odd (the server is up: X/Open XNFS, SM_NOTIFY), a positive signed int, and was never used for this
+ * address by any node: above the last one, however the clock jumped; above all that `directory`/nsm-states knows, so
+ * that a database restored from an old backup does not begin again; and at least the time in seconds since 1970, so
+ * that a restored directory does not either (for that, the clock must be right). `now` is in ms.
+ */
+export function beginGrace(db: Database, directory: string, now: number): number {
+  return db
+    .transaction(() => {
+      const state = nextState(Math.max(lastState(db), highestGiven(directory)), now);
+      noteGiven(directory, state);
+      db.prepare('UPDATE nsm SET state = ?').run(state);
+      beginAudit(db, now);
+      db.prepare('DELETE FROM notifications').run();
+      db.prepare(
+        'INSERT INTO notifications (client, state) SELECT DISTINCT client, ? FROM clients WHERE true',
+      ).run(state);
+      return state;
+    })
+    .immediate();
+}
+
+/**
+ * July 2037. A clock that says more is not believed: after one such jump, no state would be left, and nobody could be
+ * told of this address any more. From here to maxState there is room for eight million takeovers.
+ */
+export const latestClock = 0x7f00_0000;
+
+/** What was given before may be beyond maxState only where a version that believed any clock has written it. */
+function lastState(db: Database): number {
+  const last = readNsmState(db) ?? 0;
+  return last > maxState ? 0 : last;
+}
+
+function nextState(last: number, now: number): number {
+  const seconds = Math.floor(now / 1000);
+  const next = Math.max(last + 1, seconds > latestClock ? 0 : seconds);
+  const odd = next % 2 === 0 ? next + 1 : next;
+  // A state that was used long ago is better than one that cannot be sent.
+  return odd > maxState ? 1 : odd;
+}
+
+/** Those still owed the latest state, sorted, and that state. */
+export function readUntold(db: Database): { clients: string[]; state: number | undefined } {
+  const rows = db
+    .prepare<[], { client: string; state: number }>(
+      'SELECT client, state FROM notifications WHERE told_at IS NULL ORDER BY client',
+    )
+    .all();
+  return { clients: rows.map(({ client }) => client), state: rows[0]?.state };
+}
+
+/** Strikes off those who answered to `state`; an answer to an earlier state counts for nothing. `now` is in ms. */
+export function markTold(db: Database, clients: readonly string[], state: number, now: number): void {
+  const mark = db.prepare(
+    'UPDATE notifications SET told_at = ?, reason = NULL WHERE client = ? AND state = ? AND told_at IS NULL',
+  );
+  db.transaction(() => {
+    for (const client of clients) mark.run(now, client, state);
+  }).immediate();
+}
+
+export interface NotifyCounts {
+  readonly told: number;
+  readonly untold: number;
+}
+
+export function countNotified(db: Database): NotifyCounts {
+  const row = db
+    .prepare<[], NotifyCounts>(
+      'SELECT count(told_at) AS told, count(*) - count(told_at) AS untold FROM notifications',
+    )
+    .get();
+  return row ?? { told: 0, untold: 0 };
+}

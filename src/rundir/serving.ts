@@ -1,0 +1,119 @@
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import path from 'node:path';
+import { errnoOf } from '../errors.js';
+import type { Host } from '../host/host.js';
+
+/** Where the callout looks, unless NLM_FAILOVER_RUN says otherwise; on tmpfs, so a reboot records nothing. */
+export const defaultRunDirectory = '/run/nlm-failover';
+
+export function runDirectory(host: Host, env: NodeJS.ProcessEnv = process.env): string {
+  return env['NLM_FAILOVER_RUN'] ?? host.path(defaultRunDirectory);
+}
+
+/** The journal an address is recorded in by this node now; undefined: not recorded here. */
+export function servingJournal(run: string, address: string): string | undefined {
+  return linkTarget(path.join(run, 'serving', address));
+}
+
+/** Whether an event would be written now: a link whose journal is gone records nothing, and the callout says so in a mark. */
+export function isRecording(run: string, address: string): boolean {
+  const journal = servingJournal(run, address);
+  return journal !== undefined && lstatSync(journal, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** Addresses that this node records for now. */
+export function servedAddresses(run: string): string[] {
+  return linksIn(path.join(run, 'serving'));
+}
+
+/** Addresses whose journal the callout syncs, since it is not synchronous by itself. */
+export function syncedAddresses(run: string): string[] {
+  return linksIn(path.join(run, 'sync'));
+}
+
+export interface Serving {
+  readonly address: string;
+  readonly journal: string;
+  /** Whether every write to the journal is durable by itself; else the callout runs `sync -d`. */
+  readonly synchronous: boolean;
+  /** statd's user, who may leave marks. */
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Throws the recording switch on: from here on the callout appends to this journal. */
+export function startServing(run: string, { address, journal, synchronous, uid, gid }: Serving): void {
+  // statd's user reads the first two and writes marks; chmod, because root's umask may be 077.
+  for (const directory of [run, path.join(run, 'serving'), path.join(run, 'sync')]) {
+    mkdirSync(directory, { recursive: true });
+    chmodSync(directory, 0o755);
+  }
+  const marks = path.join(run, 'marks');
+  mkdirSync(marks, { recursive: true });
+  chmodSync(marks, 0o700);
+  chownSync(marks, uid, gid);
+  const sync = path.join(run, 'sync', address);
+  // First what makes a line durable, then what makes the callout write one.
+  if (synchronous) rmSync(sync, { force: true });
+  else replaceLink(sync, journal);
+  replaceLink(path.join(run, 'serving', address), journal);
+}
+
+/** Whether it is off, and a run that was killed has left nothing of it either. */
+export function isServingCleared(run: string, address: string): boolean {
+  return ['serving', 'sync'].every((kind) => {
+    const link = path.join(run, kind, address);
+    return linkTarget(link) === undefined && linkTarget(temporaryLink(link)) === undefined;
+  });
+}
+
+/** Throws it off. True where it was on. */
+export function stopServing(run: string, address: string): boolean {
+  const wasOn = servingJournal(run, address) !== undefined;
+  for (const kind of ['serving', 'sync']) {
+    rmSync(path.join(run, kind, address), { force: true });
+    rmSync(temporaryLink(path.join(run, kind, address)), { force: true });
+  }
+  return wasOn;
+}
+
+/** rename(2) over the old link, so that the callout never finds none. The dot keeps `serving/*` blind to it. */
+function replaceLink(link: string, target: string): void {
+  const temporary = temporaryLink(link);
+  rmSync(temporary, { force: true });
+  symlinkSync(target, temporary);
+  renameSync(temporary, link);
+}
+
+/** One name, so that what a killed run left is found; operations of an address exclude each other. */
+function temporaryLink(link: string): string {
+  return path.join(path.dirname(link), `.${path.basename(link)}.new`);
+}
+
+function linksIn(directory: string): string[] {
+  try {
+    return readdirSync(directory).filter((name) => !name.startsWith('.'));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function linkTarget(link: string): string | undefined {
+  try {
+    return readlinkSync(link);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
