@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import { loadConfig } from '../config/load-config.js';
-import { findFloatingIp } from '../config/find-floating-ip.js';
+import { findFloatingIp } from '../config/floating-ip.js';
 import type { Config, FloatingIp } from '../config/config.js';
 import type { FailoverContext } from '../failover/context.js';
 import { limitOf } from '../failover/operations/limits.js';

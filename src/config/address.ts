@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { Address4, Address6 } from 'ip-address';
-import { Wrong } from './wrong.js';
+import { Wrong } from './problem.js';
 
 /** An address with the prefix length of its network. */
 export interface PrefixedAddress {

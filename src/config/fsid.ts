@@ -1,4 +1,4 @@
-import { Wrong } from './wrong.js';
+import { Wrong } from './problem.js';
 
 /** The kernel keeps a numeric fsid in 32 bits (FSID_NUM); 0 is the root of NFSv4's pseudo file system. */
 const FSID_MAX = 0xffff_ffffn;

@@ -1,6 +1,5 @@
 import { readPort } from './lock-manager-words.js';
-import { renderPath, type Problem } from './problem.js';
-import { Wrong } from './wrong.js';
+import { renderPath, type Problem, Wrong } from './problem.js';
 
 type Table = Readonly<Record<string, unknown>>;
 

@@ -1,4 +1,4 @@
-import { Wrong } from './wrong.js';
+import { Wrong } from './problem.js';
 
 // The values of [lock_manager].
 

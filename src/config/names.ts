@@ -1,11 +1,10 @@
 import { isIP } from 'node:net';
-import { Wrong } from './wrong.js';
+import { isNodeName, nodeNameRule } from '../names.js';
+import { Wrong } from './problem.js';
 
 // Every name that comes in from outside is judged here, once: behind this border a name is a host name,
 // a file name without surprises or a single argument, and never looked at again.
 
-/** A journal is called journal.<node>; nothing in this set can leave its directory or hide in a listing. */
-const NODE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 /** RFC 952 and RFC 1123 section 2.1: letters, digits, inner hyphens, at most 63 bytes. */
 const HOST_LABEL = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 /** RFC 1035 section 2.3.4 leaves 253 characters for the text form. */
@@ -18,11 +17,6 @@ const NOT_IN_INTERFACE = /[\s/:\u0000-\u001f\u007f]/;
 /** A host name, such as nfs1.example.com; an address is not one, and neither is a name with a final dot. */
 export function isHostName(text: string): boolean {
   return text.length <= HOST_NAME_MAX && isIP(text) === 0 && text.split('.').every((l) => HOST_LABEL.test(l));
-}
-
-/** A node's name: at most 63 letters, digits, dots, underscores and hyphens, the first a letter or digit. */
-export function isNodeName(text: string): boolean {
-  return NODE_NAME.test(text);
 }
 
 /** What the kernel accepts as a network interface's name, unless it would be read as an option. */
@@ -39,11 +33,7 @@ export function isInterfaceName(text: string): boolean {
 
 /** `node`, or the reason why it cannot be one. */
 export function readNodeName(text: string): string | Wrong {
-  return isNodeName(text)
-    ? text
-    : new Wrong(
-        'a node name is 1 to 63 letters, digits, ".", "_" and "-", and begins with a letter or digit',
-      );
+  return isNodeName(text) ? text : new Wrong(nodeNameRule);
 }
 
 /** `floating_ip.names[]`, or the reason why it cannot be one. */

@@ -2,14 +2,12 @@ import { TomlError, parse } from 'smol-toml';
 import * as v from 'valibot';
 import { FailoverError, exitCodes } from '../errors.js';
 import type { Config, FloatingIp, LockManagerConfig } from './config.js';
-import { deepFreeze } from './deep-freeze.js';
 import { readNodeName } from './names.js';
-import { renderProblem, type Problem } from './problem.js';
+import { renderProblem, type Problem, Wrong } from './problem.js';
 import { relationProblems } from './relations.js';
 import { schema, type ConfigFile } from './schema.js';
 import { toTimeouts } from './timeout-words.js';
 import { unknownKeys } from './unknown-keys.js';
-import { Wrong } from './wrong.js';
 
 export interface ParseOptions {
   /** Where the text came from, for messages. */
@@ -122,4 +120,13 @@ function withoutFsid(options: string): string {
     .split(',')
     .filter((option) => !option.startsWith('fsid='))
     .join(',');
+}
+
+/** Freezes an object and everything in it. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    Object.values(value).forEach(deepFreeze);
+  }
+  return value;
 }

@@ -1,4 +1,4 @@
-import { Wrong } from './wrong.js';
+import { Wrong } from './problem.js';
 
 const CONTROL = /[\u0000-\u001f\u007f]/;
 /** The tags of mount(8) that name a device by what is written on it. */

@@ -1,3 +1,12 @@
+/** What a validator answers instead of a value: why it refused, and what would be right. */
+export class Wrong {
+  readonly because: string;
+
+  constructor(because: string) {
+    this.because = because;
+  }
+}
+
 /** One thing that is wrong with a configuration. */
 export interface Problem {
   /** Keys and indices from the top: ["floating_ip", 0, "address"]. */

@@ -2,9 +2,8 @@ import { readPrefixedAddress } from './address.js';
 import { isNumericFsid, isSameFsid, readFsid } from './fsid.js';
 import { lockManagerProblems } from './lock-manager-relations.js';
 import { isAtOrBelow, readDevice, readMountpoint, readPath } from './paths.js';
-import { renderPath, type Problem } from './problem.js';
+import { renderPath, type Problem, Wrong } from './problem.js';
 import { readExportOptions } from './words.js';
-import { Wrong } from './wrong.js';
 
 type Path = Problem['path'];
 type Row = { readonly at: Path; readonly row: Readonly<Record<string, unknown>> };

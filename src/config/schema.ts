@@ -17,7 +17,7 @@ import { readHostName, readInterfaceName, readNodeName } from './names.js';
 import { wholeSeconds } from './timeout-words.js';
 import { readDevice, readMountpoint, readPath } from './paths.js';
 import { readClients, readExportOptions, readMountOptions, readType } from './words.js';
-import { Wrong } from './wrong.js';
+import { Wrong } from './problem.js';
 
 // The whole language of the file, in the file's own words. `description` completes "is missing: write ...".
 

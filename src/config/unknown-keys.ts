@@ -1,5 +1,4 @@
 import type { schema } from './schema.js';
-import { byDistance, distance } from './nearest.js';
 import type { Problem } from './problem.js';
 
 /** As much of a valibot schema as says which keys a table has. */
@@ -84,4 +83,27 @@ function first<T>(shape: Shape, look: (inner: Shape) => T | undefined): T | unde
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** The Levenshtein distance: how many characters must be inserted, removed or replaced. */
+function distance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] ?? 0;
+}
+
+/** The known words, nearest to `word` first; equally near ones stay in their order. */
+function byDistance(word: string, known: readonly string[]): string[] {
+  const lower = word.toLowerCase();
+  return known
+    .map((candidate) => ({ candidate, far: distance(lower, candidate.toLowerCase()) }))
+    .toSorted((a, b) => a.far - b.far)
+    .map(({ candidate }) => candidate);
 }

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { canonicalAddress } from './address.js';
-import { Wrong } from './wrong.js';
+import { Wrong } from './problem.js';
 
 // Each of these becomes one argument of mount(8) or exportfs(8). No shell is involved, but both programs
 // write what they get into tables that blanks and quotes would break, and read a leading "-" as an option.

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { FailoverError, exitCodes } from '../errors.js';
-import { isNodeName } from './client-name.js';
+import { isNodeName, nodeNameRule } from '../names.js';
 import { busyTimeout, openDatabase } from './database/database.js';
 import { assertNotLost } from './database/lost-record.js';
 import { MonitorRecord } from './monitor-record.js';
@@ -68,6 +68,6 @@ function badNode(node: string): FailoverError {
     code: 'BAD_NODE_NAME',
     exitCode: exitCodes.configuration,
     operation: 'opening the record',
-    hint: 'set node = "..." to 1 to 64 letters, digits, dots, dashes or underscores, a letter or digit first',
+    hint: `set "node" in the configuration: ${nodeNameRule}`,
   });
 }

@@ -1,9 +1,7 @@
-import { closeSync, constants, fstatSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../errors.js';
-import { isClientName } from '../record/client-name.js';
-import { escapeBytes } from '../record/journal/escape.js';
-import { readAt } from '../record/safe-files/regular-file.js';
+import { escapeBytes, isClientName } from '../names.js';
 
 /** What the callout left behind about an event that it could not write, or not make durable. */
 export interface Mark {
@@ -54,7 +52,7 @@ function readMark(directory: string, name: string): string {
   try {
     const file = fstatSync(fd);
     if (!file.isFile()) return 'a mark that is not a regular file';
-    const text = readAt(fd, 0, longest).toString('latin1').trimEnd();
+    const text = firstBytes(fd, longest).toString('latin1').trimEnd();
     if (name !== unsynced || text === '') return escapeBytes(text, longest);
     // The last complaint is written over those before it, so below its line may be what is left of them.
     const [complaint = ''] = text.split('\n');
@@ -62,6 +60,12 @@ function readMark(directory: string, name: string): string {
   } finally {
     closeSync(fd);
   }
+}
+
+/** Of a regular file on tmpfs: one read(2) gives all that is there. */
+function firstBytes(fd: number, most: number): Buffer {
+  const bytes = Buffer.alloc(most);
+  return bytes.subarray(0, readSync(fd, bytes, 0, most, 0));
 }
 
 /** Removes the mark of an address, once what was not recorded has been made good (B-2 adopts statd's whole list). */

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
-import { isClientName } from '../../src/record/client-name.js';
+import { isClientName } from '../../src/names.js';
 import { parseJournal } from '../../src/record/journal/journal.js';
 import { readMarks } from '../../src/rundir/marks.js';
 import { acceptedNames, anyName, mayBeRecorded, refusedNames } from '../helpers/hostile-names.js';

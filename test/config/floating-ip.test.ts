@@ -1,7 +1,6 @@
 import test from 'ava';
 import { FailoverError } from '../../src/errors.js';
-import { findFloatingIp } from '../../src/config/find-floating-ip.js';
-import { notifyNames } from '../../src/config/notify-names.js';
+import { findFloatingIp, notifyNames } from '../../src/config/floating-ip.js';
 import { parse, sample, secondFloatingIp } from './sample.js';
 
 const config = parse(sample + secondFloatingIp);

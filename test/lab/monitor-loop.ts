@@ -3,7 +3,7 @@
 // killed. With DIRECTORY, a record, it folds the journals into it every few events, as `nlm-failover clients` does.
 import { openSync, writeSync } from 'node:fs';
 import { rpcbindLookup } from '../../src/rpc/rpcbind.js';
-import { nsm } from '../../src/nsm/notify/sm-notify-message.js';
+import { nsm } from '../../src/nsm/notify/sm-notify.js';
 import { openRecord } from '../../src/record/record.js';
 import { callStatd } from '../wire/sm-mon.js';
 import { monitorEvent } from './monitor-sequence.js';

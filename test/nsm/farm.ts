@@ -4,7 +4,7 @@ import { isIPv6 } from 'node:net';
 import { decodeCall, type RpcCall } from '../../src/rpc/rpc-call.js';
 import { encodeReply, type Refusal } from '../../src/rpc/rpc-reply.js';
 import { encodePortAnswer, rpcbind } from '../../src/rpc/rpcbind-messages.js';
-import { decodeStateChange, nsm, type StateChange } from '../../src/nsm/notify/sm-notify-message.js';
+import { decodeStateChange, nsm, type StateChange } from '../../src/nsm/notify/sm-notify.js';
 
 /** A call that reached a fake client. */
 export interface Incoming {

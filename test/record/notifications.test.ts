@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
-import { notificationsOf } from '../../src/nsm/notify/notification.js';
+import { notificationsOf } from '../../src/nsm/notify/sm-notify.js';
 import { event, makeSite, Site, wall } from './helpers/site.js';
 
 const seconds = wall / 1000;

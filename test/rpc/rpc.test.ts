@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { decodeCall, encodeCall } from '../../src/rpc/rpc-call.js';
 import { decodeReply, encodeReply, peekXid, type RpcReply } from '../../src/rpc/rpc-reply.js';
 import { portAnswer } from '../../src/rpc/rpcbind-messages.js';
-import { decodeStateChange, encodeStateChange } from '../../src/nsm/notify/sm-notify-message.js';
+import { decodeStateChange, encodeStateChange } from '../../src/nsm/notify/sm-notify.js';
 import { isMalformed } from '../../src/rpc/xdr.js';
 
 const uint32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });

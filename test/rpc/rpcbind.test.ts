@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { rpcbindLookup } from '../../src/rpc/rpcbind.js';
 import { encodeReply } from '../../src/rpc/rpc-reply.js';
-import { nsm } from '../../src/nsm/notify/sm-notify-message.js';
+import { nsm } from '../../src/nsm/notify/sm-notify.js';
 import {
   accepted,
   atFirst,

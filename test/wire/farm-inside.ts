@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { accept, Farm, type Incoming } from '../nsm/farm.js';
-import { decodeStateChange } from '../../src/nsm/notify/sm-notify-message.js';
+import { decodeStateChange } from '../../src/nsm/notify/sm-notify.js';
 
 const names = Number(process.argv[2]);
 const farm = new Farm(111);

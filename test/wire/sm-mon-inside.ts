@@ -1,5 +1,5 @@
 import { rpcbindLookup } from '../../src/rpc/rpcbind.js';
-import { nsm } from '../../src/nsm/notify/sm-notify-message.js';
+import { nsm } from '../../src/nsm/notify/sm-notify.js';
 import { callStatd, type SmMon, type SmMonResult } from './sm-mon.js';
 
 // Run inside a namespace: a list of calls as JSON in, the list of results as JSON out.

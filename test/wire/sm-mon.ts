@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { encodeCall } from '../../src/rpc/rpc-call.js';
 import { decodeReply } from '../../src/rpc/rpc-reply.js';
-import { nsm } from '../../src/nsm/notify/sm-notify-message.js';
+import { nsm } from '../../src/nsm/notify/sm-notify.js';
 import { openSourceSocket } from '../../src/nsm/notify/source-socket.js';
 import { XdrReader, XdrWriter } from '../../src/rpc/xdr.js';
 

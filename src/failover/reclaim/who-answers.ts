@@ -1,4 +1,4 @@
-import { notifyNames } from '../../config/notify-names.js';
+import { notifyNames } from '../../config/floating-ip.js';
 import { notifyThrough } from '../../nsm/worker/notify-child.js';
 import { notify, type NotifyOptions } from '../../nsm/notify/notifier.js';
 import type { FailoverContext } from '../context.js';

@@ -1,4 +1,4 @@
-import { notifyNames } from '../../config/notify-names.js';
+import { notifyNames } from '../../config/floating-ip.js';
 import type { FloatingIp } from '../../config/config.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Action } from '../../host/action.js';

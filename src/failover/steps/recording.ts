@@ -11,7 +11,7 @@ import {
   syncedAddresses,
 } from '../../rundir/serving.js';
 import { statdState } from '../../host/reading/statd.js';
-import { escapeBytes } from '../../record/journal/escape.js';
+import { escapeBytes } from '../../names.js';
 import { clearMark, unsynced } from '../../rundir/marks.js';
 import { beginServing } from '../../record/journal/serving-journal.js';
 import type { FailoverContext } from '../context.js';

@@ -1,6 +1,6 @@
 import type { BackoffPace } from './backoff.js';
 import type { Resolve } from './name-lookup.js';
-import { notificationsOf } from './notification.js';
+import { notificationsOf } from './sm-notify.js';
 import { type Progress, Report } from './report.js';
 import { rpcbind } from '../../rpc/rpcbind-messages.js';
 import { Run } from './run.js';

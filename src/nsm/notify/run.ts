@@ -1,10 +1,9 @@
 import { randomInt } from 'node:crypto';
+import { networkInterfaces } from 'node:os';
 import { type Interfaces, readClient } from './client-address.js';
 import { Exchange } from './exchange.js';
-import { readInterfaces } from './interfaces.js';
 import { NameLookup, type Resolve } from './name-lookup.js';
 import { Outstanding } from './outstanding.js';
-import { Pauses } from './pauses.js';
 import { SendWindow } from './send-window.js';
 import { type Source, Sockets } from './sockets.js';
 import type { SourceSocket } from './source-socket.js';
@@ -27,7 +26,7 @@ export interface RunParts {
 /** What all clients of one `notify` share, and the one place that ends everything that waits. */
 export class Run {
   readonly exchange: Exchange;
-  readonly pauses = new Pauses();
+  readonly #pauses = new Pauses();
   readonly #family: Source['family'];
   readonly #lookup: NameLookup;
   readonly #interfaces: Interfaces;
@@ -51,13 +50,16 @@ export class Run {
     });
   }
 
+  /** Waits `ms` milliseconds, or until the run stops; not at all if `ms` is not positive. */
+  readonly pause = (ms: number): Promise<void> => this.#pauses.pause(ms);
+
   readonly isStopped = (): boolean => this.#stopped;
 
   /** Ends every wait; nothing is sent after it. */
   readonly stop = (): void => {
     this.#stopped = true;
     this.exchange.stop();
-    this.pauses.stop();
+    this.#pauses.stop();
     this.#lookup.stop();
   };
 
@@ -87,4 +89,41 @@ export class Run {
       return { kind: 'again', reason: 'name does not resolve' };
     return resolved;
   };
+}
+
+/** Waits that a run can cut short all at once. */
+class Pauses {
+  readonly #wakers = new Set<() => void>();
+  #stopped = false;
+
+  pause(ms: number): Promise<void> {
+    if (this.#stopped || ms <= 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.#wakers.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      this.#wakers.add(wake);
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const wake of this.#wakers) wake();
+  }
+}
+
+/** This host's interfaces that have an IPv6 address (only those have scopes), seen from a floating IP. */
+function readInterfaces(source: string): Interfaces {
+  let ofSource: string | undefined;
+  const byIndex = new Map<number, string>();
+  for (const [name, addresses] of Object.entries(networkInterfaces())) {
+    for (const entry of addresses ?? []) {
+      if (entry.address === source) ofSource = name;
+      if (entry.family === 'IPv6' && entry.scopeid) byIndex.set(entry.scopeid, name);
+    }
+  }
+  return { ofSource, byIndex };
 }

@@ -2,7 +2,7 @@ import type { Answer, Exchange, Request } from './exchange.js';
 import type { Peer } from './outstanding.js';
 import { portAnswer, portQuestion } from '../../rpc/rpcbind-messages.js';
 import type { Rank } from './send-window.js';
-import { nsm } from './sm-notify-message.js';
+import { nsm } from './sm-notify.js';
 import { isMalformed } from '../../rpc/xdr.js';
 
 /** What a client's rpcbind said about its statd. Reasons are sentences. */

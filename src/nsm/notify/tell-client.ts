@@ -1,7 +1,6 @@
 import { Backoff, type BackoffPace } from './backoff.js';
 import type { ClientAddress } from './client-address.js';
 import type { Exchange } from './exchange.js';
-import type { Pauses } from './pauses.js';
 import type { RpcCall } from '../../rpc/rpc-call.js';
 import { type Rank, ranks } from './send-window.js';
 import { type CallRound, StatdCall } from './statd-call.js';
@@ -27,7 +26,8 @@ export interface Telling {
 /** As far as one client needs it. */
 export interface SharedRun {
   readonly exchange: Exchange;
-  readonly pauses: Pauses;
+  /** Waits milliseconds, or until the run stops. */
+  readonly pause: (ms: number) => Promise<void>;
   readonly locate: (client: string) => Promise<Located>;
   readonly isStopped: () => boolean;
 }
@@ -48,7 +48,7 @@ export async function tellClient(client: string, telling: Telling): Promise<stri
     if (located.kind === 'address') return new Visit(located, backoff, telling).run();
     reason = located.reason;
     if (located.kind === 'unusable') break;
-    await telling.run.pauses.pause(backoff.next());
+    await telling.run.pause(backoff.next());
   }
   return reason;
 }
@@ -94,8 +94,7 @@ class Visit {
         if (accepted || (discovered && !this.#everFound)) this.#backoff.reset();
         this.#everFound ||= discovered;
         rank = accepted || discovered ? ranks.followUp : ranks.retry;
-        if (rank === ranks.retry)
-          await this.#telling.run.pauses.pause(timeoutMs - (performance.now() - start));
+        if (rank === ranks.retry) await this.#telling.run.pause(timeoutMs - (performance.now() - start));
       }
       return this.#reason;
     } finally {

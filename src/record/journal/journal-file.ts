@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isNodeName } from '../client-name.js';
+import { isNodeName } from '../../names.js';
 import { readAt, withRegularFile } from '../safe-files/regular-file.js';
 
 const prefix = 'journal.';

@@ -32,7 +32,7 @@
  * numbers mean nothing across hosts. A journal that grew large while serving can be replaced in this way
  * too, once no callout can be between its open and its write.
  */
-import { clientNamePattern, fsidPattern, nodePattern } from '../client-name.js';
+import { clientNamePattern, fsidPattern, nodePattern } from '../../names.js';
 
 export interface ServingLine {
   readonly kind: 'serving';
@@ -180,7 +180,7 @@ export function foreignLength(bytes: Buffer): number {
   return start > 0 ? start : bytes.length;
 }
 
-/** The text of a line, with its newline. What it is given must fit the patterns of client-name.ts. */
+/** The text of a line, with its newline. What it is given must fit the patterns of names.ts. */
 export function formatLine(line: JournalLine): string {
   return `@1 ${line.uptime.toFixed(2)} ${line.kind} ${fields(line).join(' ')} .\n`;
 }

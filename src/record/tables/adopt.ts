@@ -1,6 +1,6 @@
 import { constants, fdatasyncSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
-import { isClientName } from '../client-name.js';
+import { isClientName } from '../../names.js';
 import { foldJournals } from '../journal/fold.js';
 import { withJournal } from '../journal/journal-file.js';
 import { journalTables, type RecordedClient } from './journal-tables.js';

@@ -1,5 +1,5 @@
 import type { Database } from 'better-sqlite3';
-import { escapeBytes } from '../journal/escape.js';
+import { escapeBytes } from '../../names.js';
 
 /** A client that would be told at the next takeover. */
 export interface RecordedClient {
