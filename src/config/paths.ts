@@ -32,8 +32,3 @@ export function readDevice(text: string): string | Wrong {
   if (typeof path === 'string' && path !== '/') return path;
   return new Wrong('write an absolute path without "//", "." and "..", or UUID=... or LABEL=...');
 }
-
-/** Whether a path is `top` or lies below it; both normalised. */
-export function isAtOrBelow(path: string, top: string): boolean {
-  return path === top || path.startsWith(top === '/' ? '/' : `${top}/`);
-}

@@ -1,7 +1,8 @@
 import { readPrefixedAddress } from './address.js';
 import { isNumericFsid, isSameFsid, readFsid } from './fsid.js';
 import { lockManagerProblems } from './lock-manager-relations.js';
-import { isAtOrBelow, readDevice, readMountpoint, readPath } from './paths.js';
+import { isAtOrBelow } from '../paths.js';
+import { readDevice, readMountpoint, readPath } from './paths.js';
 import { renderPath, type Problem, Wrong } from './problem.js';
 import { readExportOptions } from './words.js';
 

@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import type { Config, FloatingIp } from '../../config/config.js';
 import { exitCodes, FailoverError } from '../../errors.js';
+import { isAtOrBelow } from '../../paths.js';
 import { unmountedAbove } from '../../host/reading/fstab.js';
 import type { Host } from '../../host/host.js';
 import { isMountOf, mountAt } from '../../host/reading/mounts.js';
@@ -20,7 +21,7 @@ export interface RecordLocation {
 export function recordLocation(host: Host, ip: FloatingIp): RecordLocation {
   return {
     directory: path.join(host.path(ip.stateDirectory), `sm_${ip.address}`),
-    onVolume: ip.filesystems.find(({ mountpoint }) => isBelow(ip.stateDirectory, mountpoint))?.mountpoint,
+    onVolume: ip.filesystems.find(({ mountpoint }) => isAtOrBelow(ip.stateDirectory, mountpoint))?.mountpoint,
   };
 }
 
@@ -204,10 +205,6 @@ export class RecordSession {
     if (now !== undefined && (now.epoch !== this.#vacant?.epoch || !now.released))
       this.#record?.assertOwner(this.#node, now.epoch);
   }
-}
-
-function isBelow(directory: string, mountpoint: string): boolean {
-  return directory === mountpoint || directory.startsWith(mountpoint === '/' ? '/' : `${mountpoint}/`);
 }
 
 /** The state directory below the volume's real place: only what lies on the volume is others' to change. */

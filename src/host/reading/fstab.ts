@@ -1,3 +1,4 @@
+import { isAtOrBelow } from '../../paths.js';
 import type { Host } from '../host.js';
 import { mountAt, unescapeOctal } from './mounts.js';
 
@@ -17,7 +18,8 @@ export function parseFstab(text: string): string[] {
  */
 export function unmountedAbove(host: Host, directory: string): string | undefined {
   const listed = parseFstab(host.readText('/etc/fstab') ?? '')
-    .filter((mountpoint) => directory === mountpoint || directory.startsWith(`${mountpoint}/`))
+    // "/" is always mounted, also where it is in no table of this process, as in a chroot.
+    .filter((mountpoint) => mountpoint !== '/' && isAtOrBelow(directory, mountpoint))
     .toSorted((a, b) => b.length - a.length);
   const nearest = listed[0];
   return nearest === undefined || mountAt(host, nearest) !== undefined ? undefined : nearest;

@@ -1,4 +1,5 @@
 import { readdirSync, readlinkSync } from 'node:fs';
+import { isAtOrBelow } from '../../paths.js';
 import type { Host } from '../host.js';
 
 /**
@@ -6,7 +7,6 @@ import type { Host } from '../host.js';
  * as `name (pid N)`, at most eight. Needs root to see everybody's.
  */
 export function holders(host: Host, mountpoint: string): string[] {
-  const isBelow = (target: string) => target === mountpoint || target.startsWith(`${mountpoint}/`);
   const found: string[] = [];
   for (const pid of listing(host.path('/proc')).filter((name) => /^\d+$/.test(name))) {
     const base = host.path(`/proc/${pid}`);
@@ -15,7 +15,7 @@ export function holders(host: Host, mountpoint: string): string[] {
       `${base}/root`,
       ...listing(`${base}/fd`).map((name) => `${base}/fd/${name}`),
     ];
-    if (links.some((link) => isBelow(targetOf(link)))) {
+    if (links.some((link) => isAtOrBelow(targetOf(link), mountpoint))) {
       found.push(`${host.readText(`/proc/${pid}/comm`)?.trim() ?? '?'} (pid ${pid})`);
     }
     if (found.length === 8) break;

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf, exitCodes, FailoverError, messageOf } from '../../errors.js';
+import { isAtOrBelow } from '../../paths.js';
 import type { Argv, CommandResult, Host } from '../host.js';
 import { parseMountinfo } from '../reading/mounts.js';
 import { nfsdThreads } from '../reading/nfsd.js';
@@ -86,9 +87,7 @@ function command(host: Host, argv: Argv): CommandResult {
 function throughMount(directory: string, absolute: string): string {
   if (absolute.startsWith('/proc/')) return absolute;
   const table = readTextIfThere(path.join(directory, '/proc/self/mountinfo')) ?? '';
-  const over = parseMountinfo(table).findLast(
-    ({ mountpoint }) => absolute === mountpoint || absolute.startsWith(`${mountpoint}/`),
-  );
+  const over = parseMountinfo(table).findLast(({ mountpoint }) => isAtOrBelow(absolute, mountpoint));
   return over === undefined ? absolute : over.source + absolute.slice(over.mountpoint.length);
 }
 

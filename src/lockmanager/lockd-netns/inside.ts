@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { errnoOf } from '../../errors.js';
+import { isAtOrBelow } from '../../paths.js';
 import type { Host } from '../../host/host.js';
 import { currentDeadline } from '../../host/running/deadline.js';
 import { realHost, writeKernel } from '../../host/real.js';
@@ -21,7 +22,7 @@ export function insideInstance(address: string): Host {
     ['/var/lib/nfs', place.nfs],
   ] as const;
   const outside = (absolute: string): string => {
-    const own = ownDirectories.find(([inside]) => absolute === inside || absolute.startsWith(`${inside}/`));
+    const own = ownDirectories.find(([inside]) => isAtOrBelow(absolute, inside));
     return own === undefined ? absolute : path.join(own[1], absolute.slice(own[0].length));
   };
   return {
