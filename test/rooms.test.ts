@@ -71,7 +71,7 @@ const rooms: Readonly<Record<string, Room>> = {
 };
 
 /** What lies in no room: everybody's. */
-const base = ['errors.ts', 'names.ts', 'paths.ts', 'version.ts'];
+const base = ['errors.ts', 'names.ts', 'paths.ts', 'step-names.ts', 'version.ts'];
 
 /** No room, and no room in a room, has more files: whoever opens it sees at once what is there. */
 const mostFiles = 16;
@@ -81,6 +81,7 @@ const pure = [
   'errors.ts',
   'names.ts',
   'paths.ts',
+  'step-names.ts',
   'version.ts',
   'config/',
   'rpc/rpc-call.ts',

@@ -1,3 +1,5 @@
+import type { StepName } from '../step-names.js';
+
 /** What /etc/nlm-failover.toml says, validated, with defaults filled in, deeply frozen. */
 export interface Config {
   /** The file it was read from. */
@@ -34,8 +36,8 @@ export interface InstancePorts {
   readonly lockd?: number;
 }
 
-/** The steps of the 2006 proposal that have a deadline of their own; see [timeouts]. */
-export type TimedStep = 'A-1' | 'A-2' | 'A-3' | 'A-4' | 'B-1' | 'B-2' | 'B-4' | 'B-5';
+/** Every step but B-3, which lasts as long as the grace unless it is given a length of its own; see [timeouts]. */
+export type TimedStep = Exclude<StepName, 'B-3'>;
 
 /** How long is waited at the longest, in seconds. */
 export interface TimeoutsConfig {

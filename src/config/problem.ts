@@ -44,7 +44,7 @@ export function renderPath(path: readonly (string | number)[]): string {
 
 function valueAt(value: unknown, key: string | number): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-    ? (value as Record<string | number, unknown>)[key]
+    ? Reflect.get(value, key)
     : undefined;
 }
 

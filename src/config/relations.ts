@@ -105,7 +105,11 @@ function ofString(read: (text: string) => string | Wrong): (value: unknown) => s
 }
 
 function record(value: unknown): Row['row'] {
-  return typeof value === 'object' && value !== null ? (value as Row['row']) : {};
+  return isTable(value) ? value : {};
+}
+
+function isTable(value: unknown): value is Row['row'] {
+  return typeof value === 'object' && value !== null;
 }
 
 function rows(value: unknown, path: Path): Row[] {

@@ -13,6 +13,7 @@ import {
   servicePort,
   threadCount,
 } from './lock-manager-words.js';
+import type { StepName } from '../step-names.js';
 import { readHostName, readInterfaceName, readNodeName } from './names.js';
 import { wholeSeconds } from './timeout-words.js';
 import { readDevice, readMountpoint, readPath } from './paths.js';
@@ -114,6 +115,7 @@ const lockManagerTable = {
 
 const seconds = value(wholeSeconds.wanted, wholeSeconds.read);
 
+/** The compiler sees that every step has its key. */
 const timeoutsTable = {
   step: v.exactOptional(seconds),
   'A-1': v.exactOptional(seconds),
@@ -128,7 +130,7 @@ const timeoutsTable = {
   settle: v.exactOptional(seconds),
   busy: v.exactOptional(seconds),
   record: v.exactOptional(seconds),
-};
+} satisfies Record<StepName, unknown> & Readonly<Record<string, unknown>>;
 
 /** Judges every value on its own; what they must be to each other is in relations.ts. */
 export const schema = table('its keys', {

@@ -3,9 +3,6 @@ import { wholeNumber } from './lock-manager-words.js';
 
 // The values of [timeouts].
 
-/** Every step but B-3, which lasts as long as the grace unless it is given a length of its own. */
-const timedSteps = ['A-1', 'A-2', 'A-3', 'A-4', 'B-1', 'B-2', 'B-4', 'B-5'] as const;
-
 /** At most an hour: what takes longer is a hang. */
 export const wholeSeconds = wholeNumber('whole seconds from 1 to 3600', 1n, 3600n);
 
@@ -19,7 +16,16 @@ export function toTimeouts(given: Given): TimeoutsConfig {
   const { step, settle = 15, busy = 5, record = 15, 'B-3': notify } = given;
   const of = (name: TimedStep) => given[name] ?? step ?? bulk[name] ?? 120;
   return {
-    steps: Object.fromEntries(timedSteps.map((name) => [name, of(name)])) as Record<TimedStep, number>,
+    steps: {
+      'A-1': of('A-1'),
+      'A-2': of('A-2'),
+      'A-3': of('A-3'),
+      'A-4': of('A-4'),
+      'B-1': of('B-1'),
+      'B-2': of('B-2'),
+      'B-4': of('B-4'),
+      'B-5': of('B-5'),
+    },
     ...(notify === undefined ? {} : { notify }),
     step: step ?? 120,
     settle,

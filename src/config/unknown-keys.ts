@@ -3,6 +3,7 @@ import type { Problem } from './problem.js';
 
 /** As much of a valibot schema as says which keys a table has. */
 interface Shape {
+  readonly kind: string;
   readonly entries?: Readonly<Record<string, Shape>>;
   readonly item?: Shape;
   readonly wrapped?: Shape;
@@ -16,7 +17,7 @@ type Path = Problem['path'];
  * valibot's own strict object stops at the first.
  */
 export function unknownKeys(of: typeof schema, input: unknown): Problem[] {
-  const top = of as Shape;
+  const top: Shape = of;
   return walk(top, input, [], tablesByKey(top));
 }
 

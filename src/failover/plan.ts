@@ -5,6 +5,7 @@ import { announce } from '../host/actions/announce.js';
 import { cutConnections } from '../host/actions/connections.js';
 import { exportPath, unexport } from '../host/actions/exports.js';
 import { mountFilesystem, unmountFilesystem } from '../host/actions/mount.js';
+import { type StepName, type TakeoverOrder, takeoverOrders, type TakeoverStepName } from '../step-names.js';
 import type { LockManager } from '../lockmanager/port.js';
 import { type CampaignResult, notifyClients } from './steps/campaign.js';
 import { restoreOtherExports } from './steps/other-exports.js';
@@ -13,14 +14,7 @@ import { noteLocks } from './steps/held-locks.js';
 import { inPlace, unlessGone } from './steps/place.js';
 import { prepareNotification, startRecording, stopRecording } from './steps/recording.js';
 import { graceIsDone, nobodyToTell } from './steps/rerun.js';
-import {
-  type Plan,
-  publishedOrder,
-  safeOrder,
-  type Step,
-  type StepName,
-  type TakeoverOrder,
-} from './steps/steps.js';
+import type { Plan, Step } from './steps/steps.js';
 
 /** for an address. */
 export function planRelease(ip: FloatingIp, driver: LockManager, recordOnVolume: boolean): Plan {
@@ -73,15 +67,15 @@ export interface TakeoverPlanOptions {
 /** B-1 to B-5 for an address, in the order asked for. */
 export function planTakeover(ip: FloatingIp, driver: LockManager, options: TakeoverPlanOptions): Plan {
   const steps = takeoverSteps(ip, driver, options);
-  const order: readonly (typeof safeOrder)[number][] = options.order === 'safe' ? safeOrder : publishedOrder;
-  return { kind: 'takeover', address: ip.address, steps: order.flatMap((name) => steps[name]) };
+  const names = takeoverOrders[options.order];
+  return { kind: 'takeover', address: ip.address, steps: names.flatMap((name) => steps[name]) };
 }
 
 function takeoverSteps(
   ip: FloatingIp,
   driver: LockManager,
   options: TakeoverPlanOptions,
-): Record<(typeof safeOrder)[number], readonly Step[]> {
+): Record<TakeoverStepName, readonly Step[]> {
   const { address, filesystems } = ip;
   const mounts = filesystems.flatMap((filesystem) => [
     refuseMountedElsewhere(ip, filesystem),

@@ -1,4 +1,5 @@
 import { exitCodes, FailoverError } from '../errors.js';
+import type { StepName } from '../step-names.js';
 import { commandText } from './running/command-text.js';
 import type { Argv, CommandResult, Host } from './host.js';
 
@@ -49,11 +50,11 @@ export async function runOrFail(host: Host, argv: Argv, hint = goOn): Promise<Co
 }
 
 /** A command that succeeded and a system that is not so: kernels and daemons do that. */
-export function notSo(operation: string, message: string, hint = goOn): FailoverError {
+export function notSo(step: StepName, message: string, hint = goOn): FailoverError {
   return new FailoverError(message, {
     code: 'NOT_VERIFIED',
     exitCode: exitCodes.stepFailed,
-    operation,
+    operation: step,
     hint,
   });
 }

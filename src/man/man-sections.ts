@@ -1,6 +1,7 @@
 import type { FloatingIp } from '../config/config.js';
 import { planRelease, planTakeover } from '../failover/plan.js';
-import { type Plan, stepTitles } from '../failover/steps/steps.js';
+import type { Plan } from '../failover/steps/steps.js';
+import { stepTitles } from '../step-names.js';
 import { lockd } from '../lockmanager/lockd/lockd.js';
 import type { ManSection } from './man-page.js';
 import { storageTroubles } from './man-storage.js';

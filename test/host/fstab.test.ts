@@ -15,7 +15,7 @@ filer:/x /shared nfs defaults`;
 
 test('the nearest mount point above a directory that is not mounted', (t) => {
   const site = makeRehearsal({ address: '10.10.1.1', rpcbindPort: 1 });
-  t.teardown(site.remove);
+  t.teardown(() => site.remove());
   const host = rehearsalHost(site.a.root);
   const above = (directory: string) => unmountedAbove(host, directory);
   t.is(above('/srv/state'), undefined);

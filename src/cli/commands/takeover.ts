@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { CampaignResult } from '../../failover/steps/campaign.js';
-import type { TakeoverOrder } from '../../failover/steps/steps.js';
+import { publishedOrder, safeOrder, type TakeoverOrder, takeoverOrders } from '../../step-names.js';
 import type { Io } from '../io.js';
 import { addCommonOptions, type CommonOptions, parseSeconds } from '../options.js';
 
@@ -31,9 +31,9 @@ export function addTakeover(program: Command, io: Io, exit: (code: number) => vo
       .addOption(
         new Option(
           '--order <order>',
-          'safe: B-1 B-2 B-5 B-4 B-3; published: B-1 B-2 B-3 B-4 B-5, as in the 2006 proposal, where clients with I/O may see stale file handles',
+          `safe: ${safeOrder.join(' ')}; published: ${publishedOrder.join(' ')}, as in the 2006 proposal, where clients with I/O may see stale file handles`,
         )
-          .choices(['safe', 'published'])
+          .choices(Object.keys(takeoverOrders))
           .default('safe'),
       )
       .option('--fenced', 'your word that the node which had the address, and has not released it, is dead')

@@ -1,4 +1,5 @@
-import { type Plan, stepTitles } from '../../failover/steps/steps.js';
+import type { Plan } from '../../failover/steps/steps.js';
+import { stepTitles } from '../../step-names.js';
 import type { Io } from '../io.js';
 
 /** --dry-run: the exact commands and writes, in order; nothing is touched, not even read. */

@@ -3,7 +3,8 @@ import { errnoOf, exitCodes, FailoverError, messageOf } from '../../errors.js';
 import { currentDeadline, within } from '../../host/running/deadline.js';
 import type { FailoverContext } from '../context.js';
 import { stepLimit } from './limits.js';
-import type { Plan, Step, StepName } from '../steps/steps.js';
+import type { StepName } from '../../step-names.js';
+import type { Plan, Step } from '../steps/steps.js';
 
 /** What became of one step; printed as one JSON object a line by --json. */
 export interface StepReport {

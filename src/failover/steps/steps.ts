@@ -1,31 +1,7 @@
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Action } from '../../host/action.js';
+import type { StepName } from '../../step-names.js';
 import type { FailoverContext } from '../context.js';
-
-/** The steps of the 2006 proposal, by the names it gave them. */
-export const releaseSteps = ['A-1', 'A-2', 'A-3', 'A-4'] as const;
-
-/** B-3 last and the address after the exports: a client that is told always finds lockd, export and address. */
-export const safeOrder = ['B-1', 'B-2', 'B-5', 'B-4', 'B-3'] as const;
-
-/** As published in 2006; right only while no client can reach the address before B-5. */
-export const publishedOrder = ['B-1', 'B-2', 'B-3', 'B-4', 'B-5'] as const;
-
-export type StepName = (typeof releaseSteps)[number] | (typeof publishedOrder)[number];
-
-export type TakeoverOrder = 'safe' | 'published';
-
-export const stepTitles: Readonly<Record<StepName, string>> = {
-  'A-1': 'floating IP down',
-  'A-2': 'unexport',
-  'A-3': 'drop the locks',
-  'A-4': 'unmount',
-  'B-1': 'mount',
-  'B-2': 'grace',
-  'B-3': 'notify the clients',
-  'B-4': 'floating IP up',
-  'B-5': 'export',
-};
 
 /** A step as it will be run. A-3 and B-2 come once per fsid. */
 export interface Step {

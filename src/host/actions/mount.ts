@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import type { StepName } from '../../step-names.js';
 import { type Action, commandText, type HostContext, notSo, runOrFail } from '../action.js';
 import { currentDeadline } from '../running/deadline.js';
 import type { Argv, Host } from '../host.js';
@@ -82,7 +83,7 @@ export function unmountFilesystem(filesystem: MountableFilesystem): Action<HostC
 function mountedRight(
   host: Host,
   { device, mountpoint }: MountableFilesystem,
-  step: string,
+  step: StepName,
 ): Mount | undefined {
   const mount = mountAt(host, mountpoint);
   if (mount !== undefined && !isMountOf(host, mount, device)) {

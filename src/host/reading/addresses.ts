@@ -1,6 +1,7 @@
 import { Address6 } from 'ip-address';
-import { runOrFail } from '../action.js';
+import * as v from 'valibot';
 import type { Host } from '../host.js';
+import { ipJson } from './ip-json.js';
 
 export interface LocalAddress {
   readonly address: string;
@@ -11,23 +12,27 @@ export interface LocalAddress {
   readonly duplicateCheck: 'none' | 'running' | 'failed';
 }
 
-interface AddressInfo {
-  readonly local?: string;
-  readonly prefixlen?: number;
-  readonly secondary?: boolean;
-  readonly tentative?: boolean;
-  readonly dadfailed?: boolean;
-}
-
-interface IpLink {
-  readonly ifname?: string;
-  readonly addr_info?: readonly AddressInfo[];
-}
+/** As much of `ip -j address show` as is read here; marks are `true` where they are set (ip-address(8)). */
+export const linksSchema = v.array(
+  v.object({
+    ifname: v.optional(v.string()),
+    addr_info: v.optional(
+      v.array(
+        v.object({
+          local: v.optional(v.string()),
+          prefixlen: v.optional(v.number()),
+          secondary: v.optional(v.unknown()),
+          tentative: v.optional(v.unknown()),
+          dadfailed: v.optional(v.unknown()),
+        }),
+      ),
+    ),
+  }),
+);
 
 /** Every address of this host, from `ip -j address show` (ip-address(8)). IPv6 in canonical form. */
 export async function localAddresses(host: Host): Promise<LocalAddress[]> {
-  const { stdout } = await runOrFail(host, ['ip', '-j', 'address', 'show'], 'Install the package iproute2.');
-  const links = JSON.parse(stdout) as readonly IpLink[];
+  const links = await ipJson(host, ['ip', '-j', 'address', 'show'], linksSchema);
   return links.flatMap((link) =>
     (link.addr_info ?? []).flatMap((info) =>
       info.local === undefined || link.ifname === undefined

@@ -1,11 +1,10 @@
+import * as v from 'valibot';
 import { type Action, type HostContext, runOrFail } from '../../host/action.js';
 import type { Argv, Host } from '../../host/host.js';
+import { ipJson } from '../../host/reading/ip-json.js';
 import { instanceInterface, instancePrefix } from './place.js';
 
-interface Route {
-  readonly gateway?: string;
-  readonly dev?: string;
-}
+const routesSchema = v.array(v.object({ gateway: v.optional(v.string()), dev: v.optional(v.string()) }));
 
 /** B-4: clients beyond the subnet are reached as the host reaches them, through its default gateway on this interface. */
 export function copyDefaultRoute({
@@ -41,7 +40,6 @@ export function copyDefaultRoute({
 }
 
 async function gatewayOn(host: Host, show: Argv, device: string): Promise<string | undefined> {
-  const { stdout } = await runOrFail(host, show);
-  const routes = JSON.parse(stdout === '' ? '[]' : stdout) as readonly Route[];
+  const routes = await ipJson(host, show, routesSchema);
   return routes.find((route) => route.dev === device)?.gateway;
 }

@@ -133,7 +133,7 @@ function parseEvent(text: string): EventLine | undefined {
   if (match === null) return undefined;
   const [, time = '', kind = '', name = '', myName, id] = match;
   return {
-    kind: kind as EventLine['kind'],
+    kind: kind === 'add-client' ? 'add-client' : 'del-client',
     uptime: Number(time),
     client: name,
     myName,

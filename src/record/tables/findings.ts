@@ -93,10 +93,16 @@ export function readFindings(db: Database): RecordedFinding[] {
         ? {}
         : { lock: { fsid, inode, mode, start, end } }),
       ...(path === null ? {} : { path }),
-      clients: JSON.parse(clients) as string[],
+      clients: listIn(clients),
       at,
       acknowledgedAt: acknowledgedAt ?? undefined,
     }));
+}
+
+/** A JSON list of names, as closeAudit has written it. */
+function listIn(json: string): string[] {
+  const value: unknown = JSON.parse(json);
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
 }
 
 /** Somebody has read them. Returns how many there were. `now` is in ms. */
