@@ -13,6 +13,7 @@ import { instanceExists } from '../lockmanager/lockd-netns/place.js';
 import { nlmProgram } from '../host/reading/nfsd.js';
 import { runDirectory } from '../rundir/serving.js';
 import { chooseDriver, type DriverChoice } from '../lockmanager/driver.js';
+import { onNode } from '../lockmanager/kernel.js';
 import type { InstanceConfig } from '../lockmanager/lockd-netns/lockd-netns.js';
 import type { Progress as NotifyProgress } from '../nsm/notify/report.js';
 import { type CommonOptions } from './options.js';
@@ -50,6 +51,7 @@ export async function openRunContext(
       instanceHere: instanceExists(host, floatingIp.address),
       onHost: await servedOnHost(host, run, floatingIp),
       takesOver: options.takesOver === true,
+      node: onNode({ host, interface: floatingIp.interface, run }),
     }),
   );
   const seconds = options.notifyDeadline ?? config.timeouts.notify;
@@ -60,7 +62,7 @@ export async function openRunContext(
       config,
       floatingIp,
       driver: choice.driver,
-      run: choice.driver.place?.run ?? run,
+      run: choice.driver.run,
       session: new RecordSession(host, floatingIp, config),
       fenced: options.fenced === true,
       notifyDeadlineMs: seconds === undefined ? undefined : seconds * 1000,

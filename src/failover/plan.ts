@@ -1,17 +1,15 @@
 import type { Filesystem, FloatingIp } from '../config/config.js';
-import type { Action, HostContext } from '../host/action.js';
 import { addressDown, addressUp } from '../host/actions/address.js';
 import { announce } from '../host/actions/announce.js';
 import { cutConnections } from '../host/actions/connections.js';
-import { exportPath, unexport } from '../host/actions/exports.js';
 import { mountFilesystem, unmountFilesystem } from '../host/actions/mount.js';
 import { type StepName, type TakeoverOrder, takeoverOrders, type TakeoverStepName } from '../step-names.js';
-import type { LockManager } from '../lockmanager/port.js';
+import { inPlace, unlessGone } from '../lockmanager/in-place.js';
+import type { LockManager, LockManagerAction } from '../lockmanager/port.js';
 import { type CampaignResult, notifyClients } from './steps/campaign.js';
 import { restoreOtherExports } from './steps/other-exports.js';
 import { claimOwnership, handOver, refuseMountedElsewhere } from './steps/ownership.js';
 import { noteLocks } from './steps/held-locks.js';
-import { inPlace, unlessGone } from './steps/place.js';
 import { prepareNotification, startRecording, stopRecording } from './steps/recording.js';
 import { graceIsDone, nobodyToTell } from './steps/rerun.js';
 import type { Plan, Step } from './steps/steps.js';
@@ -22,7 +20,7 @@ export function planRelease(ip: FloatingIp, driver: LockManager, recordOnVolume:
   const exports = filesystems.flatMap((filesystem) => filesystem.exports);
   const unmounts = filesystems.toReversed().map((filesystem) => unmountFilesystem(filesystem));
   const served = servedIp(ip, driver);
-  const there = (action: Action<HostContext>) => unlessGone(driver.place, action);
+  const there = (action: LockManagerAction) => unlessGone(driver, action);
   return {
     kind: 'release',
     address,
@@ -36,7 +34,9 @@ export function planRelease(ip: FloatingIp, driver: LockManager, recordOnVolume:
       {
         name: 'A-2',
         subject: listed(exports.map(({ path }) => path)),
-        actions: exports.map((one) => there(unexport(one))),
+        actions: filesystems.flatMap((filesystem) =>
+          filesystem.exports.map((one) => driver.exports.takeAway(one, filesystem)),
+        ),
       },
       ...filesystems.map((filesystem): Step => ({
         ...onFsid('A-3', filesystem),
@@ -83,7 +83,7 @@ function takeoverSteps(
   ]);
   const claim = claimOwnership(ip);
   const served = servedIp(ip, driver);
-  const there = (action: Action<HostContext>) => inPlace(driver.place, action);
+  const there = (action: LockManagerAction) => inPlace(driver, action);
   return {
     'B-1': [
       {
@@ -111,7 +111,7 @@ function takeoverSteps(
           ...(ip.family === 4 ? [addressUp, announce] : [announce, addressUp]).map((make) =>
             there(make(served)),
           ),
-          ...(driver.afterAddressUp?.() ?? []),
+          ...driver.afterAddressUp(),
         ],
       },
     ],
@@ -120,7 +120,7 @@ function takeoverSteps(
         name: 'B-5',
         subject: listed(filesystems.flatMap((one) => one.exports.map(({ path }) => path))),
         actions: filesystems.flatMap((filesystem) =>
-          filesystem.exports.map((one) => there(exportPath(one, filesystem))),
+          filesystem.exports.map((one) => driver.exports.make(one, filesystem)),
         ),
       },
     ],
@@ -135,7 +135,7 @@ function graceStep(
   filesystem: Filesystem,
   index: number,
 ): Step {
-  if (index > 0 && driver.graceScope !== 'fsid') {
+  if (index > 0 && !driver.gracePerFsid) {
     const covered = `in the same grace as fsid ${ip.filesystems[0]?.fsid ?? ''}`;
     return { ...onFsid('B-2', filesystem), actions: [], covered };
   }
@@ -147,14 +147,14 @@ function graceStep(
       ...driver.beforeGrace(filesystem),
       ...(index === 0 ? [startRecording(ip, node)] : []),
       ...driver.enterGrace(filesystem),
-      ...(driver.graceScope === 'node' ? [restoreOtherExports(ip)] : []),
+      ...(driver.graceTakesExports ? [restoreOtherExports(ip)] : []),
     ],
   };
 }
 
 /** The address on the interface where it is served. */
-function servedIp(ip: FloatingIp, { place }: LockManager): FloatingIp {
-  return place === undefined ? ip : { ...ip, interface: place.interface };
+function servedIp(ip: FloatingIp, driver: LockManager): FloatingIp {
+  return { ...ip, interface: driver.interface };
 }
 
 function onFsid(name: StepName, { fsid, mountpoint }: Filesystem): Pick<Step, 'name' | 'fsid' | 'subject'> {

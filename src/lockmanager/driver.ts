@@ -5,7 +5,9 @@ import type { Argv, Host } from '../host/host.js';
 import { lockd } from './lockd/lockd.js';
 import { type InstanceConfig, lockdNetns, unsuitedForInstance } from './lockd-netns/lockd-netns.js';
 import { nlmFsid } from './nlm-fsid.js';
-import type { DriverName, LockManager } from './port.js';
+import type { LockManager, ServingPlace } from './port.js';
+
+type DriverName = 'nlm-fsid' | 'lockd' | 'lockd-netns';
 
 export interface DriverChoice {
   readonly driver: LockManager;
@@ -28,6 +30,8 @@ export interface Situation {
   readonly onHost: string | undefined;
   /** Whether grace, address and exports are all about to be made by us: an instance nobody else can serve from. */
   readonly takesOver: boolean;
+  /** The node itself as the place where the address is served. */
+  readonly node: ServingPlace;
 }
 
 /**
@@ -43,11 +47,11 @@ export async function chooseDriver(
   { driver, nfsd, restart }: DriverConfig,
   situation: Situation,
 ): Promise<DriverChoice> {
-  const { instance, instanceHere, onHost, takesOver } = situation;
+  const { instance, instanceHere, onHost, takesOver, node } = situation;
   const make: Record<DriverName, () => LockManager> = {
-    'nlm-fsid': () => nlmFsid(nfsd),
-    lockd: () => lockd({ nfsd, restart }),
-    'lockd-netns': () => lockdNetns(instance),
+    'nlm-fsid': () => nlmFsid(node, nfsd),
+    lockd: () => lockd(node, { nfsd, restart }),
+    'lockd-netns': () => lockdNetns(host, instance),
   };
   const missing = missingInterface(host, nfsd);
   if (driver !== 'auto') {

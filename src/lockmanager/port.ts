@@ -1,8 +1,9 @@
 import type { Action, HostContext } from '../host/action.js';
-import type { InstanceContext } from './lockd-netns/daemons.js';
+import type { ExportedFilesystem, PathExport } from '../host/actions/exports.js';
 import type { Host } from '../host/host.js';
-
-export type DriverName = 'nlm-fsid' | 'lockd' | 'lockd-netns';
+import type { ExportEntry } from '../host/reading/exports.js';
+import type { KernelLock } from '../host/reading/locks.js';
+import type { Monitored } from '../host/reading/statd.js';
 
 /** The part of a file system that a lock manager needs to know. */
 export interface LockedFilesystem {
@@ -11,52 +12,110 @@ export interface LockedFilesystem {
   readonly mountpoint: string;
 }
 
-/** A part of the host in which an address is served apart from the others. */
-export interface ServicePlace {
-  /** As seen from there: its commands, its /run and /var/lib/nfs, its kernel files. */
-  readonly host: Host;
-  /** What stands before a command that runs there. */
-  readonly prefix: readonly [string, ...string[]];
-  /** The interface of the floating IP there. */
-  readonly interface: string;
-  /** Where the callout there finds its serving links, as the host itself sees it. */
-  readonly run: string;
-  /** Whether it is there at all. */
-  exists(): boolean;
-}
-
 /** What drivers need beside the machine. */
-export interface LockManagerContext extends InstanceContext {
+export interface LockManagerContext extends HostContext {
   /** Whether the NLM program is registered with this host's rpcbind; undefined: that does not answer. */
   readonly nlmRegistered: () => Promise<boolean | undefined>;
+  /** Whether an RPC program is registered with the rpcbind behind a local socket. */
+  readonly registeredAt: (rpcbindSocket: string, program: number) => Promise<boolean>;
+}
+
+export type LockManagerAction = Action<LockManagerContext>;
+
+/** How the server is told what to export. */
+export interface Exports {
+  /** B-5: one export comes, and never one of an empty mount point. */
+  make(one: PathExport, filesystem: ExportedFilesystem): LockManagerAction;
+  /** A-2: one export goes. */
+  takeAway(one: PathExport, filesystem: ExportedFilesystem): LockManagerAction;
+  /** Everything that is exported now. */
+  current(): Promise<readonly ExportEntry[]>;
+}
+
+/** A lock that some client holds on a file system. */
+export type LockOnFile = Pick<KernelLock, 'inode' | 'mode' | 'start' | 'end'>;
+
+/**
+ * unregistered: it runs, but no client finds it, as after an rpcbind that was started anew. silent: it is found, and does
+ * not answer.
+ */
+export type DaemonState = 'running' | 'silent' | 'unregistered' | 'dead';
+
+/** How a lock manager is, for `status`. */
+export interface Health {
+  /** By their names. One that does not run is a failure of `status`. */
+  readonly daemons: Readonly<Record<string, DaemonState>>;
+  readonly inGrace: boolean;
+  /** Seconds until the grace ends by itself; 0 when it is over. */
+  readonly graceLeft: number;
+  /** Hosts that its statd monitors. */
+  readonly clients: number;
+  /** What else is worth a look, as clauses: "8 nfsd threads". */
+  readonly remarks: readonly string[];
+}
+
+/** The part of the node in which an address is served. */
+export interface ServingPlace {
+  /** As seen from there: commands, /run and /var/lib/nfs, the kernel's files. */
+  readonly host: Host;
+  /** The interface of the floating IP there. */
+  readonly interface: string;
+  /** Where the callout there finds its serving links, as the node itself sees it. */
+  readonly run: string;
+  /** What stands before a command that is to run there; empty where it is the node itself. */
+  readonly enter: readonly string[];
+  /** Why nothing can be served from there, as a sentence; undefined: it is there. */
+  absence(): string | undefined;
+}
+
+/** What B-2 does beside entering grace. */
+export interface GraceFacts {
+  /** B-2 comes once for each fsid; else one grace covers all of an address. */
+  readonly gracePerFsid: boolean;
+  /** Whose locks go with it. Of `node`, every address that the node serves, their clients must be told too. */
+  readonly graceTakesLocksOf: 'fsid' | 'address' | 'node';
+  /** It takes the exports of those other addresses away. */
+  readonly graceTakesExports: boolean;
+  /** Clients that statd knows already are announced again when they ask for a lock, as the lock manager is a new one. */
+  readonly announcesAgain: boolean;
 }
 
 /**
- * A lock manager, as the steps need it: A-3 drops the locks of one fsid, B-2 enters grace for one.
- * Making actions has no effect; see Action for what becomes of them.
+ * A lock manager of one address, as the steps need it: A-3 drops the locks of one fsid, B-2 enters grace for one. Making
+ * actions has no effect; see Action for what becomes of them. What most have in common is in kernel.ts.
  */
-export interface LockManager {
-  readonly name: DriverName;
-  /**
-   * How far B-2 reaches: with 'fsid' it comes once for each; with 'address' one grace covers them all;
-   * with 'node' too, but the locks of every other address served here go as well, so that their
-   * clients must be told.
-   */
-  readonly graceScope: 'fsid' | 'address' | 'node';
-  /** Where the address is served; undefined: on the host itself. */
-  readonly place?: ServicePlace;
+export interface LockManager extends ServingPlace, GraceFacts {
+  readonly name: string;
+  /** A-2, B-5. */
+  readonly exports: Exports;
   /** A-3. */
-  dropLocks(filesystem: LockedFilesystem): readonly Action<LockManagerContext>[];
+  dropLocks(filesystem: LockedFilesystem): readonly LockManagerAction[];
   /** A-4, before the file systems are unmounted: whatever else of the lock manager keeps them busy. */
-  beforeUnmount(filesystems: readonly LockedFilesystem[]): readonly Action<LockManagerContext>[];
+  beforeUnmount(filesystems: readonly LockedFilesystem[]): readonly LockManagerAction[];
   /** B-2, before recording starts: while nothing can be reclaimed. */
-  beforeGrace(filesystem: LockedFilesystem): readonly Action<LockManagerContext>[];
+  beforeGrace(filesystem: LockedFilesystem): readonly LockManagerAction[];
   /** B-2, after recording has started: from here on reclaims are answered. */
-  enterGrace(filesystem: LockedFilesystem): readonly Action<LockManagerContext>[];
+  enterGrace(filesystem: LockedFilesystem): readonly LockManagerAction[];
   /** B-4, once the address is up. */
-  readonly afterAddressUp?: () => readonly Action<LockManagerContext>[];
+  afterAddressUp(): readonly LockManagerAction[];
+  /**
+   * Ends the grace of this address, and of no other, before its time. Verified: no reclaim is accepted any more, every lock
+   * that was reclaimed is still held. Undefined: this lock manager has no such thing.
+   */
+  readonly endGrace: (() => LockManagerAction) | undefined;
   /** Whether a grace entered earlier still accepts reclaims; undefined where the driver cannot see it. */
-  inGrace(context: HostContext): boolean | undefined;
+  inGrace(): Promise<boolean | undefined>;
   /** Whether the lock manager serves at all. */
-  isUp(context: HostContext): boolean;
+  isUp(): Promise<boolean>;
+  /** For how long it accepts reclaims when it enters grace now, seconds. */
+  graceSeconds(): number;
+  /**
+   * What it holds on a file system for its clients; none where that is not mounted. Undefined where nobody can know: then
+   * the audit goes by the clients, as after a crash. Throws FailoverError where something else is mounted there.
+   */
+  heldLocks(filesystem: LockedFilesystem): Promise<readonly LockOnFile[] | undefined>;
+  /** Whom its statd monitors, and whose user runs the callout; undefined where there is no statd. */
+  monitored(): Promise<Monitored | undefined>;
+  /** Undefined where it has nothing to say about this address. */
+  health(context: LockManagerContext): Promise<Health | undefined>;
 }

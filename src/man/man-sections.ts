@@ -1,5 +1,6 @@
 import type { FloatingIp } from '../config/config.js';
 import { planRelease, planTakeover } from '../failover/plan.js';
+import { onThisNode } from '../lockmanager/kernel.js';
 import type { Plan } from '../failover/steps/steps.js';
 import { stepTitles } from '../step-names.js';
 import { lockd } from '../lockmanager/lockd/lockd.js';
@@ -201,7 +202,7 @@ const waiting: ManSection = {
 
 /** The plans of an example configuration, so that the page and the program cannot differ. */
 function byHand(): ManSection {
-  const driver = lockd({ nfsd: '/proc/fs/nfsd', restart: ['systemctl', 'restart', 'nfs-server'] });
+  const driver = lockd(onThisNode(exampleIp.interface), { nfsd: '/proc/fs/nfsd', restart: ['systemctl', 'restart', 'nfs-server'] });
   const plans = [
     planRelease(exampleIp, driver, true),
     planTakeover(exampleIp, driver, {

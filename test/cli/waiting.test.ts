@@ -11,6 +11,7 @@ import { within } from '../../src/host/running/deadline.js';
 import { realHost } from '../../src/host/real.js';
 import { waitUntil } from '../../src/host/running/wait.js';
 import { lockd } from '../../src/lockmanager/lockd/lockd.js';
+import { nodeItself } from '../lockmanager/helpers/instance.js';
 import type { LockManagerContext } from '../../src/lockmanager/port.js';
 import { rpcbindLookup } from '../../src/rpc/rpcbind.js';
 import { registeredPrograms } from '../../src/rpc/rpcbind-local.js';
@@ -194,7 +195,7 @@ test('rpcbind of this host does not answer: nfsd is not restarted, and it is sai
     },
     registeredAt: async () => false,
   };
-  const driver = lockd({ nfsd, restart: ['true'] });
+  const driver = lockd(nodeItself(realHost), { nfsd, restart: ['true'] });
   const [stop] = driver.beforeGrace({ fsid: '1234', device: '/dev/vol1', mountpoint: '/mnt/vol1' });
   const [start] = driver.enterGrace({ fsid: '1234', device: '/dev/vol1', mountpoint: '/mnt/vol1' });
   await t.throwsAsync(

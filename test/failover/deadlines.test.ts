@@ -22,7 +22,7 @@ import { nlmFsid } from '../../src/lockmanager/nlm-fsid.js';
 import type { LockManager } from '../../src/lockmanager/port.js';
 import { makeRehearsal } from '../helpers/rehearsal-site.js';
 import { runAndReport } from '../helpers/run-and-report.js';
-import { instance } from '../lockmanager/helpers/instance.js';
+import { instance, nodeItself } from '../lockmanager/helpers/instance.js';
 
 const address = '127.77.5.1';
 const nfsd = '/proc/fs/nfsd';
@@ -53,7 +53,7 @@ async function fixture(t: ExecutionContext, seconds: number) {
   t.teardown(() => session.close());
   session.open({ create: true });
   session.claim(false);
-  const driver = lockd({ nfsd, restart: ['start-nfsd'] });
+  const driver = lockd(nodeItself(host), { nfsd, restart: ['start-nfsd'] });
   const context = {
     host,
     config,
@@ -93,9 +93,9 @@ function hanging(action: Action<FailoverContext>, phase: Phase): Action<Failover
 }
 
 for (const driver of [
-  lockd({ nfsd, restart: ['start-nfsd'] }),
-  nlmFsid(nfsd),
-  lockdNetns({ ...instance(nfsd), address }),
+  lockd(nodeItself(realHost), { nfsd, restart: ['start-nfsd'] }),
+  nlmFsid(nodeItself(realHost), nfsd),
+  lockdNetns(realHost, { ...instance(nfsd), address }),
 ]) {
   test(`${driver.name}: each action of each step that hangs, in any part of it, ends with its step's sentence`, async (t) => {
     const { context: real, floatingIp } = await fixture(t, 2);

@@ -6,7 +6,7 @@ import test from 'ava';
 import type { Host } from '../../src/host/host.js';
 import { realHost } from '../../src/host/real.js';
 import { chooseDriver, type Situation } from '../../src/lockmanager/driver.js';
-import { instance } from './helpers/instance.js';
+import { instance, nodeItself } from './helpers/instance.js';
 
 const nfsd = mkdtempSync(path.join(tmpdir(), 'nlm-failover-nfsd-'));
 test.after.always(() => rmSync(nfsd, { recursive: true }));
@@ -16,6 +16,7 @@ const nowhere: Situation = {
   instanceHere: false,
   onHost: undefined,
   takesOver: true,
+  node: nodeItself(realHost),
 };
 const config = { nfsd, restart: ['true'] as const };
 /** Never able to make an instance, whatever this machine is. */

@@ -4,6 +4,7 @@ import path from 'node:path';
 import test from 'ava';
 import { realHost } from '../../src/host/real.js';
 import { nlmFsid } from '../../src/lockmanager/nlm-fsid.js';
+import { nodeItself } from './helpers/instance.js';
 import type { LockManagerContext } from '../../src/lockmanager/port.js';
 
 // Plain files stand for the two entries of the 2006 kernel interface, which no released kernel has.
@@ -21,7 +22,7 @@ const filesystems = [
 ];
 
 test.serial('A-3 and B-2 write each fsid once, newline included', async (t) => {
-  const driver = nlmFsid(nfsd);
+  const driver = nlmFsid(nodeItself(realHost), nfsd);
   for (const filesystem of filesystems) {
     for (const action of [
       ...driver.dropLocks(filesystem),
@@ -38,7 +39,7 @@ test.serial('A-3 and B-2 write each fsid once, newline included', async (t) => {
 });
 
 test.serial('the commands are those of the 2006 mail', (t) => {
-  const driver = nlmFsid(nfsd);
+  const driver = nlmFsid(nodeItself(realHost), nfsd);
   const [filesystem] = filesystems;
   if (filesystem === undefined) throw new Error('no file system');
   t.deepEqual(driver.dropLocks(filesystem)[0]?.commands, [`echo 1234 > ${nfsd}/nlm_unlock`]);

@@ -1,6 +1,5 @@
 import type { Config } from '../../config/config.js';
 import type { Limit } from '../../host/running/deadline.js';
-import { graceSeconds } from '../../host/reading/nfsd.js';
 import type { FailoverContext } from '../context.js';
 import type { Step } from '../steps/steps.js';
 
@@ -27,15 +26,11 @@ export function notifyLimit(context: FailoverContext): Limit {
 /** When takeover has done its steps it waits for the reclaims, as long as the grace lasts, and names what is missing. */
 export function auditLimit(context: FailoverContext): Limit {
   const { floatingIp, config } = context;
-  const seconds = grace(context) + config.timeouts.step;
+  const seconds = context.driver.graceSeconds() + config.timeouts.step;
   return { ...limitOf(`the audit of ${floatingIp.address}`, config), seconds };
 }
 
 function notifySeconds(context: FailoverContext): number {
   const { notifyDeadlineMs } = context;
-  return notifyDeadlineMs === undefined ? grace(context) : Math.ceil(notifyDeadlineMs / 1000);
-}
-
-function grace({ host, driver, config }: FailoverContext): number {
-  return graceSeconds(driver.place?.host ?? host, config.lockManager.nfsd);
+  return notifyDeadlineMs === undefined ? context.driver.graceSeconds() : Math.ceil(notifyDeadlineMs / 1000);
 }

@@ -184,7 +184,7 @@ async function runWithinGrace(plan: Plan, context: FailoverContext, reporter: Re
   const isMissed =
     next !== undefined &&
     again.steps.length > 0 &&
-    (await within(stepLimit(next, context), async () => isGraceMissed(context)));
+    (await within(stepLimit(next, context), () => isGraceMissed(context)));
   if (isMissed) await runPlan(again, context, reporter);
   await runPlan(telling, context, reporter);
   return isMissed ? ['the grace period had ended before anybody could be told, so it was entered again'] : [];

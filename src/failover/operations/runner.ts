@@ -55,7 +55,7 @@ async function runStep(
   report: (state: StepReport['state'], detail: string) => StepReport,
 ): Promise<StepReport> {
   context.session.assertStillOwner();
-  const reason = step.covered ?? step.alreadySo?.(context);
+  const reason = step.covered ?? (await step.alreadySo?.(context));
   if (reason !== undefined) return report('skipped', `${step.subject}: ${reason}`);
   const remarks: string[] = [];
   let acted = false;

@@ -44,7 +44,7 @@ export async function audit(context: FailoverContext): Promise<AuditReport> {
     session.close();
   }
   return within(auditLimit(context), async () => {
-    if (lookAtReclaims(context).state === 'over') await compare(context, false);
+    if ((await lookAtReclaims(context)).state === 'over') await compare(context, false);
     return auditReport(context);
   });
 }
@@ -78,8 +78,10 @@ async function compare(context: FailoverContext, looked: boolean): Promise<void>
   // Interrupted, they were not given the time to answer: nothing is said of them.
   if (context.signal.aborted) return;
   const clients = listed.map((one) => ({ ...one, answers: answering.has(one.client) }));
-  const now = heldLocks(context, floatingIp);
+  const now = await heldLocks(context, floatingIp);
   const findings = whileEpochLasts(context, epoch, (record) => {
+    // Where this lock manager cannot say what it holds, only the clients tell.
+    if (now === undefined) return judge({ planned: false, graceEntered, clients, missing: [] });
     const held = record.heldLocks();
     const missing = held.filter(({ reclaimed }) => !reclaimed);
     const strict = judge({ planned, graceEntered, clients, missing });
@@ -106,15 +108,15 @@ function whileEpochLasts<T>(
 }
 
 /**
- * A lock manager that was not started anew announces nobody whom it knew before (driver nlm-fsid): there whoever was told
+ * A lock manager that was not started anew announces nobody whom it knew before (the driver says so): there whoever was told
  * counts as back. To ask them would make some reclaim again.
  */
 function announced({ driver }: FailoverContext, clients: readonly AuditedClient[]): readonly AuditedClient[] {
-  return driver.graceScope === 'fsid' ? clients.map((one) => ({ ...one, back: one.told })) : clients;
+  return driver.announcesAgain ? clients : clients.map((one) => ({ ...one, back: one.told }));
 }
 
-function auditReport(context: FailoverContext): AuditReport {
-  const { complete: _, ...seen } = lookAtReclaims(context);
+async function auditReport(context: FailoverContext): Promise<AuditReport> {
+  const { complete: _, ...seen } = await lookAtReclaims(context);
   const recorded = withRecord(context, context.floatingIp, (record) => {
     const { comparedAt } = record.audit();
     const findings = record

@@ -1,5 +1,4 @@
 import { messageOf } from '../../errors.js';
-import { graceSeconds } from '../../host/reading/nfsd.js';
 import type { HeldLock, MonitorRecord } from '../../record/record.js';
 import type { FailoverContext } from '../context.js';
 import { heldLocks } from '../steps/held-locks.js';
@@ -38,19 +37,20 @@ const intervalMs = 500;
 const patienceMs = 5_000;
 
 /** One look. What is held while nothing but reclaims is accepted is marked in the record as reclaimed. */
-export function lookAtReclaims(context: FailoverContext): Look {
+export async function lookAtReclaims(context: FailoverContext): Promise<Look> {
   const { host, floatingIp, driver, config } = context;
-  const now = heldLocks(context, floatingIp);
+  const now = await heldLocks(context, floatingIp);
   // Asked after the locks were read: if it runs still, all that was read is reclaimed.
-  const runs = driver.inGrace(context);
+  const runs = await driver.inGrace();
   const seen = withRecord(context, floatingIp, (record): Look => {
     record.fold();
-    const { planned, beganAt, comparedAt } = record.audit();
+    const { planned: isNoted, beganAt, comparedAt } = record.audit();
     const { owner, epoch } = record.ownership();
     const isOurs = owner === config.node;
     if (!isOurs || beganAt === undefined) return { ...nothing, state: isOurs ? 'none' : 'gone' };
-    const left = Math.max(0, Math.ceil((beganAt - host.now()) / 1000 + graceLength(context)));
+    const left = Math.max(0, Math.ceil((beganAt - host.now()) / 1000 + driver.graceSeconds()));
     const inGrace = runs ?? left > 0;
+    const planned = isNoted && now !== undefined;
     if (planned && inGrace && comparedAt === undefined) markReclaimed(record, epoch, now, host.now());
     return {
       ...progressOf(record, planned, config.node),
@@ -69,8 +69,8 @@ interface Watched {
 const watches = new WeakMap<RecordSession, Watched>();
 
 /** Looks, and remembers whether the grace was watched to its end: without a gap in which somebody else could have got a lock. */
-function watch(context: FailoverContext): Look {
-  const seen = lookAtReclaims(context);
+async function watch(context: FailoverContext): Promise<Look> {
+  const seen = await lookAtReclaims(context);
   const watched = watches.get(context.session) ?? {
     lastInGrace: Number.NEGATIVE_INFINITY,
     toTheEnd: undefined,
@@ -84,17 +84,25 @@ function watch(context: FailoverContext): Look {
 
 /** Looks again and again while `work` goes on: B-3 may take as long as the grace. What a look throws, the audit will meet too. */
 export async function watchDuring<T>(context: FailoverContext, work: () => Promise<T>): Promise<T> {
-  const timer = setInterval(() => {
-    try {
-      watch(context);
-    } catch (error) {
-      context.log('warn', { error: messageOf(error) }, 'the reclaims could not be looked at');
-    }
-  }, intervalMs);
+  const done = new AbortController();
+  const watching = watchUntil(context, done.signal);
   try {
     return await work();
   } finally {
-    clearInterval(timer);
+    done.abort();
+    await watching;
+  }
+}
+
+async function watchUntil(context: FailoverContext, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await context.host.delay(intervalMs, signal).catch(() => undefined);
+    if (signal.aborted) return;
+    try {
+      await watch(context);
+    } catch (error) {
+      context.log('warn', { error: messageOf(error) }, 'the reclaims could not be looked at');
+    }
   }
 }
 
@@ -108,9 +116,9 @@ export async function watchReclaims(
   onProgress: (progress: ReclaimProgress) => void,
 ): Promise<boolean | undefined> {
   const { host, signal } = context;
-  const deadline = performance.now() + graceLength(context) * 1000 + patienceMs;
+  const deadline = performance.now() + context.driver.graceSeconds() * 1000 + patienceMs;
   for (;;) {
-    const { state, complete, ...progress } = watch(context);
+    const { state, complete, ...progress } = await watch(context);
     if (state !== 'in-grace') return watches.get(context.session)?.toTheEnd === true;
     if (complete || performance.now() >= deadline) return true;
     onProgress(progress);
@@ -151,8 +159,4 @@ function progressOf(
     locks: planned ? { held: held.length, reclaimed } : null,
     complete: planned ? reclaimed === held.length : back.length === told.length,
   };
-}
-
-function graceLength({ host, driver, config }: FailoverContext): number {
-  return graceSeconds(driver.place?.host ?? host, config.lockManager.nfsd);
 }

@@ -1,6 +1,5 @@
 import { notifyNames } from '../../config/floating-ip.js';
-import { notifyThrough } from '../../nsm/worker/notify-child.js';
-import { notify, type NotifyOptions } from '../../nsm/notify/notifier.js';
+import { notifyFrom } from '../../nsm/worker/notify-child.js';
 import type { FailoverContext } from '../context.js';
 
 /** How long a client is given to answer. */
@@ -17,10 +16,16 @@ export async function whoAnswers(
   state: number,
 ): Promise<ReadonlySet<string>> {
   if (clients.length === 0) return new Set();
-  const { place } = driver;
-  const ask = place === undefined ? notify : (options: NotifyOptions) => notifyThrough(place.prefix, options);
   const source = { address: ip.address, family: ip.family };
   const names = notifyNames(ip);
-  const { told } = await ask({ source, names, state, clients, deadlineMs, rpcbindPort, signal });
+  const { told } = await notifyFrom(driver.enter, {
+    source,
+    names,
+    state,
+    clients,
+    deadlineMs,
+    rpcbindPort,
+    signal,
+  });
   return new Set(told);
 }

@@ -8,7 +8,7 @@ import { insideInstance } from '../../lockmanager/lockd-netns/inside.js';
 import { instanceExists, instancePlace } from '../../lockmanager/lockd-netns/place.js';
 import { instanceProcesses } from '../../lockmanager/lockd-netns/processes.js';
 import { inGrace, nfsdThreads, nlmProgram } from '../../host/reading/nfsd.js';
-import { statdState } from '../../host/reading/statd.js';
+import { monitored } from '../../host/reading/statd.js';
 import type { Reader } from '../access/reading.js';
 
 /**
@@ -74,7 +74,7 @@ export async function instanceStatus(
     nfsdThreads: threads,
     inGrace: reclaims,
     graceLeft: reclaims ? (graceLeft(host, address) ?? 0) : 0,
-    clients: statdState(inside)?.monitored.length ?? 0,
+    clients: monitored(inside)?.hosts.length ?? 0,
   };
 }
 

@@ -2,9 +2,8 @@ import { notifyNames } from '../../config/floating-ip.js';
 import type { FloatingIp } from '../../config/config.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Action } from '../../host/action.js';
-import { graceSeconds } from '../../host/reading/nfsd.js';
-import { notifyThrough } from '../../nsm/worker/notify-child.js';
-import { notify, type NotifyOptions } from '../../nsm/notify/notifier.js';
+import { notifyFrom } from '../../nsm/worker/notify-child.js';
+import type { LockManager } from '../../lockmanager/port.js';
 import type { MonitorRecord } from '../../record/record.js';
 import type { FailoverContext } from '../context.js';
 import { watchDuring } from '../reclaim/reclaim-watch.js';
@@ -96,35 +95,76 @@ export async function tellRecorded(
   const clients = record.untold();
   const state = record.nsmState();
   if (clients.length === 0 || state === undefined) return { told: 0, untold: [], remarks: [] };
-  const { host, config, rpcbindPort, signal } = context;
-  const place = ip === context.floatingIp ? context.driver.place : undefined;
-  const tell =
-    place === undefined ? notify : (options: NotifyOptions) => notifyThrough(place.prefix, options);
-  let late = 0;
-  const result = await tell({
+  const { host, driver, rpcbindPort, signal } = context;
+  const late = new LateCount(driver);
+  const result = await notifyFrom(ip === context.floatingIp ? driver.enter : [], {
     source: { address: ip.address, family: ip.family },
     names: notifyNames(ip),
     state,
     clients,
-    deadlineMs: context.notifyDeadlineMs ?? graceSeconds(place?.host ?? host, config.lockManager.nfsd) * 1000,
+    deadlineMs: context.notifyDeadlineMs ?? driver.graceSeconds() * 1000,
     rpcbindPort,
     signal,
     onProgress: (progress) => context.onNotifyProgress(progress),
     onTold: (told) => {
       record.markTold(told, host.now());
-      if (context.driver.inGrace(context) === false) late += told.length;
+      late.told(told.length);
     },
   });
+  const tooLate = await late.result();
   for (const { client, reason } of result.untold)
     context.log('info', { address: ip.address, client, reason }, 'client not told');
   return {
     told: result.told.length,
     untold: result.untold.map((one) => ({ ...one, address: ip.address })),
     remarks: [
-      ...(late > 0 ? [`${late} were told after the grace period had ended: their reclaims are refused`] : []),
+      ...(tooLate > 0
+        ? [`${tooLate} were told after the grace period had ended: their reclaims are refused`]
+        : []),
       ...(result.sourceUsed === ip.address ? [] : [otherSource(ip)]),
     ],
   };
+}
+
+/**
+ * How many were told when the grace was over. Asked while SM_NOTIFY goes on being sent, one question at a time: whoever is told
+ * meanwhile is counted with the next.
+ */
+class LateCount {
+  readonly #driver: Pick<LockManager, 'inGrace'>;
+  #waiting = 0;
+  #late = 0;
+  #asking: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(driver: Pick<LockManager, 'inGrace'>) {
+    this.#driver = driver;
+  }
+
+  told(count: number): void {
+    this.#waiting += count;
+    this.#asking ??= this.#ask();
+  }
+
+  /** Once everybody has been asked for. Throws what `inGrace` throws. */
+  async result(): Promise<number> {
+    await this.#asking;
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return this.#late;
+  }
+
+  async #ask(): Promise<void> {
+    try {
+      while (this.#waiting > 0) {
+        const count = this.#waiting;
+        this.#waiting = 0;
+        if ((await this.#driver.inGrace()) === false) this.#late += count;
+      }
+    } catch (error) {
+      this.#failure = { error };
+    }
+    this.#asking = undefined;
+  }
 }
 
 function otherSource({ address }: FloatingIp): string {

@@ -1,14 +1,12 @@
 import type { FloatingIp } from '../../config/config.js';
 import type { Action } from '../../host/action.js';
-import { exportPath } from '../../host/actions/exports.js';
 import { isMountOf, mountAt } from '../../host/reading/mounts.js';
 import type { FailoverContext } from '../context.js';
 import { otherAffected } from './recording.js';
 
 /**
- * B-2: restarting nfs-server through systemd also unexports everything that is not in /etc/exports
- * (ExecStopPost=exportfs -au in nfs-utils' nfs-server.service), other floating IPs' exports too.
- * They come back at once, before their clients meet stale handles.
+ * B-2, where entering grace takes the exports of other floating IPs away: they come back at once, before their clients meet
+ * stale handles.
  */
 export function restoreOtherExports({ address }: FloatingIp): Action<FailoverContext> {
   return {
@@ -33,13 +31,13 @@ export function restoreOtherExports({ address }: FloatingIp): Action<FailoverCon
 }
 
 function otherExports(context: FailoverContext) {
-  const { host } = context;
+  const { host, driver } = context;
   return otherAffected(context).flatMap(({ filesystems }) =>
     filesystems
       .filter(({ mountpoint, device }) => {
         const mount = mountAt(host, mountpoint);
         return mount !== undefined && isMountOf(host, mount, device);
       })
-      .flatMap((filesystem) => filesystem.exports.map((one) => exportPath(one, filesystem))),
+      .flatMap((filesystem) => filesystem.exports.map((one) => driver.exports.make(one, filesystem))),
   );
 }

@@ -10,7 +10,7 @@ import {
   stopServing,
   syncedAddresses,
 } from '../../rundir/serving.js';
-import { statdState } from '../../host/reading/statd.js';
+import type { Monitored } from '../../host/reading/statd.js';
 import { escapeBytes } from '../../names.js';
 import { clearMark, unsynced } from '../../rundir/marks.js';
 import { beginServing } from '../../record/journal/serving-journal.js';
@@ -47,11 +47,12 @@ export function prepareNotification({ address }: FloatingIp): FailoverAction {
     ],
     check: () => false,
     act: async (context) => {
-      const { host, session } = context;
+      const { host, session, driver } = context;
+      const statd = await driver.monitored();
       session.asOwner('listing whom to tell', (record) => {
         record.fold();
         // Nobody recorded for this address before: whom statd knows may hold locks through it already.
-        if (session.epoch === 1) adoptMonitored(context, record);
+        if (session.epoch === 1) adoptMonitored(context, record, statd);
         record.beginGrace({ now: host.now() });
       });
       const others = otherAffected(context);
@@ -77,9 +78,9 @@ export function startRecording(ip: FloatingIp, node: string): FailoverAction {
     ],
     check: () => false,
     act: async (context) => {
-      const { host, session, run, config } = context;
+      const { host, session, run, config, driver } = context;
       const record = session.opened;
-      const statd = statdState(context.driver.place?.host ?? host);
+      const statd = await driver.monitored();
       const owner = statd ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
       const { journal, synchronous } = await beginServing(record, {
         directory: session.location.directory,
@@ -97,7 +98,9 @@ export function startRecording(ip: FloatingIp, node: string): FailoverAction {
       startServing(run, { address: ip.address, journal, synchronous, ...owner });
       let refused: string[];
       try {
-        refused = session.asOwner('adopting clients', () => adoptMonitored(context, record));
+        // Asked anew: whom statd has begun to monitor before the link was there has not been recorded.
+        const now = await driver.monitored();
+        refused = session.asOwner('adopting clients', () => adoptMonitored(context, record, now));
       } catch (error) {
         // Lost while the links were made: this node is not to record for another one's address.
         if (session.hasLostOwnership) stopServing(run, ip.address);
@@ -136,12 +139,13 @@ function neverTold(names: readonly string[]): string {
  * that may not be recorded.
  */
 function adoptMonitored(
-  { host, config, floatingIp, driver }: FailoverContext,
+  { host, config, floatingIp }: FailoverContext,
   record: RecordSession['opened'],
+  statd: Monitored | undefined,
 ): string[] {
   return record.adopt({
     node: config.node,
-    clients: statdState(driver.place?.host ?? host)?.monitored ?? [],
+    clients: statd?.hosts ?? [],
     fsids: floatingIp.filesystems.map(({ fsid }) => fsid),
     now: host.now(),
     myName: config.node,
@@ -150,7 +154,7 @@ function adoptMonitored(
 
 /** The other floating IPs that this node records for now, where B-2 takes their locks too; else none. */
 export function otherAffected({ config, run, floatingIp, driver }: FailoverContext): FloatingIp[] {
-  if (driver.graceScope !== 'node') return [];
+  if (driver.graceTakesLocksOf !== 'node') return [];
   const served = new Set(servedAddresses(run));
   return config.floatingIps.filter(({ address }) => address !== floatingIp.address && served.has(address));
 }

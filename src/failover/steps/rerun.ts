@@ -7,28 +7,28 @@ import { otherAffected, withRecord } from './recording.js';
  * clients have reclaimed since, so it is done once per epoch, unless the lock manager or the journal has
  * gone meanwhile, or the grace has passed before anybody was told.
  */
-export function graceIsDone(context: FailoverContext, fsid: string): string | undefined {
+export async function graceIsDone(context: FailoverContext, fsid: string): Promise<string | undefined> {
   const { session, run, floatingIp, driver } = context;
   const record = session.opened;
-  if (!isRecording(run, floatingIp.address) || !driver.isUp(context)) return undefined;
+  if (!isRecording(run, floatingIp.address) || !(await driver.isUp())) return undefined;
   const { epoch } = session;
   if (!record.stepDone({ epoch, step: 'B-2', fsid })) return undefined;
   if (record.stepDone({ epoch, step: 'B-3' })) return `done before in epoch ${epoch}`;
-  return driver.inGrace(context) === true ? `entered before in epoch ${epoch}, and still in it` : undefined;
+  return (await driver.inGrace()) === true ? `entered before in epoch ${epoch}, and still in it` : undefined;
 }
 
 /**
  * Whether the grace that B-2 of this epoch began is over and clients are still to be told, as when B-5 or B-4 had to wait for
  * something: their reclaims would be refused. Done again, B-2 enters a new one.
  */
-export function isGraceMissed(context: FailoverContext): boolean {
+export async function isGraceMissed(context: FailoverContext): Promise<boolean> {
   const { session, driver } = context;
   const { epoch } = session;
   return (
     session.opened.stepDone({ epoch, step: 'B-2' }) &&
     !session.opened.stepDone({ epoch, step: 'B-3' }) &&
-    driver.inGrace(context) === false &&
-    nobodyToTell(context) === undefined
+    nobodyToTell(context) === undefined &&
+    (await driver.inGrace()) === false
   );
 }
 

@@ -1,15 +1,10 @@
-import { type Action, commandText, type HostContext, notSo } from '../../host/action.js';
+import { commandText, notSo } from '../../host/action.js';
 import type { Argv, Host } from '../../host/host.js';
 import { settleText, waitUntil } from '../../host/running/wait.js';
 import { instancePlace, instancePrefix } from './place.js';
 import { instanceProcesses } from './processes.js';
+import type { LockManagerAction, LockManagerContext } from '../port.js';
 import { startCommand, startSupervised } from './supervision.js';
-
-/** What is needed beside the machine to see that a daemon serves. */
-export interface InstanceContext extends HostContext {
-  /** Whether an RPC program is registered with the rpcbind behind a local socket. */
-  readonly registeredAt: (rpcbindSocket: string, program: number) => Promise<boolean>;
-}
 
 export interface Daemon {
   /** As it runs in the foreground. */
@@ -56,12 +51,12 @@ export function instanceDaemons(callout: string, { mountd, statd }: DaemonPorts 
 }
 
 /** B-2: one daemon of an instance runs, and is registered. */
-export function startDaemon(address: string, daemon: Daemon): Action<InstanceContext> {
+export function startDaemon(address: string, daemon: Daemon): LockManagerAction {
   const { argv, name, program, restarts } = daemon;
   const { rpcbindSocket } = instancePlace(address);
   const supervised = { address, name, argv, restarts };
   const byHand = commandText([...instancePrefix(address), ...argv]);
-  const isUp = async ({ host, registeredAt }: InstanceContext) =>
+  const isUp = async ({ host, registeredAt }: LockManagerContext) =>
     isRunning(host, address, name) && (await registeredAt(rpcbindSocket, program));
   return {
     commands: [`${byHand} &   # where systemd runs: systemd-run ... ${byHand}`],

@@ -11,7 +11,7 @@ import {
 import path from 'node:path';
 import { errnoOf } from '../../errors.js';
 import type { Host } from '../../host/host.js';
-import { statdState } from '../../host/reading/statd.js';
+import { monitored } from '../../host/reading/statd.js';
 import { instancePlace } from './place.js';
 
 /** /run and /var/lib/nfs of an instance, empty, with the owners that the host's packages gave theirs. */
@@ -31,7 +31,7 @@ export function makeInstanceDirectories(host: Host, address: string): void {
   ]) {
     writeFileSync(file, '', { mode: 0o644 });
   }
-  const statd = statdState(host);
+  const statd = monitored(host);
   if (statd !== undefined) {
     for (const name of ['sm', 'sm.bak', 'state', '']) chownSync(path.join(state, name), statd.uid, statd.gid);
   }

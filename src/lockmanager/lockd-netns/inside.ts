@@ -6,7 +6,8 @@ import type { Host } from '../../host/host.js';
 import { currentDeadline } from '../../host/running/deadline.js';
 import { realHost, writeKernel } from '../../host/real.js';
 import { doing } from '../../host/running/watchdog.js';
-import { instancePlace, instancePrefix } from './place.js';
+import type { ServingPlace } from '../port.js';
+import { instanceExists, instanceInterface, instancePlace, instancePrefix } from './place.js';
 import { instanceMember } from './processes.js';
 
 /**
@@ -35,6 +36,20 @@ export function insideInstance(address: string): Host {
       isPerNamespace(absolute)
         ? writeKernel(absolute, text, prefix)
         : realHost.writeKernel(outside(absolute), text),
+  };
+}
+
+/** The instance of an address as the place where it is served; `host` is the node that has it. */
+export function servingPlace(host: Host, address: string): ServingPlace {
+  return {
+    host: insideInstance(address),
+    interface: instanceInterface,
+    run: path.join(instancePlace(address).run, 'nlm-failover'),
+    enter: instancePrefix(address),
+    absence: () =>
+      instanceExists(host, address)
+        ? undefined
+        : `The instance of ${address} does not run, so there is nothing to serve it from`,
   };
 }
 

@@ -1,16 +1,16 @@
-import path from 'node:path';
 import { type Action, type HostContext, notSo, runOrFail } from '../../host/action.js';
 import type { Argv, Host } from '../../host/host.js';
 import { buildInstance, type InstanceLink } from './build.js';
 import { type DaemonPorts, instanceDaemons, startDaemon } from './daemons.js';
 import { noteGrace } from './grace.js';
-import { insideInstance } from './inside.js';
-import { instanceExists, instanceInterface, instancePlace, instancePrefix } from './place.js';
+import { insideInstance, servingPlace } from './inside.js';
+import { instanceHealth } from './health.js';
+import { instanceExists, instancePlace, instancePrefix } from './place.js';
 import { copyDefaultRoute } from './routes.js';
 import { endDaemons, removeInstance } from './remove.js';
-import { realHost } from '../../host/real.js';
-import { graceSeconds, inGrace, lockdInGrace, nfsdThreads, nlmProgram } from '../../host/reading/nfsd.js';
+import { graceSeconds, lockdInGrace, nfsdThreads, nlmProgram } from '../../host/reading/nfsd.js';
 import { settleText, waitUntil } from '../../host/running/wait.js';
+import { kernelDefaults } from '../kernel.js';
 import { locksOf } from '../lockd/locks-gone.js';
 import { unlockFilesystem } from '../lockd/unlock-filesystem.js';
 import type { LockedFilesystem, LockManager, LockManagerContext } from '../port.js';
@@ -43,11 +43,10 @@ export function unsuitedForInstance({ exportOptions }: InstanceConfig): string |
  * namespace (fs/lockd/netns.h, fs/nfsd/netns.h), so each floating IP gets one, with nfsd, lockd, statd, mountd and
  * rpcbind of its own. B-2 is its start; A-3 unlocks its file systems, A-4 ends it; no other client notices.
  */
-export function lockdNetns(config: InstanceConfig): LockManager {
+export function lockdNetns(host: Host, config: InstanceConfig): LockManager {
   const { address, nfsd } = config;
   const inside = insideInstance(address);
   const daemons = instanceDaemons(config.callout, config.ports);
-  const threads = () => nfsdThreads(inside, nfsd);
   const unlockInside = (filesystem: LockedFilesystem) =>
     insideOrGone(config, unlockFilesystem(nfsd, filesystem));
   const leftovers = [
@@ -56,15 +55,12 @@ export function lockdNetns(config: InstanceConfig): LockManager {
     stopNfsd(config),
   ];
   return {
+    ...kernelDefaults(servingPlace(host, address), nfsd),
     name: 'lockd-netns',
-    graceScope: 'address',
-    place: {
-      host: inside,
-      prefix: instancePrefix(address),
-      interface: instanceInterface,
-      run: path.join(instancePlace(address).run, 'nlm-failover'),
-      exists: () => instanceExists(realHost, address),
-    },
+    gracePerFsid: false,
+    graceTakesLocksOf: 'address',
+    graceTakesExports: false,
+    announcesAgain: true,
     dropLocks: (filesystem) => [reviveNfsd(config, filesystem), unlockInside(filesystem)],
     beforeUnmount: () => [endDaemons(address), stopNfsd(config), removeInstance(address)],
     beforeGrace: () => [
@@ -80,9 +76,18 @@ export function lockdNetns(config: InstanceConfig): LockManager {
       ...config.filesystems.map((filesystem) => unlockInside(filesystem)),
     ],
     afterAddressUp: () => [copyDefaultRoute({ address, parent: config.link.parent })],
-    inGrace: () => threads() > 0 && inGrace(inside, nfsd) !== false,
-    isUp: () => threads() > 0,
+    inGrace: () => isInGrace(inside, nfsd),
+    health: ({ registeredAt }) => instanceHealth(host, address, nfsd, registeredAt),
   };
+}
+
+/** As inGrace in host/nfsd, without waiting for the process that asks for lockd's part. */
+async function isInGrace(inside: Host, nfsd: string): Promise<boolean> {
+  if (nfsdThreads(inside, nfsd) === 0) return false;
+  const ended = inside.readText(`${nfsd}/v4_end_grace`);
+  if (ended?.startsWith('N') === true) return true;
+  const lockd = await inside.run(['cat', '/proc/fs/lockd/nlm_end_grace'], { short: true });
+  return lockd.exitCode === 0 ? lockd.stdout.startsWith('N') : ended === undefined;
 }
 
 /** What a crash left of this address's own instance goes first: a half-built one is never exported. */

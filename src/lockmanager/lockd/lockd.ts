@@ -1,25 +1,30 @@
 import { type Action, commandText, type HostContext, notSo, runOrFail } from '../../host/action.js';
-import { flushExports } from '../../host/actions/exports.js';
 import type { Argv } from '../../host/host.js';
-import { inGrace, lockdInGrace, nfsdThreads, nlmClientMounts, nlmProgram } from '../../host/reading/nfsd.js';
+import { lockdInGrace, nfsdThreads, nlmClientMounts, nlmProgram } from '../../host/reading/nfsd.js';
 import { settleText, waitUntil } from '../../host/running/wait.js';
+import { kernelDefaults } from '../kernel.js';
 import { unlockFilesystem } from './unlock-filesystem.js';
-import type { LockManager, LockManagerContext } from '../port.js';
+import type { LockManager, LockManagerContext, ServingPlace } from '../port.js';
 
 /**
  * Stock kernels. A-3 writes unlock_filesystem; B-2 starts lockd, which is the only thing that
  * begins a grace period there (fs/lockd/svc.c), and so takes every other address's locks as well.
  */
-export function lockd({ nfsd, restart }: { readonly nfsd: string; readonly restart: Argv }): LockManager {
+export function lockd(
+  place: ServingPlace,
+  { nfsd, restart }: { readonly nfsd: string; readonly restart: Argv },
+): LockManager {
   return {
+    ...kernelDefaults(place, nfsd),
     name: 'lockd',
-    graceScope: 'node',
+    gracePerFsid: false,
+    graceTakesLocksOf: 'node',
+    // systemd's nfs-server.service unexports all that is not in /etc/exports when it stops (ExecStopPost=exportfs -au).
+    graceTakesExports: true,
+    announcesAgain: true,
     dropLocks: (filesystem) => [unlockFilesystem(nfsd, filesystem)],
-    beforeUnmount: (filesystems) => [flushExports(filesystems.map(({ mountpoint }) => mountpoint))],
     beforeGrace: () => [stopLockd(nfsd)],
     enterGrace: () => [startLockd(nfsd, restart)],
-    inGrace: ({ host }) => nfsdThreads(host, nfsd) > 0 && inGrace(host, nfsd) !== false,
-    isUp: ({ host }) => nfsdThreads(host, nfsd) > 0,
   };
 }
 

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { exitCodes, FailoverError, messageOf } from '../../errors.js';
-import type { NotifyOptions, NotifyResult } from '../notify/notifier.js';
+import { notify, type NotifyOptions, type NotifyResult } from '../notify/notifier.js';
 import { readMessage, workerCommand, type WorkerJob } from './worker-messages.js';
 
 /** What can be told to another process. */
@@ -36,6 +36,11 @@ export async function notifyThrough(
     detached: true,
   });
   return new NotifyChild(child, [file, ...args].join(' '), options).result;
+}
+
+/** The same from where `prefix` leads; from this process itself where it is empty. */
+export async function notifyFrom(prefix: readonly string[], options: ThroughOptions): Promise<NotifyResult> {
+  return prefix.length === 0 ? notify(options) : notifyThrough(prefix, options);
 }
 
 /** One worker process, from its job to its end. */

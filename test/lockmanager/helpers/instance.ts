@@ -1,3 +1,6 @@
+import type { Host } from '../../../src/host/host.js';
+import { onNode } from '../../../src/lockmanager/kernel.js';
+import type { ServingPlace } from '../../../src/lockmanager/port.js';
 import type { InstanceConfig } from '../../../src/lockmanager/lockd-netns/lockd-netns.js';
 
 /** An instance that no test makes. */
@@ -13,4 +16,9 @@ export function instance(nfsd: string): InstanceConfig {
     filesystems: [],
     exportOptions: [],
   };
+}
+
+/** The node itself as the place where an address is served. */
+export function nodeItself(host: Host): ServingPlace {
+  return onNode({ host, interface: 'eth0', run: host.path('/run/nlm-failover') });
 }

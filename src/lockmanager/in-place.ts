@@ -1,0 +1,28 @@
+import { type Action, commandText, notSo } from '../host/action.js';
+import type { LockManagerContext, ServingPlace } from './port.js';
+
+type Place = Pick<ServingPlace, 'host' | 'enter' | 'absence'>;
+
+/** An action where the address is served. Fails where there is no such place: it is B-2 that makes it. */
+export function inPlace(place: Place, action: Action<LockManagerContext>): Action<LockManagerContext> {
+  const [command, ...args] = place.enter;
+  if (command === undefined) return action;
+  const there = (context: LockManagerContext) => ({ ...context, host: place.host });
+  return {
+    ...action,
+    commands: action.commands.map((line) => `${commandText([command, ...args])} ${line}`),
+    check: (context) => {
+      const absence = place.absence();
+      if (absence !== undefined) throw notSo('B-2', absence, 'Run B-2 first.');
+      return action.check(there(context));
+    },
+    act: (context) => action.act(there(context)),
+    verify: (context) => action.verify(there(context)),
+  };
+}
+
+/** The same for what is to be taken away: gone with the place, if the place is gone. */
+export function unlessGone(place: Place, action: Action<LockManagerContext>): Action<LockManagerContext> {
+  const there = inPlace(place, action);
+  return { ...there, check: (context) => place.absence() !== undefined || there.check(context) };
+}
