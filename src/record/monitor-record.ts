@@ -1,5 +1,5 @@
 import type { Database } from 'better-sqlite3';
-import { adoptClients, type Adoption } from './tables/adopt.js';
+import { adoptClients, type Adoption } from './journal/adopt.js';
 import * as audit from './tables/audit.js';
 import * as findings from './tables/findings.js';
 import { foldJournals, type FoldReport } from './journal/fold.js';

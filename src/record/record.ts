@@ -2,14 +2,14 @@ import { join } from 'node:path';
 import { FailoverError, exitCodes } from '../errors.js';
 import { isNodeName, nodeNameRule } from '../names.js';
 import { busyTimeout, openDatabase } from './database/database.js';
-import { assertNotLost } from './database/lost-record.js';
+import { assertNotLost } from './lost-record.js';
 import { MonitorRecord } from './monitor-record.js';
 import { guarded } from './database/record-error.js';
 import { migrations } from './database/schema.js';
 import { checkRecordDirectory, databaseName, makeRecordDirectory } from './safe-files/record-directory.js';
 import { stillInPlace } from './safe-files/still-in-place.js';
 
-export type { Adoption } from './tables/adopt.js';
+export type { Adoption } from './journal/adopt.js';
 export type { Audit, AuditedClient } from './tables/audit.js';
 export type { Finding, FoundLock, RecordedFinding, Verdict } from './tables/findings.js';
 export type { FoldReport, FoldedJournal } from './journal/fold.js';

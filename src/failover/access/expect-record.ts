@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { within } from '../../host/running/deadline.js';
 import { expectAnswer } from '../../host/reading/storage.js';
-import { databaseName } from '../../record/safe-files/record-directory.js';
+import { databaseName, recordDirectory } from '../../record/safe-files/record-directory.js';
 import type { FailoverContext } from '../context.js';
 import { limitOf } from '../operations/limits.js';
 
@@ -11,6 +11,6 @@ import { limitOf } from '../operations/limits.js';
  */
 export async function expectRecord({ host, config, floatingIp }: FailoverContext): Promise<void> {
   const { address, stateDirectory } = floatingIp;
-  const file = path.join(stateDirectory, `sm_${address}`, databaseName);
+  const file = path.join(recordDirectory(stateDirectory, address), databaseName);
   await within(limitOf(`Opening the record of ${address}`, config), () => expectAnswer(host, file));
 }

@@ -8,6 +8,7 @@ import type { Host } from '../../host/host.js';
 import { isMountOf, mountAt } from '../../host/reading/mounts.js';
 import { type MonitorRecord, openRecord, type Ownership } from '../../record/record.js';
 import { assertOwnLinks } from '../../record/safe-files/own-links.js';
+import { recordDirectory } from '../../record/safe-files/record-directory.js';
 import { makeStateDirectory } from '../../record/safe-files/state-directory.js';
 
 export interface RecordLocation {
@@ -20,7 +21,7 @@ export interface RecordLocation {
 /** Where the record of an address is. */
 export function recordLocation(host: Host, ip: FloatingIp): RecordLocation {
   return {
-    directory: path.join(host.path(ip.stateDirectory), `sm_${ip.address}`),
+    directory: recordDirectory(host.path(ip.stateDirectory), ip.address),
     onVolume: ip.filesystems.find(({ mountpoint }) => isAtOrBelow(ip.stateDirectory, mountpoint))?.mountpoint,
   };
 }

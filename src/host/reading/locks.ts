@@ -1,4 +1,6 @@
+import { statSync } from 'node:fs';
 import type { Host } from '../host.js';
+import { deviceNumberOf } from './mounts.js';
 
 export interface KernelLock {
   readonly kind: string;
@@ -52,4 +54,22 @@ export function lockdLocks(host: Host, deviceNumber: string): KernelLock[] {
     judged.set(lock.pid, isLockd);
     return isLockd;
   });
+}
+
+/**
+ * The process of this host that holds a lock on a file, as `name, pid N`; undefined where it is on another host, has let go
+ * meanwhile, or cannot be told. SQLite's locks are fcntl(2)'s, which the kernel lists (proc_locks(5)).
+ */
+export function lockHolder(host: Host, file: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(host.path(file));
+    const device = deviceNumberOf(dev);
+    const lock = parseLocks(host.readText('/proc/locks') ?? '').find(
+      ({ inode, deviceNumber, pid }) => inode === ino && deviceNumber === device && pid !== process.pid,
+    );
+    const name = lock === undefined ? undefined : host.readText(`/proc/${lock.pid}/comm`);
+    return lock === undefined || name === undefined ? undefined : `${name.trim()}, pid ${lock.pid}`;
+  } catch {
+    return undefined;
+  }
 }

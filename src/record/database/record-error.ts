@@ -1,7 +1,8 @@
 import Database from 'better-sqlite3';
 import { FailoverError, errnoOf, exitCodes, messageOf } from '../../errors.js';
 import { doing } from '../../host/running/watchdog.js';
-import { lockHolder } from './lock-holder.js';
+import { realHost } from '../../host/real.js';
+import { lockHolder } from '../../host/reading/locks.js';
 
 interface Meaning {
   readonly code: string;
@@ -77,7 +78,7 @@ export function recordError(operation: string, error: unknown, awaited?: Awaited
 }
 
 function busyFor({ file, busyMs }: Awaited): Meaning {
-  const holder = lockHolder(file);
+  const holder = lockHolder(realHost, file);
   return {
     ...busy,
     says: `${holder === undefined ? 'another process' : `another process (${holder})`} has kept the database locked for ${busyMs / 1000} s`,

@@ -3,7 +3,7 @@ import type { Database } from 'better-sqlite3';
 import { journalTables, type JournalTables, type Session } from '../tables/journal-tables.js';
 import { firstLine, journalNodes, withJournal } from './journal-file.js';
 import { readOwnership } from '../tables/ownership.js';
-import { readAt } from '../safe-files/regular-file.js';
+import { readAt } from '../safe-files/files.js';
 import {
   chunkSize,
   epochOfFirstLine,

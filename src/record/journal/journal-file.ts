@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isNodeName } from '../../names.js';
-import { readAt, withRegularFile } from '../safe-files/regular-file.js';
+import { readAt, withRegularFile } from '../safe-files/files.js';
 
 const prefix = 'journal.';
 

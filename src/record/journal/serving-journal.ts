@@ -16,8 +16,7 @@ import { firstLine, journalPath, withJournal } from './journal-file.js';
 import { formatLine, parseJournal, type ServingLine } from './journal.js';
 import type { MonitorRecord } from '../monitor-record.js';
 import { recordError } from '../database/record-error.js';
-import { syncDirectory } from '../safe-files/sync-directory.js';
-import { writeAll } from '../safe-files/write-all.js';
+import { syncDirectory, writeAll } from '../safe-files/files.js';
 
 export interface ServingSession {
   readonly directory: string;

@@ -1,7 +1,14 @@
 import { constants } from 'node:fs';
-import { journalEntries } from '../journal/journal-entries.js';
 import { journalNodes, withJournal } from '../journal/journal-file.js';
-import type { JournalLine, ServingLine } from '../journal/journal.js';
+import {
+  chunkSize,
+  foreignLength,
+  parseJournal,
+  type JournalEntry,
+  type JournalLine,
+  type ServingLine,
+} from '../journal/journal.js';
+import { readAt } from '../safe-files/files.js';
 import type { RecordedClient } from '../tables/journal-tables.js';
 
 /** What the journals of one floating IP tell by themselves, without a database. */
@@ -84,4 +91,15 @@ function lastServed(lines: readonly ServingLine[]): LastServed | undefined {
     epoch: isShared ? epoch + 1 : epoch,
     latest: Math.max(...lines.map(({ wall }) => wall)),
   };
+}
+
+/** Every whole line of an open journal, from its start. */
+function* journalEntries(fd: number): Generator<JournalEntry> {
+  for (let at = 0; ;) {
+    const bytes = readAt(fd, at, chunkSize);
+    const { entries, consumed } = parseJournal(bytes);
+    yield* entries;
+    if (bytes.length < chunkSize) return;
+    at += consumed > 0 ? consumed : foreignLength(bytes);
+  }
 }

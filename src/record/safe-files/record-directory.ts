@@ -9,10 +9,15 @@ import {
   type Stats,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { FailoverError, errnoOf, exitCodes } from '../../errors.js';
-import { syncDirectory } from './sync-directory.js';
+import { errnoOf } from '../../errors.js';
+import { syncDirectory, unsafe } from './files.js';
 
-/** The database's file name in sm_<address>. */
+/** `<state>/sm_<address>`: where everything of one floating IP's record lies. */
+export function recordDirectory(stateDirectory: string, address: string): string {
+  return join(stateDirectory, `sm_${address}`);
+}
+
+/** The database's file name in it. */
 export const databaseName = 'monitors.db';
 
 /**
@@ -97,14 +102,4 @@ function unlessThere(action: () => void): boolean {
     if (errnoOf(error) === 'EEXIST') return false;
     throw error;
   }
-}
-
-/** The error for something in the state directory that somebody else could control. */
-export function unsafe(path: string, why: string): FailoverError {
-  return new FailoverError(`${path} ${why}: somebody else could control the record`, {
-    code: 'RECORD_UNSAFE',
-    exitCode: exitCodes.stepFailed,
-    operation: `looking at ${path}`,
-    hint: 'find out who made it; then make it a real file or directory that only its owner can write',
-  });
 }

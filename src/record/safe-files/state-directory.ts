@@ -1,6 +1,6 @@
 import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { unsafe } from './record-directory.js';
+import { unsafe } from './files.js';
 
 /**
  * Makes the directories from a mount point down to a state directory that lies on its volume, mode 0711.

@@ -1,8 +1,6 @@
 import { constants, fchmodSync, fdatasyncSync, fstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { readAt, withRegularFile } from './regular-file.js';
-import { syncDirectory } from './sync-directory.js';
-import { writeAll } from './write-all.js';
+import { readAt, syncDirectory, withRegularFile, writeAll } from './files.js';
 
 /**
  * `<state>/sm_<address>/nsm-states`: every NSM state that this address was given, by any node, one decimal number a

@@ -1,11 +1,11 @@
 import { constants, fdatasyncSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import { isClientName } from '../../names.js';
-import { foldJournals } from '../journal/fold.js';
-import { withJournal } from '../journal/journal-file.js';
-import { journalTables, type RecordedClient } from './journal-tables.js';
-import { formatLine } from '../journal/journal.js';
-import { writeAll } from '../safe-files/write-all.js';
+import { foldJournals } from './fold.js';
+import { withJournal } from './journal-file.js';
+import { journalTables, type RecordedClient } from '../tables/journal-tables.js';
+import { formatLine } from './journal.js';
+import { writeAll } from '../safe-files/files.js';
 
 export interface Adoption {
   readonly node: string;

@@ -1,9 +1,9 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { FailoverError, errnoOf, exitCodes } from '../../errors.js';
-import { journalNodes } from '../journal/journal-file.js';
-import { rebuildHint } from './record-error.js';
-import { databaseName } from '../safe-files/record-directory.js';
+import { FailoverError, errnoOf, exitCodes } from '../errors.js';
+import { journalNodes } from './journal/journal-file.js';
+import { rebuildHint } from './database/record-error.js';
+import { databaseName } from './safe-files/record-directory.js';
 
 /**
  * Throws RECORD_MISSING where there are journals, but their database is not there or empty (a restored backup without it, a
