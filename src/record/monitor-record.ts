@@ -128,8 +128,8 @@ export class MonitorRecord {
   }
 
   /** see held-locks.ts. */
-  noteHeldLocks(epoch: number, locks: readonly heldLocks.HeldLock[]): void {
-    this.#guarded('noting the locks held', () => heldLocks.noteHeldLocks(this.#db, epoch, locks));
+  noteHeldLocks(epoch: number, locks: readonly heldLocks.HeldLock[], gap: string | undefined): void {
+    this.#guarded('noting the locks held', () => heldLocks.noteHeldLocks(this.#db, epoch, locks, gap));
   }
 
   /** Those of the last release, and which of them were seen reclaimed. */

@@ -49,6 +49,37 @@ test('what is held again as it was is reclaimed, each copy once, and nothing els
   t.pass();
 });
 
+test('no lock that is held now answers for two', (t) => {
+  const holding = (locks: readonly HeldLock[], byte: number, of: HeldLock) =>
+    locks.filter(
+      (lock) =>
+        ['fsid', 'inode', 'mode'].every((key) => lock[key as 'fsid'] === of[key as 'fsid']) &&
+        Number(lock.start) <= byte &&
+        (lock.end === 'EOF' || byte <= Number(lock.end)),
+    ).length;
+  fc.assert(
+    fc.property(any, any, (before, now) => {
+      const back = reclaimedOf(before, now);
+      for (const one of back)
+        for (const byte of [0, 1, 2, 3, 4, 5, 6, 7])
+          t.true(
+            holding(back, byte, one) <= holding(now, byte, one),
+            `byte ${byte} of ${JSON.stringify(one)}`,
+          );
+    }),
+  );
+  const wide: HeldLock = { fsid: '1', inode: 1, mode: 'READ', start: '0', end: '99', copy: 0 };
+  const [left, right] = [
+    { ...wide, end: '9' },
+    { ...wide, start: '5', end: '19' },
+  ];
+  t.deepEqual(
+    reclaimedOf([left, right], [wide]),
+    [left],
+    'two owners on bytes 5 to 9, and one of them is back',
+  );
+});
+
 test('a lock that is not there is the one that is missed', (t) => {
   fc.assert(
     fc.property(apart, fc.nat(), (before, nth) => {

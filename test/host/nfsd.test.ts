@@ -28,6 +28,23 @@ test('the grace is the longer of the two', (t) => {
   t.is(graceSeconds(hostWith(t, { '/proc/sys/fs/nfs/nlm_grace_period': '0\n' }), '/proc/fs/nfsd'), 50);
 });
 
+test('the grace of lockd is a multiple of its time-out', (t) => {
+  const seconds = (period: number, timeout?: number) =>
+    graceSeconds(
+      hostWith(t, {
+        '/proc/sys/fs/nfs/nlm_grace_period': `${period}\n`,
+        ...(timeout === undefined ? {} : { '/proc/sys/fs/nfs/nlm_timeout': `${timeout}\n` }),
+      }),
+      '/proc/fs/nfsd',
+    );
+  t.deepEqual(
+    [1, 10, 12, 20, 240].map((period) => seconds(period)),
+    [10, 10, 20, 20, 240],
+  );
+  t.is(seconds(10, 3), 12);
+  t.is(seconds(0, 20), 100);
+});
+
 test('NFSv3 mounts with locking keep lockd running; others do not', (t) => {
   const line = (at: string, type: string, options: string) =>
     `1 0 0:50 / ${at} rw - ${type} server:/x rw,${options}\n`;

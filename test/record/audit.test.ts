@@ -19,7 +19,7 @@ async function noted(t: ExecutionContext): Promise<Released> {
   await site.serve(record, { epoch });
   site.append('A', event('add-client', 'c'));
   record.fold();
-  record.noteHeldLocks(epoch, [lock]);
+  record.noteHeldLocks(epoch, [lock], undefined);
   return { site, record };
 }
 
@@ -47,17 +47,56 @@ test('it does not count where the owner had not released: it may have served on'
 
 test('a second release notes anew, the same one again only adds', async (t) => {
   const { record } = await noted(t);
-  record.noteHeldLocks(1, [other]);
+  record.noteHeldLocks(1, [other], undefined);
   t.deepEqual(
     record.heldLocks().map(({ inode }) => inode),
     [12, 13],
   );
-  record.noteHeldLocks(1, []);
+  record.noteHeldLocks(1, [], undefined);
   t.is(record.heldLocks().length, 2);
   record.setReleased('A', 1, true);
   const epoch = takeOver(record);
-  record.noteHeldLocks(epoch, [other]);
+  record.noteHeldLocks(epoch, [other], undefined);
   t.deepEqual(record.heldLocks(), [{ ...other, reclaimed: false }]);
+});
+
+test('a note is whole unless a gap is named, or a lock turns up after it; the same release again does not mend it', async (t) => {
+  const { record } = await noted(t);
+  const gap = () => record.audit().noteGap;
+  t.is(gap(), undefined);
+  record.noteHeldLocks(1, [lock], 'the file system was not mounted any more');
+  record.noteHeldLocks(1, [], undefined);
+  t.is(gap(), undefined, 'all was noted before A-3 dropped it');
+  record.noteHeldLocks(1, [lock, other], undefined);
+  t.is(gap(), 'locks were taken while it was being released');
+  record.setReleased('A', 1, true);
+  const epoch = takeOver(record);
+  t.is(gap(), 'locks were taken while it was being released');
+  record.noteHeldLocks(epoch, [lock], 'a gap');
+  record.noteHeldLocks(epoch, [lock], undefined);
+  t.is(gap(), 'a gap', 'what was not seen then is not known later');
+  record.setReleased('B', epoch, true);
+  const next = record.claim({ node: 'A', fenced: false, now: wall });
+  record.noteHeldLocks(next, [], undefined);
+  t.is(gap(), undefined, 'another release, another note');
+});
+
+test('what a version without gaps has noted may lack something', async (t) => {
+  const site = makeSite(t);
+  const record = site.open();
+  t.is(record.audit().noteGap, 'an older version noted them');
+});
+
+test('the graces of an epoch are counted', async (t) => {
+  const { record } = await noted(t);
+  record.setReleased('A', 1, true);
+  takeOver(record);
+  t.is(record.audit().graces, 1);
+  record.beginGrace({ now: wall });
+  t.is(record.audit().graces, 2);
+  record.setReleased('B', 2, true);
+  record.claim({ node: 'A', fenced: false, now: wall });
+  t.is(record.audit().graces, 0);
 });
 
 test('a grace that is entered again before anybody was told has the same locks to compare, later ones have none', async (t) => {

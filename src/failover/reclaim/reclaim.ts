@@ -7,7 +7,8 @@ export type SeenLock = Omit<HeldLock, 'copy'>;
 /**
  * Which of the locks held before are held now. Each lock seen answers for one of those that are exactly like it: of two shared
  * locks on one range one may be back and the other not. What is left over of both may still be the same bytes cut
- * differently, as the two kernels merge and split ranges on their own (fs/locks.c posix_lock_inode): covered whole, it counts.
+ * differently, as the two kernels merge and split ranges on their own (fs/locks.c posix_lock_inode): covered whole, it counts,
+ * and what covers one lock covers no other.
  */
 export function reclaimedOf<Lock extends HeldLock>(
   before: readonly Lock[],
@@ -25,13 +26,19 @@ export function reclaimedOf<Lock extends HeldLock>(
     if (count > 0) left.set(keyOf(lock), count - 1);
     return count > 0;
   });
-  const spareOf = new Map<string, SeenLock[]>();
+  const spareOf = new Map<string, ByteRange[]>();
   for (const lock of spare) {
     const same = spareOf.get(fileKeyOf(lock));
-    if (same === undefined) spareOf.set(fileKeyOf(lock), [lock]);
-    else same.push(lock);
+    if (same === undefined) spareOf.set(fileKeyOf(lock), [rangeOf(lock)]);
+    else same.push(rangeOf(lock));
   }
-  return [...exact, ...others.filter((lock) => isCovered(lock, spareOf.get(fileKeyOf(lock)) ?? []))];
+  const covered = others.filter((lock) => {
+    const pool = spareOf.get(fileKeyOf(lock));
+    const rest = pool === undefined ? undefined : without(pool, rangeOf(lock));
+    if (rest !== undefined) spareOf.set(fileKeyOf(lock), rest);
+    return rest !== undefined;
+  });
+  return [...exact, ...covered];
 }
 
 function keyOf({ fsid, inode, mode, start, end }: SeenLock): string {
@@ -49,23 +56,33 @@ function split<T>(all: readonly T[], test: (one: T) => boolean): [T[], T[]] {
   return [yes, no];
 }
 
-/** `by`: of the same file and mode. */
-function isCovered(lock: SeenLock, by: readonly SeenLock[]): boolean {
-  const pieces = by
-    .map(({ start, end }) => ({ start: BigInt(start), end: lastByte(end) }))
-    .toSorted((a, b) => (a.start < b.start ? -1 : 1));
-  let next = BigInt(lock.start);
-  for (const { start, end } of pieces) {
-    if (start > next) return false;
-    if (end >= next) next = end + 1n;
-    if (next > lastByte(lock.end)) return true;
-  }
-  return false;
+/** First and last byte. */
+interface ByteRange {
+  readonly start: bigint;
+  readonly end: bigint;
 }
 
 /** EOF is OFFSET_MAX in fs/locks.c. */
-function lastByte(end: string): bigint {
-  return end === 'EOF' ? (1n << 63n) - 1n : BigInt(end);
+function rangeOf({ start, end }: Pick<SeenLock, 'start' | 'end'>): ByteRange {
+  return { start: BigInt(start), end: end === 'EOF' ? (1n << 63n) - 1n : BigInt(end) };
+}
+
+/** What is left of the ranges once each byte of `wanted` is taken from one of them; undefined where that cannot be. */
+function without(ranges: readonly ByteRange[], wanted: ByteRange): ByteRange[] | undefined {
+  const rest = ranges.toSorted((a, b) => (a.start < b.start ? -1 : 1));
+  for (let next = wanted.start; next <= wanted.end;) {
+    const at = rest.findIndex(({ start, end }) => start <= next && next <= end);
+    const one = rest[at];
+    if (one === undefined) return undefined;
+    const last = one.end < wanted.end ? one.end : wanted.end;
+    const pieces = [
+      { start: one.start, end: next - 1n },
+      { start: last + 1n, end: one.end },
+    ];
+    rest.splice(at, 1, ...pieces.filter(({ start, end }) => start <= end));
+    next = last + 1n;
+  }
+  return rest;
 }
 
 /** A client on the list of a grace, when the grace is over. */

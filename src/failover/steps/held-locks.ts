@@ -40,7 +40,9 @@ export function noteLocks(ip: FloatingIp): Action<FailoverContext> {
       const locks = await heldLocks(context, ip);
       // Not noted: the audit of the next owner then goes by the clients, as after a crash.
       if (locks === undefined) return `what is locked cannot be known with ${context.driver.name}`;
-      session.asOwner('noting the locks held', (record) => record.noteHeldLocks(session.epoch, locks));
+      session.asOwner('noting the locks held', (record) =>
+        record.noteHeldLocks(session.epoch, locks, undefined),
+      );
       return locks.length === 0 ? undefined : `${locks.length} lock${locks.length === 1 ? '' : 's'} held`;
     },
     verify: () => undefined,

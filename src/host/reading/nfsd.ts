@@ -34,10 +34,22 @@ export function inGrace(host: Host, nfsd: string): boolean | undefined {
 
 /** Seconds for which a lock manager that starts now accepts reclaims: the longer of lockd's and nfsd's grace. */
 export function graceSeconds(host: Host, nfsd: string): number {
-  // fs/lockd/svc.c: 0 means 5 * 10 s; nfsd's own grace keeps the window open (grace.c, per net).
-  const lockd = number(host.readText('/proc/sys/fs/nfs/nlm_grace_period')) || 50;
-  const v4 = number(host.readText(`${nfsd}/nfsv4gracetime`));
-  return Math.max(lockd, v4);
+  return Math.max(lockdGraceSeconds(host), nfsdGraceSeconds(host, nfsd));
+}
+
+/**
+ * Of lockd, were it to start now: five nlm_timeouts, or nlm_grace_period made a multiple of one (fs/lockd/svc.c,
+ * get_lockd_grace_period). On Linux 6.1 12 was seen to be 20.
+ */
+export function lockdGraceSeconds(host: Host): number {
+  const timeout = number(host.readText('/proc/sys/fs/nfs/nlm_timeout')) || 10;
+  const period = number(host.readText('/proc/sys/fs/nfs/nlm_grace_period'));
+  return period === 0 ? 5 * timeout : Math.ceil(period / timeout) * timeout;
+}
+
+/** Of nfsd, which keeps reclaims accepted in its network namespace also where it serves only NFSv3 (fs/nfsd/nfs4state.c). */
+export function nfsdGraceSeconds(host: Host, nfsd: string): number {
+  return number(host.readText(`${nfsd}/nfsv4gracetime`));
 }
 
 /** NFSv2/3 mounts with locking: each keeps lockd running, so that nfsd's start is no grace. */

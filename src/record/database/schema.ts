@@ -129,4 +129,8 @@ export const migrations: readonly string[] = [
     acknowledged_at INTEGER
   ) STRICT;
   `,
+  `
+  -- Why held_locks may lack locks that were held at the release: a clause; null where it has them all.
+  ALTER TABLE audit ADD COLUMN note_gap TEXT DEFAULT 'an older version noted them';
+  `,
 ];

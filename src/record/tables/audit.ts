@@ -4,6 +4,10 @@ import type { Database } from 'better-sqlite3';
 export interface Audit {
   /** True: the address was released, and what was held then is known. False: its owner crashed, or served it before. */
   readonly planned: boolean;
+  /** Why more may have been held than was noted at the release, as a clause; undefined: nothing more. Only where it was planned. */
+  readonly noteGap: string | undefined;
+  /** Graces begun in this epoch. In a second one what clients have locked since the first is not known. */
+  readonly graces: number;
   /** Milliseconds since 1970: when the grace began; undefined before the first. */
   readonly beganAt: number | undefined;
   /** When it was compared. */
@@ -52,12 +56,15 @@ export function beginAudit(db: Database, now: number): void {
 
 export function readAudit(db: Database): Audit {
   const row = db
-    .prepare<[], { planned: number; began: number | null; compared: number | null }>(
-      'SELECT planned, began_at AS began, compared_at AS compared FROM audit',
-    )
+    .prepare<
+      [],
+      { planned: number; gap: string | null; graces: number; began: number | null; compared: number | null }
+    >('SELECT planned, note_gap AS gap, graces, began_at AS began, compared_at AS compared FROM audit')
     .get();
   return {
     planned: row?.planned === 1,
+    noteGap: row?.gap ?? undefined,
+    graces: row?.graces ?? 0,
     beganAt: row?.began ?? undefined,
     comparedAt: row?.compared ?? undefined,
   };

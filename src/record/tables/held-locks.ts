@@ -13,10 +13,18 @@ export interface HeldLock {
 }
 
 /**
- * A-1, with the address down: what was held, kept until the next takeover. Again in the same release (the command was run
- * twice) it adds and removes nothing, since A-3 may have dropped the locks meanwhile.
+ * A-1, with the address down: what was held, kept until the next takeover. Again in the same release it removes nothing, since
+ * A-3 may have dropped the locks meanwhile.
+ *
+ * `gap` says why more may have been held than `locks`, as a clause; undefined: these are all. What the first note of a release
+ * had whole stays whole, as long as no other lock turns up.
  */
-export function noteHeldLocks(db: Database, epoch: number, locks: readonly HeldLock[]): void {
+export function noteHeldLocks(
+  db: Database,
+  epoch: number,
+  locks: readonly HeldLock[],
+  gap: string | undefined,
+): void {
   const add = db.prepare(
     'INSERT INTO held_locks (fsid, inode, mode, first, last, copy) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
   );
@@ -24,9 +32,16 @@ export function noteHeldLocks(db: Database, epoch: number, locks: readonly HeldL
     const noted = db.prepare<[], number | null>('SELECT noted_epoch FROM audit').pluck().get();
     if (noted !== epoch) {
       db.prepare('DELETE FROM held_locks').run();
-      db.prepare('UPDATE audit SET noted_epoch = ?, planned = 0').run(epoch);
+      db.prepare('UPDATE audit SET noted_epoch = ?, planned = 0, note_gap = ?').run(epoch, gap ?? null);
     }
-    for (const { fsid, inode, mode, start, end, copy } of locks) add.run(fsid, inode, mode, start, end, copy);
+    const added = locks.map(
+      ({ fsid, inode, mode, start, end, copy }) => add.run(fsid, inode, mode, start, end, copy).changes,
+    );
+    if (noted === epoch && added.some((changes) => changes > 0)) {
+      db.prepare('UPDATE audit SET note_gap = coalesce(note_gap, ?)').run(
+        'locks were taken while it was being released',
+      );
+    }
   }).immediate();
 }
 
