@@ -31,8 +31,16 @@ export function isInterfaceName(text: string): boolean {
   );
 }
 
+/** What every host calls itself (RFC 6761 section 6.3; hosts files also say localhost4 and localhost6). */
+const LOCALHOST = /^localhost[46]?(?:[.]|$)/i;
+
 /** `node`, or the reason why it cannot be one. */
 export function readNodeName(text: string): string | Wrong {
+  if (LOCALHOST.test(text)) {
+    return new Wrong(
+      'every host is "localhost" to itself, so no node can be told by it; give each node a name of its own',
+    );
+  }
   return isNodeName(text) ? text : new Wrong(nodeNameRule);
 }
 

@@ -33,7 +33,7 @@ const configuration: ManSection = {
     },
     {
       terms: [
-        ['node', "this node's name in the record (default: the host name)"],
+        ['node', "this node's name in the record (default: the host name). Every node has one of its own; localhost is none. The owner of an address is this name on this machine (/etc/machine-id): a machine of the same name is another node, and needs a release or --fenced as any other"],
         ['[state] directory', 'storage that every node sees; `sm_ADDRESS` directories are made in it'],
         [
           '[lock_manager] driver',

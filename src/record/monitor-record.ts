@@ -20,13 +20,21 @@ export class MonitorRecord {
   readonly directory: string;
   readonly #db: Database;
   readonly #busyMs: number;
+  readonly #machine: string | undefined;
   readonly #assertInPlace: () => void;
   /** The state that those returned by untold() are owed. */
   #owedState: number | undefined;
 
-  /** `assertInPlace` is asked after every use: see still-in-place.ts. */
-  constructor(db: Database, directory: string, busyMs: number, assertInPlace: () => void) {
+  /** `machine`: this one. `assertInPlace` is asked after every use: see still-in-place.ts. */
+  constructor(
+    db: Database,
+    directory: string,
+    machine: string | undefined,
+    busyMs: number,
+    assertInPlace: () => void,
+  ) {
     this.#db = db;
+    this.#machine = machine;
     this.#busyMs = busyMs;
     this.directory = directory;
     this.#assertInPlace = assertInPlace;
@@ -81,18 +89,20 @@ export class MonitorRecord {
   claim(request: ownership.Claim): number {
     return this.#guarded('claiming the address', () => {
       foldJournals(this.#db, this.directory);
-      return ownership.claim(this.#db, request);
+      return ownership.claim(this.#db, this.#identity(request.node), request);
     });
   }
 
-  /** Throws NOT_OWNER (exit code 4) unless `node` is the owner, in this epoch. */
+  /** Throws NOT_OWNER (exit code 4) unless `node`, on this machine, is the owner, in this epoch. */
   assertOwner(node: string, epoch: number): void {
-    this.#guarded('reading the owner', () => ownership.assertOwner(this.#db, node, epoch));
+    this.#guarded('reading the owner', () => ownership.assertOwner(this.#db, this.#identity(node), epoch));
   }
 
   /** Says whether the owner has let go. Throws NOT_OWNER (exit code 4). */
   setReleased(node: string, epoch: number, released: boolean): void {
-    this.#guarded('writing the owner', () => ownership.setReleased(this.#db, node, epoch, released));
+    this.#guarded('writing the owner', () =>
+      ownership.setReleased(this.#db, this.#identity(node), epoch, released),
+    );
   }
 
   /** The NSM state to send: that of the last grace. Undefined before the first. */
@@ -215,6 +225,10 @@ export class MonitorRecord {
   /** `exclusively`, as long as the epoch lasts; undefined afterwards, when what would be written is another grace's. */
   whileEpochLasts<T>(what: string, epoch: number, write: () => T): T | undefined {
     return this.exclusively(what, () => (this.ownership().epoch === epoch ? write() : undefined));
+  }
+
+  #identity(node: string): ownership.NodeIdentity {
+    return { node, machine: this.#machine };
   }
 
   #guarded<T>(what: string, action: () => T): T {

@@ -24,13 +24,23 @@ export type {
   OperationStart,
   StepRecord,
 } from './tables/operations.js';
-export { type Claim, isPresumed, type Ownership } from './tables/ownership.js';
+export {
+  type Claim,
+  isCertainlyOwnedBy,
+  isNamesake,
+  isOwnedBy,
+  isPresumed,
+  type NodeIdentity,
+  type Ownership,
+} from './tables/ownership.js';
 
 export interface RecordPlace {
   /** `<state>/sm_<address>`. Its parent must exist. */
   readonly directory: string;
-  /** This node. */
+  /** This node's name. */
   readonly node: string;
+  /** And which machine of that name it is: see machine-id.ts. Who only reads may leave it out. */
+  readonly machine?: string | undefined;
   /** Whether to make the record where there is none. */
   readonly create: boolean;
   /** How long to wait for another process that holds the database; default 15. */
@@ -40,7 +50,7 @@ export interface RecordPlace {
 /**
  * Opens the record of one floating IP; undefined where there is none and `create` is false.
  *
- *     const record = openRecord({ directory: '/shared_storage/sm_10.10.1.1', node: 'B', create: true });
+ *     const record = openRecord({ directory: '/shared_storage/sm_10.10.1.1', node: 'B', machine, create: true });
  *     record.fold();
  *     const epoch = record.claim({ node: 'B', fenced: false, now: Date.now() });
  *
@@ -49,7 +59,13 @@ export interface RecordPlace {
  */
 export function openRecord(place: RecordPlace & { readonly create: true }): MonitorRecord;
 export function openRecord(place: RecordPlace): MonitorRecord | undefined;
-export function openRecord({ directory, node, create, busySeconds }: RecordPlace): MonitorRecord | undefined {
+export function openRecord({
+  directory,
+  node,
+  machine,
+  create,
+  busySeconds,
+}: RecordPlace): MonitorRecord | undefined {
   const busyMs = busySeconds === undefined ? busyTimeout : busySeconds * 1000;
   if (!isNodeName(node)) throw badNode(node);
   const there = guarded(`opening the record in ${directory}`, () => {
@@ -60,7 +76,8 @@ export function openRecord({ directory, node, create, busySeconds }: RecordPlace
   if (!there) return undefined;
   const file = join(directory, databaseName);
   const assertInPlace = guarded(`opening ${file}`, () => stillInPlace(file));
-  return new MonitorRecord(openDatabase(file, migrations, busyMs), directory, busyMs, assertInPlace);
+  const db = openDatabase(file, migrations, busyMs);
+  return new MonitorRecord(db, directory, machine, busyMs, assertInPlace);
 }
 
 function badNode(node: string): FailoverError {

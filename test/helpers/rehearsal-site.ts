@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -79,6 +80,7 @@ function makeNode(
   }
   const write = (absolute: string, text: string) => writeFileSync(inside(absolute), text);
   write('/rehearsal', `${options.rpcbindPort}\n`);
+  write('/etc/machine-id', `${randomUUID().replaceAll('-', '')}\n`);
   write('/addresses.json', '[]');
   write('/proc/fs/nfsd/threads', '0\n');
   write('/proc/fs/nfsd/unlock_filesystem', '');

@@ -1,4 +1,9 @@
+import { join } from 'node:path';
 import test from 'ava';
+import { openDatabase } from '../../src/record/database/database.js';
+import { migrations } from '../../src/record/database/schema.js';
+import { openRecord } from '../../src/record/record.js';
+import { makeRecordDirectory } from '../../src/record/safe-files/record-directory.js';
 import { makeSite, wall } from './helpers/site.js';
 import { startProcess } from './helpers/process.js';
 
@@ -7,10 +12,16 @@ const B = { node: 'B', fenced: false, now: wall + 1 };
 
 test('nobody, the first owner, the same again', (t) => {
   const record = makeSite(t).open();
-  t.deepEqual(record.ownership(), { owner: undefined, epoch: 0, released: true, since: undefined });
+  t.deepEqual(record.ownership(), {
+    owner: undefined,
+    machine: undefined,
+    epoch: 0,
+    released: true,
+    since: undefined,
+  });
   t.throws(() => record.assertOwner('A', 0), { code: 'NOT_OWNER' });
   t.is(record.claim(A), 1);
-  t.deepEqual(record.ownership(), { owner: 'A', epoch: 1, released: false, since: wall });
+  t.deepEqual(record.ownership(), { owner: 'A', machine: 'one', epoch: 1, released: false, since: wall });
   t.is(record.claim({ ...A, now: wall + 9 }), 1);
   t.is(record.ownership().since, wall);
   t.notThrows(() => record.assertOwner('A', 1));
@@ -64,6 +75,65 @@ test('A, B, A: the epoch of the first time is not that of the second', (t) => {
   record.claim(A);
   t.throws(() => record.assertOwner('A', 1), { code: 'NOT_OWNER' });
 });
+
+test('two machines of one name are two nodes', (t) => {
+  const site = makeSite(t);
+  const [one, two] = [site.open('A', 'one'), site.open('A', 'two')];
+  one.claim(A);
+  const error = t.throws(() => two.claim(A), { code: 'NOT_RELEASED' });
+  t.regex(error.message, /^another machine that is called A too owns the address \(epoch 1\)/u);
+  t.throws(() => two.assertOwner('A', 1), { code: 'NOT_OWNER' });
+  t.throws(() => two.setReleased('A', 1, true), { code: 'NOT_OWNER' });
+  t.is(two.claim({ ...A, fenced: true }), 2);
+  t.throws(() => one.assertOwner('A', 2), { code: 'NOT_OWNER' });
+  t.throws(() => one.claim(A), { code: 'NOT_RELEASED' });
+  two.setReleased('A', 2, true);
+  t.is(one.claim(A), 3);
+});
+
+test('a machine without an id is not one that has an id', (t) => {
+  const site = makeSite(t);
+  site.open('A', 'one').claim(A);
+  const none = openRecord({ directory: site.directory, node: 'A', create: true });
+  t.teardown(() => none.close());
+  t.throws(() => none.claim(A), { code: 'NOT_RELEASED' });
+  t.throws(() => none.assertOwner('A', 1), { code: 'NOT_OWNER' });
+});
+
+test('a record of the former schema: its owner goes on and lets go, and takes over after that or with --fenced', (t) => {
+  const release = (record: ReturnType<typeof formerRecord>) => {
+    record.setReleased('A', 7, true);
+    return record.claim(A);
+  };
+  const fence = (record: ReturnType<typeof formerRecord>) => record.claim({ ...A, fenced: true });
+  for (const wayOn of [release, fence]) {
+    const record = formerRecord(makeSite(t));
+    t.deepEqual(record.ownership(), {
+      owner: 'A',
+      machine: undefined,
+      epoch: 7,
+      released: false,
+      since: wall,
+    });
+    t.notThrows(() => record.assertOwner('A', 7));
+    const error = t.throws(() => record.claim(A), { code: 'NOT_RELEASED' });
+    t.regex(error.message, /a node called A owns .* does not say which machine that is/u);
+    t.throws(() => record.claim(B), { code: 'NOT_RELEASED', message: /^node A owns/u });
+    t.is(wayOn(record), 8);
+    t.is(record.ownership().machine, 'one');
+    t.is(record.claim(A), 8);
+  }
+});
+
+/** As a version left it that did not note the machine: A has the address in epoch 7. */
+function formerRecord(site: ReturnType<typeof makeSite>) {
+  makeRecordDirectory(site.directory);
+  const steps = migrations.findIndex((step) => step.includes('ADD COLUMN machine'));
+  const former = openDatabase(join(site.directory, 'monitors.db'), migrations.slice(0, steps));
+  former.prepare('UPDATE ownership SET owner = ?, epoch = 7, released = 0, since = ?').run('A', wall);
+  former.close();
+  return site.open('A', 'one');
+}
 
 test('of two processes that claim at once exactly one wins', async (t) => {
   for (let round = 0; round < 10; round += 1) {

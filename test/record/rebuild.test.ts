@@ -129,7 +129,13 @@ test('the owner is presumed: it goes on and may release, and no takeover goes wi
   rmSync(database(site));
   site.rebuild();
   const record = site.open('B');
-  t.deepEqual(record.ownership(), { owner: 'B', epoch: 2, released: false, since: undefined });
+  t.deepEqual(record.ownership(), {
+    owner: 'B',
+    machine: undefined,
+    epoch: 2,
+    released: false,
+    since: undefined,
+  });
   record.assertOwner('B', 2);
   for (const node of ['A', 'B']) {
     const error = t.throws<FailoverError>(() => record.claim({ node, fenced: false, now: wall }), {
@@ -341,7 +347,13 @@ test('whoever has the old one open goes no further with it', async (t) => {
     t.is(error.exitCode, 1);
     t.regex(error.hint ?? '', /status/);
   }
-  t.deepEqual(site.open().ownership(), { owner: 'B', epoch: 2, released: false, since: undefined });
+  t.deepEqual(site.open().ownership(), {
+    owner: 'B',
+    machine: undefined,
+    epoch: 2,
+    released: false,
+    since: undefined,
+  });
 });
 
 test('a rollback journal of the old one is not played back into the new one', async (t) => {

@@ -52,8 +52,9 @@ function statusText(status: AddressStatus): string {
     lines.push(`  record      ${status.unreachable ?? 'none yet'}`);
   } else {
     const { owner, epoch, released } = record;
+    const namesake = record.otherMachine === true ? ' (ANOTHER MACHINE of this name)' : '';
     lines.push(
-      `  owner       ${owner === null ? 'nobody yet' : printable(owner)}${owner === null ? '' : `, epoch ${epoch}${released ? ', released' : ''}${record.presumed === true ? ' (as the journals have it: rebuilt)' : ''}`}`,
+      `  owner       ${owner === null ? 'nobody yet' : printable(owner)}${namesake}${owner === null ? '' : `, epoch ${epoch}${released ? ', released' : ''}${record.presumed === true ? ' (as the journals have it: rebuilt)' : ''}`}`,
     );
     lines.push(`  clients     ${record.clients} recorded, ${record.untold} still to be told`);
     if (record.lastOperation !== null) {

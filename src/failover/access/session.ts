@@ -5,8 +5,16 @@ import { exitCodes, FailoverError } from '../../errors.js';
 import { isAtOrBelow } from '../../paths.js';
 import { unmountedAbove } from '../../host/reading/fstab.js';
 import type { Host } from '../../host/host.js';
+import { machineIfKnown, machineOf } from '../../host/reading/machine-id.js';
 import { isMountOf, mountAt } from '../../host/reading/mounts.js';
-import { type MonitorRecord, openRecord, type Ownership } from '../../record/record.js';
+import {
+  isCertainlyOwnedBy,
+  isOwnedBy,
+  type MonitorRecord,
+  type NodeIdentity,
+  openRecord,
+  type Ownership,
+} from '../../record/record.js';
 import { assertOwnLinks } from '../../record/safe-files/own-links.js';
 import { recordDirectory } from '../../record/safe-files/record-directory.js';
 import { makeStateDirectory } from '../../record/safe-files/state-directory.js';
@@ -70,7 +78,7 @@ export function unreachable(host: Host, ip: FloatingIp): FailoverError {
 export class RecordSession {
   readonly #host: Host;
   readonly #ip: FloatingIp;
-  readonly #node: string;
+  readonly #me: NodeIdentity;
   readonly #busySeconds: number;
   #record: MonitorRecord | undefined;
   #epoch: number | undefined;
@@ -81,7 +89,7 @@ export class RecordSession {
   constructor(host: Host, ip: FloatingIp, { node, timeouts }: Pick<Config, 'node' | 'timeouts'>) {
     this.#host = host;
     this.#ip = ip;
-    this.#node = node;
+    this.#me = { node, machine: machineIfKnown(host) };
     this.#busySeconds = timeouts.record;
   }
 
@@ -120,7 +128,7 @@ export class RecordSession {
       assertOwnLinks(this.#host.path(this.#ip.stateDirectory));
       this.#record = openRecord({
         directory: this.location.directory,
-        node: this.#node,
+        ...this.#me,
         create,
         busySeconds: this.#busySeconds,
       });
@@ -134,11 +142,22 @@ export class RecordSession {
     this.#record = undefined;
   }
 
-  /** takeover: this node becomes the owner. Throws FailoverError NOT_RELEASED (exit code 4). */
+  /** Whether this node is the owner: see ownership.ts. */
+  owns(ownership: Ownership): boolean {
+    return isOwnedBy(ownership, this.#me);
+  }
+
+  /** Whether it certainly is, and has not released: it goes on where it was, after a crash too. */
+  holds(ownership: Ownership | undefined): boolean {
+    return ownership !== undefined && !ownership.released && isCertainlyOwnedBy(ownership, this.#me);
+  }
+
+  /** takeover: this node becomes the owner. Throws FailoverError NOT_RELEASED (exit code 4), NO_MACHINE_ID. */
   claim(fenced: boolean): number {
     if (this.#epoch !== undefined) return this.#epoch;
+    machineOf(this.#host);
     this.#previous = this.opened.ownership();
-    const epoch = this.opened.claim({ node: this.#node, fenced, now: this.#host.now() });
+    const epoch = this.opened.claim({ node: this.#me.node, fenced, now: this.#host.now() });
     this.#epoch = epoch;
     return epoch;
   }
@@ -162,15 +181,17 @@ export class RecordSession {
   /**
    * release: this node must be the owner, or nobody may be: a record that nobody owns yet, or whose owner has let go.
    * Then what a takeover has left here that was stopped before its claim is taken away, and the ownership not touched.
+   * Throws FailoverError NOT_OWNER (exit code 4), NO_MACHINE_ID.
    */
   expectOwner(): void {
     const ownership = this.#record?.ownership();
     if (this.#record === undefined || ownership?.owner === undefined) return;
-    if (ownership.owner !== this.#node && ownership.released) {
+    if (!this.owns(ownership) && ownership.released) {
       this.#vacant = ownership;
       return;
     }
-    this.#record.assertOwner(this.#node, ownership.epoch);
+    machineOf(this.#host);
+    this.#record.assertOwner(this.#me.node, ownership.epoch);
     this.#epoch = ownership.epoch;
   }
 
@@ -200,11 +221,11 @@ export class RecordSession {
 
   /** Right before each effect. Throws FailoverError NOT_OWNER (exit code 4). */
   assertStillOwner(): void {
-    if (this.#epoch !== undefined) this.#record?.assertOwner(this.#node, this.#epoch);
+    if (this.#epoch !== undefined) this.#record?.assertOwner(this.#me.node, this.#epoch);
     const now = this.#vacant === undefined ? undefined : this.#record?.ownership();
     // Somebody has claimed it meanwhile: refused as a node that is not the owner.
     if (now !== undefined && (now.epoch !== this.#vacant?.epoch || !now.released))
-      this.#record?.assertOwner(this.#node, now.epoch);
+      this.#record?.assertOwner(this.#me.node, now.epoch);
   }
 }
 

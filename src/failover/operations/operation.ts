@@ -116,7 +116,8 @@ function handOverWithoutUnmount(plan: Plan, { session, config }: FailoverContext
   const names = plan.steps.map((step) => step.name);
   if (!names.includes('A-3') || names.includes('A-4')) return;
   const ownership = session.record?.ownership();
-  if (ownership?.owner === config.node) session.record?.setReleased(config.node, ownership.epoch, true);
+  if (ownership !== undefined && session.owns(ownership))
+    session.record?.setReleased(config.node, ownership.epoch, true);
 }
 
 /** A-4 failed after the record was handed over: it is still this node's. */
@@ -124,7 +125,8 @@ function takeBack({ session, config }: FailoverContext): void {
   if (!session.isHandedOver) return;
   const record = session.open({ create: false });
   const ownership = record?.ownership();
-  if (ownership?.owner === config.node) record?.setReleased(config.node, ownership.epoch, false);
+  if (ownership !== undefined && session.owns(ownership))
+    record?.setReleased(config.node, ownership.epoch, false);
 }
 
 /** B-1 to B-5. Throws FailoverError; `result` is what B-3 has left when it ended. */

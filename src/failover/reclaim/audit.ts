@@ -58,9 +58,11 @@ async function compare(context: FailoverContext, looked: boolean): Promise<void>
   const { host, floatingIp, config } = context;
   const basis = withRecord(context, floatingIp, (record) => {
     record.fold();
-    const { epoch, owner } = record.ownership();
+    const ownership = record.ownership();
+    const { epoch } = ownership;
     const { planned, comparedAt, beganAt } = record.audit();
-    if (owner !== config.node || comparedAt !== undefined || beganAt === undefined) return undefined;
+    if (!context.session.owns(ownership) || comparedAt !== undefined || beganAt === undefined)
+      return undefined;
     return {
       epoch,
       planned,

@@ -45,8 +45,9 @@ export async function lookAtReclaims(context: FailoverContext): Promise<Look> {
   const seen = withRecord(context, floatingIp, (record): Look => {
     record.fold();
     const { planned: isNoted, beganAt, comparedAt } = record.audit();
-    const { owner, epoch } = record.ownership();
-    const isOurs = owner === config.node;
+    const ownership = record.ownership();
+    const { epoch } = ownership;
+    const isOurs = context.session.owns(ownership);
     if (!isOurs || beganAt === undefined) return { ...nothing, state: isOurs ? 'none' : 'gone' };
     const left = Math.max(0, Math.ceil((beganAt - host.now()) / 1000 + driver.graceSeconds()));
     const inGrace = runs ?? left > 0;

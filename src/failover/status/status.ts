@@ -3,9 +3,10 @@ import { FailoverError } from '../../errors.js';
 import { isTimeout } from '../../host/running/deadline.js';
 import { findAddress } from '../../host/reading/addresses.js';
 import type { Host } from '../../host/host.js';
+import { machineIfKnown } from '../../host/reading/machine-id.js';
 import { isRecording, syncedAddresses } from '../../rundir/serving.js';
 import { readMarks, unsynced } from '../../rundir/marks.js';
-import { isPresumed, type MonitorRecord } from '../../record/record.js';
+import { isNamesake, isPresumed, type MonitorRecord } from '../../record/record.js';
 import {
   type InstanceReader,
   type InstanceStatus,
@@ -25,6 +26,8 @@ export interface AddressStatus {
   readonly unreachable?: string;
   readonly record?: {
     readonly owner: string | null;
+    /** There where the owner is another machine that has this node's name. */
+    readonly otherMachine?: true;
     readonly epoch: number;
     readonly released: boolean;
     /** After a rebuild, until the next takeover: the owner is who served last as the journals have it. */
@@ -90,7 +93,7 @@ function recordStatus(reader: Reader, ip: FloatingIp): Pick<AddressStatus, 'reco
   try {
     const record = readRecord(reader, ip, (opened) =>
       // An operation may be under way: its epoch must not be shown with the NSM state of the one before.
-      opened.atOneMoment('reading the status', () => describeRecord(opened)),
+      opened.atOneMoment('reading the status', () => describeRecord(reader, opened)),
     );
     return record === undefined ? {} : { record };
   } catch (error) {
@@ -100,12 +103,18 @@ function recordStatus(reader: Reader, ip: FloatingIp): Pick<AddressStatus, 'reco
   }
 }
 
-function describeRecord(opened: MonitorRecord): NonNullable<AddressStatus['record']> {
+function describeRecord(
+  { host, config }: Reader,
+  opened: MonitorRecord,
+): NonNullable<AddressStatus['record']> {
   const ownership = opened.ownership();
   const { owner, epoch, released } = ownership;
   const last = opened.lastOperation();
   return {
     owner: owner ?? null,
+    ...(isNamesake(ownership, { node: config.node, machine: machineIfKnown(host) })
+      ? { otherMachine: true }
+      : {}),
     epoch,
     released,
     ...(isPresumed(ownership) ? { presumed: true } : {}),

@@ -4,7 +4,6 @@ import type { Action } from '../../host/action.js';
 import { superblockState } from '../../host/reading/superblock.js';
 import { devicePath, isMountOf, mountAt } from '../../host/reading/mounts.js';
 import { expectAnswer } from '../../host/reading/storage.js';
-import { isPresumed, type Ownership } from '../../record/record.js';
 import type { FailoverContext } from '../context.js';
 
 type FailoverAction = Action<FailoverContext>;
@@ -15,11 +14,10 @@ export function claimOwnership({ address, stateDirectory }: FloatingIp): Failove
     commands: [
       `# this node becomes the owner of ${address} in ${stateDirectory}/sm_${address}/monitors.db, one epoch up`,
     ],
-    check: ({ session, config, fenced }) => {
-      const ownership = session.open({ create: false })?.ownership();
-      if (ownership?.owner !== config.node || ownership.released || isPresumed(ownership)) return false;
+    check: ({ session, fenced }) => {
+      if (!session.holds(session.open({ create: false })?.ownership())) return false;
       session.claim(fenced); // keeps the epoch, and learns it
-      return isHeldByThisNode(session.previous, config.node);
+      return session.holds(session.previous);
     },
     act: async ({ session, fenced }) => {
       session.open({ create: true });
@@ -43,9 +41,9 @@ export function handOver({ address, stateDirectory }: FloatingIp): FailoverActio
     },
     act: async ({ session, config }) => {
       const record = session.opened;
-      const { owner, epoch } = record.ownership();
+      const ownership = record.ownership();
       record.fold();
-      if (owner === config.node) record.setReleased(config.node, epoch, true);
+      if (session.owns(ownership)) record.setReleased(config.node, ownership.epoch, true);
       session.handedOver();
       return undefined;
     },
@@ -68,11 +66,11 @@ export function refuseMountedElsewhere(
           `dumpe2fs -h ${device} | grep needs_recovery   # there: mounted elsewhere or crashed; go on only if the other node is dead`,
         ]
       : [],
-    check: async ({ host, fenced, session, config }) => {
+    check: async ({ host, fenced, session }) => {
       const mount = mountAt(host, mountpoint);
       if (
         fenced ||
-        isHeldByThisNode(session.previous, config.node) ||
+        session.holds(session.previous) ||
         (mount !== undefined && isMountOf(host, mount, device))
       )
         return true;
@@ -93,8 +91,4 @@ export function refuseMountedElsewhere(
     act: async () => undefined,
     verify: () => undefined,
   };
-}
-
-function isHeldByThisNode(previous: Ownership | undefined, node: string): boolean {
-  return previous?.owner === node && !previous.released;
 }

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf, exitCodes, FailoverError, messageOf } from '../../errors.js';
@@ -37,11 +38,20 @@ export function openRehearsal(directory: string): {
     });
   }
   const host = rehearsalHost(directory);
+  giveMachineId(host);
   return {
     host,
     rpcbindPort: Number.parseInt(readFileSync(path.join(directory, 'rehearsal'), 'utf8'), 10),
     nlmRegistered: async () => nfsdThreads(host, nfsd) > 0,
   };
+}
+
+/** As a machine has one from its first boot on. */
+function giveMachineId(host: Host): void {
+  const file = '/etc/machine-id';
+  if (host.readText(file) !== undefined) return;
+  mkdirSync(path.dirname(host.path(file)), { recursive: true });
+  writeFileSync(host.path(file), `${randomUUID().replaceAll('-', '')}\n`);
 }
 
 /** A node whose machine is the directory; see openRehearsal. */

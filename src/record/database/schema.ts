@@ -133,4 +133,9 @@ export const migrations: readonly string[] = [
   -- Why held_locks may lack locks that were held at the release: a clause; null where it has them all.
   ALTER TABLE audit ADD COLUMN note_gap TEXT DEFAULT 'an older version noted them';
   `,
+  `
+  -- Which machine of the owner's name the owner is (src/host/reading/machine-id.ts); null: it claimed before this was noted, or is
+  -- presumed.
+  ALTER TABLE ownership ADD COLUMN machine TEXT;
+  `,
 ];

@@ -39,10 +39,9 @@ export function fillDatabase(file: string, directory: string, { clients, served 
         const tables = journalTables(db);
         for (const row of clients) tables.addClient(row);
         if (served !== undefined) {
-          db.prepare('UPDATE ownership SET owner = ?, epoch = ?, released = 0, since = NULL').run(
-            served.node,
-            served.epoch,
-          );
+          db.prepare(
+            'UPDATE ownership SET owner = ?, machine = NULL, epoch = ?, released = 0, since = NULL',
+          ).run(served.node, served.epoch);
         }
         const nsmState = lastState(directory, served?.latest ?? 0);
         db.prepare('UPDATE nsm SET state = ?').run(nsmState);

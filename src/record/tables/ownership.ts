@@ -4,14 +4,41 @@ import { claimAudit } from './audit.js';
 
 /** Who may change anything of the floating IP. */
 export interface Ownership {
-  /** Undefined: nobody has claimed it yet. */
+  /** The node's name. Undefined: nobody has claimed it yet. */
   readonly owner: string | undefined;
+  /** Which machine of that name. Undefined of an owner: nobody knows, as it claimed before that was noted, or is presumed. */
+  readonly machine: string | undefined;
   /** Raised by every takeover; 0 before the first. */
   readonly epoch: number;
   /** True: another node may claim it without being told that the owner is dead. */
   readonly released: boolean;
   /** Milliseconds since 1970: when the epoch began. Undefined of an owner: see isPresumed. */
   readonly since: number | undefined;
+}
+
+/** A node: its name, and the machine that has it. Two machines of one name are two nodes. */
+export interface NodeIdentity {
+  readonly node: string;
+  /** See machine-id.ts. Undefined: this process only reads, and is nobody. */
+  readonly machine: string | undefined;
+}
+
+/**
+ * Whether `me` is the owner, or may well be: where nobody knows which machine of that name it is, the name has to do. That is
+ * enough to go on with an address, and to let go of it; it is not enough to take one over.
+ */
+export function isOwnedBy({ owner, machine }: Ownership, me: NodeIdentity): boolean {
+  return owner === me.node && (machine === undefined || machine === me.machine);
+}
+
+/** Whether that is certain. */
+export function isCertainlyOwnedBy(ownership: Ownership, me: NodeIdentity): boolean {
+  return ownership.machine === me.machine && ownership.owner === me.node && !isPresumed(ownership);
+}
+
+/** Whether the owner is another machine of this node's name. */
+export function isNamesake({ owner, machine }: Ownership, me: NodeIdentity): boolean {
+  return owner === me.node && machine !== undefined && machine !== me.machine;
 }
 
 /**
@@ -23,14 +50,21 @@ export function isPresumed({ owner, since }: Ownership): boolean {
   return owner !== undefined && since === undefined;
 }
 
+interface OwnershipRow {
+  owner: string | null;
+  machine: string | null;
+  epoch: number;
+  released: number;
+  since: number | null;
+}
+
 export function readOwnership(db: Database): Ownership {
   const row = db
-    .prepare<[], { owner: string | null; epoch: number; released: number; since: number | null }>(
-      'SELECT owner, epoch, released, since FROM ownership',
-    )
+    .prepare<[], OwnershipRow>('SELECT owner, machine, epoch, released, since FROM ownership')
     .get();
   return {
     owner: row?.owner ?? undefined,
+    machine: row?.machine ?? undefined,
     epoch: row?.epoch ?? 0,
     released: row?.released !== 0,
     since: row?.since ?? undefined,
@@ -46,22 +80,22 @@ export interface Claim {
 }
 
 /**
- * Makes `node` the owner and returns its epoch: one up, or, where it is the owner already and has not released
+ * Makes `me` the owner and returns its epoch: one up, or, where it is the owner already and has not released
  * (the same command again after a crash), as it was. One of two that claim at once sees the other's claim.
  * Throws NOT_RELEASED (exit code 4) where another node is the owner, has not released, and is not `fenced`; also where this
- * node is presumed to be.
+ * node is presumed to be, or where nobody knows whether it is the machine of its name that is.
  */
-export function claim(db: Database, { node, fenced, now: claimedAt }: Claim): number {
+export function claim(db: Database, me: NodeIdentity, { fenced, now: claimedAt }: Claim): number {
   return db
     .transaction(() => {
       const now = readOwnership(db);
       const { owner, epoch, released } = now;
-      if (owner === node && !released && !isPresumed(now)) return epoch;
-      if (owner !== undefined && !released && !fenced)
-        throw isPresumed(now) ? onlyPresumed(node, owner, epoch) : notReleased(node, owner, epoch);
+      if (!released && isCertainlyOwnedBy(now, me)) return epoch;
+      if (owner !== undefined && !released && !fenced) throw notReleased(me, owner, now);
       claimAudit(db, owner !== undefined && released);
-      db.prepare('UPDATE ownership SET owner = ?, epoch = ?, released = 0, since = ?').run(
-        node,
+      db.prepare('UPDATE ownership SET owner = ?, machine = ?, epoch = ?, released = 0, since = ?').run(
+        me.node,
+        me.machine ?? null,
         epoch + 1,
         claimedAt,
       );
@@ -70,14 +104,15 @@ export function claim(db: Database, { node, fenced, now: claimedAt }: Claim): nu
     .immediate();
 }
 
-/** Throws NOT_OWNER (exit code 4) unless `node` is the owner, in this epoch. */
-export function assertOwner(db: Database, node: string, epoch: number): void {
+/** Throws NOT_OWNER (exit code 4) unless `me` is the owner, in this epoch. */
+export function assertOwner(db: Database, me: NodeIdentity, epoch: number): void {
   const now = readOwnership(db);
-  if (now.owner === node && now.epoch === epoch) return;
+  if (isOwnedBy(now, me) && now.epoch === epoch) return;
+  const { node } = me;
   throw new FailoverError(
     now.owner === undefined
       ? `nobody has claimed the address, so node ${node} may not change it`
-      : `node ${now.owner} has taken the address over (epoch ${now.epoch}); node ${node} had it in epoch ${epoch}`,
+      : `${ownerName(now.owner, me, now)} has taken the address over (epoch ${now.epoch}); node ${node} had it in epoch ${epoch}`,
     {
       code: 'NOT_OWNER',
       exitCode: exitCodes.notOwner,
@@ -88,30 +123,48 @@ export function assertOwner(db: Database, node: string, epoch: number): void {
 }
 
 /** Says whether the owner has let go. Throws NOT_OWNER. */
-export function setReleased(db: Database, node: string, epoch: number, released: boolean): void {
+export function setReleased(db: Database, me: NodeIdentity, epoch: number, released: boolean): void {
   db.transaction(() => {
-    assertOwner(db, node, epoch);
+    assertOwner(db, me, epoch);
     db.prepare('UPDATE ownership SET released = ?').run(released ? 1 : 0);
   }).immediate();
 }
 
-function notReleased(node: string, owner: string, epoch: number): FailoverError {
-  return new FailoverError(`node ${owner} owns the address (epoch ${epoch}) and has not released it`, {
+/** "node A", or what tells a machine of one's own name from oneself. */
+function ownerName(owner: string, me: NodeIdentity, now: Ownership): string {
+  return isNamesake(now, me) ? `another machine that is called ${owner} too` : `node ${owner}`;
+}
+
+function notReleased(me: NodeIdentity, owner: string, now: Ownership): FailoverError {
+  const { says, hint } = whyNotReleased(me, owner, now);
+  return new FailoverError(says, {
     code: 'NOT_RELEASED',
     exitCode: exitCodes.notOwner,
-    operation: `claiming the address for ${node}`,
-    hint: `run "nlm-failover release" on ${owner}; or, if ${owner} is dead for certain, add --fenced`,
+    operation: `claiming the address for ${me.node}`,
+    hint,
   });
 }
 
-function onlyPresumed(node: string, owner: string, epoch: number): FailoverError {
-  return new FailoverError(
-    `the record was rebuilt from the journals, which know only that node ${owner} served the address last (epoch ${epoch})`,
-    {
-      code: 'NOT_RELEASED',
-      exitCode: exitCodes.notOwner,
-      operation: `claiming the address for ${node}`,
-      hint: `run "nlm-failover release" on ${owner}; or, if no other node has the address up or its file systems mounted, add --fenced`,
-    },
-  );
+function whyNotReleased(me: NodeIdentity, owner: string, now: Ownership): { says: string; hint: string } {
+  const { epoch, machine } = now;
+  const nobodyElse = 'if no other node has the address up or its file systems mounted, add --fenced';
+  if (isPresumed(now)) {
+    return {
+      says: `the record was rebuilt from the journals, which know only that node ${owner} served the address last (epoch ${epoch})`,
+      hint: `run "nlm-failover release" on ${owner}; or, ${nobodyElse}`,
+    };
+  }
+  if (owner === me.node && machine === undefined) {
+    return {
+      says: `a node called ${owner} owns the address (epoch ${epoch}), and the record, which an earlier version wrote, does not say which machine that is`,
+      hint: `run "nlm-failover release" on the node that serves the address; or, ${nobodyElse}`,
+    };
+  }
+  return {
+    says: `${ownerName(owner, me, now)} owns the address (epoch ${epoch}) and has not released it`,
+    hint:
+      owner === me.node
+        ? `give each node a name of its own (node = "..." in the configuration) and run "nlm-failover release" on the other ${owner}; or, if that machine is dead for certain, or was this one before its system was installed anew, add --fenced`
+        : `run "nlm-failover release" on ${owner}; or, if ${owner} is dead for certain, add --fenced`,
+  };
 }

@@ -29,8 +29,8 @@ export class Site {
   }
 
   /** Opens the record, as another process would; closed at the end. */
-  open(node = 'A'): MonitorRecord {
-    const record = openRecord({ directory: this.directory, node, create: true });
+  open(node = 'A', machine: string | undefined = 'one'): MonitorRecord {
+    const record = openRecord({ directory: this.directory, node, machine, create: true });
     this.#open.add(record);
     return record;
   }
