@@ -14,6 +14,7 @@ import * as notifications from './tables/notifications.js';
 import * as operations from './tables/operations.js';
 import * as ownership from './tables/ownership.js';
 import { guarded } from './database/record-error.js';
+import { assertNoSuperJournal } from './database/super-journal.js';
 
 /** The record of one floating IP. Several processes, on several hosts, may have it open. Times are in ms since 1970. */
 export class MonitorRecord {
@@ -233,6 +234,8 @@ export class MonitorRecord {
 
   #guarded<T>(what: string, action: () => T): T {
     const use = () => {
+      // SQLite looks for a hot journal at the start of each transaction, not only when it opens.
+      if (!this.#db.inTransaction) assertNoSuperJournal(this.#db.name);
       const result = action();
       this.#assertInPlace();
       return result;

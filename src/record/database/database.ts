@@ -2,6 +2,7 @@ import Database from 'better-sqlite3';
 import { FailoverError, exitCodes } from '../../errors.js';
 import { guarded, rebuildHint } from './record-error.js';
 import { applicationId, migrations } from './schema.js';
+import { assertNoSuperJournal } from './super-journal.js';
 
 /** How long to wait for another process, on any host, that holds the database: ms. */
 export const busyTimeout = 15_000;
@@ -14,7 +15,7 @@ export const busyTimeout = 15_000;
  *   (pager.c, pager_end_transaction), so that a power cut cannot bring it back and undo the commit.
  * - FULL is set upon every open, as it is not a property of the file.
  *
- * Throws RECORD_NEWER, RECORD_CORRUPT, RECORD_BUSY, RECORD_FULL, RECORD_UNUSABLE.
+ * Throws RECORD_UNSAFE, RECORD_NEWER, RECORD_CORRUPT, RECORD_BUSY, RECORD_FULL, RECORD_UNUSABLE.
  */
 export function openDatabase(
   file: string,
@@ -24,12 +25,14 @@ export function openDatabase(
   return guarded(
     `opening ${file}`,
     () => {
+      assertNoSuperJournal(file);
       const db = new Database(file, { fileMustExist: true, timeout });
       try {
+        // Before anything is read: what the schema calls, SQLite would run.
+        db.pragma('trusted_schema = OFF');
         db.pragma('journal_mode = TRUNCATE');
         db.pragma('synchronous = FULL');
         db.pragma('foreign_keys = ON');
-        db.pragma('trusted_schema = OFF');
         const verdict = db.pragma('quick_check(1)', { simple: true });
         if (verdict !== 'ok') throw corrupt(file, oneLine(String(verdict)));
         migrate(db, file, steps);
