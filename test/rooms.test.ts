@@ -70,6 +70,14 @@ const rooms: Readonly<Record<string, Room>> = {
   },
 };
 
+/** Rooms in rooms, from the bottom up, with the files that lie beside them as ".": code of one uses only what is below it. */
+const inner: Readonly<Record<string, readonly string[]>> = {
+  host: ['running', '.', 'reading', 'actions', 'rehearsal'],
+  record: ['record-error.ts', 'safe-files', 'database', 'tables', 'journal', '.', 'rebuild'],
+  nsm: ['notify', 'worker'],
+  failover: ['context.ts', 'limits.ts', 'access', 'reclaim', 'steps', 'plan.ts', 'status', 'operations'],
+};
+
 /** What lies in no room: everybody's. */
 const base = ['errors.ts', 'names.ts', 'paths.ts', 'step-names.ts', 'version.ts'];
 
@@ -201,6 +209,30 @@ test('a room imports only from the rooms that the table allows it', (t) => {
     if (!isFile || other === room || other === '') return false;
     return rooms[room]?.rooms.includes(other) !== true;
   });
+  t.deepEqual(
+    wrong.map(({ from, to }) => `${from} -> ${to}`),
+    [],
+  );
+});
+
+test('a room within a room uses only what is below it, but for types', (t) => {
+  const levelOf = (file: string): number => {
+    const [room = '', first = '', ...rest] = file.split('/');
+    const levels = inner[room] ?? [];
+    return levels.indexOf(rest.length > 0 || levels.includes(first) ? first : '.');
+  };
+  const within = files.filter((file) => inner[roomOf(file)] !== undefined);
+  t.deepEqual(
+    within.filter((file) => levelOf(file) === -1),
+    [],
+  );
+  const wrong = imports.filter(
+    ({ from, to, values }) =>
+      values.length > 0 &&
+      within.includes(from) &&
+      roomOf(from) === roomOf(to) &&
+      levelOf(to) > levelOf(from),
+  );
   t.deepEqual(
     wrong.map(({ from, to }) => `${from} -> ${to}`),
     [],

@@ -3,8 +3,8 @@ import path from 'node:path';
 import { loadConfig } from '../config/load-config.js';
 import { findFloatingIp } from '../config/floating-ip.js';
 import type { Config, FloatingIp } from '../config/config.js';
-import type { FailoverContext } from '../failover/context.js';
-import { limitOf } from '../failover/operations/limits.js';
+import { Collected, type FailoverContext } from '../failover/context.js';
+import { limitOf } from '../failover/limits.js';
 import type { InstanceReader } from '../failover/status/instance-status.js';
 import { servedOnHost } from '../failover/access/on-host.js';
 import { RecordSession } from '../failover/access/session.js';
@@ -69,6 +69,7 @@ export async function openRunContext(
       rpcbindPort,
       signal: interruption(),
       log: await openLog(options.logLevel),
+      collected: new Collected(),
       onNotifyProgress,
       nlmRegistered: () => nlmRegistered(nlmProgram),
       registeredAt,

@@ -10,6 +10,27 @@ export type Log = (
   message: string,
 ) => void;
 
+/** Who was notified in B-3, of the address and of each other one whose locks went in B-2. */
+export interface Notified {
+  readonly told: number;
+  readonly untold: readonly { readonly address: string; readonly client: string; readonly reason: string }[];
+  /** Sentences worth a person's attention. */
+  readonly remarks: readonly string[];
+}
+
+/** B-3 where there is nobody to notify. */
+export const nobody: Notified = { told: 0, untold: [], remarks: [] };
+
+/** What the steps of one command leave for those after them, and for its end. */
+export class Collected {
+  /** Undefined: B-3 had nothing to do, or has not come yet. */
+  notified: Notified | undefined;
+  /** When a look at the reclaims last saw the grace run, by performance.now(). */
+  lastSeenInGrace = Number.NEGATIVE_INFINITY;
+  /** Whether the looks went on without a gap until the grace was over; undefined: not over yet. */
+  watchedToTheEnd: boolean | undefined;
+}
+
 /** Everything that the steps of one release, takeover or notify may use. */
 export interface FailoverContext extends LockManagerContext {
   readonly config: Config;
@@ -27,5 +48,6 @@ export interface FailoverContext extends LockManagerContext {
   readonly rpcbindPort: number;
   readonly signal: AbortSignal;
   readonly log: Log;
+  readonly collected: Collected;
   readonly onNotifyProgress: (progress: NotifyProgress) => void;
 }

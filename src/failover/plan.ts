@@ -6,10 +6,10 @@ import { mountFilesystem, unmountFilesystem } from '../host/actions/mount.js';
 import { type StepName, type TakeoverOrder, takeoverOrders, type TakeoverStepName } from '../step-names.js';
 import { inPlace, unlessGone } from '../lockmanager/in-place.js';
 import type { LockManager, LockManagerAction } from '../lockmanager/port.js';
-import { type CampaignResult, notifyClients } from './steps/campaign.js';
-import { restoreOtherExports } from './steps/other-exports.js';
+import { notifyClients } from './steps/notify-clients.js';
+import { restoreOtherExports } from './steps/other-addresses.js';
 import { claimOwnership, handOver, refuseMountedElsewhere } from './steps/ownership.js';
-import { noteLocks } from './steps/held-locks.js';
+import { noteLocks } from './steps/note-locks.js';
 import { prepareNotification, startRecording, stopRecording } from './steps/recording.js';
 import { graceIsDone, nobodyToTell } from './steps/rerun.js';
 import type { Plan, Step } from './steps/steps.js';
@@ -60,8 +60,6 @@ export interface TakeoverPlanOptions {
   readonly node: string;
   readonly order: TakeoverOrder;
   readonly recordOnVolume: boolean;
-  /** Gets the numbers of B-3. */
-  readonly onNotified: (result: CampaignResult) => void;
 }
 
 /** B-1 to B-5 for an address, in the order asked for. */
@@ -99,7 +97,7 @@ function takeoverSteps(
         name: 'B-3',
         subject: `SM_NOTIFY from ${address}`,
         alreadySo: nobodyToTell,
-        actions: [notifyClients(ip, options.onNotified)],
+        actions: [notifyClients(ip)],
       },
     ],
     'B-4': [

@@ -209,7 +209,6 @@ function byHand(): ManSection {
       node: 'B',
       order: 'safe',
       recordOnVolume: true,
-      onNotified: () => undefined,
     }),
   ];
   return {

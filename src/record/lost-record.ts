@@ -2,7 +2,7 @@ import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { FailoverError, errnoOf, exitCodes } from '../errors.js';
 import { journalNodes } from './journal/journal-file.js';
-import { rebuildHint } from './database/record-error.js';
+import { rebuildHint } from './record-error.js';
 import { databaseName } from './safe-files/record-directory.js';
 
 /**

@@ -13,7 +13,7 @@ import {
 import * as notifications from './tables/notifications.js';
 import * as operations from './tables/operations.js';
 import * as ownership from './tables/ownership.js';
-import { guarded } from './database/record-error.js';
+import { guarded } from './record-error.js';
 import { assertNoSuperJournal } from './database/super-journal.js';
 
 /** The record of one floating IP. Several processes, on several hosts, may have it open. Times are in ms since 1970. */

@@ -4,7 +4,7 @@ import { isNodeName, nodeNameRule } from '../names.js';
 import { busyTimeout, openDatabase } from './database/database.js';
 import { assertNotLost } from './lost-record.js';
 import { MonitorRecord } from './monitor-record.js';
-import { guarded } from './database/record-error.js';
+import { guarded } from './record-error.js';
 import { migrations } from './database/schema.js';
 import { checkRecordDirectory, databaseName, makeRecordDirectory } from './safe-files/record-directory.js';
 import { stillInPlace } from './safe-files/still-in-place.js';

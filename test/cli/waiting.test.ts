@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { defaultTimeouts } from '../../src/config/timeout-words.js';
-import { limitOf } from '../../src/failover/operations/limits.js';
+import { limitOf } from '../../src/failover/limits.js';
 import { within } from '../../src/host/running/deadline.js';
 import { realHost } from '../../src/host/real.js';
 import { waitUntil } from '../../src/host/running/wait.js';

@@ -5,9 +5,11 @@ import test, { type ExecutionContext } from 'ava';
 import { loadConfig } from '../../src/config/load-config.js';
 import type { FloatingIp } from '../../src/config/config.js';
 import { FailoverError } from '../../src/errors.js';
-import type { FailoverContext } from '../../src/failover/context.js';
+import { Collected, type FailoverContext } from '../../src/failover/context.js';
 import { audit } from '../../src/failover/reclaim/audit.js';
-import { release, renotify, takeover } from '../../src/failover/operations/operation.js';
+import { renotify } from '../../src/failover/operations/notify.js';
+import { release } from '../../src/failover/operations/release.js';
+import { takeover } from '../../src/failover/operations/takeover.js';
 import { planRelease, planTakeover } from '../../src/failover/plan.js';
 import { RecordSession } from '../../src/failover/access/session.js';
 import type { Plan } from '../../src/failover/steps/steps.js';
@@ -66,6 +68,7 @@ async function fixture(t: ExecutionContext, seconds: number) {
     rpcbindPort: 1,
     signal: new AbortController().signal,
     log: () => undefined,
+    collected: new Collected(),
     onNotifyProgress: () => undefined,
     nlmRegistered: async () => Number(site.a.read(`${nfsd}/threads`)) > 0,
     registeredAt: async () => true,
@@ -76,7 +79,7 @@ async function fixture(t: ExecutionContext, seconds: number) {
 function plansOf(ip: FloatingIp, driver: LockManager): Plan[] {
   return [true, false].flatMap((recordOnVolume) => [
     planRelease(ip, driver, recordOnVolume),
-    planTakeover(ip, driver, { node: 'A', order: 'safe', recordOnVolume, onNotified: () => undefined }),
+    planTakeover(ip, driver, { node: 'A', order: 'safe', recordOnVolume }),
   ]);
 }
 
@@ -183,7 +186,7 @@ for (const [name, operation] of [
   [
     'takeover',
     (context: FailoverContext) =>
-      takeover(plansOf(context.floatingIp, context.driver)[3] ?? nothing, context, silent, () => undefined),
+      takeover(plansOf(context.floatingIp, context.driver)[3] ?? nothing, context, silent),
   ],
   ['notify', (context: FailoverContext) => renotify(context)],
   ['audit', (context: FailoverContext) => audit(context)],

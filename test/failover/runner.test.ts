@@ -4,7 +4,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { loadConfig } from '../../src/config/load-config.js';
 import type { FailoverContext } from '../../src/failover/context.js';
-import { release } from '../../src/failover/operations/operation.js';
+import { release } from '../../src/failover/operations/release.js';
 import { RecordSession } from '../../src/failover/access/session.js';
 import type { Plan, Step } from '../../src/failover/steps/steps.js';
 import type { Action } from '../../src/host/action.js';

@@ -6,7 +6,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { defaultTimeouts } from '../../src/config/timeout-words.js';
 import type { FailoverError } from '../../src/errors.js';
-import { limitOf } from '../../src/failover/operations/limits.js';
+import { limitOf } from '../../src/failover/limits.js';
 import { runCommand } from '../../src/host/running/command.js';
 import { type Limit, within } from '../../src/host/running/deadline.js';
 import { realHost } from '../../src/host/real.js';

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import Database from 'better-sqlite3';
 import type { FailoverError } from '../../src/errors.js';
 import { busyTimeout, openDatabase } from '../../src/record/database/database.js';
-import { guarded } from '../../src/record/database/record-error.js';
+import { guarded } from '../../src/record/record-error.js';
 import { openRecord } from '../../src/record/record.js';
 import { applicationId, migrations } from '../../src/record/database/schema.js';
 import { makeSite, type Site } from './helpers/site.js';

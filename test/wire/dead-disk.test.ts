@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { defaultTimeouts } from '../../src/config/timeout-words.js';
-import { limitOf } from '../../src/failover/operations/limits.js';
+import { limitOf } from '../../src/failover/limits.js';
 import { runCommand } from '../../src/host/running/command.js';
 import { within } from '../../src/host/running/deadline.js';
 import { freezingDiskUnavailable, withFreezingDisk } from '../helpers/freezing-disk.js';

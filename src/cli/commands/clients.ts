@@ -15,12 +15,12 @@ export function addClients(program: Command, io: Io): void {
       .argument('[address]', 'one floating IP; all of the configuration where it is not given'),
   ).action(async (address: string | undefined, options: CommonOptions) => {
     const { openReader } = await import('../run-context.js');
-    const { readRecord } = await import('../../failover/access/reading.js');
+    const { withFoldedRecord } = await import('../../failover/access/with-record.js');
     const reader = await openReader(address, options);
     const rows: string[][] = [];
     let readAny = false;
     for (const ip of reader.floatingIps) {
-      const clients = readRecord(reader, ip, (record) => record.clients());
+      const clients = withFoldedRecord(reader, ip, (record) => record.clients());
       if (clients === undefined) {
         if (options.json !== true) io.out(`${ip.address}: no record can be reached from this node\n`);
         continue;

@@ -26,7 +26,7 @@ export function addNotify(program: Command, io: Io, exit: (code: number) => void
   ).action(async (address: string, options: NotifyOptions) => {
     const { openRunContext } = await import('../run-context.js');
     const { jsonReporter, textReporter } = await import('../text/step-reporter.js');
-    const { renotify } = await import('../../failover/operations/operation.js');
+    const { renotify } = await import('../../failover/operations/notify.js');
     let reporter: ReturnType<typeof jsonReporter> | undefined;
     const { context } = await openRunContext(address, options, (progress) => reporter?.progress(progress));
     const { floatingIp, config } = context;

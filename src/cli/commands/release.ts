@@ -37,7 +37,7 @@ export function addRelease(program: Command, io: Io, exit: (code: number) => voi
       printPlan(io, plan, options.json === true);
       return;
     }
-    const { release } = await import('../../failover/operations/operation.js');
+    const { release } = await import('../../failover/operations/release.js');
     const title = `release ${floatingIp.address} on ${config.node}, lock manager ${driver.name} (${choice.why})`;
     const reporter = options.json === true ? jsonReporter(io) : textReporter(io, plan, title);
     exit(reporter.result(await release(plan, context, reporter)));

@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import type { CampaignResult } from '../../failover/steps/campaign.js';
 import { publishedOrder, safeOrder, type TakeoverOrder, takeoverOrders } from '../../step-names.js';
 import type { Io } from '../io.js';
 import { addCommonOptions, type CommonOptions, parseSeconds } from '../options.js';
@@ -59,12 +58,10 @@ export function addTakeover(program: Command, io: Io, exit: (code: number) => vo
       (progress) => reporter?.progress(progress),
     );
     const { floatingIp, driver, config, session } = context;
-    let notified: CampaignResult | undefined;
     const whole = planTakeover(floatingIp, driver, {
       node: config.node,
       order: options.order,
       recordOnVolume: session.location.onVolume !== undefined,
-      onNotified: (result) => (notified = result),
     });
     const plan = selectSteps(whole, options.steps);
     if (options.dryRun === true) {
@@ -72,10 +69,10 @@ export function addTakeover(program: Command, io: Io, exit: (code: number) => vo
       printPlan(io, plan, options.json === true);
       return;
     }
-    const { takeover } = await import('../../failover/operations/operation.js');
+    const { takeover } = await import('../../failover/operations/takeover.js');
     const title = `takeover ${floatingIp.address} on ${config.node}, lock manager ${driver.name} (${choice.why})`;
     reporter = options.json === true ? jsonReporter(io) : textReporter(io, plan, title);
-    const done = await takeover(plan, context, reporter, () => notified);
+    const done = await takeover(plan, context, reporter);
     if (!options.wait || !plan.steps.some(({ name }) => name === 'B-3')) {
       exit(reporter.result(done));
       return;

@@ -3,7 +3,7 @@ import { within } from '../../host/running/deadline.js';
 import { expectAnswer } from '../../host/reading/storage.js';
 import { databaseName, recordDirectory } from '../../record/safe-files/record-directory.js';
 import type { FailoverContext } from '../context.js';
-import { limitOf } from '../operations/limits.js';
+import { limitOf } from '../limits.js';
 
 /**
  * Before the record is opened: SQLite reads in this process, which a disk that does not answer would take along. Where there

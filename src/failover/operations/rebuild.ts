@@ -5,7 +5,7 @@ import { isRecording } from '../../rundir/serving.js';
 import { assertOwnLinks } from '../../record/safe-files/own-links.js';
 import { rebuildRecord, type Rebuilt } from '../../record/rebuild/rebuild.js';
 import { instanceView } from '../status/instance-status.js';
-import type { Reader } from '../access/reading.js';
+import type { Reader } from '../access/with-record.js';
 import { recordLocation, unreachable, whyUnreachable } from '../access/session.js';
 
 export interface RebuildResult extends Rebuilt {

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errnoOf, exitCodes, FailoverError, messageOf } from '../../errors.js';
 import { currentDeadline, within } from '../../host/running/deadline.js';
 import type { FailoverContext } from '../context.js';
-import { stepLimit } from './limits.js';
+import { stepLimit } from '../limits.js';
 import type { StepName } from '../../step-names.js';
 import type { Plan, Step } from '../steps/steps.js';
 

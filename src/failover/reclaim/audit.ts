@@ -3,12 +3,12 @@ import { within } from '../../host/running/deadline.js';
 import type { AuditedClient, Finding, MonitorRecord, RecordedFinding } from '../../record/record.js';
 import type { FailoverContext } from '../context.js';
 import { expectRecord } from '../access/expect-record.js';
-import { heldLocks } from '../steps/held-locks.js';
-import { auditLimit } from '../operations/limits.js';
+import { heldLocks } from './held-locks.js';
+import { auditLimit } from '../limits.js';
 import { pathsOfInodes } from './lock-path.js';
 import { judge, reclaimedOf } from './reclaim.js';
 import { lookAtReclaims, type ReclaimProgress, type ReclaimState, watchReclaims } from './reclaim-watch.js';
-import { withRecord } from '../steps/recording.js';
+import { withFoldedRecord, withRecord } from '../access/with-record.js';
 import { whoAnswers } from './who-answers.js';
 
 export interface AuditReport extends ReclaimProgress {
@@ -56,8 +56,7 @@ export async function audit(context: FailoverContext): Promise<AuditReport> {
  */
 async function compare(context: FailoverContext, looked: boolean): Promise<void> {
   const { host, floatingIp, config } = context;
-  const basis = withRecord(context, floatingIp, (record) => {
-    record.fold();
+  const basis = withFoldedRecord(context, floatingIp, (record) => {
     const ownership = record.ownership();
     const { epoch } = ownership;
     const { planned, comparedAt, beganAt } = record.audit();

@@ -1,10 +1,9 @@
 import { messageOf } from '../../errors.js';
 import type { HeldLock, MonitorRecord } from '../../record/record.js';
 import type { FailoverContext } from '../context.js';
-import { heldLocks } from '../steps/held-locks.js';
+import { heldLocks } from './held-locks.js';
 import { reclaimedOf } from './reclaim.js';
-import { withRecord } from '../steps/recording.js';
-import type { RecordSession } from '../access/session.js';
+import { withFoldedRecord } from '../access/with-record.js';
 
 /** How it stands with the reclaims of a grace. */
 export interface ReclaimProgress {
@@ -42,8 +41,7 @@ export async function lookAtReclaims(context: FailoverContext): Promise<Look> {
   const now = await heldLocks(context, floatingIp);
   // Asked after the locks were read: if it runs still, all that was read is reclaimed.
   const runs = await driver.inGrace();
-  const seen = withRecord(context, floatingIp, (record): Look => {
-    record.fold();
+  const seen = withFoldedRecord(context, floatingIp, (record): Look => {
     const { planned: isNoted, beganAt, comparedAt } = record.audit();
     const ownership = record.ownership();
     const { epoch } = ownership;
@@ -62,24 +60,13 @@ export async function lookAtReclaims(context: FailoverContext): Promise<Look> {
   return seen ?? { ...nothing, state: 'gone' };
 }
 
-/** What the looks of one command have seen of the end of the grace. */
-interface Watched {
-  lastInGrace: number;
-  toTheEnd: boolean | undefined;
-}
-const watches = new WeakMap<RecordSession, Watched>();
-
-/** Looks, and remembers whether the grace was watched to its end: without a gap in which somebody else could have got a lock. */
+/** Looks, and notes whether the grace was watched to its end: without a gap in which somebody else could have got a lock. */
 async function watch(context: FailoverContext): Promise<Look> {
+  const { collected } = context;
   const seen = await lookAtReclaims(context);
-  const watched = watches.get(context.session) ?? {
-    lastInGrace: Number.NEGATIVE_INFINITY,
-    toTheEnd: undefined,
-  };
-  watches.set(context.session, watched);
   const now = performance.now();
-  if (seen.state === 'in-grace') watched.lastInGrace = now;
-  else watched.toTheEnd ??= now - watched.lastInGrace <= 4 * intervalMs;
+  if (seen.state === 'in-grace') collected.lastSeenInGrace = now;
+  else collected.watchedToTheEnd ??= now - collected.lastSeenInGrace <= 4 * intervalMs;
   return seen;
 }
 
@@ -120,7 +107,7 @@ export async function watchReclaims(
   const deadline = performance.now() + context.driver.graceSeconds() * 1000 + patienceMs;
   for (;;) {
     const { state, complete, ...progress } = await watch(context);
-    if (state !== 'in-grace') return watches.get(context.session)?.toTheEnd === true;
+    if (state !== 'in-grace') return context.collected.watchedToTheEnd === true;
     if (complete || performance.now() >= deadline) return true;
     onProgress(progress);
     try {

@@ -9,7 +9,7 @@ import { instanceExists, instancePlace } from '../../lockmanager/lockd-netns/pla
 import { instanceProcesses } from '../../lockmanager/lockd-netns/processes.js';
 import { inGrace, nfsdThreads, nlmProgram } from '../../host/reading/nfsd.js';
 import { monitored } from '../../host/reading/statd.js';
-import type { Reader } from '../access/reading.js';
+import type { Reader } from '../access/with-record.js';
 
 /**
  * unregistered: it runs, but no client finds it, as after an rpcbind that was started anew. silent: it is found, and does

@@ -15,7 +15,7 @@ import {
   isInstanceBroken,
 } from './instance-status.js';
 import { type FindingReport, findingReport } from '../reclaim/finding-report.js';
-import { type Reader, readRecord } from '../access/reading.js';
+import { type Reader, withFoldedRecord } from '../access/with-record.js';
 import { whyUnreachable } from '../access/session.js';
 
 /** One object a line of `status --json`. Times are ISO 8601 in UTC. */
@@ -91,7 +91,7 @@ export async function addressStatus(
 /** One bad record is said, and does not hide how the other addresses are. */
 function recordStatus(reader: Reader, ip: FloatingIp): Pick<AddressStatus, 'record' | 'recordError'> {
   try {
-    const record = readRecord(reader, ip, (opened) =>
+    const record = withFoldedRecord(reader, ip, (opened) =>
       // An operation may be under way: its epoch must not be shown with the NSM state of the one before.
       opened.atOneMoment('reading the status', () => describeRecord(reader, opened)),
     );

@@ -3,19 +3,15 @@ import type { Action } from '../../host/action.js';
 import { bootClock } from '../../host/reading/boot.js';
 import { isMissing } from '../../host/running/command.js';
 import type { Host } from '../../host/host.js';
-import {
-  isServingCleared,
-  servedAddresses,
-  startServing,
-  stopServing,
-  syncedAddresses,
-} from '../../rundir/serving.js';
+import { isServingCleared, startServing, stopServing, syncedAddresses } from '../../rundir/serving.js';
 import type { Monitored } from '../../host/reading/statd.js';
 import { escapeBytes } from '../../names.js';
 import { clearMark, unsynced } from '../../rundir/marks.js';
 import { beginServing } from '../../record/journal/serving-journal.js';
 import type { FailoverContext } from '../context.js';
-import { RecordSession } from '../access/session.js';
+import { withFoldedRecord } from '../access/with-record.js';
+import { otherAffected } from './other-addresses.js';
+import type { MonitorRecord } from '../../record/record.js';
 
 type FailoverAction = Action<FailoverContext>;
 
@@ -57,10 +53,7 @@ export function prepareNotification({ address }: FloatingIp): FailoverAction {
       });
       const others = otherAffected(context);
       for (const other of others) {
-        withRecord(context, other, (otherRecord) => {
-          otherRecord.fold();
-          otherRecord.beginGrace({ now: host.now() });
-        });
+        withFoldedRecord(context, other, (record) => record.beginGrace({ now: host.now() }));
       }
       return others.length === 0
         ? undefined
@@ -140,7 +133,7 @@ function neverTold(names: readonly string[]): string {
  */
 function adoptMonitored(
   { host, config, floatingIp }: FailoverContext,
-  record: RecordSession['opened'],
+  record: MonitorRecord,
   statd: Monitored | undefined,
 ): string[] {
   return record.adopt({
@@ -150,26 +143,4 @@ function adoptMonitored(
     now: host.now(),
     myName: config.node,
   });
-}
-
-/** The other floating IPs that this node records for now, where B-2 takes their locks too; else none. */
-export function otherAffected({ config, run, floatingIp, driver }: FailoverContext): FloatingIp[] {
-  if (driver.graceTakesLocksOf !== 'node') return [];
-  const served = new Set(servedAddresses(run));
-  return config.floatingIps.filter(({ address }) => address !== floatingIp.address && served.has(address));
-}
-
-/** Opens the record of another address for one use. Undefined where there is none to be reached. */
-export function withRecord<T>(
-  { host, config }: Pick<FailoverContext, 'host' | 'config'>,
-  ip: FloatingIp,
-  use: (record: RecordSession['opened']) => T,
-): T | undefined {
-  const session = new RecordSession(host, ip, config);
-  try {
-    const record = session.open({ create: false });
-    return record === undefined ? undefined : use(record);
-  } finally {
-    session.close();
-  }
 }

@@ -1,6 +1,7 @@
 import { isRecording } from '../../rundir/serving.js';
 import type { FailoverContext } from '../context.js';
-import { otherAffected, withRecord } from './recording.js';
+import { withRecord } from '../access/with-record.js';
+import { otherAffected } from './other-addresses.js';
 
 /**
  * Why B-2 must not be done again, or undefined when it must. Run twice it would take the locks that

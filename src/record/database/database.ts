@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
 import { FailoverError, exitCodes } from '../../errors.js';
-import { guarded, rebuildHint } from './record-error.js';
+import { guarded, rebuildHint } from '../record-error.js';
 import { applicationId, migrations } from './schema.js';
 import { assertNoSuperJournal } from './super-journal.js';
 

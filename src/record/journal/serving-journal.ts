@@ -15,7 +15,7 @@ import { FailoverError, exitCodes } from '../../errors.js';
 import { firstLine, journalPath, withJournal } from './journal-file.js';
 import { formatLine, parseJournal, type ServingLine } from './journal.js';
 import type { MonitorRecord } from '../monitor-record.js';
-import { recordError } from '../database/record-error.js';
+import { recordError } from '../record-error.js';
 import { syncDirectory, writeAll } from '../safe-files/files.js';
 
 export interface ServingSession {

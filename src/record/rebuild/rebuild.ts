@@ -7,7 +7,7 @@ import { fillDatabase, type Filled } from './fill-database.js';
 import { readJournals } from './journals-tell.js';
 import { makePresent } from './present-database.js';
 import { checkRecordDirectory, databaseName } from '../safe-files/record-directory.js';
-import { guarded } from '../database/record-error.js';
+import { guarded } from '../record-error.js';
 
 export interface RebuildRequest {
   /** `<state>/sm_<address>`. */

@@ -2,7 +2,7 @@ import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { errnoOf } from '../../errors.js';
 import { unsafe } from './files.js';
-import { guarded } from '../database/record-error.js';
+import { guarded } from '../record-error.js';
 
 /** As the kernel has it (MAXSYMLINKS, include/linux/namei.h). */
 const mostLinks = 40;

@@ -1,8 +1,8 @@
 import Database from 'better-sqlite3';
-import { FailoverError, errnoOf, exitCodes, messageOf } from '../../errors.js';
-import { doing } from '../../host/running/watchdog.js';
-import { realHost } from '../../host/real.js';
-import { lockHolder } from '../../host/reading/locks.js';
+import { FailoverError, errnoOf, exitCodes, messageOf } from '../errors.js';
+import { doing } from '../host/running/watchdog.js';
+import { realHost } from '../host/real.js';
+import { lockHolder } from '../host/reading/locks.js';
 
 interface Meaning {
   readonly code: string;

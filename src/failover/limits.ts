@@ -1,7 +1,7 @@
-import type { Config } from '../../config/config.js';
-import type { Limit } from '../../host/running/deadline.js';
-import type { FailoverContext } from '../context.js';
-import type { Step } from '../steps/steps.js';
+import type { Config } from '../config/config.js';
+import type { Limit } from '../host/running/deadline.js';
+import type { FailoverContext } from './context.js';
+import type { Step } from './steps/steps.js';
 
 /** How long what is no step may take, and what is said of it where it takes longer. */
 export function limitOf(what: string, { timeouts }: Pick<Config, 'timeouts'>): Limit {

@@ -2,7 +2,14 @@ import type { FloatingIp } from '../../config/config.js';
 import type { Action } from '../../host/action.js';
 import { isMountOf, mountAt } from '../../host/reading/mounts.js';
 import type { FailoverContext } from '../context.js';
-import { otherAffected } from './recording.js';
+import { servedAddresses } from '../../rundir/serving.js';
+
+/** The other floating IPs that this node records for now, where B-2 takes their locks too; else none. */
+export function otherAffected({ config, run, floatingIp, driver }: FailoverContext): FloatingIp[] {
+  if (driver.graceTakesLocksOf !== 'node') return [];
+  const served = new Set(servedAddresses(run));
+  return config.floatingIps.filter(({ address }) => address !== floatingIp.address && served.has(address));
+}
 
 /**
  * B-2, where entering grace takes the exports of other floating IPs away: they come back at once, before their clients meet

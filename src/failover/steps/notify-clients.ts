@@ -5,27 +5,17 @@ import type { Action } from '../../host/action.js';
 import { notifyFrom } from '../../nsm/worker/notify-child.js';
 import type { LockManager } from '../../lockmanager/port.js';
 import type { MonitorRecord } from '../../record/record.js';
-import type { FailoverContext } from '../context.js';
+import { whileRecordOpen } from '../access/with-record.js';
+import { type FailoverContext, nobody, type Notified } from '../context.js';
 import { watchDuring } from '../reclaim/reclaim-watch.js';
-import { otherAffected } from './recording.js';
+import { otherAffected } from './other-addresses.js';
 import { listIsMade } from './rerun.js';
-import { RecordSession } from '../access/session.js';
-
-/** What became of those who were to be told. */
-export interface CampaignResult {
-  readonly told: number;
-  readonly untold: readonly { readonly address: string; readonly client: string; readonly reason: string }[];
-  readonly remarks: readonly string[];
-}
 
 /**
  * B-3: SM_NOTIFY to everybody still untold in the record of the address, and of each other address
- * whose locks went in B-2. `onDone` gets the numbers.
+ * whose locks went in B-2.
  */
-export function notifyClients(
-  ip: FloatingIp,
-  onDone: (result: CampaignResult) => void,
-): Action<FailoverContext> {
+export function notifyClients(ip: FloatingIp): Action<FailoverContext> {
   return {
     commands: [
       `# SM_NOTIFY from ${ip.address} to each client of "nlm-failover clients ${ip.address}", naming ${notifyNames(ip).join(', ')}`,
@@ -42,16 +32,16 @@ export function notifyClients(
       const others = otherAffected(context);
       const results = await watchDuring(context, () =>
         Promise.all([
-          tellRecorded(context, ip, context.session.opened),
-          ...others.map(async (other) => tellOther(context, other)),
+          notifyRecorded(context, ip, context.session.opened),
+          ...others.map(async (other) => notifyOther(context, other)),
         ]),
       );
-      const result: CampaignResult = {
+      const result: Notified = {
         told: results.reduce((sum, { told }) => sum + told, 0),
         untold: results.flatMap(({ untold }) => untold),
         remarks: results.flatMap(({ remarks }) => remarks),
       };
-      onDone(result);
+      context.collected.notified = result;
       // Not done, so that B-2 is judged anew by the next run: its grace may be over before anybody was told.
       if (context.signal.aborted && result.untold.length > 0) throw interrupted('B-3', ip, result);
       return [`${result.told} told, ${result.untold.length} untold`, ...result.remarks].join('; ');
@@ -64,7 +54,7 @@ export function notifyClients(
 export function interrupted(
   what: 'B-3' | 'notify',
   { address }: FloatingIp,
-  { told, untold }: Pick<CampaignResult, 'told' | 'untold'>,
+  { told, untold }: Pick<Notified, 'told' | 'untold'>,
 ): FailoverError {
   return new FailoverError(`Interrupted in ${what}: ${told} told, ${untold.length} untold`, {
     code: 'INTERRUPTED',
@@ -74,27 +64,19 @@ export function interrupted(
   });
 }
 
-async function tellOther(context: FailoverContext, ip: FloatingIp): Promise<CampaignResult> {
-  const session = new RecordSession(context.host, ip, context.config);
-  try {
-    const record = session.open({ create: false });
-    return record === undefined
-      ? { told: 0, untold: [], remarks: [] }
-      : await tellRecorded(context, ip, record);
-  } finally {
-    session.close();
-  }
+async function notifyOther(context: FailoverContext, ip: FloatingIp): Promise<Notified> {
+  return (await whileRecordOpen(context, ip, (record) => notifyRecorded(context, ip, record))) ?? nobody;
 }
 
-/** One address: tells the untold, keeps in the record who was, as it happens. */
-export async function tellRecorded(
+/** One address: notifies the untold, keeps in the record who was, as it happens. */
+export async function notifyRecorded(
   context: FailoverContext,
   ip: FloatingIp,
   record: MonitorRecord,
-): Promise<CampaignResult> {
+): Promise<Notified> {
   const clients = record.untold();
   const state = record.nsmState();
-  if (clients.length === 0 || state === undefined) return { told: 0, untold: [], remarks: [] };
+  if (clients.length === 0 || state === undefined) return nobody;
   const { host, driver, rpcbindPort, signal } = context;
   const late = new LateCount(driver);
   const result = await notifyFrom(ip === context.floatingIp ? driver.enter : [], {

@@ -1,0 +1,54 @@
+import type { Config, FloatingIp } from '../../config/config.js';
+import type { Host } from '../../host/host.js';
+import type { MonitorRecord } from '../../record/record.js';
+import { RecordSession } from './session.js';
+
+export interface Reader {
+  readonly host: Host;
+  readonly config: Config;
+}
+
+/**
+ * Opens the record of an address for one use. Undefined where this node cannot reach it (its volume is mounted elsewhere) or
+ * there is none yet.
+ */
+export function withRecord<T>(
+  { host, config }: Reader,
+  ip: FloatingIp,
+  use: (record: MonitorRecord) => T,
+): T | undefined {
+  const session = new RecordSession(host, ip, config);
+  try {
+    const record = session.open({ create: false });
+    return record === undefined ? undefined : use(record);
+  } finally {
+    session.close();
+  }
+}
+
+/** The same, folded first, so that nothing the callouts wrote is missing. */
+export function withFoldedRecord<T>(
+  reader: Reader,
+  ip: FloatingIp,
+  use: (record: MonitorRecord) => T,
+): T | undefined {
+  return withRecord(reader, ip, (record) => {
+    record.fold();
+    return use(record);
+  });
+}
+
+/** `withRecord` for what takes its time: the record stays open until that has ended. */
+export async function whileRecordOpen<T>(
+  { host, config }: Reader,
+  ip: FloatingIp,
+  use: (record: MonitorRecord) => Promise<T>,
+): Promise<T | undefined> {
+  const session = new RecordSession(host, ip, config);
+  try {
+    const record = session.open({ create: false });
+    return record === undefined ? undefined : await use(record);
+  } finally {
+    session.close();
+  }
+}

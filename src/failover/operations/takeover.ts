@@ -1,0 +1,54 @@
+import { within } from '../../host/running/deadline.js';
+import { type FailoverContext, nobody } from '../context.js';
+import { stepLimit } from '../limits.js';
+import { isGraceMissed } from '../steps/rerun.js';
+import { type Plan, splitBefore } from '../steps/steps.js';
+import { operateAlone, type OperationResult } from './operation.js';
+import { type Reporter, runPlan } from './runner.js';
+
+/** B-1 to B-5. Throws FailoverError. */
+export async function takeover(
+  plan: Plan,
+  context: FailoverContext,
+  reporter: Reporter,
+): Promise<OperationResult> {
+  const { session, collected } = context;
+  return operateAlone(context, 'takeover', async (log) => {
+    if (session.open({ create: session.location.onVolume === undefined }) !== undefined) {
+      session.claim(context.fenced);
+      log.begin();
+    } else if (!plan.steps.some((step) => step.name === 'B-1')) {
+      // Single steps need the record too: says what to mount first.
+      session.opened.ownership();
+    }
+    const remarks = await runWithinGrace(plan, context, {
+      begin: (step) => reporter.begin(step),
+      end: (step, report) => {
+        reporter.end(step, report);
+        log.step(report);
+      },
+    });
+    const { told, untold, remarks: more } = collected.notified ?? nobody;
+    const outcome = untold.length > 0 ? 'untold' : 'done';
+    log.end(outcome, untold.length > 0 ? `${untold.length} clients untold` : '');
+    return { outcome, clients: { told, untold: untold.length }, untold, remarks: [...remarks, ...more] };
+  });
+}
+
+/**
+ * Runs the plan of a takeover, and what lies between B-2 and B-3 twice where the grace did not last until B-3. Only once more:
+ * whatever ended that one too, who is told late is counted. Returns remarks.
+ */
+async function runWithinGrace(plan: Plan, context: FailoverContext, reporter: Reporter): Promise<string[]> {
+  const [prepared, telling] = splitBefore(plan, 'B-3');
+  const [, again] = splitBefore(prepared, 'B-2');
+  const [next] = telling.steps;
+  await runPlan(prepared, context, reporter);
+  const isMissed =
+    next !== undefined &&
+    again.steps.length > 0 &&
+    (await within(stepLimit(next, context), () => isGraceMissed(context)));
+  if (isMissed) await runPlan(again, context, reporter);
+  await runPlan(telling, context, reporter);
+  return isMissed ? ['the grace period had ended before anybody could be told, so it was entered again'] : [];
+}
