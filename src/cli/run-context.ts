@@ -2,30 +2,30 @@ import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import { loadConfig } from '../config/load-config.js';
 import { findFloatingIp } from '../config/floating-ip.js';
-import type { Config, FloatingIp } from '../config/config.js';
+import type { FloatingIp } from '../config/config.js';
+import type { NodeReader } from '../failover/access/with-record.js';
 import { Collected, type FailoverContext } from '../failover/context.js';
 import { limitOf } from '../failover/limits.js';
-import type { InstanceReader } from '../failover/status/instance-status.js';
-import { servedOnHost } from '../failover/access/on-host.js';
 import { RecordSession } from '../failover/access/session.js';
 import { standsStillAfter, within } from '../host/running/deadline.js';
-import { instanceExists } from '../lockmanager/lockd-netns/place.js';
 import { nlmProgram } from '../host/reading/nfsd.js';
 import { runDirectory } from '../rundir/serving.js';
-import { chooseDriver, type DriverChoice } from '../lockmanager/driver.js';
-import { onNode } from '../lockmanager/kernel.js';
-import type { InstanceConfig } from '../lockmanager/lockd-netns/lockd-netns.js';
+import { chooseDriver, type DriverChoice } from '../lockmanager/choose.js';
+import type { DriverModule } from '../lockmanager/module.js';
 import type { Progress as NotifyProgress } from '../nsm/notify/report.js';
 import { type CommonOptions } from './options.js';
 import { openHost } from './open-host.js';
 import { openLog } from './log.js';
 import { interruption } from './interruption.js';
 
+/** Loads the lock manager drivers that there are, when a command needs them. */
+export type LoadDrivers = () => Promise<readonly DriverModule[]>;
+
 export interface RunOptions extends CommonOptions {
   readonly fenced?: boolean;
   /** Seconds. */
   readonly notifyDeadline?: number;
-  /** See Situation. */
+  /** See ChooseOptions. */
   readonly takesOver?: boolean;
 }
 
@@ -36,23 +36,17 @@ export interface RunContext {
 
 /** Everything that a command which changes something needs, from its options and the configuration. */
 export async function openRunContext(
+  loadDrivers: LoadDrivers,
   address: string,
   options: RunOptions,
   onNotifyProgress: (progress: NotifyProgress) => void,
 ): Promise<RunContext> {
-  const { host, rpcbindPort, nlmRegistered, registeredAt } = await openHost();
-  const config = await loadConfig({ file: options.config });
+  const { rpcbindPort, ...node } = await openNode(loadDrivers, options);
+  const { host, config, nlmRegistered, registeredAt } = node;
   const floatingIp = findFloatingIp(config, address);
   standsStillAfter(limitOf(`This command for ${floatingIp.address}`, config));
-  const run = runDirectory(host);
-  const choice = await within(limitOf('Choosing the lock manager driver', config), async () =>
-    chooseDriver(host, config.lockManager, {
-      instance: instanceConfig(config, floatingIp),
-      instanceHere: instanceExists(host, floatingIp.address),
-      onHost: await servedOnHost(host, run, floatingIp),
-      takesOver: options.takesOver === true,
-      node: onNode({ host, interface: floatingIp.interface, run }),
-    }),
+  const choice = await within(limitOf('Choosing the lock manager driver', config), () =>
+    chooseDriver(node.drivers, { ...node, floatingIp }, { takesOver: options.takesOver === true }),
   );
   const seconds = options.notifyDeadline ?? config.timeouts.notify;
   return {
@@ -71,7 +65,7 @@ export async function openRunContext(
       log: await openLog(options.logLevel),
       collected: new Collected(),
       onNotifyProgress,
-      nlmRegistered: () => nlmRegistered(nlmProgram),
+      nlmRegistered,
       registeredAt,
     },
   };
@@ -79,32 +73,34 @@ export async function openRunContext(
 
 /** The floating IPs that a command is about: one, or all of the configuration. */
 export async function openReader(
+  loadDrivers: LoadDrivers,
   address: string | undefined,
   options: CommonOptions,
-): Promise<InstanceReader & { readonly floatingIps: readonly FloatingIp[]; readonly run: string }> {
-  const { host, registeredAt } = await openHost();
-  const config = await loadConfig({ file: options.config });
+): Promise<NodeReader & { readonly floatingIps: readonly FloatingIp[] }> {
+  const { rpcbindPort: _, ...node } = await openNode(loadDrivers, options);
+  const { config } = node;
   standsStillAfter(limitOf('This command', config));
-  const floatingIps = address === undefined ? config.floatingIps : [findFloatingIp(config, address)];
-  return { host, config, floatingIps, run: runDirectory(host), registeredAt };
+  return {
+    ...node,
+    floatingIps: address === undefined ? config.floatingIps : [findFloatingIp(config, address)],
+  };
 }
 
-/** What the driver lockd-netns needs to know of this address and of the others. */
-function instanceConfig({ lockManager, floatingIps }: Config, ip: FloatingIp): InstanceConfig {
-  const { link, bridge, nfsd, threads, grace, ports } = lockManager;
+async function openNode(
+  loadDrivers: LoadDrivers,
+  options: CommonOptions,
+): Promise<NodeReader & { readonly rpcbindPort: number }> {
+  const { host, rpcbindPort, nlmRegistered, registeredAt } = await openHost();
+  const drivers = await loadDrivers();
   return {
-    address: ip.address,
-    link: { kind: link, parent: ip.interface, ...(bridge === undefined ? {} : { bridge }) },
-    nfsd,
-    threads,
-    grace,
-    ports,
+    host,
+    drivers,
+    config: await loadConfig({ file: options.config, drivers }),
+    run: runDirectory(host),
     callout: calloutPath(),
-    filesystems: ip.filesystems,
-    exportOptions: ip.filesystems.flatMap(({ exports }) => exports.map(({ options }) => options)),
-    foreignMountpoints: floatingIps
-      .filter((other) => other !== ip)
-      .flatMap(({ filesystems }) => filesystems.map(({ mountpoint }) => mountpoint)),
+    rpcbindPort,
+    nlmRegistered: () => nlmRegistered(nlmProgram),
+    registeredAt,
   };
 }
 

@@ -12,28 +12,10 @@ export interface Config {
 }
 
 export interface LockManagerConfig {
-  readonly driver: 'auto' | 'nlm-fsid' | 'lockd' | 'lockd-netns';
-  /** Where the nfsd file system is mounted; default /proc/fs/nfsd. */
-  readonly nfsd: string;
-  /** How this host restarts nfsd and lockd, as an argument vector. */
-  readonly restart: readonly [string, ...string[]];
-  /** lockd-netns: what joins an instance to the network; default macvlan, on the floating IP's interface. */
-  readonly link: 'macvlan' | 'ipvlan' | 'veth';
-  /** lockd-netns: the existing bridge that the host's end of a veth joins; there exactly with link "veth". */
-  readonly bridge?: string;
-  /** lockd-netns: nfsd threads of each instance; default 8. */
-  readonly threads: number;
-  /** lockd-netns: seconds of an instance's grace period; absent: the host's own. */
-  readonly grace?: number;
-  /** lockd-netns: the ports that are to be the same in every instance, TCP and UDP. */
-  readonly ports: InstancePorts;
-}
-
-/** A service that is absent takes any free port. */
-export interface InstancePorts {
-  readonly mountd?: number;
-  readonly statd?: number;
-  readonly lockd?: number;
+  /** "auto", or a driver's name. */
+  readonly driver: string;
+  /** The keys of the drivers as the file has them, accepted; settingOf reads them and knows their defaults. */
+  readonly given: Readonly<Record<string, unknown>>;
 }
 
 /** Every step but B-3, which lasts as long as the grace unless it is given a length of its own; see [timeouts]. */

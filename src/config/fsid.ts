@@ -20,7 +20,7 @@ export function readFsid(value: unknown): string | Wrong {
   );
 }
 
-/** Whether an fsid is a number, which is all that the nlm-fsid driver can name. */
+/** Whether an fsid is a number; else it is a UUID. */
 export function isNumericFsid(fsid: string): boolean {
   return /^[0-9]+$/.test(fsid);
 }

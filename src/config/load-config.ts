@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname as osHostname } from 'node:os';
 import { FailoverError, errnoOf, exitCodes, messageOf } from '../errors.js';
 import type { Config } from './config.js';
+import type { DriverSettings } from './driver-settings.js';
 
 export const defaultConfigFile = '/etc/nlm-failover.toml';
 
@@ -11,6 +12,8 @@ export interface LoadOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** The default of `node`. */
   readonly hostname?: string;
+  /** See ParseOptions. */
+  readonly drivers: readonly DriverSettings[];
 }
 
 /**
@@ -18,13 +21,13 @@ export interface LoadOptions {
  *
  * @throws FailoverError CONFIG_NOT_FOUND, CONFIG_UNREADABLE or CONFIG_INVALID, exit code 3.
  */
-export async function loadConfig(options: LoadOptions = {}): Promise<Config> {
-  const { file: given, env = process.env, hostname = osHostname() } = options;
+export async function loadConfig(options: LoadOptions): Promise<Config> {
+  const { file: given, env = process.env, hostname = osHostname(), drivers } = options;
   const file = given ?? (env['NLM_FAILOVER_CONFIG'] || defaultConfigFile);
   const text = readText(file);
   // Here, because the parser and the validator are paid for only by commands that read a file.
   const { parseConfig } = await import('./parse-config.js');
-  return parseConfig(text, { file, hostname });
+  return parseConfig(text, { file, hostname, drivers });
 }
 
 function readText(file: string): string {

@@ -1,11 +1,12 @@
 import { TomlError, parse } from 'smol-toml';
 import * as v from 'valibot';
 import { FailoverError, exitCodes } from '../errors.js';
-import type { Config, FloatingIp, LockManagerConfig } from './config.js';
+import type { Config, FloatingIp } from './config.js';
+import type { DriverSettings } from './driver-settings.js';
 import { readNodeName } from './names.js';
 import { renderProblem, type Problem, Wrong } from './problem.js';
 import { relationProblems } from './relations.js';
-import { schema, type ConfigFile } from './schema.js';
+import { schemaOf, type ConfigFile } from './schema.js';
 import { toTimeouts } from './timeout-words.js';
 import { unknownKeys } from './unknown-keys.js';
 
@@ -14,6 +15,8 @@ export interface ParseOptions {
   readonly file: string;
   /** This host's name, the default of `node`. */
   readonly hostname: string;
+  /** The lock manager drivers that there are: their names and keys are part of the language. */
+  readonly drivers: readonly DriverSettings[];
 }
 
 /**
@@ -21,17 +24,18 @@ export interface ParseOptions {
  *
  * @throws FailoverError CONFIG_INVALID with one line for each problem, all of them at once.
  */
-export function parseConfig(text: string, { file, hostname }: ParseOptions): Config {
-  return checkConfig(parseToml(text, file), { file, hostname });
+export function parseConfig(text: string, options: ParseOptions): Config {
+  return checkConfig(parseToml(text, options.file), options);
 }
 
 /** The same for what the TOML text stands for: integers as bigint, tables as plain objects. */
-export function checkConfig(input: unknown, { file, hostname }: ParseOptions): Config {
+export function checkConfig(input: unknown, { file, hostname, drivers }: ParseOptions): Config {
+  const schema = schemaOf(drivers);
   const result = v.safeParse(schema, input);
   const problems: Problem[] = [
     ...(result.issues ?? []).map((issue) => ({ path: pathOf(issue), message: issue.message })),
     ...unknownKeys(schema, input),
-    ...relationProblems(input),
+    ...relationProblems(input, drivers),
     ...hostnameProblems(input, hostname),
   ];
   if (!result.success || problems.length > 0) {
@@ -75,24 +79,13 @@ function hostnameProblems(input: unknown, hostname: string): Problem[] {
 }
 
 function toConfig(input: ConfigFile, file: string, hostname: string): Config {
+  const { driver, ...given } = input.lock_manager;
   return {
     file,
     node: input.node ?? hostname,
-    lockManager: toLockManager(input.lock_manager),
+    lockManager: { driver, given },
     timeouts: toTimeouts(input.timeouts),
     floatingIps: input.floating_ip.map((ip) => toFloatingIp(ip, input.state.directory)),
-  };
-}
-
-function toLockManager(input: ConfigFile['lock_manager']): LockManagerConfig {
-  const { mountd_port: mountd, statd_port: statd, lockd_port: lockd, ...others } = input;
-  return {
-    ...others,
-    ports: {
-      ...(mountd === undefined ? {} : { mountd }),
-      ...(statd === undefined ? {} : { statd }),
-      ...(lockd === undefined ? {} : { lockd }),
-    },
   };
 }
 

@@ -1,6 +1,6 @@
 import { readPrefixedAddress } from './address.js';
-import { isNumericFsid, isSameFsid, readFsid } from './fsid.js';
-import { lockManagerProblems } from './lock-manager-relations.js';
+import { isSameFsid, readFsid } from './fsid.js';
+import type { DriverSettings } from './driver-settings.js';
 import { isAtOrBelow } from '../paths.js';
 import { readDevice, readMountpoint, readPath } from './paths.js';
 import { renderPath, type Problem, Wrong } from './problem.js';
@@ -13,7 +13,7 @@ type Row = { readonly at: Path; readonly row: Readonly<Record<string, unknown>> 
  * What the values must be to each other. Reads the raw file and passes over what is wrong in itself, so
  * that one wrong value does not hide these problems.
  */
-export function relationProblems(input: unknown): Problem[] {
+export function relationProblems(input: unknown, drivers: readonly DriverSettings[]): Problem[] {
   const top = record(input);
   const floatingIps = rows(top['floating_ip'], ['floating_ip']);
   const filesystems = floatingIps.flatMap((ip) => rows(ip.row['filesystem'], [...ip.at, 'filesystem']));
@@ -22,9 +22,10 @@ export function relationProblems(input: unknown): Problem[] {
     ...twice(filesystems, 'fsid', readFsid, 'this fsid is already at'),
     ...twice(filesystems, 'device', ofString(readDevice), 'this device is already at'),
     ...twice(filesystems, 'mountpoint', ofString(readMountpoint), 'this mount point is already at'),
-    ...lockManagerProblems(record(top['lock_manager'])),
+    ...drivers.flatMap(
+      (driver) => driver.problems?.({ lockManager: record(top['lock_manager']), filesystems }) ?? [],
+    ),
     ...floatingIps.flatMap((ip) => stateDirectoryProblems(ip, top)),
-    ...filesystems.flatMap((fs) => driverProblems(fs, top)),
     ...filesystems.flatMap((fs) => exportProblems(fs)),
   ];
 }
@@ -59,14 +60,6 @@ function stateDirectoryProblems({ at, row }: Row, top: Row['row']): Problem[] {
   if (row['state_directory'] !== undefined || record(top['state'])['directory'] !== undefined) return [];
   const message = 'write an absolute path here, or one for all floating IPs as directory in [state]';
   return [{ path: [...at, 'state_directory'], message }];
-}
-
-function driverProblems({ at, row }: Row, top: Row['row']): Problem[] {
-  const fsid = readFsid(row['fsid']);
-  if (record(top['lock_manager'])['driver'] !== 'nlm-fsid' || fsid instanceof Wrong || isNumericFsid(fsid)) {
-    return [];
-  }
-  return [{ path: [...at, 'fsid'], message: 'driver "nlm-fsid" needs an integer from 1 to 4294967295' }];
 }
 
 function exportProblems({ at, row }: Row): Problem[] {

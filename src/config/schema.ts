@@ -1,18 +1,7 @@
 import * as v from 'valibot';
 import { readPrefixedAddress } from './address.js';
 import { readFsid } from './fsid.js';
-import {
-  drivers,
-  graceSeconds,
-  links,
-  quoted,
-  readDriver,
-  readLink,
-  readPort,
-  readRestart,
-  servicePort,
-  threadCount,
-} from './lock-manager-words.js';
+import { type DriverKey, type DriverSettings, keysOf, ofString, oneOf } from './driver-settings.js';
 import type { StepName } from '../step-names.js';
 import { readHostName, readInterfaceName, readNodeName } from './names.js';
 import { wholeSeconds } from './timeout-words.js';
@@ -38,9 +27,7 @@ function value<T>(description: string, read: (input: unknown) => T | Wrong) {
 
 /** A string that `read` takes over or refuses. */
 function text<T>(description: string, read: (input: string) => T | Wrong) {
-  return value(description, (input) =>
-    typeof input === 'string' ? read(input) : new Wrong(`this is not a string; write ${description}`),
-  );
+  return value(description, ofString(description, read));
 }
 
 /** A table; its `header` shows how it begins. A key that is missing is told with that key's description. */
@@ -100,18 +87,23 @@ const floatingIpTable = {
   filesystem: tables('floating_ip.filesystem', filesystemTable),
 };
 
-const lockManagerTable = {
-  driver: v.optional(text(`one of ${quoted(drivers)}`, readDriver), 'auto'),
-  nfsd: v.optional(text(absolute('/proc/fs/nfsd'), readPath), '/proc/fs/nfsd'),
-  restart: v.optional(value('an array of strings', readRestart), ['systemctl', 'restart', 'nfs-server']),
-  link: v.optional(text(`one of ${quoted(links)}`, readLink), 'macvlan'),
-  bridge: v.exactOptional(text('the name of an existing bridge, such as "br0"', readInterfaceName)),
-  threads: v.optional(value(threadCount.wanted, threadCount.read), 8n),
-  grace: v.exactOptional(value(graceSeconds.wanted, graceSeconds.read)),
-  mountd_port: v.exactOptional(value(servicePort.wanted, readPort)),
-  statd_port: v.exactOptional(value(servicePort.wanted, readPort)),
-  lockd_port: v.exactOptional(value(servicePort.wanted, readPort)),
-};
+/** A driver's key: judged, and left as it is, since only its driver knows its type (settingOf). */
+function driverKey({ wanted, read }: DriverKey) {
+  return v.exactOptional(
+    value(wanted, (input) => {
+      const result = read(input);
+      return result instanceof Wrong ? result : input;
+    }),
+  );
+}
+
+function lockManagerTable(drivers: readonly DriverSettings[]) {
+  const driver = oneOf(['auto', ...drivers.map(({ name }) => name)]);
+  return {
+    ...Object.fromEntries(keysOf(drivers).map(({ key }) => [key.name, driverKey(key)])),
+    driver: v.optional(value(driver.wanted, driver.read), 'auto'),
+  };
+}
 
 const seconds = value(wholeSeconds.wanted, wholeSeconds.read);
 
@@ -132,17 +124,22 @@ const timeoutsTable = {
   record: v.exactOptional(seconds),
 } satisfies Record<StepName, unknown> & Readonly<Record<string, unknown>>;
 
-/** Judges every value on its own; what they must be to each other is in relations.ts. */
-export const schema = table('its keys', {
-  node: v.optional(text('the name of this node', readNodeName)),
-  state: v.optional(
-    table('[state]', { directory: v.optional(text(absolute('/shared_storage'), readPath)) }),
-    {},
-  ),
-  lock_manager: v.optional(table('[lock_manager]', lockManagerTable), {}),
-  timeouts: v.optional(table('[timeouts]', timeoutsTable), {}),
-  floating_ip: tables('floating_ip', floatingIpTable),
-});
+/**
+ * Judges every value on its own; what they must be to each other is in relations.ts. [lock_manager] has the keys of these
+ * drivers beside its own.
+ */
+export function schemaOf(drivers: readonly DriverSettings[]) {
+  return table('its keys', {
+    node: v.optional(text('the name of this node', readNodeName)),
+    state: v.optional(
+      table('[state]', { directory: v.optional(text(absolute('/shared_storage'), readPath)) }),
+      {},
+    ),
+    lock_manager: v.optional(table('[lock_manager]', lockManagerTable(drivers)), {}),
+    timeouts: v.optional(table('[timeouts]', timeoutsTable), {}),
+    floating_ip: tables('floating_ip', floatingIpTable),
+  });
+}
 
 /** The file's content once every value has been accepted. */
-export type ConfigFile = v.InferOutput<typeof schema>;
+export type ConfigFile = v.InferOutput<ReturnType<typeof schemaOf>>;

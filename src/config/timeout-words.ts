@@ -1,5 +1,5 @@
 import type { TimedStep, TimeoutsConfig } from './config.js';
-import { wholeNumber } from './lock-manager-words.js';
+import { wholeNumber } from './driver-settings.js';
 
 // The values of [timeouts].
 

@@ -1,4 +1,4 @@
-import type { schema } from './schema.js';
+import type { schemaOf } from './schema.js';
 import type { Problem } from './problem.js';
 
 /** As much of a valibot schema as says which keys a table has. */
@@ -16,7 +16,7 @@ type Path = Problem['path'];
  * Every key that the schema does not have, at every level, with the nearest one that it has.
  * valibot's own strict object stops at the first.
  */
-export function unknownKeys(of: typeof schema, input: unknown): Problem[] {
+export function unknownKeys(of: ReturnType<typeof schemaOf>, input: unknown): Problem[] {
   const top: Shape = of;
   return walk(top, input, [], tablesByKey(top));
 }

@@ -1,11 +1,12 @@
+import { type DriverKey, ofString } from '../config/driver-settings.js';
+import { readPath } from '../config/paths.js';
 import { exportPath, flushExports, unexport } from '../host/actions/exports.js';
 import { exported } from '../host/reading/exports.js';
 import { graceSeconds, inGrace, nfsdThreads } from '../host/reading/nfsd.js';
 import { monitored } from '../host/reading/statd.js';
-import { realHost } from '../host/real.js';
-import { defaultRunDirectory } from '../rundir/serving.js';
 import { inPlace, unlessGone } from './in-place.js';
 import { locksOf } from './lockd/locks-gone.js';
+import type { Site } from './module.js';
 import type { Exports, LockManager, ServingPlace } from './port.js';
 
 /** The node itself as the place where an address is served. */
@@ -13,10 +14,21 @@ export function onNode(node: Pick<ServingPlace, 'host' | 'interface' | 'run'>): 
   return { ...node, enter: [], absence: () => undefined };
 }
 
-/** The same for the machine of this process, whose plans are printed and not run. */
-export function onThisNode(interfaceName: string): ServingPlace {
-  return onNode({ host: realHost, interface: interfaceName, run: defaultRunDirectory });
+/** The same for an address. */
+export function onSite({ host, floatingIp, run }: Site): ServingPlace {
+  return onNode({ host, interface: floatingIp.interface, run });
 }
+
+const nfsdWanted = 'an absolute path, such as "/proc/fs/nfsd"';
+
+/** For every driver of the kernel's nfsd. */
+export const nfsdKey: DriverKey<string> = {
+  name: 'nfsd',
+  wanted: nfsdWanted,
+  text: 'where the nfsd file system is mounted',
+  default: '/proc/fs/nfsd',
+  read: ofString(nfsdWanted, readPath),
+};
 
 /** exportfs(8), and its table. */
 function exportfs(place: ServingPlace): Exports {

@@ -1,6 +1,45 @@
-import { kernelDefaults } from './kernel.js';
+import { existsSync } from 'node:fs';
+import { type RawFile, settingOf } from '../config/driver-settings.js';
+import { isNumericFsid, readFsid } from '../config/fsid.js';
+import { Wrong, type Problem } from '../config/problem.js';
+import { kernelDefaults, nfsdKey, onSite } from './kernel.js';
+import type { DriverModule } from './module.js';
 import { locksOf, verifyLocksGone } from './lockd/locks-gone.js';
 import type { LockManager, LockManagerAction, ServingPlace } from './port.js';
+
+const name = 'nlm-fsid';
+
+export const nlmFsidModule: DriverModule = {
+  name,
+  summary: 'kernels with the lock failover patches of 2006',
+  servesFrom: 'node',
+  keys: [nfsdKey],
+  problems: uuidProblems,
+  refusalCode: 'NO_KERNEL_INTERFACE',
+  unsuited: ({ filesystems }) =>
+    filesystems
+      .filter(({ fsid }) => !isNumericFsid(fsid))
+      .map(({ fsid }) => `fsid ${fsid} is a UUID, and nlm_unlock takes an integer`),
+  lacks: async ({ host, config }) =>
+    ['nlm_unlock', 'nlm_set_ip_grace']
+      .map((file) => `${settingOf(config.lockManager, nfsdKey)}/${file}`)
+      .filter((file) => !existsSync(host.path(file)))
+      .map((file) => `no ${file}`),
+  make: (site) => nlmFsid(onSite(site), settingOf(site.config.lockManager, nfsdKey)),
+};
+
+function uuidProblems({ lockManager, filesystems }: RawFile): Problem[] {
+  if (lockManager['driver'] !== name) return [];
+  return filesystems
+    .filter(({ row }) => {
+      const fsid = readFsid(row['fsid']);
+      return !(fsid instanceof Wrong) && !isNumericFsid(fsid);
+    })
+    .map(({ at }) => ({
+      path: [...at, 'fsid'],
+      message: `driver "${name}" needs an integer from 1 to 4294967295`,
+    }));
+}
 
 /**
  * The kernel interface of the NLM lock failover patches of 2006: an fsid written to nlm_unlock
@@ -10,7 +49,7 @@ import type { LockManager, LockManagerAction, ServingPlace } from './port.js';
 export function nlmFsid(place: ServingPlace, nfsd: string): LockManager {
   return {
     ...kernelDefaults(place, nfsd),
-    name: 'nlm-fsid',
+    name,
     gracePerFsid: true,
     graceTakesLocksOf: 'fsid',
     graceTakesExports: false,

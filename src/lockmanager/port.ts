@@ -28,7 +28,7 @@ export interface Exports {
   make(one: PathExport, filesystem: ExportedFilesystem): LockManagerAction;
   /** one export goes. */
   takeAway(one: PathExport, filesystem: ExportedFilesystem): LockManagerAction;
-  /** Everything that is exported now. */
+  /** Everything that is exported now; nothing where that which exports does not run. */
   current(): Promise<readonly ExportEntry[]>;
 }
 
@@ -50,8 +50,8 @@ export interface Health {
   readonly graceLeft: number;
   /** Hosts that its statd monitors. */
   readonly clients: number;
-  /** What else is worth a look, as clauses: "8 nfsd threads". */
-  readonly remarks: readonly string[];
+  /** What else of it can be counted, by what is counted: "nfsd threads". */
+  readonly counts: Readonly<Record<string, number>>;
 }
 
 /** The part of the node in which an address is served. */

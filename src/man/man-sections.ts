@@ -1,9 +1,9 @@
 import type { FloatingIp } from '../config/config.js';
 import { planRelease, planTakeover } from '../failover/plan.js';
-import { onThisNode } from '../lockmanager/kernel.js';
+import { defaultText, keysOf } from '../config/driver-settings.js';
+import { drivers, exampleDriver } from '../lockmanager/drivers.js';
 import type { Plan } from '../failover/steps/steps.js';
 import { stepTitles } from '../step-names.js';
-import { lockd } from '../lockmanager/lockd/lockd.js';
 import type { ManSection } from './man-page.js';
 import { storageTroubles } from './man-storage.js';
 
@@ -35,28 +35,7 @@ const configuration: ManSection = {
       terms: [
         ['node', "this node's name in the record (default: the host name). Every node has one of its own; localhost is none. The owner of an address is this name on this machine (/etc/machine-id): a machine of the same name is another node, and needs a release or --fenced as any other"],
         ['[state] directory', 'storage that every node sees; `sm_ADDRESS` directories are made in it'],
-        [
-          '[lock_manager] driver',
-          '`auto`, `nlm-fsid` (kernels with the 2006 lock failover patches), `lockd` (stock kernels) or `lockd-netns` (stock kernels, a lock manager of its own for each address). `auto`, the default, goes on with the one that serves the address here; else it takes nlm-fsid where the kernel has it, lockd-netns where the host can do it and this command makes address and exports itself, else lockd; release and takeover say which and why',
-        ],
-        ['[lock_manager] nfsd', 'where the nfsd file system is mounted (default: /proc/fs/nfsd)'],
-        [
-          '[lock_manager] restart',
-          'driver lockd: how this host starts nfsd and lockd, as a list of words (default: systemctl restart nfs-server)',
-        ],
-        [
-          '[lock_manager] link, bridge',
-          'driver lockd-netns: what joins an instance to the network: `macvlan` (default) or `ipvlan` on the interface of the floating IP, or `veth` into this bridge',
-        ],
-        ['[lock_manager] threads', 'driver lockd-netns: nfsd threads of each instance (default: 8)'],
-        [
-          '[lock_manager] grace',
-          "driver lockd-netns: length of the grace period in seconds, 10 to 240 (default: the host's); lockd's part of it is one setting for the whole kernel",
-        ],
-        [
-          '[lock_manager] mountd_port, statd_port, lockd_port',
-          "driver lockd-netns: fixed ports for a firewall (default: any); lockd's is one setting for the whole kernel",
-        ],
+        ...lockManagerKeys(),
         [
           '[timeouts] A-1 to B-5, step',
           'how long each step may take as a whole, in seconds from 1 to 3600, one key for each step, for example `A-4 = 600`; `step` is for every one without (default: 120; A-4 and B-1, which move as much data as there is, 300). B-3 is how long it tries to tell the clients (default: the length of the grace period). See WAITING',
@@ -96,6 +75,22 @@ const configuration: ManSection = {
   ],
 };
 
+/** What each driver says of itself and of its keys. */
+function lockManagerKeys(): [term: string, text: string][] {
+  const names = drivers.map(({ name, summary }) => `\`${name}\` (${summary})`);
+  return [
+    [
+      '[lock_manager] driver',
+      `\`auto\`, ${names.join(', ')}. \`auto\`, the default, goes on with the one that serves the address here; else it takes ` +
+        'the first of these that suits the address and that this host can do; release and takeover say which and why',
+    ],
+    ...keysOf(drivers).map(({ key, of }): [string, string] => [
+      `[lock_manager] ${key.name}`,
+      `${of.length === 1 ? 'driver' : 'drivers'} ${of.join(', ')}: ${key.text} (default: ${defaultText(key)})`,
+    ]),
+  ];
+}
+
 const instances: ManSection = {
   title: 'INSTANCES',
   blocks: [
@@ -114,7 +109,7 @@ const instances: ManSection = {
         'The host itself cannot reach an address on a macvlan or ipvlan of its own interface; other hosts can. A macvlan has a link-layer address of its own, which wireless and many cloud ' +
         'networks, and hypervisors with MAC filtering, do not forward: there set `link = "ipvlan"`, `link = "veth"` with a bridge, or `driver = "lockd"`.\n\n' +
         'NFSv4 is off in an instance. It has no NLM locks, and its clients recover by other means: it would need an nfsdcld(8) with its database on the moving volume in each instance. ' +
-        'takeover says so where the host itself serves NFSv4. An export with sec=krb5 needs gssproxy(8), which no instance has either: for these auto takes lockd.',
+        'takeover says so where the host itself serves NFSv4. An export with sec=krb5 needs gssproxy(8), and one with xprtsec=tls tlshd(8), which no instance has either; a volume or a state directory below /run or /var/lib/nfs is not seen in one: for these auto takes lockd.',
     },
     {
       text:
@@ -202,7 +197,7 @@ const waiting: ManSection = {
 
 /** The plans of an example configuration, so that the page and the program cannot differ. */
 function byHand(): ManSection {
-  const driver = lockd(onThisNode(exampleIp.interface), { nfsd: '/proc/fs/nfsd', restart: ['systemctl', 'restart', 'nfs-server'] });
+  const driver = exampleDriver(exampleIp);
   const plans = [
     planRelease(exampleIp, driver, true),
     planTakeover(exampleIp, driver, {
@@ -216,7 +211,8 @@ function byHand(): ManSection {
     blocks: [
       {
         text:
-          'What release and takeover do, for an address 10.10.1.1 with one file system, its record on its own volume, and the driver lockd. ' +
+          'What release and takeover do, for an address 10.10.1.1 with one file system, its record on its own volume, and the driver ' +
+          `${driver.name}. ` +
           '`--dry-run` prints the same for your configuration. If you do steps by hand, leave the others to `--steps`; after B-1, ' +
           '`nlm-failover clients` tells who must be told.',
       },

@@ -1,5 +1,7 @@
 import test from 'ava';
-import { parse, replaced, sample, secondFilesystem, secondFloatingIp } from './sample.js';
+import { keysOf } from '../../src/config/driver-settings.js';
+import { drivers } from '../../src/lockmanager/drivers.js';
+import { parse, replaced, sample, setting, secondFilesystem, secondFloatingIp } from './sample.js';
 
 test('the example of the manual', (t) => {
   t.deepEqual(parse(sample), {
@@ -7,11 +9,7 @@ test('the example of the manual', (t) => {
     node: 'A',
     lockManager: {
       driver: 'auto',
-      nfsd: '/proc/fs/nfsd',
-      restart: ['systemctl', 'restart', 'nfs-server'],
-      link: 'macvlan',
-      threads: 8,
-      ports: {},
+      given: { nfsd: '/proc/fs/nfsd', restart: ['systemctl', 'restart', 'nfs-server'] },
     },
     timeouts: {
       steps: {
@@ -53,18 +51,24 @@ test('the example of the manual', (t) => {
 });
 
 test('defaults', (t) => {
-  const config = parse(`
+  const text = `
     [state]
     directory = "/shared_storage"
-    ${secondFloatingIp}`);
+    ${secondFloatingIp}`;
+  const config = parse(text);
   t.is(config.node, 'host1');
-  t.deepEqual(config.lockManager, {
-    driver: 'auto',
+  t.deepEqual(config.lockManager, { driver: 'auto', given: {} });
+  const names = keysOf(drivers).map(({ key }) => key.name);
+  t.deepEqual(Object.fromEntries(names.map((name) => [name, setting(text, name)])), {
     nfsd: '/proc/fs/nfsd',
     restart: ['systemctl', 'restart', 'nfs-server'],
     link: 'macvlan',
+    bridge: undefined,
     threads: 8,
-    ports: {},
+    grace: undefined,
+    mountd_port: undefined,
+    statd_port: undefined,
+    lockd_port: undefined,
   });
   const [ip] = config.floatingIps;
   t.deepEqual(ip?.names, []);
@@ -86,6 +90,8 @@ test('order of the file is kept', (t) => {
 
 type Row = readonly [from: string, to: string, read: (text: string) => unknown, expected: unknown];
 const lockManager = (text: string) => parse(text).lockManager;
+const ports = (text: string) =>
+  ['mountd_port', 'statd_port', 'lockd_port'].map((name) => setting(text, name));
 const ip = (text: string) => parse(text).floatingIps[0];
 const filesystem = (text: string) => ip(text)?.filesystems[0];
 const exported = (text: string) => filesystem(text)?.exports[0];
@@ -98,31 +104,26 @@ const rows: readonly Row[] = [
     (s) => lockManager(s).driver,
     driver,
   ]),
-  ['"auto"', '"auto"\nlink = "ipvlan"', (s) => lockManager(s).link, 'ipvlan'],
+  ['"auto"', '"auto"\nlink = "ipvlan"', (s) => setting(s, 'link'), 'ipvlan'],
   [
     '"auto"',
     '"auto"\nlink = "veth"\nbridge = "br0"',
-    (s) => [lockManager(s).link, lockManager(s).bridge],
+    (s) => [setting(s, 'link'), setting(s, 'bridge')],
     ['veth', 'br0'],
   ],
   ...[1, 1024].map((threads): Row => [
     '"auto"',
     `"auto"\nthreads = ${threads}`,
-    (s) => lockManager(s).threads,
+    (s) => setting(s, 'threads'),
     threads,
   ]),
-  ...[10, 240].map((grace): Row => [
-    '"auto"',
-    `"auto"\ngrace = ${grace}`,
-    (s) => lockManager(s).grace,
-    grace,
-  ]),
-  ['"auto"', '"auto"\nlockd_port = 1', (s) => lockManager(s).ports, { lockd: 1 }],
+  ...[10, 240].map((grace): Row => ['"auto"', `"auto"\ngrace = ${grace}`, (s) => setting(s, 'grace'), grace]),
+  ['"auto"', '"auto"\nlockd_port = 1', (s) => ports(s), [undefined, undefined, 1]],
   [
     '"auto"',
     '"auto"\nmountd_port = 20048\nstatd_port = 662\nlockd_port = 65535',
-    (s) => lockManager(s).ports,
-    { mountd: 20048, statd: 662, lockd: 65535 },
+    (s) => ports(s),
+    [20048, 662, 65535],
   ],
   [
     '[state]',

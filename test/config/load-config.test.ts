@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { FailoverError } from '../../src/errors.js';
 import { loadConfig } from '../../src/config/load-config.js';
+import { drivers } from '../../src/lockmanager/drivers.js';
 import { sample } from './sample.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'nlm-failover-config-'));
@@ -18,12 +19,12 @@ function written(name: string, content: string | Uint8Array): string {
 test('--config before NLM_FAILOVER_CONFIG before /etc', async (t) => {
   const first = written('first.toml', sample);
   const second = written('second.toml', sample);
-  t.is((await loadConfig({ file: first, env: { NLM_FAILOVER_CONFIG: second } })).file, first);
-  t.is((await loadConfig({ env: { NLM_FAILOVER_CONFIG: second } })).file, second);
+  t.is((await loadConfig({ drivers, file: first, env: { NLM_FAILOVER_CONFIG: second } })).file, first);
+  t.is((await loadConfig({ drivers, env: { NLM_FAILOVER_CONFIG: second } })).file, second);
 });
 
 test('a byte order mark is no part of the text', async (t) => {
-  t.is((await loadConfig({ file: written('bom.toml', `\ufeff${sample}`) })).node, 'A');
+  t.is((await loadConfig({ drivers, file: written('bom.toml', `\ufeff${sample}`) })).node, 'A');
 });
 
 const missing = join(directory, 'none.toml');
@@ -45,7 +46,7 @@ const rows: readonly (readonly [title: string, file: string, code: string, messa
 
 for (const [title, file, code, message] of rows) {
   test(title, async (t) => {
-    const error = await t.throwsAsync(() => loadConfig({ file, env: {} }), {
+    const error = await t.throwsAsync(() => loadConfig({ drivers, file, env: {} }), {
       instanceOf: FailoverError,
       message,
     });
@@ -58,7 +59,7 @@ for (const [title, file, code, message] of rows) {
 test('a file that this user may not read', async (t) => {
   const file = written('secret.toml', sample);
   chmodSync(file, 0);
-  const error = await t.throwsAsync(() => asNobody(() => loadConfig({ file })), {
+  const error = await t.throwsAsync(() => asNobody(() => loadConfig({ drivers, file })), {
     instanceOf: FailoverError,
   });
   t.is(error.message, `${file}: this user may not read it`);

@@ -4,6 +4,7 @@ import { stringify } from 'smol-toml';
 import { FailoverError } from '../../src/errors.js';
 import { checkConfig } from '../../src/config/parse-config.js';
 import { parse, replaced, sample, secondFloatingIp } from './sample.js';
+import { drivers } from '../../src/lockmanager/drivers.js';
 
 /** Runs `action`; anything but success or a FailoverError of the configuration is a defect. */
 function onlyRefuses(action: () => unknown): void {
@@ -14,7 +15,7 @@ function onlyRefuses(action: () => unknown): void {
   }
 }
 
-const options = { file: 'f.toml', hostname: 'host1' };
+const options = { file: 'f.toml', hostname: 'host1', drivers };
 const words = [
   'node',
   'state',

@@ -1,6 +1,8 @@
 import { FailoverError } from '../../src/errors.js';
 import type { Config } from '../../src/config/config.js';
+import { keysOf, settingOf } from '../../src/config/driver-settings.js';
 import { parseConfig } from '../../src/config/parse-config.js';
+import { drivers } from '../../src/lockmanager/drivers.js';
 
 /** The example of the manual: one floating IP with one file system. */
 export const sample = `
@@ -59,7 +61,14 @@ export function replaced(text: string, from: string, to: string): string {
 }
 
 export function parse(text: string, hostname = 'host1'): Config {
-  return parseConfig(text, { file: 'f.toml', hostname });
+  return parseConfig(text, { file: 'f.toml', hostname, drivers });
+}
+
+/** What a driver gets for one of its keys. */
+export function setting(text: string, name: string): unknown {
+  const found = keysOf(drivers).find(({ key }) => key.name === name);
+  if (found === undefined) throw new Error(`no driver has the key ${name}`);
+  return settingOf(parse(text).lockManager, found.key);
 }
 
 /** The lines with which a configuration is refused, without the file's name; none if it is accepted. */

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { loadConfig } from '../../src/config/load-config.js';
+import { drivers } from '../../src/lockmanager/drivers.js';
 import type { FloatingIp } from '../../src/config/config.js';
 import { FailoverError } from '../../src/errors.js';
 import { Collected, type FailoverContext } from '../../src/failover/context.js';
@@ -47,7 +48,7 @@ async function fixture(t: ExecutionContext, seconds: number) {
     '/etc/nlm-failover.toml',
     text.replace('[lock_manager]', `[timeouts]\nstep = ${seconds}\n\n[lock_manager]`),
   );
-  const config = await loadConfig({ file: site.a.config });
+  const config = await loadConfig({ drivers, file: site.a.config });
   const [floatingIp] = config.floatingIps;
   if (floatingIp === undefined) throw new Error('no floating IP');
   const host = rehearsalHost(site.a.root);

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { loadConfig } from '../../src/config/load-config.js';
+import { drivers } from '../../src/lockmanager/drivers.js';
 import type { FailoverContext } from '../../src/failover/context.js';
 import { release } from '../../src/failover/operations/release.js';
 import { RecordSession } from '../../src/failover/access/session.js';
@@ -19,7 +20,7 @@ async function fixture(t: ExecutionContext, signal = new AbortController().signa
   const site = makeRehearsal({ address, rpcbindPort: 1, stateDirectory: '/shared' });
   mkdirSync(path.join(site.a.root, 'shared'));
   t.teardown(() => site.remove());
-  const config = await loadConfig({ file: site.a.config });
+  const config = await loadConfig({ drivers, file: site.a.config });
   const [floatingIp] = config.floatingIps;
   if (floatingIp === undefined) throw new Error('no floating IP');
   const host = rehearsalHost(site.a.root);

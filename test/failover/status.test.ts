@@ -3,6 +3,7 @@ import path from 'node:path';
 import Sqlite from 'better-sqlite3';
 import test from 'ava';
 import { loadConfig } from '../../src/config/load-config.js';
+import { drivers } from '../../src/lockmanager/drivers.js';
 import { addressStatus } from '../../src/failover/status/status.js';
 import { rehearsalHost } from '../../src/host/rehearsal/rehearsal.js';
 import { MonitorRecord } from '../../src/record/monitor-record.js';
@@ -34,13 +35,16 @@ test.serial('the epoch and the NSM state that status shows belong together', asy
   };
   t.teardown(() => (MonitorRecord.prototype.nsmState = read));
 
-  const config = await loadConfig({ file: site.a.config });
+  const config = await loadConfig({ drivers, file: site.a.config });
   const [ip] = config.floatingIps;
   if (ip === undefined) throw new Error('no floating IP');
   const status = await addressStatus(
     {
       host: rehearsalHost(site.a.root),
       config,
+      drivers,
+      callout: '/ha-callout',
+      nlmRegistered: async () => true,
       registeredAt: async () => true,
       run: path.join(site.a.root, 'run/nlm-failover'),
     },

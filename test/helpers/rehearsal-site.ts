@@ -19,8 +19,11 @@ export interface RehearsalNode {
   remove(absolute: string): void;
   /** Makes an absolute path of the node a link to a directory that both nodes see. */
   link(absolute: string, target: string): void;
-  /** Runs bin/nlm-failover there, as a person would. */
-  tool(args: readonly string[]): Promise<{ exitCode: number; stdout: string; stderr: string }>;
+  /** Runs bin/nlm-failover there, as a person would, or another program like it. */
+  tool(
+    args: readonly string[],
+    program?: string,
+  ): Promise<{ exitCode: number; stdout: string; stderr: string }>;
 }
 
 export interface RehearsalOptions {
@@ -97,7 +100,7 @@ function makeNode(
     write,
     remove: (absolute) => rmSync(inside(absolute)),
     link: (absolute, target) => symlinkSync(target, inside(absolute)),
-    tool: (args) => runTool(root, config, args),
+    tool: (args, program) => runTool(root, config, args, program),
   };
 }
 
@@ -136,14 +139,14 @@ function runTool(
   root: string,
   config: string,
   args: readonly string[],
+  program = path.join(projectRoot(), 'bin', 'nlm-failover'),
 ): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  const bin = path.join(projectRoot(), 'bin', 'nlm-failover');
   const { NLM_FAILOVER_RUN: _, ...inherited } = process.env;
   const env = { ...inherited, NLM_FAILOVER_REHEARSAL: root, NLM_FAILOVER_CONFIG: config };
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [bin, ...args],
+      [program, ...args],
       { env, timeout: 60_000, killSignal: 'SIGKILL' },
       (error, stdout, stderr) => {
         resolve({ exitCode: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });

@@ -3,9 +3,9 @@ import { lockThrough, moving, prepareServers, scenario } from './scenario.js';
 import { nlmFailover, tool } from './site.js';
 
 interface Status {
-  readonly instance: {
+  readonly lockManager: {
     readonly daemons: Readonly<Record<string, string>>;
-    readonly nfsdThreads: number;
+    readonly counts: Readonly<Record<string, number>>;
     readonly inGrace: boolean;
     readonly graceLeft: number;
     readonly clients: number;
@@ -20,7 +20,7 @@ scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, l
   await prepareServers(lab, [moving], { driver: 'lockd-netns', graceSeconds: lab.graceSeconds, ports });
   const status = async () => {
     const result = await nlmFailover(a, ['status'], false);
-    return { exitCode: result.exitCode, ...(result.lines[0] as unknown as Status).instance };
+    return { exitCode: result.exitCode, ...(result.lines[0] as unknown as Status).lockManager };
   };
   const exec = (...command: string[]) =>
     a.run([tool, 'exec', moving.address, '--', ...command], { reject: false, timeoutSeconds: 200 });
@@ -32,7 +32,7 @@ scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, l
 
   await nlmFailover(a, ['takeover', moving.address]);
   const begun = await status();
-  t.like(begun, { exitCode: 0, daemons: healthy, nfsdThreads: 8, clients: 0 });
+  t.like(begun, { exitCode: 0, daemons: healthy, counts: { 'nfsd threads': 8 }, clients: 0 });
   t.true(
     begun.inGrace && begun.graceLeft <= lab.graceSeconds,
     `${begun.graceLeft} s of ${lab.graceSeconds} s left`,
@@ -77,7 +77,11 @@ scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, l
   }
   // lockd waits for the statd that the new rpcbind does not know: 9 s for each client, 60 s on Linux 7.2.
   await exec('rpc.nfsd', '0');
-  t.like(await status(), { exitCode: 1, nfsdThreads: 0, daemons: { rpcbind: 'running', lockd: 'dead' } });
+  t.like(await status(), {
+    exitCode: 1,
+    counts: { 'nfsd threads': 0 },
+    daemons: { rpcbind: 'running', lockd: 'dead' },
+  });
   // On Linux 6.1 the lock of a dead nfsd is still there, and A-3 drops it all the same; newer ones drop it by themselves.
   const { stdout: kernel } = await a.run(['uname', '-r']);
   t.is((await a.nfsLocks()).length, kernel.startsWith('6.1.') ? 1 : 0, kernel);

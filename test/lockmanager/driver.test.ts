@@ -1,90 +1,239 @@
-// Which driver serves an address: what the configuration says, what is here already, what the host can do.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// Which driver serves an address: what the configuration says, what is here already, what the address is, what the host can do.
+import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
+import { loadConfig } from '../../src/config/load-config.js';
+import { FailoverError } from '../../src/errors.js';
 import type { Host } from '../../src/host/host.js';
 import { realHost } from '../../src/host/real.js';
-import { chooseDriver, type Situation } from '../../src/lockmanager/driver.js';
-import { instance, nodeItself } from './helpers/instance.js';
+import { rehearsalHost } from '../../src/host/rehearsal/rehearsal.js';
+import { chooseDriver, driverHere } from '../../src/lockmanager/choose.js';
+import { drivers } from '../../src/lockmanager/drivers.js';
+import { instanceLacks } from '../../src/lockmanager/lockd-netns/able.js';
+import type { DriverModule, Site } from '../../src/lockmanager/module.js';
+import { makeRehearsal, type RehearsalNode } from '../helpers/rehearsal-site.js';
 
-const nfsd = mkdtempSync(path.join(tmpdir(), 'nlm-failover-nfsd-'));
-test.after.always(() => rmSync(nfsd, { recursive: true }));
+const address = '10.10.1.1';
+const uuid = '6b9d6c1e-0c5a-4f0e-9d4f-2f1f6a3c7e10';
 
-const nowhere: Situation = {
-  instance: instance(nfsd),
-  instanceHere: false,
-  onHost: undefined,
-  takesOver: true,
-  node: nodeItself(realHost),
-};
-const config = { nfsd, restart: ['true'] as const };
-/** Never able to make an instance, whatever this machine is. */
-const unable: Host = { ...realHost, kind: 'rehearsal' };
+function node(t: ExecutionContext): RehearsalNode {
+  const site = makeRehearsal({ address, rpcbindPort: 1 });
+  t.teardown(() => site.remove());
+  return site.a;
+}
 
-async function chosen(situation: Partial<Situation>, host = unable) {
-  const choice = await chooseDriver(host, { ...config, driver: 'auto' }, { ...nowhere, ...situation });
+/** Replaces a piece of the node's configuration; it must be there. */
+function configure(a: RehearsalNode, from: string, to: string): void {
+  const text = a.read('/etc/nlm-failover.toml');
+  if (!text.includes(from)) throw new Error(`not in the configuration: ${from}`);
+  a.write('/etc/nlm-failover.toml', text.replace(from, to));
+}
+
+const driver = (name: string) => ['[lock_manager]', `[lock_manager]\ndriver = "${name}"`] as const;
+
+async function siteOf(a: RehearsalNode, modules = drivers): Promise<Site> {
+  const config = await loadConfig({ file: a.config, drivers: modules });
+  const [floatingIp] = config.floatingIps;
+  if (floatingIp === undefined) throw new Error('no floating IP');
+  const run = path.join(a.root, 'run/nlm-failover');
+  return { host: rehearsalHost(a.root), config, run, callout: '/ha-callout', floatingIp };
+}
+
+async function chosen(a: RehearsalNode, { takesOver = true, modules = drivers } = {}): Promise<string> {
+  const choice = await chooseDriver(modules, await siteOf(a, modules), { takesOver });
   return `${choice.driver.name}: ${choice.why}`;
 }
 
-test.serial('auto: what serves the address here goes on, whatever the host could do', async (t) => {
-  t.is(await chosen({ instanceHere: true }), 'lockd-netns: auto: its instance is here');
-  const onHost = '10.10.1.1 is up on eth0';
-  t.is(await chosen({ onHost }), `lockd: auto: no ${nfsd}/nlm_unlock, and ${onHost}`);
-});
-
-test.serial('auto: no instance where somebody else makes the address or the exports', async (t) => {
-  t.regex(await chosen({ takesOver: false }), /^lockd: .*the address and its exports are not for us to make/);
-});
-
-test.serial('auto: lockd where no instance can be made, and it says why', async (t) => {
-  t.regex(await chosen({}), /^lockd: auto: no .*nlm_unlock, and no instance: a rehearsal has no kernel/);
-});
-
-test.serial('a driver by name is refused while another one serves the address here', async (t) => {
-  const onHost = '10.10.1.1 is up on eth0';
-  const refused = async (driver: 'lockd' | 'lockd-netns', situation: Partial<Situation>) =>
-    t.throwsAsync(chooseDriver(unable, { ...config, driver }, { ...nowhere, ...situation }));
-  t.like(await refused('lockd-netns', { onHost }), {
-    code: 'SERVED_OTHERWISE',
-    exitCode: 3,
-    message: `${onHost}, on the host itself and not in an instance, while the configuration says driver "lockd-netns"`,
+async function refused(
+  t: ExecutionContext,
+  a: RehearsalNode,
+  modules?: readonly DriverModule[],
+): Promise<FailoverError> {
+  const error = await t.throwsAsync(chosen(a, modules === undefined ? {} : { modules }), {
+    instanceOf: FailoverError,
   });
-  t.like(await refused('lockd', { instanceHere: true }), { code: 'SERVED_OTHERWISE', exitCode: 3 });
-  t.like(await refused('lockd-netns', {}), { code: 'NO_INSTANCES', exitCode: 3 });
+  t.is(error.exitCode, 3);
+  return error;
+}
+
+const up = JSON.stringify([{ ifname: 'eth0', addr_info: [{ local: address, prefixlen: 24 }] }]);
+const no2006 = 'not nlm-fsid: no /proc/fs/nfsd/nlm_unlock, no /proc/fs/nfsd/nlm_set_ip_grace';
+const noKernel = 'a rehearsal has no kernel of its own';
+
+function makeInstance(a: RehearsalNode): void {
+  mkdirSync(a.path('/run/netns'), { recursive: true });
+  a.write(`/run/netns/nfs-${address}`, '');
+}
+
+function make2006(a: RehearsalNode): void {
+  for (const name of ['nlm_unlock', 'nlm_set_ip_grace']) a.write(`/proc/fs/nfsd/${name}`, '');
+}
+
+test('auto: what serves the address here goes on, whatever the host could do', async (t) => {
+  const a = node(t);
+  a.write('/addresses.json', up);
+  t.is(await chosen(a), `lockd: auto: ${no2006}; not lockd-netns: ${address} is up on eth0`);
+  a.write('/addresses.json', '[]');
+  a.write('/var/lib/nfs/etab', '/mnt/vol1\t*(rw,fsid=1234)\n');
+  t.is(await chosen(a), `lockd: auto: ${no2006}; not lockd-netns: /mnt/vol1 is exported`);
+  a.write('/var/lib/nfs/etab', '');
+  mkdirSync(a.path('/run/nlm-failover/serving'), { recursive: true });
+  a.link(`/run/nlm-failover/serving/${address}`, '/nowhere');
+  t.is(await chosen(a), `lockd: auto: ${no2006}; not lockd-netns: ${address} is recorded`);
+  // An instance counts before what is on the node, which may be what a crash left.
+  make2006(a);
+  makeInstance(a);
+  t.is(await chosen(a), 'lockd-netns: auto: its instance is here');
 });
 
-test.serial(
-  'an instance that is here is the driver lockd-netns’s, also where no other could be made',
-  async (t) => {
-    const choice = await chooseDriver(
-      unable,
-      { ...config, driver: 'lockd-netns' },
-      { ...nowhere, instanceHere: true },
-    );
-    t.is(choice.driver.name, 'lockd-netns');
-  },
-);
-
-test.serial(
-  'auto needs both entries of the 2006 interface; asked for by name, their absence is an error',
-  async (t) => {
-    const error = await t.throwsAsync(chooseDriver(unable, { ...config, driver: 'nlm-fsid' }, nowhere));
-    t.regex(error.message, /cannot do the lock manager driver nlm-fsid: .*nlm_unlock is not there/);
-    writeFileSync(path.join(nfsd, 'nlm_unlock'), '');
-    t.regex(await chosen({}), /^lockd: auto: no .*nlm_set_ip_grace/);
-    writeFileSync(path.join(nfsd, 'nlm_set_ip_grace'), '');
-    t.is(await chosen({}), `nlm-fsid: auto: ${nfsd}/nlm_unlock is there`);
-  },
-);
-
-test.serial('auto: no instance for Kerberos, which needs a daemon that an instance has not', async (t) => {
-  const kerberos = { ...instance('/nowhere'), exportOptions: ['rw', 'rw,sec=sys:krb5p'] };
-  const choice = await chooseDriver(
-    realHost,
-    { nfsd: '/nowhere', restart: ['true'], driver: 'auto' },
-    { ...nowhere, instance: kerberos },
+test('auto: no instance where somebody else makes the address or the exports', async (t) => {
+  t.is(
+    await chosen(node(t), { takesOver: false }),
+    `lockd: auto: ${no2006}; not lockd-netns: the address and its exports are not for us to make`,
   );
-  t.is(choice.driver.name, 'lockd');
-  t.regex(choice.why, /sec=krb5 needs gssproxy/);
+});
+
+test('auto: lockd where no instance can be made, and it says why', async (t) => {
+  t.is(await chosen(node(t)), `lockd: auto: ${no2006}; not lockd-netns: ${noKernel}`);
+});
+
+test('a driver by name is refused while another one serves the address here', async (t) => {
+  const a = node(t);
+  configure(a, ...driver('lockd-netns'));
+  t.like(await refused(t, a), {
+    code: 'NO_INSTANCES',
+    message: `This host cannot do the lock manager driver lockd-netns: ${noKernel}`,
+  });
+  a.write('/addresses.json', up);
+  t.like(await refused(t, a), {
+    code: 'SERVED_OTHERWISE',
+    message: `${address} is up on eth0, on the host itself and not in an instance, while the configuration says driver "lockd-netns"`,
+  });
+  makeInstance(a);
+  t.is(await chosen(a), 'lockd-netns: configured', 'also where no other could be made');
+  configure(a, 'driver = "lockd-netns"', 'driver = "lockd"');
+  t.like(await refused(t, a), {
+    code: 'SERVED_OTHERWISE',
+    message: `${address} has an instance on this node, made by the driver "lockd-netns", while the configuration says "lockd"`,
+  });
+});
+
+test('the 2006 interface is two files: auto and an error name each one that is not there', async (t) => {
+  const a = node(t);
+  a.write('/proc/fs/nfsd/nlm_unlock', '');
+  t.regex(await chosen(a), /^lockd: auto: not nlm-fsid: no \/proc\/fs\/nfsd\/nlm_set_ip_grace; /);
+  make2006(a);
+  t.is(await chosen(a), 'nlm-fsid: auto: kernels with the lock failover patches of 2006');
+  // What is here already goes on with it too.
+  a.write('/addresses.json', up);
+  t.is(await chosen(a), 'nlm-fsid: auto: kernels with the lock failover patches of 2006');
+  for (const name of ['nlm_unlock', 'nlm_set_ip_grace']) a.remove(`/proc/fs/nfsd/${name}`);
+  configure(a, ...driver('nlm-fsid'));
+  const error = await refused(t, a);
+  t.is(error.code, 'NO_KERNEL_INTERFACE');
+  t.is(
+    error.message,
+    'This host cannot do the lock manager driver nlm-fsid: no /proc/fs/nfsd/nlm_unlock, no /proc/fs/nfsd/nlm_set_ip_grace',
+  );
+});
+
+test('an fsid that is a UUID is nothing for nlm_unlock, also on a kernel that has it', async (t) => {
+  const a = node(t);
+  make2006(a);
+  configure(a, 'fsid = 1234', `fsid = "${uuid}"`);
+  t.is(
+    await chosen(a),
+    `lockd: auto: not nlm-fsid: fsid ${uuid} is a UUID, and nlm_unlock takes an integer; not lockd-netns: ${noKernel}`,
+  );
+  // Asked for by name it is the configuration that is wrong.
+  configure(a, ...driver('nlm-fsid'));
+  const error = await refused(t, a);
+  t.is(error.code, 'CONFIG_INVALID');
+  t.regex(error.message, /filesystem\[0\]\.fsid = "6b9d.*": driver "nlm-fsid" needs an integer/);
+  // A list of drivers without that check of the file: the driver itself refuses.
+  const modules = drivers.map((module) => ({ ...module, problems: () => [] }));
+  const other = await refused(t, a, modules);
+  t.is(other.code, 'NO_KERNEL_INTERFACE');
+  t.is(
+    other.message,
+    `The lock manager driver nlm-fsid cannot serve ${address}: fsid ${uuid} is a UUID, and nlm_unlock takes an integer`,
+  );
+});
+
+const krb5 = 'an export with sec=krb5 needs gssproxy, which an instance has not';
+const tls = 'an export with xprtsec=tls needs tlshd, which an instance has not';
+const exported = 'options = "rw,no_subtree_check"';
+for (const [to, reason, from = exported] of [
+  ['options = "rw,sec=sys:krb5p"', krb5],
+  ['options = "rw,xprtsec=none:mtls"', tls],
+  ['options = "xprtsec=tls,sec=krb5"', `${krb5}, ${tls}`],
+  [
+    'state_directory = "/var/lib/nfs/shared"',
+    '/var/lib/nfs/shared is not seen in an instance, which has a /var/lib/nfs of its own',
+    'state_directory = "/mnt/vol1/.nlm"',
+  ],
+  [
+    'mountpoint = "/run/vol1"',
+    '/run/vol1 is not seen in an instance, which has a /run of its own',
+    'mountpoint = "/mnt/vol1"',
+  ],
+] as const) {
+  test(`an instance cannot serve ${to}: auto passes it over, and says so beside what the host lacks`, async (t) => {
+    const a = node(t);
+    configure(a, from, to);
+    t.is(await chosen(a), `lockd: auto: ${no2006}; not lockd-netns: ${reason}, ${noKernel}`);
+    configure(a, ...driver('lockd-netns'));
+    t.like(await refused(t, a), {
+      code: 'NO_INSTANCES',
+      message: `The lock manager driver lockd-netns cannot serve ${address}: ${reason}. This host cannot do the lock manager driver lockd-netns: ${noKernel}`,
+    });
+  });
+}
+
+test('options that only look like those do not', async (t) => {
+  const a = node(t);
+  configure(a, exported, 'options = "rw,sec=sys,xprtsec=none"');
+  t.is(await chosen(a), `lockd: auto: ${no2006}; not lockd-netns: ${noKernel}`);
+});
+
+test('no driver at all is an error that says what is in the way of each', async (t) => {
+  const site = await siteOf(node(t));
+  const error = await t.throwsAsync(chooseDriver(drivers.slice(0, 2), site, { takesOver: true }), {
+    instanceOf: FailoverError,
+  });
+  t.is(error.exitCode, 3);
+  t.is(error.code, 'NO_DRIVER');
+  t.is(
+    error.message,
+    `No lock manager driver can serve ${address} on this host: ${no2006}; not lockd-netns: ${noKernel}`,
+  );
+});
+
+test('who serves the address here, for status: the one named among those that could have made it', async (t) => {
+  const a = node(t);
+  const here = async () => (await driverHere(drivers, await siteOf(a)))?.name;
+  t.is(await here(), undefined);
+  a.write('/var/lib/nfs/etab', '/mnt/vol1\t*(rw,fsid=1234)\n');
+  t.is(await here(), 'nlm-fsid', 'it exports as lockd does');
+  configure(a, ...driver('lockd'));
+  t.is(await here(), 'lockd');
+  makeInstance(a);
+  t.is(await here(), 'lockd-netns');
+  a.write('/var/lib/nfs/etab', '');
+  rmSync(a.path(`/run/netns/nfs-${address}`));
+  t.is(await here(), 'lockd', 'the node itself can be asked through it');
+  configure(a, 'driver = "lockd"', 'driver = "lockd-netns"');
+  t.is(await here(), undefined, 'there is no instance to ask');
+});
+
+test('everything that a host lacks for an instance is told at once', async (t) => {
+  // As on a kernel without nfsd: neither registered nor a module, and no program says otherwise.
+  const host: Host = {
+    ...realHost,
+    readText: () => '',
+    run: async () => ({ exitCode: 1, stdout: '', stderr: '' }),
+  };
+  const reasons = await instanceLacks(host, { kind: 'macvlan', parent: 'absent0' });
+  t.true(reasons.includes('no nfsd in this kernel'), reasons.join('; '));
+  t.true(reasons.includes('no network interface absent0'), reasons.join('; '));
 });

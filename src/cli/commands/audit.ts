@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { AuditReport } from '../../failover/reclaim/audit.js';
 import type { ReclaimState } from '../../failover/reclaim/reclaim-watch.js';
 import type { Io } from '../io.js';
+import type { LoadDrivers } from '../run-context.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
 
 interface AuditOptions extends CommonOptions {
@@ -9,7 +10,7 @@ interface AuditOptions extends CommonOptions {
 }
 
 /** nlm-failover audit ADDRESS: which locks did not come back. */
-export function addAudit(program: Command, io: Io, exit: (code: number) => void): void {
+export function addAudit(program: Command, io: Io, drivers: LoadDrivers, exit: (code: number) => void): void {
   addCommonOptions(
     program
       .command('audit')
@@ -27,7 +28,7 @@ export function addAudit(program: Command, io: Io, exit: (code: number) => void)
     const { openRunContext } = await import('../run-context.js');
     const { acknowledge, audit } = await import('../../failover/reclaim/audit.js');
     const { auditExitCode, auditJson } = await import('../text/audit-text.js');
-    const { context } = await openRunContext(address, options, () => undefined);
+    const { context } = await openRunContext(drivers, address, options, () => undefined);
     const report = await audit(context);
     io.out(
       options.json === true

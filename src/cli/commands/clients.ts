@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import type { Io } from '../io.js';
+import type { LoadDrivers } from '../run-context.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
 import { table } from '../text/table.js';
 
 /** nlm-failover clients [ADDRESS]: who would be told. */
-export function addClients(program: Command, io: Io): void {
+export function addClients(program: Command, io: Io, drivers: LoadDrivers): void {
   addCommonOptions(
     program
       .command('clients')
@@ -16,7 +17,7 @@ export function addClients(program: Command, io: Io): void {
   ).action(async (address: string | undefined, options: CommonOptions) => {
     const { openReader } = await import('../run-context.js');
     const { withFoldedRecord } = await import('../../failover/access/with-record.js');
-    const reader = await openReader(address, options);
+    const reader = await openReader(drivers, address, options);
     const rows: string[][] = [];
     let readAny = false;
     for (const ip of reader.floatingIps) {

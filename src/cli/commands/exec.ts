@@ -4,16 +4,17 @@ import type { Command } from 'commander';
 import { exitCodes, FailoverError, messageOf } from '../../errors.js';
 import type { Argv } from '../../host/host.js';
 import type { Io } from '../io.js';
+import type { LoadDrivers } from '../run-context.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
 
 /** nlm-failover exec ADDRESS -- COMMAND [ARGS...]: a command inside the instance of a floating IP. */
-export function addExec(program: Command, _io: Io, exit: (code: number) => void): void {
+export function addExec(program: Command, _io: Io, drivers: LoadDrivers, exit: (code: number) => void): void {
   addCommonOptions(
     program
       .command('exec')
       .summary('run a command inside the instance of an address')
       .description(
-        'Run a command inside the instance that the driver lockd-netns keeps for a floating IP: in its network ' +
+        'Run a command inside the instance of a floating IP, where its driver keeps one (see INSTANCES): in its network ' +
           'namespace, with its /run and /var/lib/nfs, for example `exportfs -v`, `ss -tn` or `rpcinfo`. The exit ' +
           "status is the command's own, 128 and the signal's number where one ended it.",
       )
@@ -22,18 +23,20 @@ export function addExec(program: Command, _io: Io, exit: (code: number) => void)
       .argument('<command...>', 'the command and its arguments, after "--" exactly as they are'),
   ).action(async (address: string, command: readonly [string, ...string[]], options: CommonOptions) => {
     const { openReader } = await import('../run-context.js');
-    const { instanceExists, instancePrefix } = await import('../../lockmanager/lockd-netns/place.js');
-    const { host, config, floatingIps } = await openReader(address, options);
-    for (const ip of floatingIps) {
-      if (!instanceExists(host, ip.address)) {
-        throw new FailoverError(`There is no instance of ${ip.address} on ${config.node}`, {
+    const { driverHere } = await import('../../lockmanager/choose.js');
+    const reader = await openReader(drivers, address, options);
+    for (const ip of reader.floatingIps) {
+      const driver = await driverHere(reader.drivers, { ...reader, floatingIp: ip });
+      const [nsenter, ...args] = driver?.enter ?? [];
+      if (nsenter === undefined) {
+        throw new FailoverError(`There is no instance of ${ip.address} on ${reader.config.node}`, {
           code: 'NO_INSTANCE',
           exitCode: exitCodes.stepFailed,
           operation: `exec ${ip.address}`,
-          hint: `The driver lockd-netns makes one at takeover; see where the address is: nlm-failover status ${ip.address}`,
+          hint: `A driver that serves each address from an instance makes it at takeover; see where the address is: nlm-failover status ${ip.address}`,
         });
       }
-      exit(await runHere([...instancePrefix(ip.address), ...command]));
+      exit(await runHere([nsenter, ...args, ...command]));
     }
   });
 }

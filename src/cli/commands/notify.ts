@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Io } from '../io.js';
+import type { LoadDrivers } from '../run-context.js';
 import { addCommonOptions, type CommonOptions, parseSeconds } from '../options.js';
 
 interface NotifyOptions extends CommonOptions {
@@ -7,7 +8,12 @@ interface NotifyOptions extends CommonOptions {
 }
 
 /** nlm-failover notify ADDRESS: B-3 again, for those still untold. */
-export function addNotify(program: Command, io: Io, exit: (code: number) => void): void {
+export function addNotify(
+  program: Command,
+  io: Io,
+  drivers: LoadDrivers,
+  exit: (code: number) => void,
+): void {
   addCommonOptions(
     program
       .command('notify')
@@ -28,7 +34,9 @@ export function addNotify(program: Command, io: Io, exit: (code: number) => void
     const { jsonReporter, textReporter } = await import('../text/step-reporter.js');
     const { renotify } = await import('../../failover/operations/notify.js');
     let reporter: ReturnType<typeof jsonReporter> | undefined;
-    const { context } = await openRunContext(address, options, (progress) => reporter?.progress(progress));
+    const { context } = await openRunContext(drivers, address, options, (progress) =>
+      reporter?.progress(progress),
+    );
     const { floatingIp, config } = context;
     const plan = { kind: 'notify' as const, address: floatingIp.address };
     reporter =

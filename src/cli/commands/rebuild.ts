@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { RebuildResult } from '../../failover/operations/rebuild.js';
 import type { Io } from '../io.js';
+import type { LoadDrivers } from '../run-context.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
 
 interface RebuildOptions extends CommonOptions {
@@ -8,7 +9,7 @@ interface RebuildOptions extends CommonOptions {
 }
 
 /** nlm-failover rebuild ADDRESS: a lost database, made anew from the journals. */
-export function addRebuild(program: Command, io: Io): void {
+export function addRebuild(program: Command, io: Io, drivers: LoadDrivers): void {
   addCommonOptions(
     program
       .command('rebuild')
@@ -28,9 +29,9 @@ export function addRebuild(program: Command, io: Io): void {
   ).action(async (address: string, options: RebuildOptions) => {
     const { openReader } = await import('../run-context.js');
     const { rebuild } = await import('../../failover/operations/rebuild.js');
-    const reader = await openReader(address, options);
+    const reader = await openReader(drivers, address, options);
     for (const ip of reader.floatingIps) {
-      const result = rebuild(reader, ip, options.force === true);
+      const result = await rebuild(reader, ip, options.force === true);
       io.out(
         options.json === true
           ? `${JSON.stringify(rebuildJson(result))}\n`

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Io } from '../io.js';
+import type { LoadDrivers } from '../run-context.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
 
 interface ReleaseOptions extends CommonOptions {
@@ -8,7 +9,12 @@ interface ReleaseOptions extends CommonOptions {
 }
 
 /** nlm-failover release ADDRESS. */
-export function addRelease(program: Command, io: Io, exit: (code: number) => void): void {
+export function addRelease(
+  program: Command,
+  io: Io,
+  drivers: LoadDrivers,
+  exit: (code: number) => void,
+): void {
   addCommonOptions(
     program
       .command('release')
@@ -26,7 +32,7 @@ export function addRelease(program: Command, io: Io, exit: (code: number) => voi
     const { planRelease } = await import('../../failover/plan.js');
     const { selectSteps } = await import('../../failover/steps/steps.js');
     const { jsonReporter, textReporter } = await import('../text/step-reporter.js');
-    const { context, choice } = await openRunContext(address, options, () => undefined);
+    const { context, choice } = await openRunContext(drivers, address, options, () => undefined);
     const { floatingIp, driver, config, session } = context;
     const plan = selectSteps(
       planRelease(floatingIp, driver, session.location.onVolume !== undefined),

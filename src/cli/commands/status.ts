@@ -1,15 +1,21 @@
 import type { Command } from 'commander';
 import { exitCodes } from '../../errors.js';
-import type { DaemonState, InstanceStatus } from '../../failover/status/instance-status.js';
+import type { DaemonState, Health } from '../../lockmanager/port.js';
 import type { FindingReport } from '../../failover/reclaim/finding-report.js';
 import type { AddressStatus } from '../../failover/status/status.js';
 import { verdictTitles } from '../text/audit-text.js';
 import type { Io } from '../io.js';
+import type { LoadDrivers } from '../run-context.js';
 import { printable } from '../text/printable.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
 
 /** nlm-failover status: what is where, and what went wrong. */
-export function addStatus(program: Command, io: Io, exit: (code: number) => void): void {
+export function addStatus(
+  program: Command,
+  io: Io,
+  drivers: LoadDrivers,
+  exit: (code: number) => void,
+): void {
   addCommonOptions(
     program
       .command('status')
@@ -26,7 +32,7 @@ export function addStatus(program: Command, io: Io, exit: (code: number) => void
     const { limitOf } = await import('../../failover/limits.js');
     const { within } = await import('../../host/running/deadline.js');
     let broken = false;
-    const reader = await openReader(address, options);
+    const reader = await openReader(drivers, address, options);
     for (const ip of reader.floatingIps) {
       const status = await within(limitOf(`status ${ip.address}`, reader.config), () =>
         addressStatus(reader, ip),
@@ -68,8 +74,9 @@ function statusText(status: AddressStatus): string {
   }
   if (record !== undefined && record.findings.length > 0)
     lines.push(`  audit       ${findingsText(record.findings)}: nlm-failover audit ${address}`);
-  if (status.instance !== undefined) {
-    lines.push(`  instance    ${instanceText(status.instance)}`);
+  if (status.lockManager !== undefined) {
+    const { driver, ...health } = status.lockManager;
+    lines.push(`  ${driver.padEnd(11)} ${healthText(health)}`);
   }
   for (const mark of status.marks) lines.push(`  callout     ${mark}`);
   return `${lines.join('\n')}\n`;
@@ -90,13 +97,13 @@ const illTexts = {
   silent: 'does not answer',
 } satisfies Record<Exclude<DaemonState, 'running'>, string>;
 
-function instanceText({ daemons, nfsdThreads, inGrace, graceLeft, clients }: InstanceStatus): string {
+function healthText({ daemons, counts, inGrace, graceLeft, clients }: Health): string {
   const ill = Object.entries(daemons).flatMap(([name, state]) =>
     state === 'running' ? [] : [`${name} ${illTexts[state]}`],
   );
   return [
     ill.length === 0 ? 'all daemons run' : `NOT SERVING: ${ill.join(', ')}`,
-    `${nfsdThreads} nfsd threads`,
+    ...Object.entries(counts).map(([what, count]) => `${count} ${what}`),
     `${clients} clients monitored`,
     ...(inGrace ? [`${graceLeft} s of grace left`] : []),
   ].join('; ');

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { publishedOrder, safeOrder, type TakeoverOrder, takeoverOrders } from '../../step-names.js';
 import type { Io } from '../io.js';
+import type { LoadDrivers } from '../run-context.js';
 import { addCommonOptions, type CommonOptions, parseSeconds } from '../options.js';
 
 interface TakeoverOptions extends CommonOptions {
@@ -13,7 +14,12 @@ interface TakeoverOptions extends CommonOptions {
 }
 
 /** nlm-failover takeover ADDRESS: B-1 to B-5. */
-export function addTakeover(program: Command, io: Io, exit: (code: number) => void): void {
+export function addTakeover(
+  program: Command,
+  io: Io,
+  drivers: LoadDrivers,
+  exit: (code: number) => void,
+): void {
   addCommonOptions(
     program
       .command('takeover')
@@ -53,6 +59,7 @@ export function addTakeover(program: Command, io: Io, exit: (code: number) => vo
     const { jsonReporter, textReporter } = await import('../text/step-reporter.js');
     let reporter: ReturnType<typeof jsonReporter> | undefined;
     const { context, choice } = await openRunContext(
+      drivers,
       address,
       { ...options, takesOver: includesSteps(options.steps, ['B-2', 'B-4', 'B-5']) },
       (progress) => reporter?.progress(progress),

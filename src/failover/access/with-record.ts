@@ -1,4 +1,6 @@
 import type { Config, FloatingIp } from '../../config/config.js';
+import type { DriverModule, NodeView } from '../../lockmanager/module.js';
+import type { LockManagerContext } from '../../lockmanager/port.js';
 import type { Host } from '../../host/host.js';
 import type { MonitorRecord } from '../../record/record.js';
 import { RecordSession } from './session.js';
@@ -6,6 +8,12 @@ import { RecordSession } from './session.js';
 export interface Reader {
   readonly host: Host;
   readonly config: Config;
+}
+
+/** What it takes to see also how an address is served here. */
+export interface NodeReader extends Reader, Omit<NodeView, keyof Reader>, LockManagerContext {
+  /** Every lock manager driver that there is. */
+  readonly drivers: readonly DriverModule[];
 }
 
 /**

@@ -1,11 +1,10 @@
 import type { FloatingIp } from '../../config/config.js';
-import { instanceExists } from '../../lockmanager/lockd-netns/place.js';
+import { driverHere } from '../../lockmanager/choose.js';
 import { lockOperation } from '../../rundir/operation-lock.js';
 import { isRecording } from '../../rundir/serving.js';
 import { assertOwnLinks } from '../../record/safe-files/own-links.js';
 import { rebuildRecord, type Rebuilt } from '../../record/rebuild/rebuild.js';
-import { instanceView } from '../status/instance-status.js';
-import type { Reader } from '../access/with-record.js';
+import type { NodeReader } from '../access/with-record.js';
 import { recordLocation, unreachable, whyUnreachable } from '../access/session.js';
 
 export interface RebuildResult extends Rebuilt {
@@ -23,11 +22,8 @@ export interface RebuildResult extends Rebuilt {
  * A node that serves the address meanwhile goes on: its callout writes to the journal, which is not touched, and what comes
  * later is folded into the new database from where this has read it.
  */
-export function rebuild(
-  { host, run, config }: Reader & { readonly run: string },
-  ip: FloatingIp,
-  force: boolean,
-): RebuildResult {
+export async function rebuild(reader: NodeReader, ip: FloatingIp, force: boolean): Promise<RebuildResult> {
+  const { host, run, config } = reader;
   const lock = lockOperation(run, ip.address, 'rebuild');
   try {
     if (whyUnreachable(host, ip) !== undefined) throw unreachable(host, ip);
@@ -40,8 +36,8 @@ export function rebuild(
       now: host.now(),
       busyTimeout: config.timeouts.record * 1000,
     });
-    const inside = host.kind === 'real' && instanceExists(host, ip.address);
-    const links = inside ? instanceView(ip.address).run : run;
+    const driver = await driverHere(reader.drivers, { ...reader, floatingIp: ip });
+    const links = driver?.run ?? run;
     return { address: ip.address, directory, recordingHere: isRecording(links, ip.address), ...rebuilt };
   } finally {
     lock.release();

@@ -6,16 +6,11 @@ import type { Host } from '../../host/host.js';
 import { machineIfKnown } from '../../host/reading/machine-id.js';
 import { isRecording, syncedAddresses } from '../../rundir/serving.js';
 import { readMarks, unsynced } from '../../rundir/marks.js';
+import { driverHere } from '../../lockmanager/choose.js';
+import type { Health } from '../../lockmanager/port.js';
 import { isNamesake, isPresumed, type MonitorRecord } from '../../record/record.js';
-import {
-  type InstanceReader,
-  type InstanceStatus,
-  instanceStatus,
-  instanceView,
-  isInstanceBroken,
-} from './instance-status.js';
 import { type FindingReport, findingReport } from '../reclaim/finding-report.js';
-import { type Reader, withFoldedRecord } from '../access/with-record.js';
+import { type NodeReader, type Reader, withFoldedRecord } from '../access/with-record.js';
 import { whyUnreachable } from '../access/session.js';
 
 /** One object a line of `status --json`. Times are ISO 8601 in UTC. */
@@ -53,35 +48,33 @@ export interface AddressStatus {
     readonly message: string;
     readonly hint: string | null;
   };
-  /** The address's instance, with the driver lockd-netns. */
-  readonly instance?: InstanceStatus;
+  /** How the lock manager is that serves the address here, where its driver can tell. */
+  readonly lockManager?: Health & { readonly driver: string };
   /** What the callout could not write, or not make durable, for this address. */
   readonly marks: readonly string[];
 }
 
-export async function addressStatus(
-  reader: InstanceReader & { readonly run: string },
-  ip: FloatingIp,
-): Promise<AddressStatus> {
-  const { host } = reader;
-  const instance = await instanceStatus(reader, ip);
-  const place = instance === undefined ? undefined : instanceView(ip.address);
-  const run = place?.run ?? reader.run;
+export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise<AddressStatus> {
+  const driver = await driverHere(reader.drivers, { ...reader, floatingIp: ip });
+  const { host, run } = driver ?? reader;
+  const isInstance = driver !== undefined && driver.enter.length > 0;
+  const here = { addressUp: await isUp(host, ip.address), recording: isRecording(run, ip.address) };
+  // On the node itself a lock manager may run, or not, for other addresses than this one.
+  const health = isInstance || here.addressUp || here.recording ? await driver?.health(reader) : undefined;
   const concerns = new Set([
     ip.address,
-    ...(instance === undefined ? [] : ['refused']),
+    ...(isInstance ? ['refused'] : []),
     ...(syncedAddresses(run).includes(ip.address) ? [unsynced] : []),
   ]);
-  const why = whyUnreachable(host, ip);
+  const why = whyUnreachable(reader.host, ip);
   return {
     address: ip.address,
-    here: {
-      addressUp: await isUp(place?.host ?? host, ip.address),
-      recording: isRecording(run, ip.address),
-    },
+    here,
     ...recordStatus(reader, ip),
     ...(why === undefined ? {} : { unreachable: why }),
-    ...(instance === undefined ? {} : { instance }),
+    ...(driver === undefined || health === undefined
+      ? {}
+      : { lockManager: { driver: driver.name, ...health } }),
     marks: readMarks(run)
       .filter(({ address }) => concerns.has(address))
       .map((mark) => mark.text),
@@ -150,9 +143,12 @@ async function isUp(host: Host, address: string): Promise<boolean> {
 }
 
 /** Whether something that should run does not. */
-export function isBroken({ here, instance, recordError }: AddressStatus): boolean {
+export function isBroken({ here, lockManager, recordError }: AddressStatus): boolean {
   if (recordError !== undefined) return true;
-  return here.addressUp !== here.recording || (instance !== undefined && isInstanceBroken(instance));
+  return (
+    here.addressUp !== here.recording ||
+    Object.values(lockManager?.daemons ?? {}).some((state) => state !== 'running')
+  );
 }
 
 /** The last name that the callout refused, where it refused one. */

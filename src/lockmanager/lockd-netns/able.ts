@@ -8,22 +8,24 @@ import type { InstanceLink } from './build.js';
 const programs = ['unshare', 'nsenter', 'ip', 'rpcbind', 'rpc.statd', 'rpc.mountd', 'rpc.nfsd', 'exportfs'];
 
 /**
- * Why this host cannot give an address an instance of its own, as a clause; undefined where it can. Tries what it can
- * try without a trace: the kind of link is made in a network namespace that ends with the try.
+ * What this host lacks to give an address an instance of its own, each as a clause. Tries what it can try without a trace: the
+ * kind of link is made in a network namespace that ends with the try.
  */
-export async function instancesUnavailable(
-  host: Host,
-  { kind, parent, bridge }: InstanceLink,
-): Promise<string | undefined> {
-  if (host.kind === 'rehearsal') return 'a rehearsal has no kernel of its own';
-  if (process.getuid?.() !== 0) return 'instances need root';
-  if (!existsSync('/proc/self/ns/net')) return 'no network namespaces in this kernel';
+export async function instanceLacks(host: Host, { kind, parent, bridge }: InstanceLink): Promise<string[]> {
+  if (host.kind === 'rehearsal') return ['a rehearsal has no kernel of its own'];
+  const isRoot = process.getuid?.() === 0;
+  const hasNamespaces = existsSync('/proc/self/ns/net');
   const missing = programs.filter((program) => !isInstalled(program));
-  if (missing.length > 0) return `${missing.join(', ')} not installed`;
-  if (!(await hasNfsd(host))) return 'no nfsd in this kernel';
   const device = kind === 'veth' ? (bridge ?? '') : parent;
-  if (!existsSync(`/sys/class/net/${device}`)) return `no network interface ${device}`;
-  return (await canLink(host, kind)) ? undefined : `no links of kind ${kind} in this kernel`;
+  const canTry = isRoot && hasNamespaces && !missing.includes('unshare') && !missing.includes('ip');
+  return [
+    ...(isRoot ? [] : ['instances need root']),
+    ...(hasNamespaces ? [] : ['no network namespaces in this kernel']),
+    ...(missing.length === 0 ? [] : [`${missing.join(', ')} not installed`]),
+    ...((await hasNfsd(host)) ? [] : ['no nfsd in this kernel']),
+    ...(existsSync(`/sys/class/net/${device}`) ? [] : [`no network interface ${device}`]),
+    ...(!canTry || (await canLink(host, kind)) ? [] : [`no links of kind ${kind} in this kernel`]),
+  ];
 }
 
 /** nfsd's file system is registered, or its module lies ready to be loaded by mount(8). */

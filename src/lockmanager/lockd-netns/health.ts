@@ -47,6 +47,6 @@ export async function instanceHealth(
     inGrace: reclaims,
     graceLeft: reclaims ? (graceLeft(host, address) ?? 0) : 0,
     clients: monitored(inside)?.hosts.length ?? 0,
-    remarks: [`${threads} nfsd threads`],
+    counts: { 'nfsd threads': threads },
   };
 }

@@ -27,15 +27,6 @@ export interface InstanceConfig {
   readonly callout: string;
   readonly foreignMountpoints: readonly string[];
   readonly filesystems: readonly LockedFilesystem[];
-  /** exports(5) options of every export. */
-  readonly exportOptions: readonly string[];
-}
-
-/** Why an address cannot be served from an instance, whatever the host can do, as a clause; undefined where it can. */
-export function unsuitedForInstance({ exportOptions }: InstanceConfig): string | undefined {
-  return exportOptions.some((options) => /(?:^|,)sec=[^,]*krb5/.test(options))
-    ? 'an export with sec=krb5 needs gssproxy, which an instance has not'
-    : undefined;
 }
 
 /**

@@ -14,7 +14,6 @@ export function instance(nfsd: string): InstanceConfig {
     callout: '/ha-callout',
     foreignMountpoints: [],
     filesystems: [],
-    exportOptions: [],
   };
 }
 

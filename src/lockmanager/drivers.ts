@@ -1,0 +1,22 @@
+import type { FloatingIp } from '../config/config.js';
+import { realHost } from '../host/real.js';
+import { defaultRunDirectory } from '../rundir/serving.js';
+import { lockdModule } from './lockd/module.js';
+import { lockdNetnsModule } from './lockd-netns/module.js';
+import type { DriverModule } from './module.js';
+import { nlmFsidModule } from './nlm-fsid.js';
+import type { LockManager } from './port.js';
+
+/** Every lock manager driver, in the order in which `auto` prefers them. The last one can be had on every host. */
+export const drivers: readonly DriverModule[] = [nlmFsidModule, lockdNetnsModule, lockdModule];
+
+/** The last of them, for plans that are printed and not run. */
+export function exampleDriver(floatingIp: FloatingIp): LockManager {
+  return lockdModule.make({
+    host: realHost,
+    config: { lockManager: { driver: lockdModule.name, given: {} }, floatingIps: [floatingIp] },
+    run: defaultRunDirectory,
+    callout: '/usr/lib/nlm-failover/callouts/ha-callout',
+    floatingIp,
+  });
+}

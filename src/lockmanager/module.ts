@@ -1,0 +1,36 @@
+import type { Config, FloatingIp } from '../config/config.js';
+import type { DriverSettings } from '../config/driver-settings.js';
+import type { Host } from '../host/host.js';
+import type { LockManager } from './port.js';
+
+/** This node, as drivers need to know it. */
+export interface NodeView {
+  readonly host: Host;
+  readonly config: Pick<Config, 'lockManager' | 'floatingIps'>;
+  /** Its directory of serving links. */
+  readonly run: string;
+  /** Path of this installation's callout for rpc.statd. */
+  readonly callout: string;
+}
+
+/** An address on this node. */
+export interface Site extends NodeView {
+  readonly floatingIp: FloatingIp;
+}
+
+/** All that there is to know of a driver. It is in one folder, and in the list of drivers.ts. */
+export interface DriverModule extends DriverSettings {
+  /**
+   * `instance`: each address from a part of the node of its own, which this driver makes, so that nobody else can put the address
+   * or an export there.
+   */
+  readonly servesFrom: 'node' | 'instance';
+  /** The code of the error where it is asked for by name and cannot be had: part of the interface, scripts may match it. */
+  readonly refusalCode: string;
+  /** Why it cannot serve an address, whatever the host can do: every reason, as a clause. */
+  unsuited(floatingIp: FloatingIp): readonly string[];
+  /** What this host lacks for it: everything, each as a clause. Looks, and leaves no trace. */
+  lacks(site: Site): Promise<readonly string[]>;
+  /** It, for one address. Has no effect. */
+  make(site: Site): LockManager;
+}
