@@ -18,6 +18,11 @@ export interface Site extends NodeView {
   readonly floatingIp: FloatingIp;
 }
 
+/** An address that has an instance on this node, and how the node is seen from there. */
+export interface InstanceHere extends Pick<LockManager, 'host' | 'run'> {
+  readonly address: string;
+}
+
 /** All that there is to know of a driver. It is in one folder, and in the list of drivers.ts. */
 export interface DriverModule extends DriverSettings {
   /**
@@ -31,6 +36,8 @@ export interface DriverModule extends DriverSettings {
   unsuited(floatingIp: FloatingIp): readonly string[];
   /** What this host lacks for it: everything, each as a clause. Looks, and leaves no trace. */
   lacks(site: Site): Promise<readonly string[]>;
+  /** Every instance of it on this node, also of an address that is not configured. */
+  readonly instancesHere?: (host: Host) => readonly InstanceHere[];
   /** It, for one address. Has no effect. */
   make(site: Site): LockManager;
 }

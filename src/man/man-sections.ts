@@ -172,7 +172,7 @@ const lostLocks: ManSection = {
     {
       text:
         'status counts what is found, but for the idle, until `nlm-failover audit ADDRESS --acknowledge`. Locks of NFSv4, and of processes on the server itself, are not looked at. ' +
-        'With the driver `lockd` the clients of the other addresses of the taking node reclaim too; their locks are not compared.',
+        'With the driver `lockd` the clients of the other addresses of the taking node reclaim too; their locks are not compared. takeover is refused where they could not be told: an address that is served here and not in the configuration any more, or whose record cannot be used. One that another node has taken over meanwhile is not recorded here any more, and its clients are left to that node.',
     },
   ],
 };

@@ -81,7 +81,9 @@ for (const [what, id] of [
     const lost = await runHere(site.directory, 'A', ['release', address]);
     t.is(lost.exitCode, 3, lost.output);
     t.deepEqual(mounts(site), [1, 0]);
-    t.is((await site.a.tool(['status', address])).exitCode, 0);
+    const status = await site.a.tool(['status', address]);
+    t.is(status.exitCode, 1, 'it cannot tell that the address is its own');
+    t.regex(status.stdout, /served here\n +owner +NOT THIS NODE: nfs/u);
     site.a.write('/etc/machine-id', own);
     t.is((await runHere(site.directory, 'A', ['release', address])).exitCode, 0);
   });

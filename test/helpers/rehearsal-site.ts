@@ -32,6 +32,8 @@ export interface RehearsalOptions {
   /** Default: on the moving volume. */
   readonly stateDirectory?: string;
   readonly fsids?: readonly number[];
+  /** Further floating IPs, each with one file system: on /mnt/vol2, /mnt/vol3, ... where the first address has one. */
+  readonly others?: readonly { readonly address: string; readonly fsid: number }[];
 }
 
 /** Two rehearsed nodes with shared volumes vol1, vol2, ... in a temporary directory. */
@@ -47,7 +49,7 @@ export interface RehearsalSite {
 export function makeRehearsal(options: RehearsalOptions): RehearsalSite {
   const directory = mkdtempSync(path.join(tmpdir(), 'nlm-failover-rehearsal-'));
   const fsids = options.fsids ?? [1234];
-  for (const index of fsids.keys())
+  for (const index of [...fsids, ...(options.others ?? [])].keys())
     mkdirSync(path.join(directory, 'disks', `vol${index + 1}`), { recursive: true });
   return {
     directory,
@@ -77,7 +79,7 @@ function makeNode(
   ]) {
     mkdirSync(inside(place), { recursive: true });
   }
-  for (const index of fsids.keys()) {
+  for (const index of [...fsids, ...(options.others ?? [])].keys()) {
     symlinkSync(path.join(directory, 'disks', `vol${index + 1}`), inside(`/dev/vol${index + 1}`));
     mkdirSync(inside(`/mnt/vol${index + 1}`), { recursive: true });
   }
@@ -107,32 +109,43 @@ function makeNode(
 function configText(
   node: string,
   fsids: readonly number[],
-  { address, stateDirectory }: RehearsalOptions,
+  { address, stateDirectory, others = [] }: RehearsalOptions,
 ): string {
-  const filesystems = fsids.map(
-    (fsid, index) => `
-  [[floating_ip.filesystem]]
-  fsid = ${fsid}
-  device = "/dev/vol${index + 1}"
-  mountpoint = "/mnt/vol${index + 1}"
-  type = "ext4"
-
-    [[floating_ip.filesystem.export]]
-    clients = "*"
-    options = "rw,no_subtree_check"
-`,
+  const addresses = [
+    { address, volumes: fsids.map((fsid, index) => ({ fsid, volume: index + 1 })) },
+    ...others.map((other, index) => ({
+      address: other.address,
+      volumes: [{ fsid: other.fsid, volume: fsids.length + index + 1 }],
+    })),
+  ];
+  const tables = addresses.map(
+    ({ address: one, volumes }) => `
+[[floating_ip]]
+address = "${one}/24"
+interface = "eth0"
+names = ["nfs.example.com"]
+state_directory = "${stateDirectory ?? `/mnt/vol${volumes[0]?.volume}/.nlm`}"
+${volumes.map(volumeText).join('')}`,
   );
   return `node = "${node}"
 
 [lock_manager]
 restart = ["start-nfsd"]
+${tables.join('')}`;
+}
 
-[[floating_ip]]
-address = "${address}/24"
-interface = "eth0"
-names = ["nfs.example.com"]
-state_directory = "${stateDirectory ?? '/mnt/vol1/.nlm'}"
-${filesystems.join('')}`;
+function volumeText({ fsid, volume }: { readonly fsid: number; readonly volume: number }): string {
+  return `
+  [[floating_ip.filesystem]]
+  fsid = ${fsid}
+  device = "/dev/vol${volume}"
+  mountpoint = "/mnt/vol${volume}"
+  type = "ext4"
+
+    [[floating_ip.filesystem.export]]
+    clients = "*"
+    options = "rw,no_subtree_check"
+`;
 }
 
 function runTool(

@@ -23,23 +23,26 @@ export function addStatus(
       .description(
         'Show for each floating IP: its owner and epoch, whether it is served here, its recorded clients, the last ' +
           'operation and its outcome, and what the callout could not write or not make durable. Ends with 1 where something that should run ' +
-          'does not: an address that is up but not recorded, or the other way, a record that cannot be used, or an instance with a daemon that is dead, not registered or does not answer.',
+          'does not: an address that is up but not recorded, or the other way, a record that cannot be used, an address that is served here and another node owns, or that the configuration does not have, or an instance with a daemon that is dead, not registered or does not answer.',
       )
       .argument('[address]', 'one floating IP; all of the configuration where it is not given'),
   ).action(async (address: string | undefined, options: CommonOptions) => {
     const { openReader } = await import('../run-context.js');
-    const { addressStatus, isBroken, refusedMark } = await import('../../failover/status/status.js');
+    const { addressStatus, isBroken, refusedMark, unconfiguredStatus } =
+      await import('../../failover/status/status.js');
     const { limitOf } = await import('../../failover/limits.js');
     const { within } = await import('../../host/running/deadline.js');
     let broken = false;
     const reader = await openReader(drivers, address, options);
-    for (const ip of reader.floatingIps) {
-      const status = await within(limitOf(`status ${ip.address}`, reader.config), () =>
-        addressStatus(reader, ip),
-      );
+    const say = (status: AddressStatus): void => {
       broken ||= isBroken(status);
       io.out(options.json === true ? `${JSON.stringify(status)}\n` : statusText(status));
-    }
+    };
+    for (const ip of reader.floatingIps)
+      say(await within(limitOf(`status ${ip.address}`, reader.config), () => addressStatus(reader, ip)));
+    if (address === undefined)
+      for (const status of await within(limitOf('status', reader.config), () => unconfiguredStatus(reader)))
+        say(status);
     const refused = refusedMark(reader.run);
     if (refused !== undefined && options.json !== true) io.out(`the callout refused a name: ${refused}\n`);
     exit(broken ? exitCodes.stepFailed : exitCodes.done);
@@ -49,18 +52,26 @@ export function addStatus(
 function statusText(status: AddressStatus): string {
   const { address, record, here } = status;
   const lines = [
-    `${address}  ${here.addressUp && here.recording ? 'served here' : here.addressUp ? 'up here, but not recorded' : here.recording ? 'recorded here, but not up' : 'not served here'}`,
+    `${printable(address)}  ${here.addressUp && here.recording ? 'served here' : here.addressUp ? 'up here, but not recorded' : here.recording ? 'recorded here, but not up' : 'not served here'}`,
   ];
-  if (status.recordError !== undefined) {
+  if (status.unconfigured === true) {
+    lines.push(
+      '  NOT IN THE CONFIGURATION, so its clients could not be told: put it back, and release it before it is taken out',
+    );
+  } else if (status.recordError !== undefined) {
     lines.push(`  record      CANNOT BE USED: ${status.recordError.message}`);
     if (status.recordError.hint !== null) lines.push(`              ${status.recordError.hint}`);
   } else if (record === undefined) {
-    lines.push(`  record      ${status.unreachable ?? 'none yet'}`);
+    const why = status.unreachable ?? 'none yet';
+    lines.push(
+      `  record      ${here.recording ? `CANNOT BE REACHED, though it is recorded here: ${why}` : why}`,
+    );
   } else {
     const { owner, epoch, released } = record;
+    const ill = here.recording && !record.ownerHere ? 'NOT THIS NODE: ' : '';
     const namesake = record.otherMachine === true ? ' (ANOTHER MACHINE of this name)' : '';
     lines.push(
-      `  owner       ${owner === null ? 'nobody yet' : printable(owner)}${namesake}${owner === null ? '' : `, epoch ${epoch}${released ? ', released' : ''}${record.presumed === true ? ' (as the journals have it: rebuilt)' : ''}`}`,
+      `  owner       ${ill}${owner === null ? 'nobody yet' : printable(owner)}${namesake}${owner === null ? '' : `, epoch ${epoch}${released ? ', released' : ''}${record.presumed === true ? ' (as the journals have it: rebuilt)' : ''}`}`,
     );
     lines.push(`  clients     ${record.clients} recorded, ${record.untold} still to be told`);
     if (record.lastOperation !== null) {

@@ -45,18 +45,3 @@ export function withFoldedRecord<T>(
     return use(record);
   });
 }
-
-/** `withRecord` for what takes its time: the record stays open until that has ended. */
-export async function whileRecordOpen<T>(
-  { host, config }: Reader,
-  ip: FloatingIp,
-  use: (record: MonitorRecord) => Promise<T>,
-): Promise<T | undefined> {
-  const session = new RecordSession(host, ip, config);
-  try {
-    const record = session.open({ create: false });
-    return record === undefined ? undefined : await use(record);
-  } finally {
-    session.close();
-  }
-}

@@ -14,7 +14,7 @@ export async function renotify(context: FailoverContext): Promise<OperationResul
     record.fold();
     log.begin();
     const { told, untold, remarks } = await within(notifyLimit(context), () =>
-      notifyRecorded(context, floatingIp, record),
+      notifyRecorded(context, floatingIp, session),
     );
     if (context.signal.aborted && untold.length > 0)
       throw interrupted('notify', floatingIp, { told, untold });

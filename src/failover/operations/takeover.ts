@@ -1,6 +1,8 @@
 import { within } from '../../host/running/deadline.js';
 import { type FailoverContext, nobody } from '../context.js';
-import { stepLimit } from '../limits.js';
+import { isRecording } from '../../rundir/serving.js';
+import { limitOf, stepLimit } from '../limits.js';
+import { withOthers } from '../steps/other-addresses.js';
 import { isGraceMissed } from '../steps/rerun.js';
 import { type Plan, splitBefore } from '../steps/steps.js';
 import { operateAlone, type OperationResult } from './operation.js';
@@ -14,6 +16,11 @@ export async function takeover(
 ): Promise<OperationResult> {
   const { session, collected } = context;
   return operateAlone(context, 'takeover', async (log) => {
+    // B-2 asks the same; here nothing has been touched yet.
+    if (plan.steps.some((step) => step.name === 'B-2') && !isRecording(context.run, plan.address))
+      await within(limitOf(`takeover ${plan.address}`, context.config), async () =>
+        withOthers(context, () => undefined),
+      );
     if (session.open({ create: session.location.onVolume === undefined }) !== undefined) {
       session.claim(context.fenced);
       log.begin();

@@ -4,11 +4,11 @@ import { isTimeout } from '../../host/running/deadline.js';
 import { findAddress } from '../../host/reading/addresses.js';
 import type { Host } from '../../host/host.js';
 import { machineIfKnown } from '../../host/reading/machine-id.js';
-import { isRecording, syncedAddresses } from '../../rundir/serving.js';
+import { isRecording, servedAddresses, syncedAddresses } from '../../rundir/serving.js';
 import { readMarks, unsynced } from '../../rundir/marks.js';
 import { driverHere } from '../../lockmanager/choose.js';
 import type { Health } from '../../lockmanager/port.js';
-import { isNamesake, isPresumed, type MonitorRecord } from '../../record/record.js';
+import { isNamesake, isOwnedBy, isPresumed, type MonitorRecord } from '../../record/record.js';
 import { type FindingReport, findingReport } from '../reclaim/finding-report.js';
 import { type NodeReader, type Reader, withFoldedRecord } from '../access/with-record.js';
 import { whyUnreachable } from '../access/session.js';
@@ -17,10 +17,14 @@ import { whyUnreachable } from '../access/session.js';
 export interface AddressStatus {
   readonly address: string;
   readonly here: { readonly addressUp: boolean; readonly recording: boolean };
+  /** There where this node serves an address that its configuration does not have. */
+  readonly unconfigured?: true;
   /** Why there is no record, where there is none. */
   readonly unreachable?: string;
   readonly record?: {
     readonly owner: string | null;
+    /** Whether that is this node. */
+    readonly ownerHere: boolean;
     /** There where the owner is another machine that has this node's name. */
     readonly otherMachine?: true;
     readonly epoch: number;
@@ -81,6 +85,28 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
   };
 }
 
+/** What is served here and not configured: nobody could tell its clients that their locks go. */
+export async function unconfiguredStatus(reader: NodeReader): Promise<readonly AddressStatus[]> {
+  const { host, config, run, drivers } = reader;
+  const known = new Set(config.floatingIps.map(({ address }) => address));
+  const places = [
+    ...servedAddresses(run).map((address) => ({ address, host, run })),
+    ...drivers.flatMap((module) => module.instancesHere?.(host) ?? []),
+  ];
+  return Promise.all(
+    places
+      .filter(({ address }) => !known.has(address))
+      .map(async ({ address, host: seen, run: links }) => ({
+        address,
+        unconfigured: true as const,
+        here: { addressUp: await isUp(seen, address), recording: isRecording(links, address) },
+        marks: readMarks(links)
+          .filter((mark) => mark.address === address)
+          .map((mark) => mark.text),
+      })),
+  );
+}
+
 /** One bad record is said, and does not hide how the other addresses are. */
 function recordStatus(reader: Reader, ip: FloatingIp): Pick<AddressStatus, 'record' | 'recordError'> {
   try {
@@ -102,12 +128,12 @@ function describeRecord(
 ): NonNullable<AddressStatus['record']> {
   const ownership = opened.ownership();
   const { owner, epoch, released } = ownership;
+  const me = { node: config.node, machine: machineIfKnown(host) };
   const last = opened.lastOperation();
   return {
     owner: owner ?? null,
-    ...(isNamesake(ownership, { node: config.node, machine: machineIfKnown(host) })
-      ? { otherMachine: true }
-      : {}),
+    ownerHere: isOwnedBy(ownership, me),
+    ...(isNamesake(ownership, me) ? { otherMachine: true } : {}),
     epoch,
     released,
     ...(isPresumed(ownership) ? { presumed: true } : {}),
@@ -142,9 +168,10 @@ async function isUp(host: Host, address: string): Promise<boolean> {
   }
 }
 
-/** Whether something that should run does not. */
-export function isBroken({ here, lockManager, recordError }: AddressStatus): boolean {
-  if (recordError !== undefined) return true;
+/** Whether something that should run does not, or runs that should not. */
+export function isBroken({ here, lockManager, record, recordError, unconfigured }: AddressStatus): boolean {
+  if (recordError !== undefined || unconfigured === true) return true;
+  if (here.recording && record?.ownerHere !== true) return true;
   return (
     here.addressUp !== here.recording ||
     Object.values(lockManager?.daemons ?? {}).some((state) => state !== 'running')

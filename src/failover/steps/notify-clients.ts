@@ -4,11 +4,10 @@ import { exitCodes, FailoverError } from '../../errors.js';
 import type { Action } from '../../host/action.js';
 import { notifyFrom } from '../../nsm/worker/notify-child.js';
 import type { LockManager } from '../../lockmanager/port.js';
-import type { MonitorRecord } from '../../record/record.js';
-import { whileRecordOpen } from '../access/with-record.js';
+import { RecordSession } from '../access/session.js';
 import { type FailoverContext, nobody, type Notified } from '../context.js';
 import { watchDuring } from '../reclaim/reclaim-watch.js';
-import { otherAffected } from './other-addresses.js';
+import { isNotOwner, letGo, openOther, otherAffected } from './other-addresses.js';
 import { listIsMade } from './rerun.js';
 
 /**
@@ -30,18 +29,21 @@ export function notifyClients(ip: FloatingIp): Action<FailoverContext> {
         });
       }
       const others = otherAffected(context);
-      const results = await watchDuring(context, () =>
-        Promise.all([
-          notifyRecorded(context, ip, context.session.opened),
+      // All to their ends: what goes wrong with one address is not to keep the clients of another from being told.
+      const ended = await watchDuring(context, () =>
+        Promise.allSettled([
+          notifyRecorded(context, ip, context.session),
           ...others.map(async (other) => notifyOther(context, other)),
         ]),
       );
+      const results = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
       const result: Notified = {
         told: results.reduce((sum, { told }) => sum + told, 0),
         untold: results.flatMap(({ untold }) => untold),
         remarks: results.flatMap(({ remarks }) => remarks),
       };
       context.collected.notified = result;
+      for (const one of ended) if (one.status === 'rejected') throw one.reason;
       // Not done, so that B-2 is judged anew by the next run: its grace may be over before anybody was told.
       if (context.signal.aborted && result.untold.length > 0) throw interrupted('B-3', ip, result);
       return [`${result.told} told, ${result.untold.length} untold`, ...result.remarks].join('; ');
@@ -64,16 +66,32 @@ export function interrupted(
   });
 }
 
+/** The clients of another address, as long as that is this node's. */
 async function notifyOther(context: FailoverContext, ip: FloatingIp): Promise<Notified> {
-  return (await whileRecordOpen(context, ip, (record) => notifyRecorded(context, ip, record))) ?? nobody;
+  const session = new RecordSession(context.host, ip, context.config);
+  try {
+    const to = openOther(context, ip, session);
+    if (to !== undefined) return { ...nobody, remarks: [letGo(context, { ip, to })] };
+    return await notifyRecorded(context, ip, session);
+  } catch (error) {
+    if (!isNotOwner(error)) throw error;
+    return { ...nobody, remarks: [letGo(context, { ip, to: error.message })] };
+  } finally {
+    session.close();
+  }
 }
 
-/** One address: notifies the untold, keeps in the record who was, as it happens. */
+/**
+ * One address: notifies the untold, keeps in the record who was, as it happens. Whether the address is still this node's is asked
+ * before each batch of packets: the clients of another node, told outside of its grace, would lose their locks. Throws NOT_OWNER
+ * (exit code 4), and then nothing more is sent.
+ */
 export async function notifyRecorded(
   context: FailoverContext,
   ip: FloatingIp,
-  record: MonitorRecord,
+  session: RecordSession,
 ): Promise<Notified> {
+  const record = session.opened;
   const clients = record.untold();
   const state = record.nsmState();
   if (clients.length === 0 || state === undefined) return nobody;
@@ -88,8 +106,9 @@ export async function notifyRecorded(
     rpcbindPort,
     signal,
     onProgress: (progress) => context.onNotifyProgress(progress),
+    confirm: () => session.assertStillOwner(),
     onTold: (told) => {
-      record.markTold(told, host.now());
+      session.asOwner('writing who was told', () => record.markTold(told, host.now()));
       late.told(told.length);
     },
   });

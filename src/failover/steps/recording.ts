@@ -9,8 +9,7 @@ import { escapeBytes } from '../../names.js';
 import { clearMark, unsynced } from '../../rundir/marks.js';
 import { beginServing } from '../../record/journal/serving-journal.js';
 import type { FailoverContext } from '../context.js';
-import { withFoldedRecord } from '../access/with-record.js';
-import { otherAffected } from './other-addresses.js';
+import { isNotOwner, letGo, type OtherAddress, withOthers } from './other-addresses.js';
 import type { MonitorRecord } from '../../record/record.js';
 
 type FailoverAction = Action<FailoverContext>;
@@ -45,22 +44,41 @@ export function prepareNotification({ address }: FloatingIp): FailoverAction {
     act: async (context) => {
       const { host, session, driver } = context;
       const statd = await driver.monitored();
-      session.asOwner('listing whom to tell', (record) => {
-        record.fold();
-        // Nobody recorded for this address before: whom statd knows may hold locks through it already.
-        if (session.epoch === 1) adoptMonitored(context, record, statd);
-        record.beginGrace({ now: host.now() });
+      return withOthers(context, ({ held, lost }) => {
+        session.asOwner('listing whom to tell', (record) => {
+          record.fold();
+          // Nobody recorded for this address before: whom statd knows may hold locks through it already.
+          if (session.epoch === 1) adoptMonitored(context, record, statd);
+          record.beginGrace({ now: host.now() });
+        });
+        const others = held.map((other) => ({ ip: other.ip, to: listOther(context, other) }));
+        const gone = [...lost, ...others].flatMap(({ ip, to }) => (to === undefined ? [] : [{ ip, to }]));
+        const along = others.flatMap(({ ip, to }) => (to === undefined ? [ip.address] : []));
+        const remarks = [
+          ...(along.length === 0
+            ? []
+            : [`the locks of ${along.join(', ')} go too: those clients will be told`]),
+          ...gone.map((one) => letGo(context, one)),
+        ];
+        return remarks.length === 0 ? undefined : remarks.join('; ');
       });
-      const others = otherAffected(context);
-      for (const other of others) {
-        withFoldedRecord(context, other, (record) => record.beginGrace({ now: host.now() }));
-      }
-      return others.length === 0
-        ? undefined
-        : `the locks of ${others.map((other) => other.address).join(', ')} go too: those clients will be told`;
     },
     verify: () => undefined,
   };
+}
+
+/** The list of another address, whether it is still this node's asked in the same transaction. Returns whose it is where it is not. */
+function listOther({ host }: FailoverContext, { session }: OtherAddress): string | undefined {
+  try {
+    session.asOwner('listing whom to tell', (record) => {
+      record.fold();
+      record.beginGrace({ now: host.now() });
+    });
+    return undefined;
+  } catch (error) {
+    if (isNotOwner(error)) return error.message;
+    throw error;
+  }
 }
 
 /** B-2: from here on the callout records for this address, before the first reclaim can arrive. */

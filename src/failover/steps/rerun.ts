@@ -1,7 +1,6 @@
 import { isRecording } from '../../rundir/serving.js';
 import type { FailoverContext } from '../context.js';
-import { withRecord } from '../access/with-record.js';
-import { otherAffected } from './other-addresses.js';
+import { isOwed, otherAffected } from './other-addresses.js';
 
 /**
  * Why B-2 must not be done again, or undefined when it must. Run twice it would take the locks that
@@ -46,13 +45,8 @@ export function listIsMade({ session }: FailoverContext): boolean {
 export function nobodyToTell(context: FailoverContext): string | undefined {
   const { session } = context;
   if (!listIsMade(context)) return undefined;
-  const untold =
-    session.opened.untold().length +
-    otherAffected(context).reduce(
-      (sum, other) => sum + (withRecord(context, other, (record) => record.untold().length) ?? 0),
-      0,
-    );
-  if (untold > 0) return undefined;
+  if (session.opened.untold().length > 0) return undefined;
+  if (otherAffected(context).some((other) => isOwed(context, other))) return undefined;
   const { told } = session.opened.notifyCounts();
   return told === 0 ? 'no client in the record' : `all ${told} told already`;
 }

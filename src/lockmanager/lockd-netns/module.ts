@@ -8,7 +8,9 @@ import { nfsdKey } from '../kernel.js';
 import type { DriverModule, Site } from '../module.js';
 import { instanceLacks } from './able.js';
 import type { InstanceLink } from './build.js';
+import { servingPlace } from './inside.js';
 import { type InstanceConfig, lockdNetns } from './lockd-netns.js';
+import { instancesHere } from './place.js';
 
 const linkKey: DriverKey<InstanceLink['kind']> = {
   name: 'link',
@@ -80,6 +82,10 @@ export const lockdNetnsModule: DriverModule = {
   refusalCode: 'NO_INSTANCES',
   unsuited,
   lacks: ({ host, ...site }) => instanceLacks(host, linkOf(site)),
+  instancesHere: (host) =>
+    host.kind === 'real'
+      ? instancesHere(host).map((address) => ({ address, ...servingPlace(host, address) }))
+      : [],
   make: (site) => lockdNetns(site.host, instanceConfig(site)),
 };
 

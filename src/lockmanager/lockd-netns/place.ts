@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Host } from '../../host/host.js';
 import { defaultRunDirectory } from '../../rundir/serving.js';
@@ -24,12 +24,14 @@ export interface InstancePlace {
   readonly rpcbindSocket: string;
 }
 
+const instances = path.join(defaultRunDirectory, 'instances');
+
 /** The floating IP's interface inside its instance. */
 export const instanceInterface = 'nfs0';
 
 export function instancePlace(address: string): InstancePlace {
   const netns = `nfs-${address}`;
-  const directory = path.join(defaultRunDirectory, 'instances', address);
+  const directory = path.join(instances, address);
   return {
     netns,
     netnsFile: `/run/netns/${netns}`,
@@ -52,4 +54,10 @@ export function instancePrefix(address: string): readonly [string, ...string[]] 
 export function instanceExists(host: Host, address: string): boolean {
   const { netnsFile, directory } = instancePlace(address);
   return existsSync(host.path(netnsFile)) || existsSync(host.path(directory));
+}
+
+/** The addresses of all that are here. */
+export function instancesHere(host: Host): string[] {
+  const directory = host.path(instances);
+  return existsSync(directory) ? readdirSync(directory) : [];
 }

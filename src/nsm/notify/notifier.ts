@@ -25,6 +25,11 @@ export interface NotifyOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Called with clients newly told, in batches, each client once; store them in one transaction. */
   readonly onTold?: ((clients: string[]) => void) | undefined;
+  /**
+   * Asked right before packets are sent, at least once for each batch of them (see Run). What it throws ends everything, and
+   * `notify` throws it.
+   */
+  readonly confirm?: (() => void) | undefined;
   /** Stops between packets. */
   readonly signal?: AbortSignal | undefined;
   /** For tests: a deadline that comes with an event instead of a time. */
@@ -75,7 +80,13 @@ export async function notify(options: NotifyOptions): Promise<NotifyResult> {
   const clients = [...new Set(options.clients)];
   const rpcbindPort = options.rpcbindPort ?? rpcbind.port;
   const socket = await openSourceSocket(options.source.family, options.source.address, pace.bufferBytes);
-  const run = new Run({ source: options.source, socket, resolve: options.resolve, ...pace });
+  const run = new Run({
+    source: options.source,
+    socket,
+    resolve: options.resolve,
+    confirm: options.confirm,
+    ...pace,
+  });
   const report = new Report({
     total: clients.length,
     everyMs: pace.reportMs,

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import { type Interfaces, readClient } from './client-address.js';
-import { Exchange } from './exchange.js';
+import { Exchange, type Send } from './exchange.js';
 import { NameLookup, type Resolve } from './name-lookup.js';
 import { Outstanding } from './outstanding.js';
 import { SendWindow } from './send-window.js';
@@ -19,9 +19,14 @@ export interface RunParts {
   readonly holdMs: number;
   /** For tests; default as much as the host allows. */
   readonly bufferBytes?: number | undefined;
+  /** See NotifyOptions. */
+  readonly confirm?: (() => void) | undefined;
   /** Default getaddrinfo. */
   readonly resolve?: Resolve | undefined;
 }
+
+/** As long as nobody is asked again whether to go on. */
+const batch = { packets: 64, ms: 100 };
 
 /** What all clients of one `notify` share, and the one place that ends everything that waits. */
 export class Run {
@@ -34,7 +39,7 @@ export class Run {
   #stopped = false;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor({ source, socket, window, holdMs, bufferBytes, resolve }: RunParts) {
+  constructor({ source, socket, window, holdMs, bufferBytes, confirm, resolve }: RunParts) {
     // Unpredictable, so that nobody who cannot see our packets can answer for a client.
     const outstanding = new Outstanding(() => randomInt(2 ** 32));
     this.#family = source.family;
@@ -43,7 +48,7 @@ export class Run {
     const received = outstanding.receive.bind(outstanding);
     this.#sockets = new Sockets(source, socket, { received, failed: this.fail }, bufferBytes);
     this.exchange = new Exchange({
-      send: this.#sockets.send,
+      send: confirm === undefined ? this.#sockets.send : this.#confirmed(confirm),
       outstanding,
       window: new SendWindow(window),
       holdMs,
@@ -52,6 +57,27 @@ export class Run {
 
   /** Waits `ms` milliseconds, or until the run stops; not at all if `ms` is not positive. */
   readonly pause = (ms: number): Promise<void> => this.#pauses.pause(ms);
+
+  /** Sends as long as `confirm`, asked again after so many packets and so long, does not throw. */
+  #confirmed(confirm: () => void): Send {
+    let left = 0;
+    let until = 0;
+    return async (datagram, to) => {
+      const now = performance.now();
+      if (left === 0 || now >= until) {
+        try {
+          confirm();
+        } catch (error) {
+          this.fail(error);
+          return 'ECANCELED';
+        }
+        left = batch.packets;
+        until = now + batch.ms;
+      }
+      left -= 1;
+      return this.#sockets.send(datagram, to);
+    };
+  }
 
   readonly isStopped = (): boolean => this.#stopped;
 

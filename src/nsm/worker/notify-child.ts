@@ -9,6 +9,8 @@ export type ThroughOptions = Omit<NotifyOptions, 'deadline' | 'pace' | 'resolve'
 
 /** From the end of a process that was told to end until it is killed, and beyond its deadline, ms. */
 const patienceMs = 15_000;
+/** Between two questions whether it is to go on, ms. */
+const confirmMs = 100;
 /** As much of the end of its standard error as an error message quotes, in characters. */
 const quotedMax = 2_000;
 
@@ -54,6 +56,7 @@ class NotifyChild {
   #failure: { readonly error: unknown } | undefined;
   #stderr = '';
   #killing: NodeJS.Timeout;
+  #confirming: NodeJS.Timeout | undefined;
 
   constructor(child: ChildProcessWithoutNullStreams, command: string, options: ThroughOptions) {
     this.#child = child;
@@ -70,6 +73,7 @@ class NotifyChild {
     if (options.signal?.aborted === true) this.#interrupt();
     this.result = this.#ended().finally(() => {
       clearTimeout(this.#killing);
+      clearInterval(this.#confirming);
       options.signal?.removeEventListener('abort', this.#interrupt);
     });
   }
@@ -111,9 +115,20 @@ class NotifyChild {
   };
 
   #giveJob(): void {
+    this.#confirm();
+    if (this.#failure !== undefined) return;
+    this.#confirming = setInterval(this.#confirm, confirmMs);
     this.#atWork = true;
     this.#child.stdin.write(`${JSON.stringify(jobOf(this.#options))}\n`);
   }
+
+  readonly #confirm = (): void => {
+    try {
+      if (this.#failure === undefined && this.#answer === undefined) this.#options.confirm?.();
+    } catch (error) {
+      this.#fail(error);
+    }
+  };
 
   #finish(result: NotifyResult): void {
     this.#answer = result;
