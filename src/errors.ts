@@ -5,7 +5,7 @@ export const exitCodes = {
   usage: 2,
   configuration: 3,
   notOwner: 4,
-  clientsUntold: 5,
+  clientsNotNotified: 5,
   locksLost: 6,
 } as const;
 

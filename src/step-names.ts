@@ -4,7 +4,7 @@ export const releaseSteps = ['A-1', 'A-2', 'A-3', 'A-4'] as const;
 /** As published in 2006; right only while no client can reach the address before B-5. */
 export const publishedOrder = ['B-1', 'B-2', 'B-3', 'B-4', 'B-5'] as const;
 
-/** B-3 last and the address after the exports: a client that is told always finds lockd, export and address. */
+/** B-3 last and the address after the exports: a client that is notified always finds lockd, export and address. */
 export const safeOrder = ['B-1', 'B-2', 'B-5', 'B-4', 'B-3'] as const;
 
 export type TakeoverStepName = (typeof publishedOrder)[number];

@@ -38,7 +38,7 @@ const rooms: Readonly<Record<string, Room>> = {
   record: {
     holds:
       'The record of one floating IP: database, journals, what is folded from one into the other. Of the host it needs who ' +
-      'holds a lock on the database, and the watchdog, which is told before a call that may block.',
+      'holds a lock on the database, and the watchdog, which is set before a call that may block.',
     rooms: ['host'],
     packages: ['better-sqlite3'],
   },
@@ -102,7 +102,7 @@ const pure = [
   'nsm/notify/backoff.ts',
   'nsm/notify/client-address.ts',
   'nsm/notify/exchange.ts',
-  'nsm/notify/tell-client.ts',
+  'nsm/notify/notify-client.ts',
   'nsm/notify/outstanding.ts',
   'nsm/notify/report.ts',
   'nsm/notify/send-window.ts',

@@ -38,7 +38,7 @@ const LOCALHOST = /^localhost[46]?(?:[.]|$)/i;
 export function readNodeName(text: string): string | Wrong {
   if (LOCALHOST.test(text)) {
     return new Wrong(
-      'every host is "localhost" to itself, so no node can be told by it; give each node a name of its own',
+      'every host is "localhost" to itself, so it names no node; give each node a name of its own',
     );
   }
   return isNodeName(text) ? text : new Wrong(nodeNameRule);

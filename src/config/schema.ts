@@ -30,7 +30,7 @@ function text<T>(description: string, read: (input: string) => T | Wrong) {
   return value(description, ofString(description, read));
 }
 
-/** A table; its `header` shows how it begins. A key that is missing is told with that key's description. */
+/** A table; its `header` shows how it begins. A key that is missing is reported with that key's description. */
 function table<E extends v.ObjectEntries>(header: string, entries: E) {
   return v.pipe(
     v.custom<Record<string, unknown>>(isTable, `write a table that begins with ${header}`),

@@ -3,7 +3,7 @@ import type { LockManager, LockManagerContext } from '../lockmanager/port.js';
 import type { Progress as NotifyProgress } from '../nsm/notify/report.js';
 import type { RecordSession } from './access/session.js';
 
-/** What is worth telling besides the steps, structured for pino: (fields, sentence). */
+/** What is worth logging besides the steps, structured for pino: (fields, sentence). */
 export type Log = (
   level: 'info' | 'warn',
   fields: Readonly<Record<string, unknown>>,
@@ -12,14 +12,18 @@ export type Log = (
 
 /** Who was notified in B-3, of the address and of each other one whose locks went in B-2. */
 export interface Notified {
-  readonly told: number;
-  readonly untold: readonly { readonly address: string; readonly client: string; readonly reason: string }[];
+  readonly notified: number;
+  readonly notNotified: readonly {
+    readonly address: string;
+    readonly client: string;
+    readonly reason: string;
+  }[];
   /** Sentences worth a person's attention. */
   readonly remarks: readonly string[];
 }
 
 /** B-3 where there is nobody to notify. */
-export const nobody: Notified = { told: 0, untold: [], remarks: [] };
+export const nobody: Notified = { notified: 0, notNotified: [], remarks: [] };
 
 /** What the steps of one command leave for those after them, and for its end. */
 export class Collected {

@@ -9,7 +9,7 @@ export function limitOf(what: string, { timeouts }: Pick<Config, 'timeouts'>): L
   return { what, seconds: step, key: '[timeouts].step', settle, busy, record };
 }
 
-/** How long a step may take. B-3 has its own end, after which it has named everybody untold: this one is beyond that. */
+/** How long a step may take. B-3 has its own end, after which it has named everybody not notified: this one is beyond that. */
 export function stepLimit({ name, subject }: Step, context: FailoverContext): Limit {
   const { timeouts } = context.config;
   const seconds = name === 'B-3' ? notifySeconds(context) + timeouts.step : timeouts.steps[name];

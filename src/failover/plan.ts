@@ -11,7 +11,7 @@ import { restoreOtherExports } from './steps/other-addresses.js';
 import { claimOwnership, handOver, refuseMountedElsewhere } from './steps/ownership.js';
 import { noteLocks } from './steps/note-locks.js';
 import { prepareNotification, startRecording, stopRecording } from './steps/recording.js';
-import { graceIsDone, nobodyToTell } from './steps/rerun.js';
+import { graceIsDone, nobodyToNotify } from './steps/rerun.js';
 import type { Plan, Step } from './steps/steps.js';
 
 /** A-1 to A-4 for an address. */
@@ -96,7 +96,7 @@ function takeoverSteps(
       {
         name: 'B-3',
         subject: `SM_NOTIFY from ${address}`,
-        alreadySo: nobodyToTell,
+        skipReason: nobodyToNotify,
         actions: [notifyClients(ip)],
       },
     ],
@@ -105,7 +105,7 @@ function takeoverSteps(
         name: 'B-4',
         subject: `${address} on ${ip.interface}`,
         actions: [
-          // ARP can only be told once the address is there; for IPv6 the kernel does it, if asked before.
+          // ARP can only be announced once the address is there; for IPv6 the kernel does it, if asked before.
           ...(ip.family === 4 ? [addressUp, announce] : [announce, addressUp]).map((make) =>
             there(make(served)),
           ),
@@ -125,7 +125,7 @@ function takeoverSteps(
   };
 }
 
-/** B-2 of one fsid: the list of whom to tell is made, and recording begins, with the first. */
+/** B-2 of one fsid: the list of whom to notify is made, and recording begins, with the first. */
 function graceStep(
   ip: FloatingIp,
   driver: LockManager,
@@ -139,7 +139,7 @@ function graceStep(
   }
   return {
     ...onFsid('B-2', filesystem),
-    alreadySo: (context) => graceIsDone(context, filesystem.fsid),
+    skipReason: (context) => graceIsDone(context, filesystem.fsid),
     actions: [
       ...(index === 0 ? [prepareNotification(ip)] : []),
       ...driver.beforeGrace(filesystem),

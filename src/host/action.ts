@@ -12,13 +12,13 @@ export { commandText } from './running/command-text.js';
 export interface Action<Context> {
   /** What `act` does, as a person would type it: commands and writes, in order. */
   readonly commands: readonly string[];
-  /** Done each time anew, harmless, and no change by itself: a step that did nothing else was already so. */
+  /** Done each time anew, harmless, and no change by itself: a step that did nothing else changed nothing. */
   readonly repeats?: boolean;
   /** True when the system already is as `act` would leave it: then nothing is done. */
   check(context: Context): boolean | Promise<boolean>;
-  /** Does it. May return a sentence worth telling. Throws FailoverError. */
+  /** Does it. May return a sentence worth reading. Throws FailoverError. */
   act(context: Context): Promise<string | undefined>;
-  /** Reads the system and throws FailoverError unless it is so; never trusts what `act` was told. */
+  /** Reads the system and throws FailoverError unless it is so; never trusts what `act` was answered. */
   verify(context: Context): void | Promise<void>;
 }
 

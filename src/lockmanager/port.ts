@@ -22,7 +22,7 @@ export interface LockManagerContext extends HostContext {
 
 export type LockManagerAction = Action<LockManagerContext>;
 
-/** How the server is told what to export. */
+/** How the server learns what to export. */
 export interface Exports {
   /** B-5: one export comes, and never one of an empty mount point. */
   make(one: PathExport, filesystem: ExportedFilesystem): LockManagerAction;
@@ -72,7 +72,7 @@ export interface ServingPlace {
 export interface GraceFacts {
   /** B-2 comes once for each fsid; else one grace covers all of an address. */
   readonly gracePerFsid: boolean;
-  /** Whose locks go with it. Of `node`, every address that the node serves, their clients must be told too. */
+  /** Whose locks go with it. Of `node`, every address that the node serves, their clients must be notified too. */
   readonly graceTakesLocksOf: 'fsid' | 'address' | 'node';
   /** It takes the exports of those other addresses away. */
   readonly graceTakesExports: boolean;

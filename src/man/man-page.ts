@@ -73,7 +73,7 @@ function fullName(command: Command): string {
   return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
 }
 
-/** Options that all of several commands have, word for word: they are told once. */
+/** Options that all of several commands have, word for word: printed once. */
 function commonOptions(commands: readonly Command[]): Row[] {
   const [first, ...others] = commands.map((command) => optionRows(command));
   if (!first || others.length === 0) return [];

@@ -29,7 +29,7 @@ const configuration: ManSection = {
   title: 'CONFIGURATION',
   blocks: [
     {
-      text: 'TOML, the same on every node. Unknown keys are errors; all errors are told at once, each with its place.',
+      text: 'TOML, the same on every node. Unknown keys are errors; all errors are reported at once, each with its place.',
     },
     {
       terms: [
@@ -38,7 +38,7 @@ const configuration: ManSection = {
         ...lockManagerKeys(),
         [
           '[timeouts] A-1 to B-5, step',
-          'how long each step may take as a whole, in seconds from 1 to 3600, one key for each step, for example `A-4 = 600`; `step` is for every one without (default: 120; A-4 and B-1, which move as much data as there is, 300). B-3 is how long it tries to tell the clients (default: the length of the grace period). See WAITING',
+          'how long each step may take as a whole, in seconds from 1 to 3600, one key for each step, for example `A-4 = 600`; `step` is for every one without (default: 120; A-4 and B-1, which move as much data as there is, 300). B-3 is how long it tries to notify the clients (default: the length of the grace period). See WAITING',
         ],
         [
           '[timeouts] settle',
@@ -143,36 +143,36 @@ const lostLocks: ManSection = {
   blocks: [
     {
       text:
-        'A reclaim that fails is told to nobody: the application goes on without its lock. So at A-1 what lockd holds on the file systems of the address ' +
+        'A reclaim that fails is reported to nobody: the application goes on without its lock. So at A-1 what lockd holds on the file systems of the address ' +
         'goes into the record, and while the grace of the next owner runs, what it holds there is compared with that. takeover waits for ' +
-        'this once all its steps are done: until every lock is there, or, after a crash, when nobody knows what was held, until every client that was told is ' +
+        'this once all its steps are done: until every lock is there, or, after a crash, when nobody knows what was held, until every client that was notified is ' +
         'back; at the longest until the grace is over. --no-wait returns at once; `nlm-failover audit` then compares. ' +
-        'Where the grace is over before anybody could be told, as when B-5 or B-4 had to wait for something, takeover enters it again, once, and says so.\n\n' +
+        'Where the grace is over before anybody could be notified, as when B-5 or B-4 had to wait for something, takeover enters it again, once, and says so.\n\n' +
         'A client is back once lockd has seen it ask for a lock since the grace began (the callout records it). /proc/locks does not tell whose a lock is, so a missing lock is laid to those clients ' +
-        'that could not be told, or neither came back nor answer when asked once more. What is found:',
+        'that could not be notified, or neither came back nor answer when asked once more. What is found:',
     },
     {
       terms: [
         [
           'LOST',
-          'a lock that was not reclaimed, while some client is gone: that one, or one of those, still believes in it. A client that is back and gave it up meanwhile cannot be told apart from that',
+          'a lock that was not reclaimed, while some client is gone: that one, or one of those, still believes in it. A client that is back and gave it up meanwhile cannot be distinguished from that',
         ],
         [
           'not reclaimed',
           'a lock that was not reclaimed, while every client is there: its client gave it up meanwhile; or it was refused, then a client has "failed to reclaim" in its kernel log',
         ],
-        ['SILENT', 'after a crash: a client that was told, has asked for no lock since, and does not answer'],
-        ['NOT TOLD', 'after a crash: a client that could not be told (exit code 5)'],
+        ['SILENT', 'after a crash: a client that was notified, has asked for no lock since, and does not answer'],
+        ['NOT NOTIFIED', 'after a crash: a client that could not be notified (exit code 5)'],
         [
           'idle',
-          'after a crash: a client that was told and answers, but has asked for no lock: it held none',
+          'after a crash: a client that was notified and answers, but has asked for no lock: it held none',
         ],
       ],
     },
     {
       text:
         'status counts what is found, but for the idle, until `nlm-failover audit ADDRESS --acknowledge`. Locks of NFSv4, and of processes on the server itself, are not looked at. ' +
-        'With the driver `lockd` the clients of the other addresses of the taking node reclaim too; their locks are not compared. takeover is refused where they could not be told: an address that is served here and not in the configuration any more, or whose record cannot be used. One that another node has taken over meanwhile is not recorded here any more, and its clients are left to that node.',
+        'With the driver `lockd` the clients of the other addresses of the taking node reclaim too; their locks are not compared. takeover is refused where they could not be notified: an address that is served here and not in the configuration any more, or whose record cannot be used. One that another node has taken over meanwhile is not recorded here any more, and its clients are left to that node.',
     },
   ],
 };
@@ -214,7 +214,7 @@ function byHand(): ManSection {
           'What release and takeover do, for an address 10.10.1.1 with one file system, its record on its own volume, and the driver ' +
           `${driver.name}. ` +
           '`--dry-run` prints the same for your configuration. If you do steps by hand, leave the others to `--steps`; after B-1, ' +
-          '`nlm-failover clients` tells who must be told.',
+          '`nlm-failover clients` lists who must be notified.',
       },
       ...plans.map((plan) => ({ example: planText(plan) })),
     ],
@@ -261,7 +261,7 @@ const exitStatus: ManSection = {
           '4',
           'this node is not the owner, or the other node may still have the address; nothing was touched',
         ],
-        ['5', 'done, but clients remain untold: `nlm-failover notify`'],
+        ['5', 'done, but clients were not notified: `nlm-failover notify`'],
         [
           '6',
           'takeover: done, but locks were not reclaimed, or after a crash a client fell silent; audit: such findings that nobody has acknowledged',
@@ -278,9 +278,9 @@ const json: ManSection = {
     {
       text:
         'With --json, release, takeover and notify print one object a line: `step`, `fsid` (A-3 and B-2), `state` (done, skipped or failed), `ms`, `detail`. ' +
-        'The last line has `result` (done, untold, lost or failed) and `clients` with `told` and `untold`; after a failure `error` with `code`, `operation`, `message` and `hint`. ' +
-        'While takeover waits it prints objects with `waiting`, and its last line has `audit`: `state`, `clients` (listed, told, back), `locks` (held, reclaimed; null after a crash), ' +
-        '`comparedAt` and `findings` with `verdict` (lost, not-reclaimed, silent, untold, idle), `path`, `lock`, `clients`, `at`, `acknowledged`; audit prints `address` and `audit`. ' +
+        'The last line has `result` (done, not-notified, lost or failed) and `clients` with `notified` and `notNotified`; after a failure `error` with `code`, `operation`, `message` and `hint`. ' +
+        'While takeover waits it prints objects with `waiting`, and its last line has `audit`: `state`, `clients` (listed, notified, back), `locks` (held, reclaimed; null after a crash), ' +
+        '`comparedAt` and `findings` with `verdict` (lost, not-reclaimed, silent, not-notified, idle), `path`, `lock`, `clients`, `at`, `acknowledged`; audit prints `address` and `audit`. ' +
         'A row a line comes from clients, an address a line from status. rebuild prints `result`, `address`, `clients`, `owner`, `epoch`, `nsmState`, `journals`, `badLines`, `aside` and `recordingHere`.',
     },
   ],

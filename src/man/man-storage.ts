@@ -20,7 +20,7 @@ export const storageTroubles: ManSection = {
         [
           'after a rebuild',
           'Who still served goes on, and `release` there works as ever. Any takeover needs --fenced, which is your word that no other node has the address up or its file systems mounted: look at each node (`ip addr`, `findmnt`). ' +
-            'The next takeover tells everybody whom a journal names, also who has left: such a client may be untold (exit code 5). Nobody is told before, since outside of a grace period that costs a client its lock. ' +
+            'The next takeover notifies everybody whom a journal names, also who has left: such a client may not be notified (exit code 5). Nobody is notified before, since outside of a grace period that costs a client its lock. ' +
             'If the last takeover had not ended (B-3) when the record was lost, run `takeover --fenced` on that node again.',
         ],
         [
@@ -47,7 +47,7 @@ export const storageTroubles: ManSection = {
         ],
         [
           'RECORD_UNSAFE',
-          'The named file or directory belongs to somebody else, is writable by others, or is or lies behind a symbolic link that another user can turn: somebody else could decide who is told. Find out who made it and why (`namei -l`), ' +
+          'The named file or directory belongs to somebody else, is writable by others, or is or lies behind a symbolic link that another user can turn: somebody else could decide who is notified. Find out who made it and why (`namei -l`), ' +
             'compare the journals with a backup, then give it back to root: chown root, chmod go-w, or replace the link by what it points to.',
         ],
         [
@@ -60,7 +60,7 @@ export const storageTroubles: ManSection = {
         ],
         [
           'all of it is gone',
-          'Neither database nor journals: restore sm_ADDRESS from a backup, then takeover --fenced. Without a backup the first takeover makes a new record and tells whom the rpc.statd of that node monitors, and nobody else: ' +
+          'Neither database nor journals: restore sm_ADDRESS from a backup, then takeover --fenced. Without a backup the first takeover makes a new record and notifies whom the rpc.statd of that node monitors, and nobody else: ' +
             'have the other clients unmount and mount, or reboot, before they use their locks again.',
         ],
       ],

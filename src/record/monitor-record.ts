@@ -23,7 +23,7 @@ export class MonitorRecord {
   readonly #busyMs: number;
   readonly #machine: string | undefined;
   readonly #assertInPlace: () => void;
-  /** The state that those returned by untold() are owed. */
+  /** The state that those returned by toNotify() are owed. */
   #owedState: number | undefined;
 
   /** `machine`: this one. `assertInPlace` is asked after every use: see still-in-place.ts. */
@@ -51,7 +51,7 @@ export class MonitorRecord {
     return this.#guarded('folding the journals', () => foldJournals(this.#db, this.directory));
   }
 
-  /** Who would be told at the next takeover, by client, fsid, node. */
+  /** Who would be notified at the next takeover, by client, fsid, node. */
   clients(): RecordedClient[] {
     return this.#guarded('reading the clients', () =>
       this.#db
@@ -111,31 +111,31 @@ export class MonitorRecord {
     return this.#guarded('reading the NSM state', () => notifications.readNsmState(this.#db));
   }
 
-  /** A new odd NSM state, returned, and every recorded client on the list of those to tell. Fold first. */
+  /** A new odd NSM state, returned, and every recorded client on the list of those to notify. Fold first. */
   beginGrace({ now }: { readonly now: number }): number {
     return this.#guarded('beginning a grace', () => notifications.beginGrace(this.#db, this.directory, now));
   }
 
-  /** The clients who have not been told the latest NSM state. */
-  untold(): string[] {
-    return this.#guarded('reading whom to tell', () => {
-      const { clients, state } = notifications.readUntold(this.#db);
+  /** The clients who have not been notified of the latest NSM state. */
+  toNotify(): string[] {
+    return this.#guarded('reading whom to notify', () => {
+      const { clients, state } = notifications.readToNotify(this.#db);
       this.#owedState = state;
       return clients;
     });
   }
 
-  /** Strikes off clients of the list that untold() gave, unless another grace has begun since. */
-  markTold(clients: readonly string[], now: number): void {
-    this.#guarded('writing who was told', () => {
+  /** Strikes off clients of the list that toNotify() gave, unless another grace has begun since. */
+  markNotified(clients: readonly string[], now: number): void {
+    this.#guarded('writing who was notified', () => {
       const state = this.#owedState ?? notifications.readNsmState(this.#db);
-      if (state !== undefined) notifications.markTold(this.#db, clients, state, now);
+      if (state !== undefined) notifications.markNotified(this.#db, clients, state, now);
     });
   }
 
   /** Of those on the list for the latest NSM state. */
   notifyCounts(): notifications.NotifyCounts {
-    return this.#guarded('reading who was told', () => notifications.countNotified(this.#db));
+    return this.#guarded('reading who was notified', () => notifications.countNotified(this.#db));
   }
 
   /** A-1: see held-locks.ts. */

@@ -46,7 +46,7 @@ export interface Awaited {
   readonly busyMs: number;
 }
 
-/** The way on where the database is lost. `path` is in sm_<address>, by which the address is told. */
+/** The way on where the database is lost. `path` is in sm_<address>, which names the address. */
 export function rebuildHint(path: string): string {
   const address = /.*\bsm_([0-9A-Fa-f.:]+)/u.exec(path)?.[1] ?? 'ADDRESS';
   return `run "nlm-failover rebuild ${address}": it makes the record anew from the journals beside it, and puts this one aside`;

@@ -1,5 +1,5 @@
 /**
- * How long it takes until the last of many clients has been told, by our notifier beside the stock sm-notify, one
+ * How long it takes until the last of many clients has been notified, by our notifier beside the stock sm-notify, one
  * after the other in one run on a farm of clients that all answer at once, on the loopback of a network namespace;
  * prints a table. The start of the process counts. Needs root, nfs-utils and rpcbind:
  *
@@ -57,7 +57,7 @@ function startOurs(netns: Netns, clients: string[], names: string[]): Promise<un
   return Promise.resolve(undefined);
 }
 
-/** Milliseconds until the last client was told, or how many were when patience ended. */
+/** Milliseconds until the last client was notified, or how many were when patience ended. */
 async function measure(count: number, sender: Sender): Promise<number | string> {
   const ends: (() => Promise<void>)[] = [];
   try {
@@ -70,8 +70,8 @@ async function measure(count: number, sender: Sender): Promise<number | string> 
     const ms = performance.now() - start;
     if (all !== undefined) return ms;
     farm.end();
-    const [, told = '0'] = await farm.saw(/^told (\d+)$/m);
-    return `${told} of ${count}`;
+    const [, notified = '0'] = await farm.saw(/^notified (\d+)$/m);
+    return `${notified} of ${count}`;
   } finally {
     for (const end of ends) await end();
   }

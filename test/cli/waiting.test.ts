@@ -125,10 +125,10 @@ for (const [what, file, args, step] of [
   });
 }
 
-test('a statd that swallows packets: B-3 ends with [timeouts].B-3, the client is named, kept, and told by notify', async (t) => {
+test('a statd that swallows packets: B-3 ends with [timeouts].B-3, the client is named, kept, and notified by notify', async (t) => {
   const client = '127.77.6.21';
-  const told: string[] = [];
-  const rpcbind = await startLoopbackClient(client, 0, (monName) => told.push(monName));
+  const notified: string[] = [];
+  const rpcbind = await startLoopbackClient(client, 0, (monName) => notified.push(monName));
   const { port } = rpcbind;
   const { a, b } = site(t, port);
   t.is((await tool(t, a, 'takeover', address, '--no-wait')).exitCode, 0);
@@ -142,10 +142,10 @@ test('a statd that swallows packets: B-3 ends with [timeouts].B-3, the client is
   t.true(silent.stdout.includes(client));
   t.is((await withTimeouts(b, 'B-3 = 1', () => tool(t, b, 'notify', address))).exitCode, 5);
   await new Promise<void>((resolve) => swallowing.close(() => resolve()));
-  const back = await startLoopbackClient(client, port, (monName) => told.push(monName));
+  const back = await startLoopbackClient(client, port, (monName) => notified.push(monName));
   t.teardown(() => back.close());
   t.is((await tool(t, b, 'notify', address)).exitCode, 0);
-  t.true(told.includes(address));
+  t.true(notified.includes(address));
 });
 
 test('a step that failed ends the process, whatever it has left behind', async (t) => {

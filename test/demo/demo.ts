@@ -2,7 +2,7 @@
 import { labUnavailable } from '../lab/requirements.js';
 import { labStage } from './lab-stage.js';
 import { rehearsalStage } from './rehearsal-stage.js';
-import { tell } from './story.js';
+import { play } from './story.js';
 
 const reason = labUnavailable();
 const stage = reason === undefined ? await labStage() : await rehearsalStage(reason);
@@ -15,7 +15,7 @@ process.once('SIGINT', () => void leave());
 process.once('SIGTERM', () => void leave());
 process.stdout.on('error', () => void leave());
 try {
-  const survived = await tell(stage, (line) => {
+  const survived = await play(stage, (line) => {
     process.stdout.write(`${line}\n`);
   });
   process.exitCode = survived ? 0 : 1;

@@ -62,7 +62,7 @@ export async function rehearsalStage(reason: string): Promise<Stage> {
   };
 }
 
-/** What the client's kernel does when it is told: it reclaims, and gets it in grace only. */
+/** What the client's kernel does when it is notified: it reclaims, and gets it in grace only. */
 function reclaimOn(node: RehearsalNode): void {
   if (serves(node) && inGrace(node)) node.write('/proc/locks', lockLine);
 }
@@ -77,7 +77,7 @@ function inGrace(node: RehearsalNode): boolean {
   return node.read('/proc/fs/lockd/nlm_end_grace').trim() === 'N';
 }
 
-/** The takeover has ended by now, and told everybody it could: who was not told by then is not. */
+/** The takeover has ended by now, and notified everybody it could: who was not notified by then is not. */
 function done(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

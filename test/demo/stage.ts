@@ -1,4 +1,4 @@
-/** Where the demo's story is told: on real kernels, or in a rehearsal. */
+/** Where the demo's story is played: on real kernels, or in a rehearsal. */
 export interface Stage {
   /** Said first: which of the two it is, and what of it is real. */
   readonly introduction: string;

@@ -2,8 +2,8 @@ import type { Stage } from './stage.js';
 
 const text = 'written while A had the address';
 
-/** Tells a failover from the first lock to the last look. Returns whether the lock survived. */
-export async function tell(stage: Stage, print: (line: string) => void): Promise<boolean> {
+/** Plays a failover from the first lock to the last look. Returns whether the lock survived. */
+export async function play(stage: Stage, print: (line: string) => void): Promise<boolean> {
   const { address } = stage;
   const tool = async (node: 'A' | 'B', args: readonly string[]) => {
     print(`\n${node}# nlm-failover ${args.join(' ')}`);

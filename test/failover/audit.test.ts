@@ -112,7 +112,7 @@ function found(line: ReportLine | undefined) {
 test('when everything is reclaimed it does not wait for the end of the grace', async (t) => {
   const { a, b, locks } = await stage(t);
   await release(t, a);
-  // The client's kernel: it reclaims once it is told, as the waiting shows.
+  // The client's kernel: it reclaims once it is notified, as the waiting shows.
   const taken = await takeover(b, () => b.write('/proc/locks', locks.two + locks.one));
   t.is(taken.exitCode, 0, taken.stderr);
   t.like(resultOf(taken), { result: 'done', audit: { state: 'compared', locks: { held: 2, reclaimed: 2 } } });
@@ -122,7 +122,7 @@ test('when everything is reclaimed it does not wait for the end of the grace', a
   t.notRegex((await b.tool(['status', floatingIp])).stdout, /audit/);
 });
 
-test('a client that could not be told is named with its file, until somebody acknowledges it', async (t) => {
+test('a client that could not be notified is named with its file, until somebody acknowledges it', async (t) => {
   const absent = '127.77.4.250';
   const { a, b, client, locks } = await stage(t, [absent]);
   await release(t, a);
@@ -141,7 +141,7 @@ test('a client that could not be told is named with its file, until somebody ack
     ['--notify-deadline', '1'],
   );
   t.is(taken.exitCode, 6, taken.stderr);
-  t.like(resultOf(taken), { result: 'lost', audit: { clients: { listed: 2, told: 1, back: 1 } } });
+  t.like(resultOf(taken), { result: 'lost', audit: { clients: { listed: 2, notified: 1, back: 1 } } });
   t.deepEqual(found(resultOf(taken)), [['lost', '/mnt/vol1/two', [absent]]]);
 
   const audit = await b.tool(['audit', floatingIp]);
@@ -158,7 +158,7 @@ test('a lock that turns up after the grace while its holder is gone is somebody 
   const { a, b, client, locks } = await stage(t);
   await release(t, a);
   const thief = () => {
-    client.close(); // told, and frozen
+    client.close(); // notified, and frozen
     endGrace(b);
     b.write('/proc/locks', locks.one + locks.two);
   };
@@ -187,7 +187,7 @@ test('a client that answers is not accused of the lock that it has given back', 
   t.notRegex(JSON.stringify(found(resultOf(taken))), new RegExp(client.address));
 });
 
-test('after a crash: who fell silent after it was told is named, who answers and wants nothing as idle', async (t) => {
+test('after a crash: who fell silent after it was notified is named, who answers and wants nothing as idle', async (t) => {
   const { a, b, client } = await stage(t);
   // One port for all: rpcbind's.
   const other = await startClient(t, client.port);
@@ -269,7 +269,7 @@ test('for people: how far it is, and what is lost, as sentences', async (t) => {
   t.regex(stdout, /0 of 1 clients back, 0 of 2 locks reclaimed/);
   t.true(
     stdout.includes(
-      `LOST: write lock on /mnt/vol1/dir/one was not reclaimed; held by ${client.address}, as far as can be told`,
+      `LOST: write lock on /mnt/vol1/dir/one was not reclaimed; held by ${client.address}, as far as can be known`,
     ),
     stdout,
   );
@@ -293,7 +293,7 @@ test('what happens while B-3 is still at it counts: reclaimed and given back, or
       opened?.close();
     }
   });
-  // It gives it back, the grace ends, somebody else takes the other lock; only then the other client is told, and freezes.
+  // It gives it back, the grace ends, somebody else takes the other lock; only then the other client is notified, and freezes.
   b.write('/proc/locks', '');
   endGrace(b);
   b.write('/proc/locks', locks.two);

@@ -117,7 +117,7 @@ for (const driver of [
     // All at once: they do nothing but wait.
     const ended = await Promise.all(
       cases.map(async ({ plan, step, action, phase }) => {
-        const { alreadySo: _, covered: __, ...bare } = step;
+        const { skipReason: _, covered: __, ...bare } = step;
         const one = { ...plan, steps: [{ ...bare, actions: [hanging(action, phase)] }] };
         return { step, action, phase, ...(await runAndReport(context, one)) };
       }),

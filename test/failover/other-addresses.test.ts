@@ -1,5 +1,5 @@
-// A takeover with a driver that takes the locks of every address served on the node: whose clients are told, whose are not, and
-// what is refused because nobody could be told.
+// A takeover with a driver that takes the locks of every address served on the node: whose clients are notified, whose are not, and
+// what is refused because nobody could be notified.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -19,22 +19,22 @@ let number = 20;
 interface Place {
   readonly site: RehearsalSite;
   readonly client: string;
-  /** The NSM states that the client was told of `staying`, by whichever node. */
-  readonly told: number[];
+  /** The NSM states that the client was notified of `staying`, by whichever node. */
+  readonly notified: number[];
 }
 
-/** A serves `staying`, with a client that is told by B or A. `where`: the record, on the volume or on shared storage. */
+/** A serves `staying`, with a client that is notified by B or A. `where`: the record, on the volume or on shared storage. */
 async function makePlace(t: ExecutionContext, where: 'shared' | 'volume' = 'shared'): Promise<Place> {
-  const told: number[] = [];
+  const notified: number[] = [];
   const client = await startLoopbackClient(`127.77.14.${(number += 1)}`, 0, (name, state) => {
-    if (name === staying) told.push(state);
+    if (name === staying) notified.push(state);
   });
   t.teardown(() => client.close());
   const site = makePair(t, client.port, where);
   await succeed(t, site, 'A', ['takeover', staying, '--no-wait']);
   addClient(site.a, client.address);
   site.a.write('/proc/locks', lock);
-  return { site, client: client.address, told };
+  return { site, client: client.address, notified };
 }
 
 function makePair(t: ExecutionContext, rpcbindPort: number, where: 'shared' | 'volume'): RehearsalSite {
@@ -73,7 +73,7 @@ function recordOf({ directory }: RehearsalSite): unknown {
     return {
       ownership: record.ownership(),
       clients: record.clients(),
-      untold: record.untold(),
+      notNotified: record.toNotify(),
       counts: record.notifyCounts(),
       state: record.nsmState(),
       audit: record.audit(),
@@ -92,34 +92,34 @@ const isRecorded = (node: RehearsalNode) => {
   }
 };
 
-test('an address that is still its own: its clients are told', async (t) => {
-  const { site, told } = await makePlace(t);
+test('an address that is still its own: its clients are notified', async (t) => {
+  const { site, notified } = await makePlace(t);
   const output = await succeed(t, site, 'A', ['takeover', moving, '--no-wait']);
   t.regex(output, /the locks of 127\.77\.14\.2 go too/u);
-  t.is(told.length > 0, true);
+  t.is(notified.length > 0, true);
   t.true(isRecorded(site.a));
 });
 
-test('an address that another node has taken over: not recorded any more, nothing of it touched, nobody told', async (t) => {
-  const { site, told } = await makePlace(t);
+test('an address that another node has taken over: not recorded any more, nothing of it touched, nobody notified', async (t) => {
+  const { site, notified } = await makePlace(t);
   await succeed(t, site, 'B', ['takeover', staying, '--fenced', '--no-wait']);
-  const before = { record: recordOf(site), told: [...told], etab: site.a.read('/var/lib/nfs/etab') };
-  t.is(before.told.length > 0, true, 'B has told them');
+  const before = { record: recordOf(site), notified: [...notified], etab: site.a.read('/var/lib/nfs/etab') };
+  t.is(before.notified.length > 0, true, 'B has notified them');
   t.true(isRecorded(site.a));
   // A was not dead.
   const output = await succeed(t, site, 'A', ['takeover', moving, '--no-wait']);
   t.regex(output, /127\.77\.14\.2 is not this node's any more \(node B has it \(epoch 2\)\)/u);
   t.notRegex(output, /127\.77\.14\.2 go too/u);
   t.deepEqual(recordOf(site), before.record);
-  t.deepEqual(told, before.told);
+  t.deepEqual(notified, before.notified);
   t.false(isRecorded(site.a));
   t.regex(site.a.read('/var/lib/nfs/etab'), /vol2/u);
   const status = await site.a.tool(['status', staying]);
   t.is(status.exitCode, 1, status.stdout);
 });
 
-test('an address that is lost between B-2 and B-3: nobody told', async (t) => {
-  const { site, client, told } = await makePlace(t);
+test('an address that is lost between B-2 and B-3: nobody notified', async (t) => {
+  const { site, client, notified } = await makePlace(t);
   // The moving address has somebody to tell, so that B-3 is not skipped.
   site.a.write(`/var/lib/nfs/sm/${client}`, '');
   const output = await succeed(t, site, 'A', ['takeover', moving, '--no-wait', '--steps', 'B-1,B-2']);
@@ -127,13 +127,13 @@ test('an address that is lost between B-2 and B-3: nobody told', async (t) => {
   await succeed(t, site, 'B', ['takeover', staying, '--fenced', '--steps', 'B-1,B-2']);
   const before = recordOf(site);
   const rest = await succeed(t, site, 'A', ['takeover', moving, '--no-wait', '--steps', 'B-5,B-4,B-3']);
-  t.regex(rest, /1 told, 0 untold.*127\.77\.14\.2 is not this node's any more/u);
+  t.regex(rest, /1 notified, 0 notNotified.*127\.77\.14\.2 is not this node's any more/u);
   t.deepEqual(recordOf(site), before);
-  t.deepEqual(told, [], 'B tells them, within its grace');
+  t.deepEqual(notified, [], 'B tells them, within its grace');
 });
 
 for (const address of [staying, moving] as const)
-  test(`${address === staying ? 'another' : 'the moving'} address is lost while its clients are told: it ends, long before the deadline`, async (t) => {
+  test(`${address === staying ? 'another' : 'the moving'} address is lost while its clients are notified: it ends, long before the deadline`, async (t) => {
     t.timeout(120_000);
     const client = `127.77.14.${(number += 1)}`;
     const silent = createSocket('udp4');
@@ -160,7 +160,7 @@ for (const address of [staying, moving] as const)
     }
   });
 
-/** Each: what keeps the clients of the staying address from being told; its record is on its volume. */
+/** Each: what keeps the clients of the staying address from being notified; its record is on its volume. */
 const refusals: Record<
   string,
   { readonly make: (place: Place) => void; readonly code: string; readonly exitCode: number }
@@ -197,7 +197,7 @@ const refusals: Record<
 for (const [what, { make, code, exitCode }] of Object.entries(refusals)) {
   test(`${what}: refused before anything is touched, and status names it`, async (t) => {
     const place = await makePlace(t, 'volume');
-    const { site, told } = place;
+    const { site, notified } = place;
     make(place);
     const files = [
       '/proc/self/mountinfo',
@@ -220,7 +220,7 @@ for (const [what, { make, code, exitCode }] of Object.entries(refusals)) {
         .join('\n'),
       /"address":"127[.]77[.]14[.]2"/u,
     );
-    t.deepEqual(told, []);
+    t.deepEqual(notified, []);
   });
 
   test(`${what}, and B-2 comes again: refused before lockd is stopped`, async (t) => {
@@ -228,7 +228,7 @@ for (const [what, { make, code, exitCode }] of Object.entries(refusals)) {
     const { site } = place;
     await succeed(t, site, 'A', ['takeover', moving, '--no-wait', '--steps', 'B-1,B-2']);
     site.a.write('/proc/locks', lock);
-    // The grace has passed before anybody was told, so that B-2 is done again.
+    // The grace has passed before anybody was notified, so that B-2 is done again.
     site.a.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
     make(place);
     const refused = await runHere(site.directory, 'A', ['takeover', moving, '--no-wait', '--steps', 'B-2']);

@@ -151,14 +151,14 @@ test('the same bytes cut in another way are the same lock; with a byte missing, 
 
 /** What a client may do between release and the end of the grace, and what of it can be seen. */
 const behaviours = {
-  reclaims: { told: true, back: true, answers: true, keeps: true },
-  refused: { told: true, back: true, answers: true, keeps: false },
-  'lets go of all': { told: true, back: false, answers: true, keeps: false },
-  'is not reached': { told: false, back: false, answers: false, keeps: false },
-  'freezes when told': { told: true, back: false, answers: false, keeps: false },
+  reclaims: { notified: true, back: true, answers: true, keeps: true },
+  refused: { notified: true, back: true, answers: true, keeps: false },
+  'lets go of all': { notified: true, back: false, answers: true, keeps: false },
+  'is not reached': { notified: false, back: false, answers: false, keeps: false },
+  'freezes when notified': { notified: true, back: false, answers: false, keeps: false },
 } as const;
 type Behaviour = keyof typeof behaviours;
-const gone: readonly Behaviour[] = ['is not reached', 'freezes when told'];
+const gone: readonly Behaviour[] = ['is not reached', 'freezes when notified'];
 
 const cluster = fc
   .array(fc.constantFrom(...(Object.keys(behaviours) as Behaviour[])), { minLength: 1, maxLength: 6 })
@@ -173,8 +173,8 @@ test('after a release: whoever is gone is named for its locks, whoever is there 
   fc.assert(
     fc.property(cluster, ({ kinds, owners }) => {
       const clients = kinds.map((kind, number): JudgedClient => {
-        const { told, back, answers } = behaviours[kind];
-        return { client: `c${number}`, told, back, answers };
+        const { notified, back, answers } = behaviours[kind];
+        return { client: `c${number}`, notified, back, answers };
       });
       const missing = owners.flatMap((owner, number): HeldLock[] => {
         const kind = kinds[owner];
@@ -206,8 +206,8 @@ test('after a crash: everybody who is not back is named, each as what is known o
       t.deepEqual(
         found.map((finding) => [...finding.clients, finding.verdict]),
         kinds.flatMap((kind, number) => {
-          if (kind === 'is not reached') return [[`c${number}`, 'untold']];
-          if (kind === 'freezes when told') return [[`c${number}`, 'silent']];
+          if (kind === 'is not reached') return [[`c${number}`, 'not-notified']];
+          if (kind === 'freezes when notified') return [[`c${number}`, 'silent']];
           return kind === 'lets go of all' ? [[`c${number}`, 'idle']] : [];
         }),
       );
@@ -219,7 +219,7 @@ test('after a crash: everybody who is not back is named, each as what is known o
 const lock: HeldLock = { fsid: '1', inode: 9, mode: 'WRITE', start: '0', end: 'EOF', copy: 0 };
 
 test('without a grace, and without a client in the record, what is missing is lost', (t) => {
-  const back: JudgedClient = { client: 'c', told: true, back: true, answers: true };
+  const back: JudgedClient = { client: 'c', notified: true, back: true, answers: true };
   const noGrace = judge({ planned: true, graceEntered: false, missing: [lock], clients: [back] });
   t.like(noGrace[0], { verdict: 'lost', clients: ['c'] });
   const nobody = judge({ planned: true, graceEntered: true, missing: [lock], clients: [] });

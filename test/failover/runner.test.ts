@@ -95,7 +95,7 @@ test('another node takes over: not even the end of its own operation is written 
   t.like(record?.lastOperation(), { kind: 'release', node: 'A', outcome: undefined, steps: [] });
 });
 
-test('what is already so is skipped, also the act; what says it is done and is not fails the step', async (t) => {
+test('what is done already is skipped, also the act; what says it is done and is not fails the step', async (t) => {
   const { context } = await fixture(t);
   const done: string[] = [];
   const so = action(() => done.push('so'), { check: () => true });

@@ -9,7 +9,7 @@ import { addClient, jsonLines } from '../helpers/rehearsal-steps.js';
 const floatingIp = '127.77.3.1';
 let nextClient = 20;
 
-interface Told {
+interface Notified {
   readonly monName: string;
   readonly state: number;
   readonly source: string;
@@ -18,17 +18,17 @@ interface Told {
 interface Fixture {
   readonly site: RehearsalSite;
   readonly client: LoopbackClient;
-  readonly told: Told[];
+  readonly notified: Notified[];
 }
 
 async function fixture(
   t: ExecutionContext,
   options: { stateDirectory?: string; fsids?: number[] } = {},
 ): Promise<Fixture> {
-  const told: Told[] = [];
+  const notified: Notified[] = [];
   nextClient += 1;
   const client = await startLoopbackClient(`127.77.3.${nextClient}`, 0, (monName, state, source) =>
-    told.push({ monName, state, source }),
+    notified.push({ monName, state, source }),
   );
   const site = makeRehearsal({ address: floatingIp, rpcbindPort: client.port, ...options });
   if (options.stateDirectory !== undefined) shareStateDirectory(site, options.stateDirectory);
@@ -36,7 +36,7 @@ async function fixture(
     client.close();
     site.remove();
   });
-  return { site, client, told };
+  return { site, client, notified };
 }
 
 const takeoverPlan = `B-1  mount: /dev/vol1 on /mnt/vol1, /dev/vol2 on /mnt/vol2
@@ -46,12 +46,12 @@ const takeoverPlan = `B-1  mount: /dev/vol1 on /mnt/vol1, /dev/vol2 on /mnt/vol2
      mount -t ext4 /dev/vol2 /mnt/vol2
      # this node becomes the owner of 127.77.3.1 in /mnt/vol1/.nlm/sm_127.77.3.1/monitors.db, one epoch up
 B-2  grace: fsid 1234 (/mnt/vol1)
-     # a new odd NSM state for 127.77.3.1 (and for each address whose locks go too), and the list of clients to tell, in monitors.db
+     # a new odd NSM state for 127.77.3.1 (and for each address whose locks go too), and the list of clients to notify, in monitors.db
      echo 0 > /proc/fs/nfsd/threads   # only where nfsd runs
      # wait until "rpcinfo -p" no longer lists program 100021: a lock manager that is started while the old one ends answers a reclaim twice
      ln -sfn /mnt/vol1/.nlm/sm_127.77.3.1/journal.B /run/nlm-failover/serving/127.77.3.1   # the callout records for this address
      start-nfsd
-     # wait until "rpcinfo -p" lists program 100021: a client that is told before gives up its reclaim
+     # wait until "rpcinfo -p" lists program 100021: a client that is notified before gives up its reclaim
      # exportfs -o ... again for every other address served here, if the restart took their exports (127.77.3.1 comes in B-5)
 B-2  grace: fsid 5678 (/mnt/vol2)
      # in the same grace as fsid 1234
@@ -103,7 +103,10 @@ async function steps(node: RehearsalNode, args: readonly string[]) {
 for (const stateDirectory of [undefined, '/shared_storage']) {
   const where = stateDirectory === undefined ? 'on the moving volume' : 'on shared storage';
   test(`A to B and back, the record ${where}`, async (t) => {
-    const { site, client, told } = await fixture(t, stateDirectory === undefined ? {} : { stateDirectory });
+    const { site, client, notified } = await fixture(
+      t,
+      stateDirectory === undefined ? {} : { stateDirectory },
+    );
     const { a, b } = site;
     const first = await steps(a, ['takeover', floatingIp]);
     t.is(first.exitCode, 0, first.stderr);
@@ -123,22 +126,22 @@ for (const stateDirectory of [undefined, '/shared_storage']) {
       t.is(from.read('/var/lib/nfs/etab'), '');
       t.is(from.read('/addresses.json'), '[]');
       t.false(existsSync(path.join(from.root, 'run/nlm-failover/serving', floatingIp)));
-      const before = told.length;
+      const before = notified.length;
       const taken = await steps(to, ['takeover', floatingIp]);
       t.is(taken.exitCode, 0, taken.stderr + taken.stdout);
-      t.deepEqual(taken.lines.at(-1)?.clients, { told: 1, untold: 0 });
-      const names = told.slice(before).map((one) => one.monName);
+      t.deepEqual(taken.lines.at(-1)?.clients, { notified: 1, notNotified: 0 });
+      const names = notified.slice(before).map((one) => one.monName);
       t.deepEqual(
         names.toSorted(),
         [floatingIp, 'nfs', 'nfs.example.com'],
         'the address, the name and its short form',
       );
     }
-    const states = [...new Set(told.map((one) => one.state))];
+    const states = [...new Set(notified.map((one) => one.state))];
     t.is(states.length, 2, 'one new state per takeover');
     t.true(states.every((state) => state % 2 === 1));
     t.true((states[1] ?? 0) > (states[0] ?? 0));
-    t.deepEqual([...new Set(told.map((one) => one.source))], [floatingIp]);
+    t.deepEqual([...new Set(notified.map((one) => one.source))], [floatingIp]);
     const clients = await steps(a, ['clients', floatingIp]);
     t.like(jsonLines(clients.stdout)[0], { client: client.address, fsid: '1234', node: 'A' });
   });
@@ -160,8 +163,8 @@ test('takeover from an owner that has not released needs --fenced, and touches n
   t.not(a.read('/proc/self/mountinfo'), '');
 });
 
-test('a client that does not answer stays in the record: exit code 5, and notify tells it later', async (t) => {
-  const { site, client, told } = await fixture(t);
+test('a client that does not answer stays in the record: exit code 5, and notify reaches it later', async (t) => {
+  const { site, client, notified } = await fixture(t);
   const { a, b } = site;
   await steps(a, ['takeover', floatingIp]);
   addClient(a, client.address);
@@ -170,11 +173,11 @@ test('a client that does not answer stays in the record: exit code 5, and notify
   await steps(a, ['release', floatingIp]);
   const taken = await steps(b, ['takeover', floatingIp, '--notify-deadline', '1']);
   t.is(taken.exitCode, 5);
-  t.like(taken.lines.at(-1), { result: 'untold', clients: { told: 1, untold: 1 } });
+  t.like(taken.lines.at(-1), { result: 'not-notified', clients: { notified: 1, notNotified: 1 } });
   t.regex(taken.stdout, /127\.77\.3\.250/);
-  const state = told.at(-1)?.state;
+  const state = notified.at(-1)?.state;
 
-  const late: Told[] = [];
+  const late: Notified[] = [];
   const woken = await startLoopbackClient(absent, client.port, (monName, lateState, source) =>
     late.push({ monName, state: lateState, source }),
   );
@@ -183,10 +186,10 @@ test('a client that does not answer stays in the record: exit code 5, and notify
   t.is(again.exitCode, 0, again.stderr);
   t.deepEqual([...new Set(late.map((one) => one.state))], [state]);
   const third = await steps(b, ['notify', floatingIp]);
-  t.deepEqual(third.lines.at(-1)?.clients, { told: 0, untold: 0 });
+  t.deepEqual(third.lines.at(-1)?.clients, { notified: 0, notNotified: 0 });
 });
 
-test('clients who are told after the grace period has ended are counted', async (t) => {
+test('clients who are notified after the grace period has ended are counted', async (t) => {
   const { site, client } = await fixture(t);
   const { a, b } = site;
   await steps(a, ['takeover', floatingIp]);
@@ -195,8 +198,8 @@ test('clients who are told after the grace period has ended are counted', async 
   await steps(b, ['takeover', floatingIp, '--steps', 'B-1,B-2,B-5,B-4']);
   b.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
   const late = await steps(b, ['notify', floatingIp]);
-  t.deepEqual(late.lines.at(-1)?.clients, { told: 1, untold: 0 });
-  t.regex(late.stdout, /1 were told after the grace period had ended/);
+  t.deepEqual(late.lines.at(-1)?.clients, { notified: 1, notNotified: 0 });
+  t.regex(late.stdout, /1 were notified after the grace period had ended/);
 });
 
 test('the driver nlm-fsid: one write per fsid to each of the two files, and nothing else restarts', async (t) => {
@@ -220,7 +223,7 @@ test('the driver nlm-fsid: one write per fsid to each of the two files, and noth
   );
   t.is(b.read('/proc/fs/nfsd/nlm_set_ip_grace'), '1234\n5678\n');
   t.is(b.read('/proc/fs/lockd/nlm_end_grace'), 'Y\n', 'lockd was not restarted');
-  t.deepEqual(taken.lines.at(-1)?.clients, { told: 1, untold: 0 });
+  t.deepEqual(taken.lines.at(-1)?.clients, { notified: 1, notNotified: 0 });
 });
 
 test('--dry-run prints every command in order and touches nothing', async (t) => {
@@ -267,17 +270,17 @@ for (const stateDirectory of [undefined, '/shared_storage']) {
 }
 
 test('a takeover that is complete is not done again when its grace is long over', async (t) => {
-  const { site, client, told } = await fixture(t);
+  const { site, client, notified } = await fixture(t);
   const { a, b } = site;
   await steps(a, ['takeover', floatingIp]);
   addClient(a, client.address);
   await steps(a, ['release', floatingIp]);
   await steps(b, ['takeover', floatingIp]);
   b.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
-  const before = told.length;
+  const before = notified.length;
   const again = await steps(b, ['takeover', floatingIp]);
   t.true(again.lines.slice(0, -1).every((line) => line.state === 'skipped'));
-  t.is(told.length, before);
+  t.is(notified.length, before);
   t.is(
     b.read('/proc/fs/lockd/nlm_end_grace'),
     'Y\n',
@@ -297,7 +300,7 @@ test('a takeover that stopped before B-3 enters grace again when the first one i
   b.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
   const again = await steps(b, ['takeover', floatingIp]);
   t.is(again.lines.find((line) => line.step === 'B-2')?.state, 'done');
-  t.deepEqual(again.lines.at(-1)?.clients, { told: 1, untold: 0 });
+  t.deepEqual(again.lines.at(-1)?.clients, { notified: 1, notNotified: 0 });
 });
 
 test('an empty mount point is never exported', async (t) => {

@@ -86,7 +86,7 @@ function operations(address: string): Operation[] {
 interface Stage {
   readonly site: RehearsalSite;
   readonly client: LoopbackClient;
-  readonly told: number[];
+  readonly notified: number[];
   readonly shared: string | undefined;
 }
 
@@ -122,15 +122,15 @@ function comparable({ nodes, record, ...state }: SiteState): string[] {
 }
 
 /** What follows for those who had locks. */
-function checkTold({ told }: Stage, state: SiteState, after: number, where: string): void {
-  if (told.some((one) => one % 2 === 0)) problem(`${where}: an even state was told`);
-  const latest = told.slice(after);
+function checkNotified({ notified }: Stage, state: SiteState, after: number, where: string): void {
+  if (notified.some((one) => one % 2 === 0)) problem(`${where}: an even state was notified`);
+  const latest = notified.slice(after);
   if (latest.some((one, index) => index > 0 && one < (latest[index - 1] ?? 0)))
     problem(`${where}: a state lower than one before: ${latest.join(', ')}`);
   const server = (['A', 'B'] as const).find((name) => state.nodes[name].addresses.length > 0);
-  // Whoever serves now either still has the lock, or has told the client, whose kernel then asks for it again.
+  // Whoever serves now either still has the lock, or has notified the client, whose kernel then asks for it again.
   if (server !== undefined && state.nodes[server].locks === '' && latest.length === 0)
-    problem(`${where}: nobody was told, and the lock is gone`);
+    problem(`${where}: nobody was notified, and the lock is gone`);
 }
 
 /** One effect of each kind, chosen the same way each time; all with NLM_FULL=1. */
@@ -157,7 +157,7 @@ async function strikeAll(
   operation: Operation,
   seed: number,
 ): Promise<void> {
-  const { site, told, shared } = stage;
+  const { site, notified, shared } = stage;
   const start = copySite(site.directory);
   t.teardown(() => removeSite(start));
   await follow(start, operation.prepare, 'preparing');
@@ -185,7 +185,7 @@ async function strikeAll(
     for (const fault of full ? kinds : kinds.filter((_, index) => (index + effect.number) % 3 === 0)) {
       const where = `${operation.name}, ${fault.how} ${fault.side} ${effect.number} (${effect.kind} ${effect.what})`;
       const crashed = copySite(start);
-      const before = told.length;
+      const before = notified.length;
       const struck = await runStruck(crashed, node, args, { ...fault, strike: effect.number });
       figures.struck += 1;
       if (figures.struck % 100 === 0) process.stderr.write(`${figures.struck} strikes\n`);
@@ -203,7 +203,7 @@ async function strikeAll(
         if (other.length > 0) problem(`${after}: not as without the crash: ${other.join('; ')}`);
         const end = brokenPromise(state);
         if (end !== null) problem(`${after}: ${end}`);
-        checkTold(stage, state, before, after);
+        checkNotified(stage, state, before, after);
         figures.recovered += 1;
         removeSite(copy);
       }
@@ -239,8 +239,10 @@ for (const shared of [undefined, '/shared_storage']) {
     test(`crash at every point: the record ${place}, fsids ${fsids.join(' ')}`, async (t) => {
       t.timeout(7_200_000);
       const address = `127.77.6.${number}`;
-      const told: number[] = [];
-      const client = await startLoopbackClient(`127.77.6.${100 + number}`, 0, (_, state) => told.push(state));
+      const notified: number[] = [];
+      const client = await startLoopbackClient(`127.77.6.${100 + number}`, 0, (_, state) =>
+        notified.push(state),
+      );
       const options = shared === undefined ? {} : { stateDirectory: shared };
       const site = makeRehearsal({ address, rpcbindPort: client.port, fsids, ...options });
       t.teardown(() => {
@@ -257,7 +259,7 @@ for (const shared of [undefined, '/shared_storage']) {
       site.a.write('/proc/locks', lockLine);
       site.a.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
       for (const operation of operations(address)) {
-        await strikeAll(t, { site, client, told, shared }, operation, number);
+        await strikeAll(t, { site, client, notified, shared }, operation, number);
       }
       t.deepEqual(problems.splice(0), []);
       t.log(`${figures.struck} strikes, ${figures.recovered} ways on so far`);

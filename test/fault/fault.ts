@@ -1,4 +1,4 @@
-/** What the preload is told, as JSON in the environment variable NLM_FAULT. */
+/** What the preload is given, as JSON in the environment variable NLM_FAULT. */
 export interface Fault {
   /** File that gets one line for each effect that was reached. */
   readonly log?: string;

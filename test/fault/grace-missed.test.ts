@@ -1,4 +1,4 @@
-// A grace that is over before anybody could be told, as when B-5 or B-4 had to wait for something: it is entered again.
+// A grace that is over before anybody could be notified, as when B-5 or B-4 had to wait for something: it is entered again.
 import test from 'ava';
 import { startLoopbackClient } from '../demo/loopback-client.js';
 import { makeRehearsal } from '../helpers/rehearsal-site.js';
@@ -8,10 +8,10 @@ import { runStopped, runStruck } from './strike.js';
 
 const address = '127.77.9.1';
 
-test('the grace ends while B-4 is under way: nobody is told before there is another', async (t) => {
+test('the grace ends while B-4 is under way: nobody is notified before there is another', async (t) => {
   t.timeout(120_000);
-  const told: string[] = [];
-  const client = await startLoopbackClient('127.77.9.21', 0, (monName) => told.push(monName));
+  const notified: string[] = [];
+  const client = await startLoopbackClient('127.77.9.21', 0, (monName) => notified.push(monName));
   const site = makeRehearsal({ address, rpcbindPort: client.port });
   const { a, b, directory } = site;
   t.teardown(() => {
@@ -28,12 +28,12 @@ test('the grace ends while B-4 is under way: nobody is told before there is anot
   const { effects } = await runStruck(copy, 'B', takeover, {});
   const strike = effects.find(({ what }) => what.endsWith('/addresses.json'))?.number ?? 0;
   t.true(strike > 0, 'B-4 has an effect');
-  told.length = 0;
+  notified.length = 0;
 
   const { exitCode, stdout, stderr } = await runStopped(directory, 'B', takeover, strike, async () => {
     t.is(b.read('/proc/fs/lockd/nlm_end_grace'), 'N\n');
     b.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
-    t.deepEqual(told, []);
+    t.deepEqual(notified, []);
   });
   t.is(exitCode, 0, stderr);
   const lines = jsonLines(stdout);
@@ -44,8 +44,8 @@ test('the grace ends while B-4 is under way: nobody is told before there is anot
       .join(', '),
     'B-1 done, B-2 done, B-5 done, B-4 done, B-2 done, B-5 skipped, B-4 skipped, B-3 done',
   );
-  t.deepEqual(lines.at(-1)?.clients, { told: 1, untold: 0 });
-  t.regex(stdout, /the grace period had ended before anybody could be told, so it was entered again/);
-  t.is(b.read('/proc/fs/lockd/nlm_end_grace'), 'N\n', 'told within a grace');
-  t.true(told.length > 0);
+  t.deepEqual(lines.at(-1)?.clients, { notified: 1, notNotified: 0 });
+  t.regex(stdout, /the grace period had ended before anybody could be notified, so it was entered again/);
+  t.is(b.read('/proc/fs/lockd/nlm_end_grace'), 'N\n', 'notified within a grace');
+  t.true(notified.length > 0);
 });

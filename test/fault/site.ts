@@ -16,7 +16,7 @@ export interface SiteState {
   readonly owner: string | undefined;
   readonly released: boolean;
   readonly clients: readonly string[];
-  readonly untold: readonly string[];
+  readonly notNotified: readonly string[];
   /** Names in the record's directory, and the mode of the directory. */
   readonly record: readonly string[];
 }
@@ -82,7 +82,7 @@ export function readState(
       owner: ownership?.owner,
       released: ownership?.released ?? true,
       clients: (opened?.clients() ?? []).map(({ client, fsid }) => `${client} ${fsid}`),
-      untold: opened?.untold() ?? [],
+      notNotified: opened?.toNotify() ?? [],
       record: existsSync(record)
         ? [(lstatSync(record).mode & 0o7777).toString(8), ...readdirSync(record).toSorted()]
         : [],

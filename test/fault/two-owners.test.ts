@@ -46,7 +46,7 @@ function recordOf(directory: string): unknown {
     return {
       ownership: record.ownership(),
       clients: record.clients(),
-      untold: record.untold(),
+      notNotified: record.toNotify(),
       nsmState: record.nsmState(),
       operation: record.lastOperation(),
     };

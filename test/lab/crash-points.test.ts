@@ -71,7 +71,7 @@ async function cutEverywhere(t: ExecutionContext, lab: Lab, driver: Driver): Pro
       const taken = await nlmFailover(survivor, ['takeover', moving.address, '--fenced']);
       [owner, other] = [survivor, struck];
       await check(where);
-      t.true((taken.lines.at(-1)?.clients?.told ?? 0) >= 1, where);
+      t.true((taken.lines.at(-1)?.clients?.notified ?? 0) >= 1, where);
       t.log(where);
       await struck.boot();
       await prepareServer(lab, struck, [moving], preparation);

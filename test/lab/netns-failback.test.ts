@@ -25,7 +25,7 @@ scenario(`lockd-netns: ${failovers} failovers there and back`, async (t, lab) =>
     const [from, to] = number % 2 === 1 ? [a, b] : [b, a];
     await nlmFailover(from, ['release', moving.address]);
     const taken = await nlmFailover(to, ['takeover', moving.address]);
-    t.true((taken.lines.at(-1)?.clients?.told ?? 0) >= 1, `failover ${number}: told`);
+    t.true((taken.lines.at(-1)?.clients?.notified ?? 0) >= 1, `failover ${number}: notified`);
     t.true(await reclaimed(to, disks.vol1.device), `failover ${number}: reclaimed`);
     t.deepEqual(await from.nfsLocks(), []);
     t.false(await lab.c.clientLogHas('failed to reclaim'), `failover ${number}`);

@@ -24,7 +24,7 @@ scenario('lockd-netns: an IPv6 floating IP, on an ipvlan', async (t, lab) => {
   await nlmFailover(a, ['release', moving6.address]);
   const taken = await nlmFailover(b, ['takeover', moving6.address]);
   logSteps(t, 'takeover', taken);
-  t.true((taken.lines.at(-1)?.clients?.told ?? 0) >= 1);
+  t.true((taken.lines.at(-1)?.clients?.notified ?? 0) >= 1);
   t.true(await reclaimed(b, disks.vol1.device));
   await assertSurvived(t, lab, locked);
 });

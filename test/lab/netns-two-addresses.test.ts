@@ -35,7 +35,7 @@ scenario(
       'the lock through the address that stays is untouched',
     );
     const taken = await nlmFailover(b, ['takeover', moving.address]);
-    t.true((taken.lines.at(-1)?.clients?.told ?? 0) >= 1);
+    t.true((taken.lines.at(-1)?.clients?.notified ?? 0) >= 1);
     t.true(await reclaimed(b, disks.vol1.device));
     t.is((await a.nfsLocks(disks.vol2.device)).length, 1);
 

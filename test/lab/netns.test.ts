@@ -38,7 +38,7 @@ scenario('lockd-netns: planned failover, and nothing of the instance is left on 
 
   const taken = await nlmFailover(b, ['takeover', moving.address]);
   logSteps(t, 'takeover', taken);
-  t.true((taken.lines.at(-1)?.clients?.told ?? 0) >= 1);
+  t.true((taken.lines.at(-1)?.clients?.notified ?? 0) >= 1);
   t.true(await reclaimed(b, disks.vol1.device));
   await assertSurvived(t, lab, locked);
   t.is((await rivalLoop.stop()).stolen, 0);

@@ -17,29 +17,32 @@ const staying: SiteIp = {
   stateDirectory: '/mnt/vol3/.nlm',
 };
 
-scenario('another floating IP of the taking node: its client is told and keeps its lock', async (t, lab) => {
-  const { a, b, c, disks } = lab;
-  await prepareServers(lab, [moving, staying]);
-  await startAddress(b, staying);
-  const other = c.client('other');
-  await other.mount({ server: staying.address, path: '/mnt/vol3' });
-  const theirs = await other.lock('/mnt/nfs/theirs');
-  await startAddress(a, moving);
-  const locked = await lockThrough(lab, moving);
-  const { rival } = locked;
-  await rival.mount({ server: staying.address, path: '/mnt/vol3', at: '/mnt/other' });
+scenario(
+  'another floating IP of the taking node: its client is notified and keeps its lock',
+  async (t, lab) => {
+    const { a, b, c, disks } = lab;
+    await prepareServers(lab, [moving, staying]);
+    await startAddress(b, staying);
+    const other = c.client('other');
+    await other.mount({ server: staying.address, path: '/mnt/vol3' });
+    const theirs = await other.lock('/mnt/nfs/theirs');
+    await startAddress(a, moving);
+    const locked = await lockThrough(lab, moving);
+    const { rival } = locked;
+    await rival.mount({ server: staying.address, path: '/mnt/vol3', at: '/mnt/other' });
 
-  await nlmFailover(a, ['release', moving.address]);
-  const taken = await nlmFailover(b, ['takeover', moving.address]);
-  logSteps(t, 'takeover', taken);
-  t.true((taken.lines.at(-1)?.clients?.told ?? 0) >= 2, 'the clients of both addresses were told');
-  t.true(await reclaimed(b, disks.vol3.device), 'the other client reclaimed');
-  t.true(await reclaimed(b, disks.vol1.device));
-  t.false(await rival.tryLock('/mnt/other/theirs'), "the rival did not get the other client's lock");
-  await assertSurvived(t, lab, locked);
-  // One lock each, and not a second one that the old lock manager left behind.
-  await theirs.release();
-  await locked.lock.release();
-  t.deepEqual(await b.nfsLocks(), []);
-  t.true(await rival.tryLock('/mnt/other/theirs'));
-});
+    await nlmFailover(a, ['release', moving.address]);
+    const taken = await nlmFailover(b, ['takeover', moving.address]);
+    logSteps(t, 'takeover', taken);
+    t.true((taken.lines.at(-1)?.clients?.notified ?? 0) >= 2, 'the clients of both addresses were notified');
+    t.true(await reclaimed(b, disks.vol3.device), 'the other client reclaimed');
+    t.true(await reclaimed(b, disks.vol1.device));
+    t.false(await rival.tryLock('/mnt/other/theirs'), "the rival did not get the other client's lock");
+    await assertSurvived(t, lab, locked);
+    // One lock each, and not a second one that the old lock manager left behind.
+    await theirs.release();
+    await locked.lock.release();
+    t.deepEqual(await b.nfsLocks(), []);
+    t.true(await rival.tryLock('/mnt/other/theirs'));
+  },
+);

@@ -37,7 +37,7 @@ scenario('planned failover: the client keeps its lock and the rival never gets i
     taken.lines.map((line) => line.step ?? line.result),
     ['B-1', 'B-2', 'B-5', 'B-4', 'B-3', 'done'],
   );
-  t.true((taken.lines.at(-1)?.clients?.told ?? 0) >= 1);
+  t.true((taken.lines.at(-1)?.clients?.notified ?? 0) >= 1);
   t.true(await reclaimed(b, disks.vol1.device));
   t.false(await locked.rival.tryLock(file), 'the rival is refused when the grace has ended by itself');
   await assertSurvived(t, lab, locked);
@@ -68,7 +68,7 @@ scenario('counter-proof: without B-2 the reclaim fails and the rival gets the lo
   const { rival } = await lockThrough(lab, moving);
   await nlmFailover(a, ['release', moving.address]);
   const taken = await nlmFailover(b, ['takeover', moving.address, '--steps', 'B-1,B-5,B-4,B-3']);
-  t.true((taken.lines.at(-1)?.clients?.told ?? 0) >= 1, 'the client was told');
+  t.true((taken.lines.at(-1)?.clients?.notified ?? 0) >= 1, 'the client was notified');
   t.true(await rival.tryLock(file), 'nobody is in grace, so the rival steals the lock');
   t.true(await c.clientLogHas('failed to reclaim'));
 });

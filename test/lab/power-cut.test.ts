@@ -27,7 +27,7 @@ scenario('power cut: takeover --fenced, from the journal of the dead node', asyn
 
   const taken = await nlmFailover(b, ['takeover', moving.address, '--fenced']);
   logSteps(t, 'takeover --fenced', taken);
-  t.true((taken.lines.at(-1)?.clients?.told ?? 0) >= 1);
+  t.true((taken.lines.at(-1)?.clients?.notified ?? 0) >= 1);
   t.true(await reclaimed(b, disks.vol1.device));
   await assertSurvived(t, lab, locked);
   t.is((await rivalLoop.stop()).stolen, 0);

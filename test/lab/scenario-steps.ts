@@ -75,7 +75,7 @@ export async function lockThrough(lab: Lab, { address, filesystems }: SiteIp): P
   return { holder, rival, lock };
 }
 
-/** The client reclaims on its own time after it was told: until its lock is there, or 30 s are over. */
+/** The client reclaims on its own time after it was notified: until its lock is there, or 30 s are over. */
 export async function reclaimed(server: Server, device: string, count = 1): Promise<boolean> {
   const end = performance.now() + 30_000;
   while ((await server.nfsLocks(device)).length < count) {

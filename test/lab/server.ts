@@ -43,7 +43,7 @@ export class Server extends Guest {
     await this.run(script);
   }
 
-  /** By hand what a takeover does, without locks: mount, export, address up, neighbours told. */
+  /** By hand what a takeover does, without locks: mount, export, address up, neighbours informed. */
   async serveByHand({ device, mountpoint, fsid, address }: ServeOptions): Promise<void> {
     const script = `set -e
       mkdir -p "$2"

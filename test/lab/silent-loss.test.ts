@@ -1,4 +1,4 @@
-// Issue 4, 9: a reclaim that does not come is told to nobody by the kernel, and named by nlm-failover.
+// Issue 4, 9: a reclaim that does not come is reported to nobody by the kernel, and named by nlm-failover.
 import type { NfsClient } from './client.js';
 import { moving, prepareServers, reclaimed, scenario, startAddress } from './scenario.js';
 import { nlmFailover, nlmFailoverWaiting, type ToolResult } from './site.js';
@@ -48,14 +48,14 @@ scenario('a lock that is not reclaimed is named, with its file and its client', 
   const first = await waiting;
   t.is(first.lines.at(-1)?.result, 'done', 'nobody is accused');
   t.deepEqual(findings(first), [['not-reclaimed', '/mnt/vol1/of-tidy', []]]);
-  t.like(first.lines.at(-1)?.audit, { locks: { held: 3, reclaimed: 2 }, clients: { told: 3, back: 2 } });
+  t.like(first.lines.at(-1)?.audit, { locks: { held: 3, reclaimed: 2 }, clients: { notified: 3, back: 2 } });
   await nlmFailover(b, ['audit', moving.address, '--acknowledge']);
 
-  // One is told, and freezes before it has reclaimed.
+  // One is notified, and freezes before it has reclaimed.
   await nlmFailover(b, ['release', moving.address]);
   await deafen(frozen);
-  const told = await nlmFailover(a, ['takeover', moving.address]);
-  t.is(told.lines.at(-1)?.clients?.untold, 0, told.stdout);
+  const notified = await nlmFailover(a, ['takeover', moving.address]);
+  t.is(notified.lines.at(-1)?.clients?.notNotified, 0, notified.stdout);
   await freeze(frozen);
   t.true(await reclaimed(a, disks.vol1.device));
   const inGrace = await nlmFailover(a, ['audit', moving.address]);
@@ -85,8 +85,8 @@ scenario('after a power cut the client that does not come back is named', async 
   t.true(await idle.tryLock('/mnt/nfs/of-idle'), 'a client that holds nothing any more');
   await a.powerCut();
   await deafen(frozen);
-  const told = await nlmFailover(b, ['takeover', moving.address, '--fenced']);
-  t.is(told.lines.at(-1)?.clients?.untold, 0, told.stdout);
+  const notified = await nlmFailover(b, ['takeover', moving.address, '--fenced']);
+  t.is(notified.lines.at(-1)?.clients?.notNotified, 0, notified.stdout);
   await freeze(frozen);
   const waited = await nlmFailoverWaiting(b, ['takeover', moving.address, '--fenced'], false);
   t.is(waited.exitCode, 6);

@@ -12,7 +12,7 @@ export interface ReportLine {
   readonly ms?: number;
   readonly detail?: string;
   readonly result?: string;
-  readonly clients?: { readonly told: number; readonly untold: number };
+  readonly clients?: { readonly notified: number; readonly notNotified: number };
   readonly waiting?: Pick<AuditLine, 'clients' | 'locks' | 'graceLeft'>;
   readonly audit?: AuditLine;
 }
@@ -22,7 +22,7 @@ export interface AuditLine {
   readonly state: string;
   readonly comparedAt?: string | null;
   readonly graceLeft?: number;
-  readonly clients?: { readonly listed: number; readonly told: number; readonly back: number };
+  readonly clients?: { readonly listed: number; readonly notified: number; readonly back: number };
   readonly locks?: { readonly held: number; readonly reclaimed: number } | null;
   readonly findings?: readonly {
     readonly verdict: string;

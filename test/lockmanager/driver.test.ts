@@ -226,7 +226,7 @@ test('who serves the address here, for status: the one named among those that co
   t.is(await here(), undefined, 'there is no instance to ask');
 });
 
-test('everything that a host lacks for an instance is told at once', async (t) => {
+test('everything that a host lacks for an instance is said at once', async (t) => {
   // As on a kernel without nfsd: neither registered nor a module, and no program says otherwise.
   const host: Host = {
     ...realHost,

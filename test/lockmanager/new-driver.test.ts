@@ -54,7 +54,7 @@ test('it takes an address over, releases it, and is asked all that only it can k
 
   const taken = await run(b, 'takeover', address, '--no-wait', '--json');
   t.is(taken.exitCode, 0, taken.stderr + taken.stdout);
-  t.deepEqual(taken.lines.at(-1)?.clients, { told: 1, untold: 0 });
+  t.deepEqual(taken.lines.at(-1)?.clients, { notified: 1, notNotified: 0 });
   // Nothing of the kernel's lock manager was touched or asked to export.
   t.is(b.read('/proc/fs/nfsd/threads'), '0\n');
   t.is(b.read('/proc/fs/nfsd/unlock_filesystem'), '');
@@ -83,7 +83,7 @@ test('B-3 that comes after its grace has ended says so, by what it answers meanw
   await run(b, 'takeover', address, '--steps', 'B-1,B-2,B-5,B-4');
   b.remove('/paper-grace');
   const late = await run(b, 'notify', address, '--json');
-  t.regex(late.stdout, /1 were told after the grace period had ended/);
+  t.regex(late.stdout, /1 were notified after the grace period had ended/);
 });
 
 test('status shows how its daemons are, and ends with 1 when one is dead', async (t) => {

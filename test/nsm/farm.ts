@@ -70,7 +70,7 @@ export class FakeClient {
   statdPort = 0;
   #script: Script;
   readonly #sockets: Socket[] = [];
-  #told = 0;
+  #notified = 0;
   readonly #watchers = new Set<() => void>();
 
   constructor(address: string, script: Script) {
@@ -132,8 +132,8 @@ export class FakeClient {
     }
     if (call.program !== nsm.program || call.procedure !== nsm.procedures.notify) return [];
     this.heard.push({ ...decodeStateChange(call.args), from });
-    this.#told += 1;
-    return statd({ call, turn: this.#told, from, client: this });
+    this.#notified += 1;
+    return statd({ call, turn: this.#notified, from, client: this });
   }
 }
 

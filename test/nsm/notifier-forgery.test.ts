@@ -23,14 +23,14 @@ function farmOf(t: ExecutionContext): Farm {
 const reply = ({ call }: Incoming, status: 'SUCCESS', results: Uint8Array): Uint8Array =>
   encodeReply({ xid: call.xid, status, results });
 
-/** Tells the victim until it has been tried for more than two rounds; it is never told. */
-async function testNeverTold(t: ExecutionContext, script: Script): Promise<void> {
-  await neverTold(t, farmOf(t), script);
+/** Notifies the victim until it has been tried for more than two rounds; it is never notified. */
+async function testNeverNotified(t: ExecutionContext, script: Script): Promise<void> {
+  await neverNotified(t, farmOf(t), script);
 }
 
-async function neverTold(t: ExecutionContext, farm: Farm, script: Script): Promise<NotifyResult> {
+async function neverNotified(t: ExecutionContext, farm: Farm, script: Script): Promise<NotifyResult> {
   const client = await farm.client(victim, script);
-  const toldTo: string[] = [];
+  const notifiedTo: string[] = [];
   const deadline = new AbortController();
   const run = notify({
     ...common,
@@ -38,15 +38,15 @@ async function neverTold(t: ExecutionContext, farm: Farm, script: Script): Promi
     deadlineMs: 20_000,
     deadline: deadline.signal,
     rpcbindPort: farm.rpcbindPort,
-    onTold: (clients) => toldTo.push(...clients),
+    onNotified: (clients) => notifiedTo.push(...clients),
   });
   const triedAgain = (): boolean =>
     script.statd === undefined ? client.asked > 2 : client.heard.length > 2 * common.names.length;
   await Promise.race([run, client.until(triedAgain)]);
   deadline.abort();
   const result = await run;
-  t.deepEqual([result.told, toldTo], [[], []]);
-  t.is(result.untold[0]?.client, victim);
+  t.deepEqual([result.notified, notifiedTo], [[], []]);
+  t.is(result.notNotified[0]?.client, victim);
   return result;
 }
 
@@ -75,8 +75,8 @@ const forgeries: Record<string, Behaviour> = {
   'empty datagrams': () => [Buffer.alloc(0), Buffer.alloc(0)],
 };
 for (const [name, statd] of Object.entries(forgeries)) {
-  test(`statd sends ${name}: never told`, testNeverTold, { statd });
-  test(`rpcbind sends ${name}: never told`, testNeverTold, { rpcbind: statd });
+  test(`statd sends ${name}: never notified`, testNeverNotified, { statd });
+  test(`rpcbind sends ${name}: never notified`, testNeverNotified, { rpcbind: statd });
 }
 
 const port = (number: number): Buffer => {
@@ -84,13 +84,13 @@ const port = (number: number): Buffer => {
   results.writeUInt32BE(number);
   return results;
 };
-test('rpcbind says port 0: never told', testNeverTold, {
+test('rpcbind says port 0: never notified', testNeverNotified, {
   rpcbind: (incoming) => [reply(incoming, 'SUCCESS', port(0))],
 });
-test('rpcbind says port 65536: never told', testNeverTold, {
+test('rpcbind says port 65536: never notified', testNeverNotified, {
   rpcbind: (incoming) => [reply(incoming, 'SUCCESS', port(65536))],
 });
-test('rpcbind says its own port: never told', testNeverTold, {
+test('rpcbind says its own port: never notified', testNeverNotified, {
   rpcbind: (incoming) => [reply(incoming, 'SUCCESS', port(incoming.client.rpcbindPort))],
   statd: ({ call }) => [encodeReply({ xid: call.xid, status: 'PROG_UNAVAIL' })],
 });
@@ -98,13 +98,13 @@ test('rpcbind says its own port: never told', testNeverTold, {
 async function testWrongPlace(t: ExecutionContext, address: string): Promise<void> {
   const farm = farmOf(t);
   const stranger = await farm.stranger(address);
-  const { untold } = await neverTold(t, farm, {
+  const { notNotified } = await neverNotified(t, farm, {
     statd: ({ call, from }) => {
       stranger.send(accepted(call), from.port, from.address);
       return [];
     },
   });
-  t.deepEqual(untold, [{ client: victim, reason: 'statd does not answer' }]);
+  t.deepEqual(notNotified, [{ client: victim, reason: 'statd does not answer' }]);
 }
 test('the right reply from another address is not the reply', testWrongPlace, '127.0.0.31');
 test('the right reply from another port of the client is not the reply', testWrongPlace, victim);
@@ -112,7 +112,7 @@ test('the right reply from another port of the client is not the reply', testWro
 test("another's rpcbind cannot lend its port", async (t) => {
   const farm = farmOf(t);
   const stranger = await farm.stranger('127.0.0.31');
-  await neverTold(t, farm, {
+  await neverNotified(t, farm, {
     rpcbind: (incoming) => {
       for (const datagram of registered(incoming))
         stranger.send(datagram, incoming.from.port, incoming.from.address);
@@ -122,7 +122,7 @@ test("another's rpcbind cannot lend its port", async (t) => {
   t.is(farm.clients[0]?.heard.length, 0);
 });
 
-test('a client that answers ten times is told once', async (t) => {
+test('a client that answers ten times is notified once', async (t) => {
   const farm = farmOf(t);
   await farm.client(victim, {
     rpcbind: (incoming) => Array.from({ length: 10 }, () => registered(incoming)).flat(),
@@ -135,13 +135,13 @@ test('a client that answers ten times is told once', async (t) => {
     clients: [victim, '127.0.0.32'],
     deadlineMs: 20_000,
     rpcbindPort: farm.rpcbindPort,
-    onTold: (clients) => batches.push(clients),
+    onNotified: (clients) => batches.push(clients),
   });
-  t.deepEqual(result.told.toSorted(), [victim, '127.0.0.32']);
+  t.deepEqual(result.notified.toSorted(), [victim, '127.0.0.32']);
   t.deepEqual(batches.flat().toSorted(), [victim, '127.0.0.32']);
 });
 
-test('a flood of junk, also from the client itself, does not keep the others from being told', async (t) => {
+test('a flood of junk, also from the client itself, does not keep the others from being notified', async (t) => {
   const farm = farmOf(t);
   const stranger = await farm.stranger('127.0.0.31');
   const junk = [
@@ -168,8 +168,8 @@ test('a flood of junk, also from the client itself, does not keep the others fro
     deadlineMs: 20_000,
     deadline: deadline.signal,
     rpcbindPort: farm.rpcbindPort,
-    onProgress: ({ told }) => {
-      if (told === crowd.length)
+    onProgress: ({ notified }) => {
+      if (notified === crowd.length)
         void flooder
           .until(() => flooder.asked > 5)
           .then(() => {
@@ -179,6 +179,6 @@ test('a flood of junk, also from the client itself, does not keep the others fro
     },
   });
   const result = await run;
-  t.deepEqual(result.told.toSorted(), crowd.toSorted());
-  t.deepEqual(result.untold, [{ client: victim, reason: 'rpcbind does not answer' }]);
+  t.deepEqual(result.notified.toSorted(), crowd.toSorted());
+  t.deepEqual(result.notNotified, [{ client: victim, reason: 'rpcbind does not answer' }]);
 });

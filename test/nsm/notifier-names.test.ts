@@ -23,7 +23,7 @@ test('a host name is resolved in the family of the floating IP, again until it d
       return Promise.resolve(asked.length > 2 ? '127.0.0.20' : undefined);
     },
   });
-  t.deepEqual(result.told, ['client1.example.com']);
+  t.deepEqual(result.notified, ['client1.example.com']);
   t.deepEqual(asked, Array(3).fill('client1.example.com 4'));
 });
 
@@ -39,7 +39,7 @@ test("by the host's own resolver, /etc/hosts included", async (t) => {
     deadlineMs: 20_000,
     rpcbindPort: farm.rpcbindPort,
   });
-  t.deepEqual(result.told, ['localhost']);
+  t.deepEqual(result.notified, ['localhost']);
 });
 
 test('a name that does not resolve, resolves to nowhere, or never answers is reported', async (t) => {
@@ -48,14 +48,14 @@ test('a name that does not resolve, resolves to nowhere, or never answers is rep
     multicast: Promise.resolve('224.0.0.1'),
     nowhere: Promise.resolve(undefined),
   };
-  const { untold } = await notify({
+  const { notNotified } = await notify({
     ...common,
     clients: Object.keys(answers),
     deadlineMs: 200,
     rpcbindPort: 1,
     resolve: (name) => answers[name] ?? Promise.reject(new Error(name)),
   });
-  t.deepEqual(Object.fromEntries(untold.map(({ client, reason }) => [client, reason])), {
+  t.deepEqual(Object.fromEntries(notNotified.map(({ client, reason }) => [client, reason])), {
     hangs: 'name does not resolve',
     multicast: 'not a unicast address',
     nowhere: 'name does not resolve',
@@ -73,7 +73,7 @@ test('text that is neither address nor name is never looked up or sent to', asyn
     '224.0.0.1',
   ];
   const lookedUp: string[] = [];
-  const { untold } = await notify({
+  const { notNotified } = await notify({
     ...common,
     clients,
     deadlineMs: 200,
@@ -82,7 +82,7 @@ test('text that is neither address nor name is never looked up or sent to', asyn
       return Promise.resolve(undefined);
     },
   });
-  t.deepEqual(untold.map(({ client }) => client).toSorted(), clients.toSorted());
+  t.deepEqual(notNotified.map(({ client }) => client).toSorted(), clients.toSorted());
   // Not for the record, but a host name in practice.
   t.deepEqual([...new Set(lookedUp)], ['_x']);
 });

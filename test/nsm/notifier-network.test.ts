@@ -4,7 +4,7 @@ import { notify } from '../../src/nsm/notify/notifier.js';
 import { seededRandom } from '../helpers/seeded-random.js';
 import { accept, atFirst, type Behaviour, Farm, registered, silent, unregistered } from './farm.js';
 
-test('30 % loss each way, duplicates, a third down: everybody else is told', async (t) => {
+test('30 % loss each way, duplicates, a third down: everybody else is notified', async (t) => {
   const seed = Number(process.env['SEED'] ?? randomInt(2 ** 31));
   t.log(`SEED=${seed}`);
   const random = seededRandom(seed);
@@ -27,7 +27,7 @@ test('30 % loss each way, duplicates, a third down: everybody else is told', asy
   });
   const up = farm.clients.map((client) => client.address);
   const everybody = new AbortController();
-  const { told, untold } = await notify({
+  const { notified, notNotified } = await notify({
     source: { address: '127.0.0.2', family: 4 },
     names: ['127.0.0.2', 'nfs1.example.com', 'nfs1'],
     state: 13,
@@ -37,22 +37,22 @@ test('30 % loss each way, duplicates, a third down: everybody else is told', asy
     rpcbindPort: farm.rpcbindPort,
     pace: { firstMs: 20, capMs: 160, reportMs: 10 },
     onProgress: (progress) => {
-      if (progress.told === up.length) everybody.abort();
+      if (progress.notified === up.length) everybody.abort();
     },
   });
-  t.deepEqual(told.toSorted(), up.toSorted());
-  t.is(untold.length, 50);
+  t.deepEqual(notified.toSorted(), up.toSorted());
+  t.is(notNotified.length, 50);
   for (const client of farm.clients) t.is(new Set(client.heard.map((change) => change.name)).size, 3);
 });
 
-test('a client that answers only at the last moment before the deadline is told', async (t) => {
+test('a client that answers only at the last moment before the deadline is notified', async (t) => {
   const farm = new Farm();
   t.teardown(() => {
     farm.close();
   });
   // Doubling alone would ask eleven times in these two seconds, the last time halfway.
   await farm.client('127.0.0.21', { rpcbind: atFirst(14, silent, registered) });
-  const { told } = await notify({
+  const { notified } = await notify({
     source: { address: '127.0.0.2', family: 4 },
     names: ['127.0.0.2'],
     state: 13,
@@ -61,7 +61,7 @@ test('a client that answers only at the last moment before the deadline is told'
     rpcbindPort: farm.rpcbindPort,
     pace: { firstMs: 2, capMs: 60_000, reportMs: 10 },
   });
-  t.deepEqual(told, ['127.0.0.21']);
+  t.deepEqual(notified, ['127.0.0.21']);
 });
 
 test('an answer lost on its way does not hide what the last one said', async (t) => {
@@ -83,7 +83,7 @@ test('an answer lost on its way does not hide what the last one said', async (t)
   });
   await client.until(({ asked }) => asked > 4);
   deadline.abort();
-  t.deepEqual((await running).untold, [
+  t.deepEqual((await running).notNotified, [
     {
       client: '127.0.0.21',
       reason: 'statd is not registered with rpcbind; since then: rpcbind does not answer',

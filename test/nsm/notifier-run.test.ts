@@ -23,7 +23,7 @@ const openSockets = (): number =>
 // One after another: they count this process's sockets.
 
 test.serial(
-  'thousands at once, a third of them down: everybody else is told, each reported once',
+  'thousands at once, a third of them down: everybody else is notified, each reported once',
   async (t) => {
     const farm = farmOf(t);
     const clients = await farm.crowd(1500, (index) => (index % 3 === 0 ? undefined : {}));
@@ -31,22 +31,22 @@ test.serial(
     const reported: string[] = [];
     const counts: number[] = [];
     const stop = new AbortController();
-    const { told, untold } = await notify({
+    const { notified, notNotified } = await notify({
       ...common,
       clients,
       rpcbindPort: farm.rpcbindPort,
       signal: stop.signal,
-      onTold: (batch) => reported.push(...batch),
+      onNotified: (batch) => reported.push(...batch),
       onProgress: (progress) => {
         t.is(progress.total, 1500);
-        t.is(progress.told, reported.length, 'what is counted was passed on before');
-        counts.push(progress.told);
-        if (progress.told === up.length) stop.abort();
+        t.is(progress.notified, reported.length, 'what is counted was passed on before');
+        counts.push(progress.notified);
+        if (progress.notified === up.length) stop.abort();
       },
     });
-    t.deepEqual(told.toSorted(), up.toSorted());
+    t.deepEqual(notified.toSorted(), up.toSorted());
     t.deepEqual(reported.toSorted(), up.toSorted());
-    t.is(untold.length, 500);
+    t.is(notNotified.length, 500);
     t.deepEqual(
       counts,
       counts.toSorted((a, b) => a - b),
@@ -59,7 +59,7 @@ test.serial(
   },
 );
 
-test.serial('an abort returns what was told so far; the rest is interrupted', async (t) => {
+test.serial('an abort returns what was notified so far; the rest is interrupted', async (t) => {
   const farm = farmOf(t);
   await farm.client('127.0.0.40');
   await farm.client('127.0.0.41', { statd: silent });
@@ -70,31 +70,31 @@ test.serial('an abort returns what was told so far; the rest is interrupted', as
     clients: ['127.0.0.40', '127.0.0.41'],
     rpcbindPort: farm.rpcbindPort,
     signal: stop.signal,
-    onTold: () => {
+    onNotified: () => {
       stop.abort();
     },
   });
-  t.deepEqual(result.told, ['127.0.0.40']);
-  t.deepEqual(result.untold, [{ client: '127.0.0.41', reason: 'interrupted' }]);
+  t.deepEqual(result.notified, ['127.0.0.40']);
+  t.deepEqual(result.notNotified, [{ client: '127.0.0.41', reason: 'interrupted' }]);
   t.is(openSockets(), before);
 });
 
 test.serial('aborted before it begins, it sends nothing', async (t) => {
   const farm = farmOf(t);
   const client = await farm.client('127.0.0.40');
-  const { told, untold } = await notify({
+  const { notified, notNotified } = await notify({
     ...common,
     clients: ['127.0.0.40'],
     rpcbindPort: farm.rpcbindPort,
     signal: AbortSignal.abort(),
   });
-  t.deepEqual([told, untold], [[], [{ client: '127.0.0.40', reason: 'interrupted' }]]);
+  t.deepEqual([notified, notNotified], [[], [{ client: '127.0.0.40', reason: 'interrupted' }]]);
   t.is(client.asked, 0);
 });
 
 async function testCallbackThrows(
   t: ExecutionContext,
-  name: 'onTold' | 'onProgress',
+  name: 'onNotified' | 'onProgress',
   late: boolean,
 ): Promise<void> {
   const farm = farmOf(t);
@@ -118,8 +118,8 @@ async function testCallbackThrows(
   t.is(calls, 1);
   t.is(openSockets(), before);
 }
-test.serial('onTold throws while others wait', testCallbackThrows, 'onTold', false);
-test.serial('onTold throws at the end', testCallbackThrows, 'onTold', true);
+test.serial('onNotified throws while others wait', testCallbackThrows, 'onNotified', false);
+test.serial('onNotified throws at the end', testCallbackThrows, 'onNotified', true);
 test.serial('onProgress throws while others wait', testCallbackThrows, 'onProgress', false);
 test.serial('onProgress throws at the end', testCallbackThrows, 'onProgress', true);
 
@@ -127,13 +127,13 @@ test.serial('at the deadline the sockets are gone', async (t) => {
   const farm = farmOf(t);
   await farm.client('127.0.0.40', { rpcbind: silent });
   const before = openSockets();
-  const { untold } = await notify({
+  const { notNotified } = await notify({
     ...common,
     clients: ['127.0.0.40', '::1', 'unknown.invalid'],
     rpcbindPort: farm.rpcbindPort,
     deadlineMs: 100,
     resolve: () => Promise.resolve(undefined),
   });
-  t.is(untold.length, 3);
+  t.is(notNotified.length, 3);
   t.is(openSockets(), before);
 });

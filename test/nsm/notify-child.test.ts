@@ -49,7 +49,7 @@ function optionsFor(farm: Farm, options: Partial<ThroughOptions> = {}): ThroughO
   };
 }
 
-function tell(
+function send(
   farm: Farm,
   options: Partial<ThroughOptions> = {},
   prefix: readonly string[] = inside,
@@ -65,27 +65,27 @@ async function workerError(t: ExecutionContext, run: Promise<unknown>): Promise<
 }
 
 for (const prefix of [[], inside]) {
-  test.serial(`tells each client every name, behind ${JSON.stringify(prefix)}`, async (t) => {
+  test.serial(`sends each client every name, behind ${JSON.stringify(prefix)}`, async (t) => {
     const farm = farmOf(t);
     await farm.client('127.0.0.10');
     await farm.client('127.0.0.11');
-    const told: string[] = [];
+    const notified: string[] = [];
     const counts: number[] = [];
-    const result = await tell(
+    const result = await send(
       farm,
       {
-        onTold: (batch) => told.push(...batch),
+        onNotified: (batch) => notified.push(...batch),
         onProgress: (progress) => {
           t.is(progress.total, 2);
-          t.is(progress.told, told.length, 'what is counted was passed on before');
-          counts.push(progress.told);
+          t.is(progress.notified, notified.length, 'what is counted was passed on before');
+          counts.push(progress.notified);
         },
       },
       prefix,
     );
-    t.deepEqual(result.told.toSorted(), ['127.0.0.10', '127.0.0.11']);
-    t.like(result, { untold: [], sourceUsed: '127.0.0.2', privilegedPort: process.getuid?.() === 0 });
-    t.deepEqual(told.toSorted(), ['127.0.0.10', '127.0.0.11']);
+    t.deepEqual(result.notified.toSorted(), ['127.0.0.10', '127.0.0.11']);
+    t.like(result, { notNotified: [], sourceUsed: '127.0.0.2', privilegedPort: process.getuid?.() === 0 });
+    t.deepEqual(notified.toSorted(), ['127.0.0.10', '127.0.0.11']);
     t.is(counts.at(-1), 2);
     for (const client of farm.clients) {
       t.deepEqual(client.heard.map((change) => change.name).toSorted(), names.toSorted());
@@ -97,30 +97,30 @@ for (const prefix of [[], inside]) {
 test.serial('thousands, in more lines than one pipe holds', async (t) => {
   const farm = farmOf(t);
   const clients = await farm.crowd(3000);
-  const told: string[] = [];
-  const result = await tell(farm, { clients, onTold: (batch) => told.push(...batch) });
-  t.deepEqual(told.toSorted(), clients.toSorted());
-  t.is(result.told.length, 3000);
+  const notified: string[] = [];
+  const result = await send(farm, { clients, onNotified: (batch) => notified.push(...batch) });
+  t.deepEqual(notified.toSorted(), clients.toSorted());
+  t.is(result.notified.length, 3000);
 });
 
-test.serial('untold at the deadline, with the reason', async (t) => {
+test.serial('not notified at the deadline, with the reason', async (t) => {
   const farm = farmOf(t);
   await farm.client('127.0.0.10');
   await farm.client('127.0.0.11', { rpcbind: unregistered });
-  t.like(await tell(farm, { deadlineMs: 1000 }), {
-    told: ['127.0.0.10'],
-    untold: [{ client: '127.0.0.11', reason: 'statd is not registered with rpcbind' }],
+  t.like(await send(farm, { deadlineMs: 1000 }), {
+    notified: ['127.0.0.10'],
+    notNotified: [{ client: '127.0.0.11', reason: 'statd is not registered with rpcbind' }],
   });
 });
 
-test.serial('an abort returns what was told so far; the rest is interrupted', async (t) => {
+test.serial('an abort returns what was notified so far; the rest is interrupted', async (t) => {
   const farm = farmOf(t);
   await farm.client('127.0.0.10');
   await farm.client('127.0.0.11', { rpcbind: silent });
   const stop = new AbortController();
-  const result = await tell(farm, { signal: stop.signal, onTold: () => stop.abort() });
-  t.deepEqual(result.told, ['127.0.0.10']);
-  t.deepEqual(result.untold, [{ client: '127.0.0.11', reason: 'interrupted' }]);
+  const result = await send(farm, { signal: stop.signal, onNotified: () => stop.abort() });
+  t.deepEqual(result.notified, ['127.0.0.10']);
+  t.deepEqual(result.notNotified, [{ client: '127.0.0.11', reason: 'interrupted' }]);
 });
 
 for (const [when, abort] of [
@@ -132,13 +132,13 @@ for (const [when, abort] of [
     const client = await farm.client('127.0.0.10');
     const stop = new AbortController();
     abort(stop);
-    const result = await tell(farm, { signal: stop.signal });
-    t.deepEqual(result.untold, [{ client: '127.0.0.10', reason: 'interrupted' }]);
+    const result = await send(farm, { signal: stop.signal });
+    t.deepEqual(result.notNotified, [{ client: '127.0.0.10', reason: 'interrupted' }]);
     t.is(client.asked, 0);
   });
 }
 
-for (const name of ['onTold', 'onProgress'] as const) {
+for (const name of ['onNotified', 'onProgress'] as const) {
   test.serial(`${name} throws: its error, once, and nothing is sent any more`, async (t) => {
     const farm = farmOf(t);
     await farm.client('127.0.0.10');
@@ -149,7 +149,7 @@ for (const name of ['onTold', 'onProgress'] as const) {
       calls += 1;
       throw full;
     };
-    t.is(await t.throwsAsync(tell(farm, { [name]: callback }, insideWithPid)), full);
+    t.is(await t.throwsAsync(send(farm, { [name]: callback }, insideWithPid)), full);
     t.is(calls, 1);
     t.throws(() => process.kill(workerPid(), 0), { code: 'ESRCH' });
   });
@@ -159,15 +159,15 @@ test.serial('a worker that is killed', async (t) => {
   const farm = farmOf(t);
   await farm.client('127.0.0.10');
   await farm.client('127.0.0.11', { rpcbind: silent });
-  const told: string[] = [];
-  const onTold = (batch: string[]): void => {
-    told.push(...batch);
+  const notified: string[] = [];
+  const onNotified = (batch: string[]): void => {
+    notified.push(...batch);
     process.kill(workerPid(), 'SIGKILL');
   };
-  const run = tell(farm, { onTold }, insideWithPid);
+  const run = send(farm, { onNotified }, insideWithPid);
   const error = await workerError(t, run);
   t.regex(error.message, /notify-worker" ended by SIGKILL without a result$/);
-  t.deepEqual(told, ['127.0.0.10']);
+  t.deepEqual(notified, ['127.0.0.10']);
 });
 
 test.serial('a worker behind a prefix that stays its parent is interrupted too', async (t) => {
@@ -176,13 +176,13 @@ test.serial('a worker behind a prefix that stays its parent is interrupted too',
   await farm.client('127.0.0.11', { rpcbind: silent });
   const stop = new AbortController();
   // The shell ignores the signal, and its child does not get it.
-  const run = tell(farm, { signal: stop.signal, onTold: () => stop.abort() }, [
+  const run = send(farm, { signal: stop.signal, onNotified: () => stop.abort() }, [
     'sh',
     '-c',
     'trap : TERM; "$@"; exit',
     'sh',
   ]);
-  t.deepEqual((await run).untold, [{ client: '127.0.0.11', reason: 'interrupted' }]);
+  t.deepEqual((await run).notNotified, [{ client: '127.0.0.11', reason: 'interrupted' }]);
 });
 
 for (const [what, prefix, said] of [
@@ -190,13 +190,21 @@ for (const [what, prefix, said] of [
   ['it says nothing', ['true'], /ended with exit code 0 without a result$/],
   ['it says why', ['sh', '-c', 'echo no such namespace >&2; exit 3'], /code 3 .*: no such namespace$/],
   ['other text', ['echo'], /said what is no answer: "\S*node \S+ notify-worker"/],
-  ['another value', ['sh', '-c', 'echo \'{"told":7}\'; exec sleep 600'], /no answer: "\{\\"told\\":7\}"/],
-  ['too much', ['sh', '-c', 'echo \'{"ready":true,"told":[]}\'; exec sleep 600'], /said what is no answer/],
+  [
+    'another value',
+    ['sh', '-c', 'echo \'{"notified":7}\'; exec sleep 600'],
+    /no answer: "\{\\"notified\\":7\}"/,
+  ],
+  [
+    'too much',
+    ['sh', '-c', 'echo \'{"ready":true,"notified":[]}\'; exec sleep 600'],
+    /said what is no answer/,
+  ],
 ] as const) {
   test.serial(`no worker there: ${what}`, async (t) => {
     const farm = farmOf(t);
     const client = await farm.client('127.0.0.10');
-    const error = await workerError(t, tell(farm, {}, prefix));
+    const error = await workerError(t, send(farm, {}, prefix));
     t.regex(error.message, said);
     t.is(client.asked, 0);
   });
@@ -205,8 +213,8 @@ for (const [what, prefix, said] of [
 test.serial('what cannot be sent comes back with the sentence of the notifier', async (t) => {
   const farm = farmOf(t);
   await farm.client('127.0.0.10');
-  t.regex((await workerError(t, tell(farm, { state: 2 }))).message, /the NSM state 2 is not an odd number/);
-  t.regex((await workerError(t, tell(farm, { names: [] }))).message, /names: /);
+  t.regex((await workerError(t, send(farm, { state: 2 }))).message, /the NSM state 2 is not an odd number/);
+  t.regex((await workerError(t, send(farm, { names: [] }))).message, /names: /);
 });
 
 // The worker by itself.

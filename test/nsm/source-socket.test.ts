@@ -20,5 +20,5 @@ test('a socket that cannot be opened: NSM_SOCKET, what the kernel said and how t
   const error = await t.throwsAsync(openSourceSocket(6, 'fe80::1'), { instanceOf: FailoverError });
   t.is(error.code, 'NSM_SOCKET');
   t.regex(error.message, /^cannot open a UDP socket on fe80::1: .*EINVAL/);
-  t.regex(error.hint ?? '', /^Nobody was told through it\. .*"nlm-failover notify ADDRESS"\.$/);
+  t.regex(error.hint ?? '', /^Nobody was notified through it\. .*"nlm-failover notify ADDRESS"\.$/);
 });

@@ -99,7 +99,7 @@ test('the graces of an epoch are counted', async (t) => {
   t.is(record.audit().graces, 0);
 });
 
-test('a grace that is entered again before anybody was told has the same locks to compare, later ones have none', async (t) => {
+test('a grace that is entered again before anybody was notified has the same locks to compare, later ones have none', async (t) => {
   const { record } = await noted(t);
   record.setReleased('A', 1, true);
   takeOver(record);
@@ -110,8 +110,8 @@ test('a grace that is entered again before anybody was told has the same locks t
     [{ ...lock, reclaimed: false }],
     'what was reclaimed went with the lock manager',
   );
-  record.untold();
-  record.markTold(['c'], wall);
+  record.toNotify();
+  record.markNotified(['c'], wall);
   record.beginGrace({ now: wall });
   t.false(record.audit().planned, 'clients were there in between, and did as they liked');
   t.deepEqual(record.heldLocks(), []);

@@ -135,7 +135,7 @@ test('a grace or a claim killed anywhere: all of it or nothing', async (t) => {
   });
   await killEverywhere(t, 'grace', prepare, (site) => {
     const opened = site.open();
-    t.deepEqual(opened.untold().length === 0, opened.nsmState() === undefined);
+    t.deepEqual(opened.toNotify().length === 0, opened.nsmState() === undefined);
   });
 });
 

@@ -43,7 +43,7 @@ test('a last line without a newline is left', (t) => {
   }
 });
 
-test('a torn line is told from the one after it, wherever it was torn', (t) => {
+test('a torn line is distinguished from the one after it, wherever it was torn', (t) => {
   for (let length = 1; length < add.length - 1; length += 1) {
     const { entries, consumed } = parse(add.slice(0, length) + add);
     const [torn, whole] = entries;

@@ -17,14 +17,14 @@ test('a grace makes a new odd state and the list of whom it is owed to', async (
   await site.serve(record, { fsids: ['1', '2'] });
   site.append('A', event('add-client', 'c'), event('add-client', 'd'));
   record.fold();
-  t.deepEqual(record.untold(), []);
+  t.deepEqual(record.toNotify(), []);
   const state = record.beginGrace({ now: wall });
   t.is(state, seconds + 1);
   t.is(record.nsmState(), state);
-  t.deepEqual(record.untold(), ['c', 'd']);
-  record.markTold(['d', 'nobody'], wall + 1);
-  t.deepEqual(record.untold(), ['c']);
-  t.deepEqual(record.notifyCounts(), { told: 1, untold: 1 });
+  t.deepEqual(record.toNotify(), ['c', 'd']);
+  record.markNotified(['d', 'nobody'], wall + 1);
+  t.deepEqual(record.toNotify(), ['c']);
+  t.deepEqual(record.notifyCounts(), { notified: 1, notNotified: 1 });
 });
 
 test('who comes later is not on the list; who is on it stays, whatever del-client says', async (t) => {
@@ -36,9 +36,9 @@ test('who comes later is not on the list; who is on it stays, whatever del-clien
   record.beginGrace({ now: wall });
   site.append('A', event('add-client', 'd'), event('del-client', 'c'));
   record.fold();
-  t.deepEqual(record.untold(), ['c']);
+  t.deepEqual(record.toNotify(), ['c']);
   record.beginGrace({ now: wall });
-  t.deepEqual(record.untold(), ['d']);
+  t.deepEqual(record.toNotify(), ['d']);
 });
 
 test('an answer to an earlier state counts for nothing', async (t) => {
@@ -48,12 +48,12 @@ test('an answer to an earlier state counts for nothing', async (t) => {
   site.append('A', event('add-client', 'c'));
   slow.fold();
   slow.beginGrace({ now: wall });
-  t.deepEqual(slow.untold(), ['c']);
+  t.deepEqual(slow.toNotify(), ['c']);
   fast.beginGrace({ now: wall });
-  slow.markTold(['c'], wall);
-  t.deepEqual(fast.untold(), ['c']);
-  fast.markTold(['c'], wall);
-  t.deepEqual(fast.untold(), []);
+  slow.markNotified(['c'], wall);
+  t.deepEqual(fast.toNotify(), ['c']);
+  fast.markNotified(['c'], wall);
+  t.deepEqual(fast.toNotify(), []);
 });
 
 /** What happens to one address: a takeover by a node whose clock says `now`, or somebody restores a backup. */
@@ -101,7 +101,7 @@ const anyTime = fc.oneof(
 
 function assertStates(t: ExecutionContext, states: readonly number[]): void {
   t.is(new Set(states).size, states.length, states.join());
-  // What SM_NOTIFY refuses to send would leave every client untold.
+  // What SM_NOTIFY refuses to send would leave every client not notified.
   for (const state of states) t.is(notificationsOf(['nfs1'], state).length, 1);
 }
 

@@ -101,18 +101,18 @@ for (const [what, lose] of Object.entries(losses)) {
   });
 }
 
-test('nobody is put on the list of those to tell before the next grace; its state is above all before', async (t) => {
+test('nobody is put on the list of those to notify before the next grace; its state is above all before', async (t) => {
   const site = await serveTwice(t);
   noteGiven(site.directory, 2_000_000_001);
   rmSync(database(site));
   t.is(site.rebuild().nsmState, 2_000_000_001);
   const record = site.open('B');
-  // Told outside of a grace, a client loses the lock that it has.
-  t.deepEqual(record.untold(), []);
-  t.deepEqual(record.notifyCounts(), { told: 0, untold: 0 });
+  // Notified outside of a grace, a client loses the lock that it has.
+  t.deepEqual(record.toNotify(), []);
+  t.deepEqual(record.notifyCounts(), { notified: 0, notNotified: 0 });
   record.claim({ node: 'B', fenced: true, now: 1 });
   t.is(record.beginGrace({ now: 1 }), 2_000_000_003);
-  t.deepEqual(record.untold(), ['a', 'b', 'c', 'gone']);
+  t.deepEqual(record.toNotify(), ['a', 'b', 'c', 'gone']);
 });
 
 test('where nsm-states is lost too and the clock is wrong, the time in the journals is the bound', async (t) => {

@@ -142,16 +142,16 @@ const beginGrace = fc.tuple(node, fc.nat({ max: 4_000_000_000_000 })).map(([by, 
   }),
 );
 
-const untold = node.map((by) =>
-  command(`${by}: untold`, (model, { t, handles }) => {
-    t.deepEqual(handles[by].untold(), model.untold(by));
+const notNotified = node.map((by) =>
+  command(`${by}: notNotified`, (model, { t, handles }) => {
+    t.deepEqual(handles[by].toNotify(), model.notNotified(by));
   }),
 );
 
-const markTold = fc.tuple(node, fc.subarray(names)).map(([by, some]) =>
-  command(`${by}: markTold ${some.join()}`, (model, { handles }) => {
-    handles[by].markTold(some, wall);
-    model.markTold(by, some);
+const markNotified = fc.tuple(node, fc.subarray(names)).map(([by, some]) =>
+  command(`${by}: markNotified ${some.join()}`, (model, { handles }) => {
+    handles[by].markNotified(some, wall);
+    model.markNotified(by, some);
   }),
 );
 
@@ -170,17 +170,17 @@ const commands = fc.commands(
     line,
     line,
     beginGrace,
-    untold,
-    markTold,
-    markTold,
+    notNotified,
+    markNotified,
+    markNotified,
     fold,
     claim,
     release,
     serve,
     adopt,
     beginGrace,
-    untold,
-    markTold,
+    notNotified,
+    markNotified,
     reopen,
   ],
   {

@@ -29,7 +29,7 @@ function fragment(bytes: Uint8Array, last: boolean): Buffer {
   return Buffer.concat([mark, bytes]);
 }
 
-/** A rpcbind that answers each call as told. */
+/** A rpcbind that answers each call as `answer` says. */
 async function rpcbind(t: ExecutionContext, answer: (xid: number, socket: Socket) => void): Promise<string> {
   const directory = mkdtempSync(path.join(tmpdir(), 'nlm-failover-rpcbind-'));
   const file = path.join(directory, 'rpcbind.sock');

@@ -1,4 +1,4 @@
-// nlm-failover rebuild as people run it, and what comes after it: the takeover tells everybody; who serves goes on.
+// nlm-failover rebuild as people run it, and what comes after it: the takeover notifies everybody; who serves goes on.
 import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -12,13 +12,13 @@ let next = 1;
 async function fixture(t: ExecutionContext) {
   next += 1;
   const address = `127.77.13.${next}`;
-  const told: string[] = [];
+  const notified: string[] = [];
   const states: number[] = [];
   const first = await startLoopbackClient(`127.77.14.${next}`, 0, (_, state) => {
-    told.push('first');
+    notified.push('first');
     states.push(state);
   });
-  const second = await startLoopbackClient(`127.77.15.${next}`, first.port, () => told.push('second'));
+  const second = await startLoopbackClient(`127.77.15.${next}`, first.port, () => notified.push('second'));
   const site = makeRehearsal({ address, rpcbindPort: first.port, stateDirectory: '/shared_storage' });
   t.teardown(() => {
     first.close();
@@ -35,7 +35,7 @@ async function fixture(t: ExecutionContext) {
   return {
     address,
     site,
-    told,
+    notified,
     states,
     first,
     second,
@@ -44,8 +44,8 @@ async function fixture(t: ExecutionContext) {
   };
 }
 
-test('a node is dead and the record corrupt: rebuild, takeover --fenced, and everybody is told', async (t) => {
-  const { address, site, told, states, database, directory } = await fixture(t);
+test('a node is dead and the record corrupt: rebuild, takeover --fenced, and everybody is notified', async (t) => {
+  const { address, site, notified, states, database, directory } = await fixture(t);
   const before = Number(readFileSync(path.join(directory, 'nsm-states'), 'utf8').trim().split('\n').at(-1));
   truncateSync(database, 5000);
   const refused = await site.b.tool(['takeover', address, '--fenced', '--no-wait']);
@@ -58,8 +58,8 @@ test('a node is dead and the record corrupt: rebuild, takeover --fenced, and eve
     rebuilt.stdout,
     /clients +2\n +owner +A, epoch 1, as its journal has it\n +former +.*monitors\.db\./,
   );
-  t.regex(rebuilt.stdout, /takeover --fenced\. The next takeover tells everybody\./);
-  t.deepEqual(told, [], 'rebuild tells nobody');
+  t.regex(rebuilt.stdout, /takeover --fenced\. The next takeover notifies everybody\./);
+  t.deepEqual(notified, [], 'rebuild notifies nobody');
   const without = await site.b.tool(['takeover', address, '--no-wait']);
   t.is(without.exitCode, 4);
   t.regex(without.stderr, /rebuilt from the journals/);
@@ -67,12 +67,12 @@ test('a node is dead and the record corrupt: rebuild, takeover --fenced, and eve
   t.regex(status.stdout, /A, epoch 1 \(as the journals have it: rebuilt\)/);
   const taken = await site.b.tool(['takeover', address, '--fenced', '--no-wait', '--json']);
   t.is(taken.exitCode, 0, taken.stderr);
-  t.deepEqual([...new Set(told)].toSorted(), ['first', 'second']);
+  t.deepEqual([...new Set(notified)].toSorted(), ['first', 'second']);
   t.true(states.every((state) => state > before && state % 2 === 1));
 });
 
 test('the node that serves goes on: records, releases, and the other takes over without --fenced', async (t) => {
-  const { address, site, told, database, first } = await fixture(t);
+  const { address, site, notified, database, first } = await fixture(t);
   rmSync(database);
   const rebuilt = await site.a.tool(['rebuild', address]);
   t.regex(rebuilt.stdout, /It is recorded here, and goes on\./);
@@ -81,14 +81,14 @@ test('the node that serves goes on: records, releases, and the other takes over 
   addClient(site.a, first.address, 'del-client');
   const clients = jsonLines((await site.a.tool(['clients', address, '--json'])).stdout);
   t.is(clients.length, 1, 'what came after the rebuild counts, both ways');
-  const notified = await site.a.tool(['notify', address]);
-  t.is(notified.exitCode, 0, notified.stderr);
-  t.deepEqual(told, [], 'nobody is told outside of a grace');
+  const ran = await site.a.tool(['notify', address]);
+  t.is(ran.exitCode, 0, ran.stderr);
+  t.deepEqual(notified, [], 'nobody is notified outside of a grace');
   const released = await site.a.tool(['release', address]);
   t.is(released.exitCode, 0, released.stderr);
   const taken = await site.b.tool(['takeover', address, '--no-wait']);
   t.is(taken.exitCode, 0, taken.stderr);
-  t.deepEqual([...new Set(told)], ['second']);
+  t.deepEqual([...new Set(notified)], ['second']);
 });
 
 test('status and clients: one bad record does not hide the others, and ends with 1', async (t) => {

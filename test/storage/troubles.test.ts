@@ -182,7 +182,7 @@ const troubles: Record<string, Trouble> = {
   },
 };
 
-interface Told {
+interface Notified {
   readonly code: string;
   readonly message: string;
   readonly hint: string | null;
@@ -200,7 +200,7 @@ for (const [what, trouble] of Object.entries(troubles)) {
         site.b.read(file),
       ]);
     const before = machine();
-    const check = ({ code, message, hint }: Told, args: readonly string[]) => {
+    const check = ({ code, message, hint }: Notified, args: readonly string[]) => {
       t.is(code, trouble.code, `${args.join(' ')}: ${message}`);
       t.notRegex(message, /\n/);
       t.regex(message, /\/(storage|shared_storage)|monitors\.db/);
@@ -221,14 +221,14 @@ for (const [what, trouble] of Object.entries(troubles)) {
         lines.slice(0, at).some((line) => line.includes('"done"')),
         output,
       );
-      check((JSON.parse(json) as { error: Told }).error, args);
+      check((JSON.parse(json) as { error: Notified }).error, args);
       // For people: the sentence, and below it the hint.
       t.is(text.length, 2, output);
       t.regex(text[0] ?? '', /^nlm-failover: /);
     }
     if (trouble.code !== 'RECORD_BUSY') {
       const { exitCode, output } = await runHere(site.directory, 'B', ['status']);
-      const status = JSON.parse(output) as { recordError?: Told; unreachable?: string };
+      const status = JSON.parse(output) as { recordError?: Notified; unreachable?: string };
       if (trouble.code === 'RECORD_UNREACHABLE') {
         t.regex(status.unreachable ?? '', /not mounted|does not exist/);
       } else {
@@ -246,7 +246,7 @@ for (const [what, trouble] of Object.entries(troubles)) {
       t.like(JSON.parse(line), { result: 'done', clients: 1, owner: 'A', epoch: 1, journals: ['A'] });
     } else {
       t.is(exitCode, 1, output);
-      t.is((JSON.parse(line) as { error: Told }).error.code, trouble.rebuild);
+      t.is((JSON.parse(line) as { error: Notified }).error.code, trouble.rebuild);
     }
     t.deepEqual(machine(), before, 'nothing was touched by rebuild');
   });

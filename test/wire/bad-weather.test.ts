@@ -44,7 +44,7 @@ const down = farmAddresses.filter((_, index) => index % 3 === 0);
 const late = farmAddresses.filter((_, index) => index % 9 === 1);
 const up = farmAddresses.filter((address) => !down.includes(address) && !late.includes(address));
 
-/** So many have been told when others come up. */
+/** So many have been notified when others come up. */
 const enough = full ? up.length : Math.ceil(up.length / 2);
 
 interface Network {
@@ -77,9 +77,9 @@ async function makeNetwork(t: ExecutionContext): Promise<Network> {
 
 interface Ended {
   readonly exitCode: number;
-  readonly told: number;
+  readonly notified: number;
   /** With their reasons. */
-  readonly untold: Readonly<Record<string, string>>;
+  readonly notNotified: Readonly<Record<string, string>>;
 }
 
 /** Runs the tool on a node: the machine is a rehearsed one, the packets come from the node's namespace. */
@@ -90,15 +90,15 @@ async function run(network: Network, name: 'A' | 'B', args: readonly string[]): 
   const program = network.nodes[name].start(process.execPath, [tool, ...args, floatingIp, '--json'], env);
   const exitCode = await program.exited;
   const result = jsonLines(program.output()).at(-1) as unknown as {
-    clients?: { told: number };
-    untold?: { client: string; reason: string }[];
+    clients?: { notified: number };
+    notNotified?: { client: string; reason: string }[];
     error?: string;
   };
   if (exitCode !== 0 && exitCode !== 5) throw new Error(`${args.join(' ')} on ${name}: ${program.output()}`);
   return {
     exitCode,
-    told: result.clients?.told ?? 0,
-    untold: Object.fromEntries((result.untold ?? []).map(({ client, reason }) => [client, reason])),
+    notified: result.clients?.notified ?? 0,
+    notNotified: Object.fromEntries((result.notNotified ?? []).map(({ client, reason }) => [client, reason])),
   };
 }
 
@@ -111,11 +111,11 @@ async function moveAddress({ nodes }: Network, from: 'A' | 'B' | undefined, to: 
 }
 
 /** Whom the record on the volume still owes the state, and the state. */
-function owed({ site }: Network): { untold: string[]; state: number | undefined } {
+function owed({ site }: Network): { notNotified: string[]; state: number | undefined } {
   const directory = join(site.directory, 'disks/vol1/.nlm', `sm_${floatingIp}`);
   const record = openRecord({ directory, node: 'observer', create: false });
   try {
-    return { untold: record?.untold() ?? [], state: record?.nsmState() };
+    return { notNotified: record?.toNotify() ?? [], state: record?.nsmState() };
   } finally {
     record?.close();
   }
@@ -127,7 +127,7 @@ async function farmHeard({ farm }: Network): Promise<[string, number, string, st
   return JSON.parse(json) as [string, number, string, string][];
 }
 
-test('30 % loss, delay, duplicates, disorder, a third down: everybody who is there in time is told, the others named, and told later', async (t) => {
+test('30 % loss, delay, duplicates, disorder, a third down: everybody who is there in time is notified, the others named, and notified later', async (t) => {
   t.timeout(full ? 3_600_000 : 180_000);
   t.log(`SEED=${seed}`);
   const network = await makeNetwork(t);
@@ -159,28 +159,32 @@ test('30 % loss, delay, duplicates, disorder, a third down: everybody who is the
   });
   t.true(
     await Promise.race([cameUp, ending.then(() => false)]),
-    `${enough} of those who are up were told before the deadline`,
+    `${enough} of those who are up were notified before the deadline`,
   );
   const taken = await ending;
   const expected = [...down, real.tooLate].toSorted();
-  t.deepEqual(Object.keys(taken.untold).toSorted(), expected, 'exactly those who were not there are named');
+  t.deepEqual(
+    Object.keys(taken.notNotified).toSorted(),
+    expected,
+    'exactly those who were not there are named',
+  );
   t.is(taken.exitCode, 5);
-  t.is(taken.told, everybody.length - expected.length);
+  t.is(taken.notified, everybody.length - expected.length);
   t.regex(
-    taken.untold[real.tooLate] ?? '',
+    taken.notNotified[real.tooLate] ?? '',
     /^statd is not registered with rpcbind(; since then: rpcbind does not answer)?$/,
   );
-  t.deepEqual([...new Set(down.map((client) => taken.untold[client]))], ['rpcbind does not answer']);
+  t.deepEqual([...new Set(down.map((client) => taken.notNotified[client]))], ['rpcbind does not answer']);
   const first = owed(network);
-  t.deepEqual(first.untold, expected, 'and they stay in the record');
+  t.deepEqual(first.notNotified, expected, 'and they stay in the record');
 
-  // They come up, and are told what they missed.
+  // They come up, and are notified of what they missed.
   farm.write(`up ${down.join(' ')}`);
   await startStatd(clients.tooLate);
   await farm.saw(new RegExp(`^up ${farmSize}\\n`, 'm'));
   const later = await run(network, 'B', ['notify', '--notify-deadline', deadline]);
-  t.deepEqual(later, { exitCode: 0, told: expected.length, untold: {} });
-  t.deepEqual(owed(network), { untold: [], state: first.state });
+  t.deepEqual(later, { exitCode: 0, notified: expected.length, notNotified: {} });
+  t.deepEqual(owed(network), { notNotified: [], state: first.state });
 
   // There and back again, with everybody up.
   if (!full) cable.clearUp();
@@ -191,8 +195,8 @@ test('30 % loss, delay, duplicates, disorder, a third down: everybody who is the
     await moveAddress(network, from, to);
     t.deepEqual(await run(network, to, ['takeover', '--no-wait', '--notify-deadline', deadline]), {
       exitCode: 0,
-      told: everybody.length,
-      untold: {},
+      notified: everybody.length,
+      notNotified: {},
     });
     states.push(owed(network).state);
   }
@@ -215,7 +219,7 @@ test('30 % loss, delay, duplicates, disorder, a third down: everybody who is the
   const { frames, lost, duplicated, overtaken } = await cable.traffic();
   t.true(lost > 0 && duplicated > 0 && overtaken > 0);
   t.log(
-    `${everybody.length} clients (${Object.keys(real).length} real): ${taken.told} told, ${expected.length} named and told later; ` +
+    `${everybody.length} clients (${Object.keys(real).length} real): ${taken.notified} notified, ${expected.length} named and notified later; ` +
       `${takeovers} takeovers, ${frames} packets, ${lost} lost, ${duplicated} doubled, ${overtaken} overtaken`,
   );
 });

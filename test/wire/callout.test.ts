@@ -130,14 +130,14 @@ test('hostile names in SM_MON and SM_NOTIFY add nothing', async (t) => {
   t.log(reached.map((event) => event.slice(0, 40)).join(', '));
   t.true(reached.includes('add-client -rf') && reached.includes('add-client $(id)'));
 
-  const { told } = await startNotify(netns, {
+  const { notified } = await startNotify(netns, {
     source: { address: '127.0.0.1', family: 4 },
     names: ['-rf', '../x', 'a\n@1 1 add-client evil - - .', 'y'.repeat(1000), '$(id)'],
     state: 3,
     clients: ['127.0.0.1'],
     deadlineMs: 60_000,
   }).result;
-  t.deepEqual(told, ['127.0.0.1']);
+  t.deepEqual(notified, ['127.0.0.1']);
   t.true((await witnessed(netns)).includes('sm-notify ../x'));
 
   t.deepEqual(await events(netns, journal), ['add-client a%sb', 'add-client client1.example.com']);

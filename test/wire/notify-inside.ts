@@ -12,8 +12,8 @@ process.stdout.write('started\n');
 const result = await notify({
   ...options,
   signal: interrupt.signal,
-  onTold: (clients) => {
-    process.stdout.write(clients.map((client) => `told ${client}\n`).join(''));
+  onNotified: (clients) => {
+    process.stdout.write(clients.map((client) => `notified ${client}\n`).join(''));
   },
 });
 process.stdout.write(`result ${JSON.stringify(result)}\n`);

@@ -5,7 +5,7 @@ import { netnsTest as test } from './netns-test.js';
 import { startNotify } from './notify.js';
 import { startRpcbind, startStatd, witnessed } from './statd.js';
 
-// A real rpcbind and rpc.statd are told by our notifier over a cable; what rpc.statd hands to its callout is
+// A real rpcbind and rpc.statd are notified by our notifier over a cable; what rpc.statd hands to its callout is
 // the witness. The server has addresses of its own beside its floating IPs.
 const serverAddresses = ['10.99.0.250/24', '10.99.0.1/24', 'fd99::250/64', 'fd99::1/64', 'fe80::250/64'];
 const clientAddresses = ['10.99.0.21/24', 'fd99::21/64', 'fe80::21/64'];
@@ -20,7 +20,7 @@ function optionsOf(options: Partial<NotifyOptions>): NotifyOptions {
   return { ...common, ...options };
 }
 
-function tell(netns: Netns, options: Partial<NotifyOptions> = {}): Promise<NotifyResult> {
+function send(netns: Netns, options: Partial<NotifyOptions> = {}): Promise<NotifyResult> {
   return startNotify(netns, optionsOf(options)).result;
 }
 
@@ -35,7 +35,7 @@ async function heard(
 }
 
 /** `text`: how the client is recorded; `from`: the source address that its statd must see. */
-async function testTold(
+async function testNotified(
   t: ExecutionContext,
   source: NotifyOptions['source'],
   text: string,
@@ -44,25 +44,30 @@ async function testTold(
   const [server, client] = await withNetnsPair(t, serverAddresses, clientAddresses);
   await startRpcbind(client);
   await startStatd(client);
-  const result = await tell(server, { source, clients: [text] });
-  t.deepEqual(result, { told: [text], untold: [], sourceUsed: source.address, privilegedPort: true });
+  const result = await send(server, { source, clients: [text] });
+  t.deepEqual(result, {
+    notified: [text],
+    notNotified: [],
+    sourceUsed: source.address,
+    privilegedPort: true,
+  });
   await heard(t, client, source, from);
 }
 
 const scoped = 'fe80::250%veth0';
-test('IPv4: statd hears each name from the floating IP', testTold, floating4, '10.99.0.21', '10.99.0.1');
-test('IPv6: statd hears each name from the floating IP', testTold, floating6, 'fd99::21', 'fd99::1');
-test('IPv4 in its mapped form', testTold, floating4, '::ffff:10.99.0.21', '10.99.0.1');
-test('link-local, the interface by name', testTold, floating6, 'fe80::21%veth0', scoped);
-test("link-local, the interface by another node's index", testTold, floating6, 'fe80::21%77', scoped);
+test('IPv4: statd hears each name from the floating IP', testNotified, floating4, '10.99.0.21', '10.99.0.1');
+test('IPv6: statd hears each name from the floating IP', testNotified, floating6, 'fd99::21', 'fd99::1');
+test('IPv4 in its mapped form', testNotified, floating4, '::ffff:10.99.0.21', '10.99.0.1');
+test('link-local, the interface by name', testNotified, floating6, 'fe80::21%veth0', scoped);
+test("link-local, the interface by another node's index", testNotified, floating6, 'fe80::21%77', scoped);
 // Its own first address: the one that has the other network's clients too.
-test('an IPv4 client of an IPv6 floating IP', testTold, floating6, '10.99.0.21', '10.99.0.250');
+test('an IPv4 client of an IPv6 floating IP', testNotified, floating6, '10.99.0.21', '10.99.0.250');
 
 test('before the floating IP is up, the kernel chooses the source, and the result says so', async (t) => {
   const [server, client] = await withNetnsPair(t, ['10.99.0.250/24'], clientAddresses);
   await startRpcbind(client);
   await startStatd(client);
-  t.like(await tell(server), { told: ['10.99.0.21'], sourceUsed: '0.0.0.0' });
+  t.like(await send(server), { notified: ['10.99.0.21'], sourceUsed: '0.0.0.0' });
   await heard(t, client, floating4, '10.99.0.250');
 });
 
@@ -72,18 +77,18 @@ test('an IPv6 floating IP still under duplicate address detection is waited for'
   await startStatd(client);
   await server.run('ip', 'address', 'add', 'fd99::1/64', 'dev', 'veth0');
   t.regex(await server.run('ip', 'address', 'show', 'dev', 'veth0', 'tentative'), /fd99::1/);
-  const result = await tell(server, { source: floating6, clients: ['fd99::21'] });
-  t.like(result, { told: ['fd99::21'], sourceUsed: 'fd99::1' });
+  const result = await send(server, { source: floating6, clients: ['fd99::21'] });
+  t.like(result, { notified: ['fd99::21'], sourceUsed: 'fd99::1' });
   await heard(t, client, floating6, 'fd99::1');
 });
 
-test('a client that comes up while it is told: first its rpcbind, then its statd', async (t) => {
+test('a client that comes up while it is notified: first its rpcbind, then its statd', async (t) => {
   const [server, client] = await withNetnsPair(t, serverAddresses, clientAddresses);
   const run = startNotify(server, optionsOf({}));
   await run.saw(/^started$/m);
   await startRpcbind(client);
   await startStatd(client);
-  t.like(await run.result, { told: ['10.99.0.21'] });
+  t.like(await run.result, { notified: ['10.99.0.21'] });
   await heard(t, client, floating4, '10.99.0.1');
 });
 
@@ -91,8 +96,8 @@ test('an rpcbind without a statd, a host without either, a name that is none: ea
   const [server, client] = await withNetnsPair(t, serverAddresses, clientAddresses);
   await startRpcbind(client);
   const clients = ['10.99.0.21', '10.99.0.77', 'client1.example.com', '../x'];
-  const { untold } = await tell(server, { clients, deadlineMs: 2000 });
-  t.deepEqual(Object.fromEntries(untold.map(({ client: name, reason }) => [name, reason])), {
+  const { notNotified } = await send(server, { clients, deadlineMs: 2000 });
+  t.deepEqual(Object.fromEntries(notNotified.map(({ client: name, reason }) => [name, reason])), {
     '10.99.0.21': 'statd is not registered with rpcbind',
     '10.99.0.77': 'rpcbind does not answer',
     'client1.example.com': 'name does not resolve',
@@ -100,7 +105,7 @@ test('an rpcbind without a statd, a host without either, a name that is none: ea
   });
 });
 
-test('hosts on the link that are down fill a socket, and the others are told from the next', async (t) => {
+test('hosts on the link that are down fill a socket, and the others are notified from the next', async (t) => {
   const [server, client] = await withNetnsPair(t, ['10.99.0.1/24'], ['10.99.0.2/24', '10.99.0.21/24']);
   await startRpcbind(client);
   await startStatd(client);
@@ -110,10 +115,10 @@ test('hosts on the link that are down fill a socket, and the others are told fro
   // The smallest buffer that the kernel gives, 4,608 bytes, holds a handful of datagrams.
   const pace = { bufferBytes: 1, firstMs: 50_000 };
   const run = startNotify(server, optionsOf({ clients: [...down, '10.99.0.21'], pace }));
-  await run.saw(/^told 10\.99\.0\.21$/m);
+  await run.saw(/^notified 10\.99\.0\.21$/m);
   run.interrupt();
   t.deepEqual(
-    (await run.result).untold,
+    (await run.result).notNotified,
     down.map((text) => ({ client: text, reason: 'interrupted' })),
   );
 });

@@ -4,7 +4,7 @@ import type { Netns } from '../helpers/netns.js';
 
 export interface NotifyRun {
   readonly result: Promise<NotifyResult>;
-  /** Waits for a line of its output: "started", "told 10.0.0.1". */
+  /** Waits for a line of its output: "started", "notified 10.0.0.1". */
   readonly saw: (pattern: RegExp) => Promise<RegExpExecArray>;
   readonly interrupt: () => void;
 }

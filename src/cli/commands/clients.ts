@@ -4,14 +4,14 @@ import type { LoadDrivers } from '../run-context.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
 import { table } from '../text/table.js';
 
-/** nlm-failover clients [ADDRESS]: who would be told. */
+/** nlm-failover clients [ADDRESS]: who would be notified. */
 export function addClients(program: Command, io: Io, drivers: LoadDrivers): void {
   addCommonOptions(
     program
       .command('clients')
-      .summary('who would be told, per floating IP')
+      .summary('who would be notified, per floating IP')
       .description(
-        'List the monitored clients in the record: who would be told at a takeover, per fsid, since when, and which node recorded it.',
+        'List the monitored clients in the record: who would be notified at a takeover, per fsid, since when, and which node recorded it.',
       )
       .argument('[address]', 'one floating IP; all of the configuration where it is not given'),
   ).action(async (address: string | undefined, options: CommonOptions) => {

@@ -6,7 +6,7 @@ import type { Io } from '../io.js';
 
 /**
  * nlm-failover notify-worker: SM_NOTIFY on behalf of another nlm-failover, which starts it inside a network
- * namespace; see nsm/notify-child. Hidden: it keeps no record, so by hand it would tell clients behind its back.
+ * namespace; see nsm/notify-child. Hidden: it keeps no record, so by hand it would notify clients behind its back.
  */
 export function addNotifyWorker(program: Command, io: Io): void {
   program
@@ -32,7 +32,7 @@ export function addNotifyWorker(program: Command, io: Io): void {
         const result = await notify({
           ...job,
           signal: stop.signal,
-          onTold: (told) => say({ told }),
+          onNotified: (notified) => say({ notified }),
           onProgress: (progress) => say({ progress }),
         });
         say({ result });
@@ -57,7 +57,7 @@ function notForHands(found: string): FailoverError {
       code: 'NSM_WORKER_INPUT',
       exitCode: exitCodes.usage,
       operation: 'reading standard input',
-      hint: 'To tell clients by hand: nlm-failover notify ADDRESS',
+      hint: 'To notify clients by hand: nlm-failover notify ADDRESS',
     },
   );
 }

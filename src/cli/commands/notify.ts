@@ -7,7 +7,7 @@ interface NotifyOptions extends CommonOptions {
   readonly notifyDeadline?: number;
 }
 
-/** nlm-failover notify ADDRESS: B-3 again, for those still untold. */
+/** nlm-failover notify ADDRESS: B-3 again, for those still not notified. */
 export function addNotify(
   program: Command,
   io: Io,
@@ -17,9 +17,9 @@ export function addNotify(
   addCommonOptions(
     program
       .command('notify')
-      .summary('tell those clients that a takeover could not reach')
+      .summary('notify those clients that a takeover could not reach')
       .description(
-        'Send SM_NOTIFY again to the clients that the last takeover of this address could not tell, with the same ' +
+        'Send SM_NOTIFY again to the clients that the last takeover of this address could not reach, with the same ' +
           'NSM state. It helps them only while the grace period lasts; after that it lets their kernels report the lost lock.',
       )
       .argument('<address>', 'the floating IP, as in the configuration')

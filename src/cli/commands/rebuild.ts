@@ -16,9 +16,9 @@ export function addRebuild(program: Command, io: Io, drivers: LoadDrivers): void
       .summary('make a lost record anew from the journals')
       .description(
         'Where monitors.db of an address is missing, empty or corrupt: make it anew from the journals beside it, and put the old one aside. ' +
-          'Everybody whom a journal names is in it, also who has left meanwhile: the next takeover tells all of them, rather one too many. ' +
+          'Everybody whom a journal names is in it, also who has left meanwhile: the next takeover notifies all of them, rather one too many. ' +
           'The owner is who served last as the journals have it, which is all they know: it goes on recording, and may release; every takeover ' +
-          'needs --fenced until one of the two has happened. Lost are who was not told at the last takeover, what was held at the last release, and the log. ' +
+          'needs --fenced until one of the two has happened. Lost are who was not notified at the last takeover, what was held at the last release, and the log. ' +
           'It may run while the address is served, here or elsewhere, where the record can be reached; it touches nothing but monitors.db, and nobody is notified.',
       )
       .argument('<address>', 'the floating IP, as in the configuration')
@@ -86,6 +86,6 @@ function rebuildText(result: RebuildResult, node: string): string {
 function nextText(owner: string | undefined, isServedHere: boolean): string {
   if (owner === undefined) return 'The next takeover is the first one of a new record.';
   if (isServedHere)
-    return 'It is recorded here, and goes on. Where its last takeover had not ended, run it again with --fenced: it tells everybody.';
-  return `If ${owner} still has it, leave it or release it there; else run takeover --fenced. The next takeover tells everybody.`;
+    return 'It is recorded here, and goes on. Where its last takeover had not ended, run it again with --fenced: it notifies everybody.';
+  return `If ${owner} still has it, leave it or release it there; else run takeover --fenced. The next takeover notifies everybody.`;
 }

@@ -22,7 +22,7 @@ export function addRelease(
       .description(
         'Give a floating IP up on this node: stop recording and take the address down (A-1), unexport (A-2), ' +
           'drop the locks of each fsid (A-3), unmount (A-4). Each step is checked, done and verified; what is ' +
-          'already so is skipped, so that the same command can be run again after a failure or a crash.',
+          'done already is skipped, so that the same command can be run again after a failure or a crash.',
       )
       .argument('<address>', 'the floating IP, as in the configuration')
       .option('-n, --dry-run', 'print the exact commands and writes, in order, and touch nothing')

@@ -56,7 +56,7 @@ function statusText(status: AddressStatus): string {
   ];
   if (status.unconfigured === true) {
     lines.push(
-      '  NOT IN THE CONFIGURATION, so its clients could not be told: put it back, and release it before it is taken out',
+      '  NOT IN THE CONFIGURATION, so its clients could not be notified: put it back, and release it before it is taken out',
     );
   } else if (status.recordError !== undefined) {
     lines.push(`  record      CANNOT BE USED: ${status.recordError.message}`);
@@ -73,7 +73,7 @@ function statusText(status: AddressStatus): string {
     lines.push(
       `  owner       ${ill}${owner === null ? 'nobody yet' : printable(owner)}${namesake}${owner === null ? '' : `, epoch ${epoch}${released ? ', released' : ''}${record.presumed === true ? ' (as the journals have it: rebuilt)' : ''}`}`,
     );
-    lines.push(`  clients     ${record.clients} recorded, ${record.untold} still to be told`);
+    lines.push(`  clients     ${record.clients} recorded, ${record.notNotified} still to be notified`);
     if (record.lastOperation !== null) {
       const { kind, node, outcome, startedAt, detail } = record.lastOperation;
       lines.push(

@@ -26,8 +26,8 @@ export function addTakeover(
       .summary('take an address over: B-1 to B-5')
       .description(
         'Take a floating IP over on this node: mount (B-1), enter the grace period and start recording (B-2), ' +
-          'tell each recorded client that the server rebooted (B-3), bring the address up (B-4), export (B-5). ' +
-          'Also starts an address for the first time. What is already so is skipped, so that the same command ' +
+          'notify each recorded client that the server rebooted (B-3), bring the address up (B-4), export (B-5). ' +
+          'Also starts an address for the first time. What is done already is skipped, so that the same command ' +
           'can be run again after a failure or a crash.',
       )
       .argument('<address>', 'the floating IP, as in the configuration')
@@ -45,7 +45,7 @@ export function addTakeover(
       .addOption(
         new Option(
           '--notify-deadline <seconds>',
-          'how long B-3 tries to tell the clients (default: the length of the grace period)',
+          'how long B-3 tries to notify the clients (default: the length of the grace period)',
         ).argParser(parseSeconds),
       )
       .option(

@@ -10,7 +10,7 @@ import { printable } from './printable.js';
 export const verdictTitles: Readonly<Record<Verdict, string>> = {
   lost: 'LOST',
   silent: 'SILENT',
-  untold: 'NOT TOLD',
+  'not-notified': 'NOT NOTIFIED',
   'not-reclaimed': 'not reclaimed',
   idle: 'idle',
 };
@@ -18,7 +18,7 @@ export const verdictTitles: Readonly<Record<Verdict, string>> = {
 /** "1 of 2 clients back, 3 of 4 locks reclaimed, 5 s of grace left". */
 export function progressText({ clients, locks, graceLeft }: ReclaimProgress): string {
   return [
-    `${clients.back} of ${clients.told} clients back`,
+    `${clients.back} of ${clients.notified} clients back`,
     ...(locks === null ? [] : [`${locks.reclaimed} of ${locks.held} locks reclaimed`]),
     ...(graceLeft > 0 ? [`${graceLeft} s of grace left`] : []),
   ].join(', ');
@@ -39,12 +39,13 @@ const meanings: Readonly<Record<Verdict, (who: string, count: number) => string>
   lost: (who, count) =>
     count === 0
       ? ' was not reclaimed; no client is recorded that may have held it'
-      : ` was not reclaimed; held by ${count === 1 ? who : `one of ${who}`}, as far as can be told: everybody else is there`,
-  silent: () => ' was told, has asked for no lock since, and does not answer: it held none, or has lost it',
-  untold: () => ' could not be told: if it held locks, they are lost, and it does not know',
+      : ` was not reclaimed; held by ${count === 1 ? who : `one of ${who}`}, as far as can be known: everybody else is there`,
+  silent: () =>
+    ' was notified, has asked for no lock since, and does not answer: it held none, or has lost it',
+  'not-notified': () => ' could not be notified: if it held locks, they are lost, and it does not know',
   'not-reclaimed': () =>
     ' was not reclaimed, though every client is there: it was given back meanwhile, or refused (then a client\'s kernel log says "failed to reclaim")',
-  idle: () => ' was told and answers, and has asked for no lock since: it held none',
+  idle: () => ' was notified and answers, and has asked for no lock since: it held none',
 };
 
 function range({ start, end }: { readonly start: string; readonly end: string }): string {

@@ -16,7 +16,7 @@ export interface StepReporter extends Reporter {
   result(result: OperationResult): number;
   /**
    * takeover, when all is done: tells that, then how the reclaims go, then what the audit found; returns the exit code. An audit
-   * that fails is told, and changes nothing of what was done.
+   * that fails is reported, and changes nothing of what was done.
    */
   resultAfter(
     result: OperationResult,
@@ -37,9 +37,9 @@ export function jsonReporter(io: Io): StepReporter {
       return exitCodeOf(result.outcome);
     },
     resultAfter: async (result, audit) => {
-      const told = occasionally((progress) => line({ waiting: progress }));
+      const notified = occasionally((progress) => line({ waiting: progress }));
       try {
-        const report = await audit(told);
+        const report = await audit(notified);
         const code = auditExitCode(ofThisGrace(report));
         const lost = code === exitCodes.locksLost;
         line({ ...resultJson(result), ...(lost ? { result: 'lost' } : {}), audit: auditJson(report) });
@@ -52,8 +52,11 @@ export function jsonReporter(io: Io): StepReporter {
   };
 }
 
-function resultJson({ outcome, clients, untold, remarks }: OperationResult): Record<string, unknown> {
-  const more = { ...(untold.length > 0 ? { untold } : {}), ...(remarks.length > 0 ? { remarks } : {}) };
+function resultJson({ outcome, clients, notNotified, remarks }: OperationResult): Record<string, unknown> {
+  const more = {
+    ...(notNotified.length > 0 ? { notNotified } : {}),
+    ...(remarks.length > 0 ? { remarks } : {}),
+  };
   return { result: outcome, clients, ...more };
 }
 
@@ -70,15 +73,15 @@ export function textReporter(
   let current: Step | undefined;
   const startedAt = performance.now();
   io.out(`${begin}\n`);
-  const result = ({ outcome, clients, untold, remarks }: OperationResult): number => {
+  const result = ({ outcome, clients, notNotified, remarks }: OperationResult): number => {
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-    const all = clients.told + clients.untold;
-    const told = all > 0 ? `, ${clients.told} of ${all} clients told` : '';
-    io.out(`${plan.kind} ${plan.address}: done in ${seconds} s${told}\n`);
+    const all = clients.notified + clients.notNotified;
+    const notified = all > 0 ? `, ${clients.notified} of ${all} clients notified` : '';
+    io.out(`${plan.kind} ${plan.address}: done in ${seconds} s${notified}\n`);
     for (const remark of remarks) io.out(`  NOTE: ${remark}\n`);
-    for (const { address, client, reason } of untold)
-      io.out(`  NOT told about ${address}: ${printable(client)} (${reason})\n`);
-    if (untold.length > 0) io.out(`  They stay in the record: nlm-failover notify ${plan.address}\n`);
+    for (const { address, client, reason } of notNotified)
+      io.out(`  not notified of ${address}: ${printable(client)} (${reason})\n`);
+    if (notNotified.length > 0) io.out(`  They stay in the record: nlm-failover notify ${plan.address}\n`);
     return exitCodeOf(outcome);
   };
   return {
@@ -91,10 +94,10 @@ export function textReporter(
       clear();
       io.out(`${head(step)}  ${what.padStart(9)}  ${printable(detail)}\n`);
     },
-    progress: ({ told, total }) => {
+    progress: ({ notified, total }) => {
       if (!io.isTerminal || current === undefined) return;
       clear();
-      io.out(`${head(current)}  ...  ${told} of ${total} clients told`);
+      io.out(`${head(current)}  ...  ${notified} of ${total} clients notified`);
     },
     result,
     resultAfter: async (done, audit) => {
@@ -132,7 +135,7 @@ function auditLines(address: string, report: AuditReport): string {
 }
 
 /** Where nobody watches a line change: when a number has changed, and every 15 s. */
-function occasionally(tell: (progress: ReclaimProgress) => void): (progress: ReclaimProgress) => void {
+function occasionally(report: (progress: ReclaimProgress) => void): (progress: ReclaimProgress) => void {
   let last = '';
   let at = Number.NEGATIVE_INFINITY;
   return (progress) => {
@@ -140,10 +143,10 @@ function occasionally(tell: (progress: ReclaimProgress) => void): (progress: Rec
     if (now === last && performance.now() - at < 15_000) return;
     last = now;
     at = performance.now();
-    tell(progress);
+    report(progress);
   };
 }
 
 function exitCodeOf(outcome: OperationResult['outcome']): number {
-  return outcome === 'untold' ? exitCodes.clientsUntold : exitCodes.done;
+  return outcome === 'not-notified' ? exitCodes.clientsNotNotified : exitCodes.done;
 }

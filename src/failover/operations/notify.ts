@@ -4,7 +4,7 @@ import { notifyLimit } from '../limits.js';
 import { interrupted, notifyRecorded } from '../steps/notify-clients.js';
 import { operate, type OperationResult } from './operation.js';
 
-/** `nlm-failover notify`: B-3 again, for those still untold, with the state they should have been told. */
+/** `nlm-failover notify`: B-3 again, for those still not notified, with the state they should have been notified. */
 export async function renotify(context: FailoverContext): Promise<OperationResult> {
   const { session, floatingIp } = context;
   return operate(context, 'notify', async (log) => {
@@ -13,13 +13,13 @@ export async function renotify(context: FailoverContext): Promise<OperationResul
     session.expectOwner();
     record.fold();
     log.begin();
-    const { told, untold, remarks } = await within(notifyLimit(context), () =>
+    const { notified, notNotified, remarks } = await within(notifyLimit(context), () =>
       notifyRecorded(context, floatingIp, session),
     );
-    if (context.signal.aborted && untold.length > 0)
-      throw interrupted('notify', floatingIp, { told, untold });
-    const outcome = untold.length > 0 ? 'untold' : 'done';
-    log.end(outcome, `${told} told, ${untold.length} untold`);
-    return { outcome, clients: { told, untold: untold.length }, untold, remarks };
+    if (context.signal.aborted && notNotified.length > 0)
+      throw interrupted('notify', floatingIp, { notified, notNotified });
+    const outcome = notNotified.length > 0 ? 'not-notified' : 'done';
+    log.end(outcome, `${notified} notified, ${notNotified.length} not notified`);
+    return { outcome, clients: { notified, notNotified: notNotified.length }, notNotified, remarks };
   });
 }

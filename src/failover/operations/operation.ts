@@ -7,10 +7,10 @@ import type { FailoverContext, Notified } from '../context.js';
 import type { StepReport } from './runner.js';
 
 export interface OperationResult {
-  readonly outcome: 'done' | 'untold';
-  readonly clients: { readonly told: number; readonly untold: number };
-  readonly untold: Notified['untold'];
-  /** Sentences worth a person's attention about how the clients were told. */
+  readonly outcome: 'done' | 'not-notified';
+  readonly clients: { readonly notified: number; readonly notNotified: number };
+  readonly notNotified: Notified['notNotified'];
+  /** Sentences worth a person's attention about how the clients were notified. */
   readonly remarks: readonly string[];
 }
 

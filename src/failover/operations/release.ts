@@ -28,7 +28,7 @@ export async function release(
     });
     handOverWithoutUnmount(plan, context);
     log.end('done', '');
-    return { outcome: 'done', clients: { told: 0, untold: 0 }, untold: [], remarks: [] };
+    return { outcome: 'done', clients: { notified: 0, notNotified: 0 }, notNotified: [], remarks: [] };
   };
   return operateAlone(context, 'release', run, () => takeBack(context));
 }

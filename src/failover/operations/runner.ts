@@ -55,7 +55,7 @@ async function runStep(
   report: (state: StepReport['state'], detail: string) => StepReport,
 ): Promise<StepReport> {
   context.session.assertStillOwner();
-  const reason = step.covered ?? (await step.alreadySo?.(context));
+  const reason = step.covered ?? (await step.skipReason?.(context));
   if (reason !== undefined) return report('skipped', `${step.subject}: ${reason}`);
   const remarks: string[] = [];
   let acted = false;
@@ -70,7 +70,7 @@ async function runStep(
     acted ||= action.repeats !== true;
     if (remark !== undefined) remarks.push(remark);
   }
-  if (!acted) return report('skipped', `${step.subject}: already so`);
+  if (!acted) return report('skipped', `${step.subject}: unchanged`);
   return report('done', [step.subject, ...remarks].join('; '));
 }
 

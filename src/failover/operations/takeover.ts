@@ -35,27 +35,34 @@ export async function takeover(
         log.step(report);
       },
     });
-    const { told, untold, remarks: more } = collected.notified ?? nobody;
-    const outcome = untold.length > 0 ? 'untold' : 'done';
-    log.end(outcome, untold.length > 0 ? `${untold.length} clients untold` : '');
-    return { outcome, clients: { told, untold: untold.length }, untold, remarks: [...remarks, ...more] };
+    const { notified, notNotified, remarks: more } = collected.notified ?? nobody;
+    const outcome = notNotified.length > 0 ? 'not-notified' : 'done';
+    log.end(outcome, notNotified.length > 0 ? `${notNotified.length} clients not notified` : '');
+    return {
+      outcome,
+      clients: { notified, notNotified: notNotified.length },
+      notNotified,
+      remarks: [...remarks, ...more],
+    };
   });
 }
 
 /**
  * Runs the plan of a takeover, and what lies between B-2 and B-3 twice where the grace did not last until B-3. Only once more:
- * whatever ended that one too, who is told late is counted. Returns remarks.
+ * whatever ended that one too, who is notified late is counted. Returns remarks.
  */
 async function runWithinGrace(plan: Plan, context: FailoverContext, reporter: Reporter): Promise<string[]> {
-  const [prepared, telling] = splitBefore(plan, 'B-3');
+  const [prepared, notifying] = splitBefore(plan, 'B-3');
   const [, again] = splitBefore(prepared, 'B-2');
-  const [next] = telling.steps;
+  const [next] = notifying.steps;
   await runPlan(prepared, context, reporter);
   const isMissed =
     next !== undefined &&
     again.steps.length > 0 &&
     (await within(stepLimit(next, context), () => isGraceMissed(context)));
   if (isMissed) await runPlan(again, context, reporter);
-  await runPlan(telling, context, reporter);
-  return isMissed ? ['the grace period had ended before anybody could be told, so it was entered again'] : [];
+  await runPlan(notifying, context, reporter);
+  return isMissed
+    ? ['the grace period had ended before anybody could be notified, so it was entered again']
+    : [];
 }

@@ -9,7 +9,7 @@ import { pathsOfInodes } from './lock-path.js';
 import { judge, reclaimedOf } from './reclaim.js';
 import { lookAtReclaims, type ReclaimProgress, type ReclaimState, watchReclaims } from './reclaim-watch.js';
 import { withFoldedRecord, withRecord } from '../access/with-record.js';
-import { whoAnswers } from './who-answers.js';
+import { answeringClients } from './answering-clients.js';
 
 export interface AuditReport extends ReclaimProgress {
   /** `over` where it was interrupted before it could compare. */
@@ -50,7 +50,7 @@ export async function audit(context: FailoverContext): Promise<AuditReport> {
 }
 
 /**
- * Compares what was held, or who was told, with what came back, and writes what is missing into the record, once for each
+ * Compares what was held, or who was notified, with what came back, and writes what is missing into the record, once for each
  * grace: later the same question has another answer, as clients lock and unlock as they please.
  * @param looked whether the grace was watched to its end; else a lock that is held now is taken for a reclaimed one
  */
@@ -74,8 +74,8 @@ async function compare(context: FailoverContext, looked: boolean): Promise<void>
   });
   if (basis === undefined) return;
   const { epoch, planned, graceEntered, listed, state, isWhole } = basis;
-  const quiet = listed.filter(({ told, back }) => told && !back).map(({ client }) => client);
-  const answering = isWhole ? new Set<string>() : await whoAnswers(context, quiet, state);
+  const quiet = listed.filter(({ notified, back }) => notified && !back).map(({ client }) => client);
+  const answering = isWhole ? new Set<string>() : await answeringClients(context, quiet, state);
   // Interrupted, they were not given the time to answer: nothing is said of them.
   if (context.signal.aborted) return;
   const clients = listed.map((one) => ({ ...one, answers: answering.has(one.client) }));
@@ -109,11 +109,11 @@ function whileEpochLasts<T>(
 }
 
 /**
- * A lock manager that was not started anew announces nobody whom it knew before (the driver says so): there whoever was told
+ * A lock manager that was not started anew announces nobody whom it knew before (the driver says so): there whoever was notified
  * counts as back. To ask them would make some reclaim again.
  */
 function announced({ driver }: FailoverContext, clients: readonly AuditedClient[]): readonly AuditedClient[] {
-  return driver.announcesAgain ? clients : clients.map((one) => ({ ...one, back: one.told }));
+  return driver.announcesAgain ? clients : clients.map((one) => ({ ...one, back: one.notified }));
 }
 
 async function auditReport(context: FailoverContext): Promise<AuditReport> {

@@ -7,8 +7,8 @@ import { withFoldedRecord } from '../access/with-record.js';
 
 /** How it stands with the reclaims of a grace. */
 export interface ReclaimProgress {
-  /** On the list of the grace; of those, told; and of those, asking lockd for locks since. */
-  readonly clients: { readonly listed: number; readonly told: number; readonly back: number };
+  /** On the list of the grace; of those, notified; and of those, asking lockd for locks since. */
+  readonly clients: { readonly listed: number; readonly notified: number; readonly back: number };
   /** Held at the release, and of those seen reclaimed; null after a crash, when nobody knows what was held. */
   readonly locks: { readonly held: number; readonly reclaimed: number } | null;
   /** Seconds, by the length of a grace; 0 when it is over. */
@@ -95,7 +95,7 @@ async function watchUntil(context: FailoverContext, signal: AbortSignal): Promis
 }
 
 /**
- * Waits until everybody told is back, or, after a release, until every lock that was held is held again; at the longest
+ * Waits until everybody notified is back, or, after a release, until every lock that was held is held again; at the longest
  * until the grace is over. The record is not kept open meanwhile: nothing of this keeps a release from unmounting.
  * Returns whether it has watched the grace to its end; undefined where it was interrupted.
  */
@@ -120,7 +120,7 @@ export async function watchReclaims(
 }
 
 const nothing = {
-  clients: { listed: 0, told: 0, back: 0 },
+  clients: { listed: 0, notified: 0, back: 0 },
   locks: null,
   graceLeft: 0,
   complete: true,
@@ -138,13 +138,13 @@ function progressOf(
   node: string,
 ): Pick<Look, 'clients' | 'locks' | 'complete'> {
   const clients = record.auditedClients(node);
-  const told = clients.filter((client) => client.told);
-  const back = told.filter((client) => client.back);
+  const notified = clients.filter((client) => client.notified);
+  const back = notified.filter((client) => client.back);
   const held = record.heldLocks();
   const reclaimed = held.filter((lock) => lock.reclaimed).length;
   return {
-    clients: { listed: clients.length, told: told.length, back: back.length },
+    clients: { listed: clients.length, notified: notified.length, back: back.length },
     locks: planned ? { held: held.length, reclaimed } : null,
-    complete: planned ? reclaimed === held.length : back.length === told.length,
+    complete: planned ? reclaimed === held.length : back.length === notified.length,
   };
 }

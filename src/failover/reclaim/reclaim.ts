@@ -88,10 +88,10 @@ function without(ranges: readonly ByteRange[], wanted: ByteRange): ByteRange[] |
 /** A client on the list of a grace, when the grace is over. */
 export interface JudgedClient {
   readonly client: string;
-  readonly told: boolean;
+  readonly notified: boolean;
   /** It asked for a lock, or reclaimed one, since the grace began. */
   readonly back: boolean;
-  /** Whether one that was told, and is not back, answers. */
+  /** Whether one that was notified, and is not back, answers. */
   readonly answers: boolean;
 }
 
@@ -108,11 +108,11 @@ export interface Evidence {
 /**
  * What is to be said when a grace is over. Nothing in the kernel tells whose a lock was, so nobody is guessed at:
  *
- * - A Linux client that is told reclaims every lock it holds, one after another (fs/lockd/clntlock.c, reclaimer), and each
- *   attempt makes lockd monitor it (nlmsvc: SM_MON before the lock is looked at), refused or not. So one that was told and
+ * - A Linux client that is notified reclaims every lock it holds, one after another (fs/lockd/clntlock.c, reclaimer), and each
+ *   attempt makes lockd monitor it (nlmsvc: SM_MON before the lock is looked at), refused or not. So one that was notified and
  *   answers, but has asked for nothing, held nothing; one that is back and has left a lock out has let go of it
  *   (its unlock request waits for the end of the grace, and monitors nobody), or was refused, as its kernel's log says.
- * - One that could not be told, or does not answer any more, has done neither: it still believes in its locks.
+ * - One that could not be notified, or does not answer any more, has done neither: it still believes in its locks.
  */
 export function judge({ planned, graceEntered, missing, clients }: Evidence): Finding[] {
   return planned ? judgeLocks(missing, clients, graceEntered) : judgeClients(clients);
@@ -123,8 +123,8 @@ function judgeLocks(
   clients: readonly JudgedClient[],
   graceEntered: boolean,
 ): Finding[] {
-  const gone = clients.filter((client) => !client.back && !(client.told && client.answers));
-  // Without a grace every reclaim is refused; without a client in the record nobody was told to reclaim.
+  const gone = clients.filter((client) => !client.back && !(client.notified && client.answers));
+  // Without a grace every reclaim is refused; without a client in the record nobody was notified to reclaim.
   const suspects = graceEntered ? gone : clients;
   const isLost = suspects.length > 0 || clients.length === 0;
   return missing.map(({ fsid, inode, mode, start, end }) => ({
@@ -137,8 +137,8 @@ function judgeLocks(
 function judgeClients(clients: readonly JudgedClient[]): Finding[] {
   return clients
     .filter(({ back }) => !back)
-    .map(({ client, told, answers }) => {
-      const verdict: Verdict = !told ? 'untold' : answers ? 'idle' : 'silent';
+    .map(({ client, notified, answers }) => {
+      const verdict: Verdict = !notified ? 'not-notified' : answers ? 'idle' : 'silent';
       return { verdict, clients: [client] };
     });
 }

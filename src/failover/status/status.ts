@@ -33,7 +33,7 @@ export interface AddressStatus {
     readonly presumed?: boolean;
     readonly nsmState: number | null;
     readonly clients: number;
-    readonly untold: number;
+    readonly notNotified: number;
     readonly badLines: number;
     /** What audits found and nobody has acknowledged; without those that mean nothing. */
     readonly findings: readonly FindingReport[];
@@ -139,7 +139,7 @@ function describeRecord(
     ...(isPresumed(ownership) ? { presumed: true } : {}),
     nsmState: opened.nsmState() ?? null,
     clients: opened.clientNames().length,
-    untold: opened.untold().length,
+    notNotified: opened.toNotify().length,
     badLines: opened.badLines().length,
     findings: opened
       .findings()

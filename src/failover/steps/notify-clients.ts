@@ -11,7 +11,7 @@ import { isNotOwner, letGo, openOther, otherAffected } from './other-addresses.j
 import { listIsMade } from './rerun.js';
 
 /**
- * B-3: SM_NOTIFY to everybody still untold in the record of the address, and of each other address
+ * B-3: SM_NOTIFY to everybody still not notified in the record of the address, and of each other address
  * whose locks went in B-2.
  */
 export function notifyClients(ip: FloatingIp): Action<FailoverContext> {
@@ -23,13 +23,13 @@ export function notifyClients(ip: FloatingIp): Action<FailoverContext> {
     check: () => false,
     act: async (context) => {
       if (!listIsMade(context)) {
-        context.session.asOwner('listing whom to tell', (record) => {
+        context.session.asOwner('listing whom to notify', (record) => {
           record.fold();
           record.beginGrace({ now: context.host.now() });
         });
       }
       const others = otherAffected(context);
-      // All to their ends: what goes wrong with one address is not to keep the clients of another from being told.
+      // All to their ends: what goes wrong with one address is not to keep the clients of another from being notified.
       const ended = await watchDuring(context, () =>
         Promise.allSettled([
           notifyRecorded(context, ip, context.session),
@@ -38,32 +38,38 @@ export function notifyClients(ip: FloatingIp): Action<FailoverContext> {
       );
       const results = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
       const result: Notified = {
-        told: results.reduce((sum, { told }) => sum + told, 0),
-        untold: results.flatMap(({ untold }) => untold),
+        notified: results.reduce((sum, { notified }) => sum + notified, 0),
+        notNotified: results.flatMap(({ notNotified }) => notNotified),
         remarks: results.flatMap(({ remarks }) => remarks),
       };
       context.collected.notified = result;
       for (const one of ended) if (one.status === 'rejected') throw one.reason;
-      // Not done, so that B-2 is judged anew by the next run: its grace may be over before anybody was told.
-      if (context.signal.aborted && result.untold.length > 0) throw interrupted('B-3', ip, result);
-      return [`${result.told} told, ${result.untold.length} untold`, ...result.remarks].join('; ');
+      // Not done, so that B-2 is judged anew by the next run: its grace may be over before anybody was notified.
+      if (context.signal.aborted && result.notNotified.length > 0) throw interrupted('B-3', ip, result);
+      return [
+        `${result.notified} notified, ${result.notNotified.length} not notified`,
+        ...result.remarks,
+      ].join('; ');
     },
     verify: () => undefined,
   };
 }
 
-/** Stopped by a signal with clients still untold; `what` was going on. */
+/** Stopped by a signal with clients still not notified; `what` was going on. */
 export function interrupted(
   what: 'B-3' | 'notify',
   { address }: FloatingIp,
-  { told, untold }: Pick<Notified, 'told' | 'untold'>,
+  { notified, notNotified }: Pick<Notified, 'notified' | 'notNotified'>,
 ): FailoverError {
-  return new FailoverError(`Interrupted in ${what}: ${told} told, ${untold.length} untold`, {
-    code: 'INTERRUPTED',
-    exitCode: exitCodes.stepFailed,
-    operation: `${what} SM_NOTIFY from ${address}`,
-    hint: 'Run the same command again: it goes on where this one stopped, and tells the others.',
-  });
+  return new FailoverError(
+    `Interrupted in ${what}: ${notified} notified, ${notNotified.length} not notified`,
+    {
+      code: 'INTERRUPTED',
+      exitCode: exitCodes.stepFailed,
+      operation: `${what} SM_NOTIFY from ${address}`,
+      hint: 'Run the same command again: it goes on where this one stopped, and notifies the others.',
+    },
+  );
 }
 
 /** The clients of another address, as long as that is this node's. */
@@ -82,8 +88,8 @@ async function notifyOther(context: FailoverContext, ip: FloatingIp): Promise<No
 }
 
 /**
- * One address: notifies the untold, keeps in the record who was, as it happens. Whether the address is still this node's is asked
- * before each batch of packets: the clients of another node, told outside of its grace, would lose their locks. Throws NOT_OWNER
+ * One address: notifies the not notified, keeps in the record who was, as it happens. Whether the address is still this node's is asked
+ * before each batch of packets: the clients of another node, notified outside of its grace, would lose their locks. Throws NOT_OWNER
  * (exit code 4), and then nothing more is sent.
  */
 export async function notifyRecorded(
@@ -92,7 +98,7 @@ export async function notifyRecorded(
   session: RecordSession,
 ): Promise<Notified> {
   const record = session.opened;
-  const clients = record.untold();
+  const clients = record.toNotify();
   const state = record.nsmState();
   if (clients.length === 0 || state === undefined) return nobody;
   const { host, driver, rpcbindPort, signal } = context;
@@ -107,20 +113,20 @@ export async function notifyRecorded(
     signal,
     onProgress: (progress) => context.onNotifyProgress(progress),
     confirm: () => session.assertStillOwner(),
-    onTold: (told) => {
-      session.asOwner('writing who was told', () => record.markTold(told, host.now()));
-      late.told(told.length);
+    onNotified: (notified) => {
+      session.asOwner('writing who was notified', () => record.markNotified(notified, host.now()));
+      late.notified(notified.length);
     },
   });
   const tooLate = await late.result();
-  for (const { client, reason } of result.untold)
-    context.log('info', { address: ip.address, client, reason }, 'client not told');
+  for (const { client, reason } of result.notNotified)
+    context.log('info', { address: ip.address, client, reason }, 'client not notified');
   return {
-    told: result.told.length,
-    untold: result.untold.map((one) => ({ ...one, address: ip.address })),
+    notified: result.notified.length,
+    notNotified: result.notNotified.map((one) => ({ ...one, address: ip.address })),
     remarks: [
       ...(tooLate > 0
-        ? [`${tooLate} were told after the grace period had ended: their reclaims are refused`]
+        ? [`${tooLate} were notified after the grace period had ended: their reclaims are refused`]
         : []),
       ...(result.sourceUsed === ip.address ? [] : [otherSource(ip)]),
     ],
@@ -128,7 +134,7 @@ export async function notifyRecorded(
 }
 
 /**
- * How many were told when the grace was over. Asked while SM_NOTIFY goes on being sent, one question at a time: whoever is told
+ * How many were notified when the grace was over. Asked while SM_NOTIFY goes on being sent, one question at a time: whoever is notified
  * meanwhile is counted with the next.
  */
 class LateCount {
@@ -142,7 +148,7 @@ class LateCount {
     this.#driver = driver;
   }
 
-  told(count: number): void {
+  notified(count: number): void {
     this.#waiting += count;
     this.#asking ??= this.#ask();
   }

@@ -93,10 +93,10 @@ function isLost(context: FailoverContext, ip: FloatingIp): boolean {
   return withOther(context, ip, (_, to) => to !== undefined);
 }
 
-/** Whether clients of another address that is this node's are still to be told; also where its record cannot be used, as B-3 will say. */
+/** Whether clients of another address that is this node's are still to be notified; also where its record cannot be used, as B-3 will say. */
 export function isOwed(context: FailoverContext, ip: FloatingIp): boolean {
   try {
-    return withOther(context, ip, (session, to) => to === undefined && session.opened.untold().length > 0);
+    return withOther(context, ip, (session, to) => to === undefined && session.opened.toNotify().length > 0);
   } catch (error) {
     if (error instanceof FailoverError) return true;
     throw error;
@@ -126,7 +126,7 @@ function ownerBeside(session: RecordSession, ownership: Ownership): string | und
 /** Ceases to record for an address that is not this node's any more. Returns the sentence that says so. */
 export function letGo({ run }: Pick<FailoverContext, 'run'>, { ip: { address }, to }: LostAddress): string {
   stopServing(run, address);
-  return `${address} is not this node's any more (${to}): it is not recorded here from now on, and nobody is told of it; what is up of it here is to be taken down by hand`;
+  return `${address} is not this node's any more (${to}): it is not recorded here from now on, and nobody is notified of it; what is up of it here is to be taken down by hand`;
 }
 
 /** Whether this node has turned out not to be the owner. */
@@ -176,7 +176,7 @@ function otherExports(context: FailoverContext) {
 
 function unconfigured({ config, floatingIp }: FailoverContext, address: string): FailoverError {
   return new FailoverError(
-    `This node serves ${address} too, which is not in ${config.file} any more: its locks would go, and its clients could not be told`,
+    `This node serves ${address} too, which is not in ${config.file} any more: its locks would go, and its clients could not be notified`,
     {
       code: 'SERVED_UNCONFIGURED',
       exitCode: exitCodes.configuration,
@@ -198,7 +198,7 @@ function noRecord({ address }: FloatingIp): FailoverError {
 function unrecorded({ address }: FloatingIp, cause: unknown): unknown {
   if (!(cause instanceof FailoverError)) return cause;
   return new FailoverError(
-    `This node serves ${address} too, and its record cannot be used, so that its clients could not be told that their locks go: ${cause.message}`,
+    `This node serves ${address} too, and its record cannot be used, so that its clients could not be notified that their locks go: ${cause.message}`,
     {
       code: 'SERVED_UNRECORDED',
       exitCode: exitCodes.stepFailed,

@@ -38,14 +38,14 @@ export function stopRecording({ address }: FloatingIp): FailoverAction {
 export function prepareNotification({ address }: FloatingIp): FailoverAction {
   return {
     commands: [
-      `# a new odd NSM state for ${address} (and for each address whose locks go too), and the list of clients to tell, in monitors.db`,
+      `# a new odd NSM state for ${address} (and for each address whose locks go too), and the list of clients to notify, in monitors.db`,
     ],
     check: () => false,
     act: async (context) => {
       const { host, session, driver } = context;
       const statd = await driver.monitored();
       return withOthers(context, ({ held, lost }) => {
-        session.asOwner('listing whom to tell', (record) => {
+        session.asOwner('listing whom to notify', (record) => {
           record.fold();
           // Nobody recorded for this address before: whom statd knows may hold locks through it already.
           if (session.epoch === 1) adoptMonitored(context, record, statd);
@@ -57,7 +57,7 @@ export function prepareNotification({ address }: FloatingIp): FailoverAction {
         const remarks = [
           ...(along.length === 0
             ? []
-            : [`the locks of ${along.join(', ')} go too: those clients will be told`]),
+            : [`the locks of ${along.join(', ')} go too: those clients will be notified`]),
           ...gone.map((one) => letGo(context, one)),
         ];
         return remarks.length === 0 ? undefined : remarks.join('; ');
@@ -70,7 +70,7 @@ export function prepareNotification({ address }: FloatingIp): FailoverAction {
 /** The list of another address, whether it is still this node's asked in the same transaction. Returns whose it is where it is not. */
 function listOther({ host }: FailoverContext, { session }: OtherAddress): string | undefined {
   try {
-    session.asOwner('listing whom to tell', (record) => {
+    session.asOwner('listing whom to notify', (record) => {
       record.fold();
       record.beginGrace({ now: host.now() });
     });
@@ -121,7 +121,7 @@ export function startRecording(ip: FloatingIp, node: string): FailoverAction {
       // The journal has just been made anew, or synced, by this command; another address's has not.
       if (syncedAddresses(run).every((address) => address === ip.address)) clearMark(run, unsynced);
       if (statd === undefined) return 'no state directory of rpc.statd here: is nfs-common installed?';
-      return refused.length === 0 ? undefined : neverTold(refused);
+      return refused.length === 0 ? undefined : neverNotified(refused);
     },
     verify: () => undefined,
   };
@@ -138,8 +138,8 @@ async function makeSynchronous(host: Host, file: string): Promise<boolean> {
   }
 }
 
-/** What statd monitors under a name that cannot be one: the callout has refused it, and nobody can tell it anything. */
-function neverTold(names: readonly string[]): string {
+/** What statd monitors under a name that cannot be one: the callout has refused it, and nobody can notify it. */
+function neverNotified(names: readonly string[]): string {
   const shown = names.slice(0, 3).map((name) => escapeBytes(name, 40));
   const more = names.length > shown.length ? `, and ${names.length - shown.length} more` : '';
   return `rpc.statd monitors what is neither a host name nor an address, and is not recorded: ${shown.join(', ')}${more}`;

@@ -5,7 +5,7 @@ import { isOwed, otherAffected } from './other-addresses.js';
 /**
  * Why B-2 must not be done again, or undefined when it must. Run twice it would take the locks that
  * clients have reclaimed since, so it is done once per epoch, unless the lock manager or the journal has
- * gone meanwhile, or the grace has passed before anybody was told.
+ * gone meanwhile, or the grace has passed before anybody was notified.
  */
 export async function graceIsDone(context: FailoverContext, fsid: string): Promise<string | undefined> {
   const { session, run, floatingIp, driver } = context;
@@ -18,7 +18,7 @@ export async function graceIsDone(context: FailoverContext, fsid: string): Promi
 }
 
 /**
- * Whether the grace that B-2 of this epoch began is over and clients are still to be told, as when B-5 or B-4 had to wait for
+ * Whether the grace that B-2 of this epoch began is over and clients are still to be notified, as when B-5 or B-4 had to wait for
  * something: their reclaims would be refused. Done again, B-2 enters a new one.
  */
 export async function isGraceMissed(context: FailoverContext): Promise<boolean> {
@@ -27,13 +27,13 @@ export async function isGraceMissed(context: FailoverContext): Promise<boolean> 
   return (
     session.opened.stepDone({ epoch, step: 'B-2' }) &&
     !session.opened.stepDone({ epoch, step: 'B-3' }) &&
-    nobodyToTell(context) === undefined &&
+    nobodyToNotify(context) === undefined &&
     (await driver.inGrace()) === false
   );
 }
 
 /**
- * Whether B-2 of this epoch has made the list of whom to tell. Where somebody else does B-2
+ * Whether B-2 of this epoch has made the list of whom to notify. Where somebody else does B-2
  * (`--steps` without it), B-3 makes it, once.
  */
 export function listIsMade({ session }: FailoverContext): boolean {
@@ -42,11 +42,11 @@ export function listIsMade({ session }: FailoverContext): boolean {
 }
 
 /** Why B-3 has nothing to do, or undefined. */
-export function nobodyToTell(context: FailoverContext): string | undefined {
+export function nobodyToNotify(context: FailoverContext): string | undefined {
   const { session } = context;
   if (!listIsMade(context)) return undefined;
-  if (session.opened.untold().length > 0) return undefined;
+  if (session.opened.toNotify().length > 0) return undefined;
   if (otherAffected(context).some((other) => isOwed(context, other))) return undefined;
-  const { told } = session.opened.notifyCounts();
-  return told === 0 ? 'no client in the record' : `all ${told} told already`;
+  const { notified } = session.opened.notifyCounts();
+  return notified === 0 ? 'no client in the record' : `all ${notified} notified already`;
 }

@@ -13,7 +13,7 @@ export interface Step {
   /** Said of a step that has nothing to do because another one did it: "in the same grace as fsid 1". */
   readonly covered?: string;
   /** A reason to skip the whole step, where its actions cannot tell by looking at the system alone. */
-  readonly alreadySo?: (context: FailoverContext) => string | undefined | Promise<string | undefined>;
+  readonly skipReason?: (context: FailoverContext) => string | undefined | Promise<string | undefined>;
 }
 
 /** A value: the steps in order with their exact commands. Printed by --dry-run, run by the runner. */

@@ -16,7 +16,7 @@ export function announce(ip: AddressOnInterface): Action<HostContext> {
 /**
  * An ARP announcement: a broadcast request from and for the address itself (RFC 5227 section 2.3).
  * Two programs are called arping. Thomas Habets' counts nobody's answer as a failure (exit status 1),
- * and sends from the interface's first address unless told by -S: seen with 2.23, neighbours then
+ * and sends from the interface's first address unless -S says otherwise: seen with 2.23, neighbours then
  * keep the old link-layer address. iputils' knows the announcement as -U.
  */
 function gratuitousArp({ address, interface: device }: AddressOnInterface): Action<HostContext> {
@@ -34,10 +34,12 @@ function gratuitousArp({ address, interface: device }: AddressOnInterface): Acti
     act: async ({ host }) => {
       try {
         const result = await host.run(argvOf[await flavour(host)], { short: true });
-        return result.exitCode > 1 ? `neighbours not told: arping said ${result.stderr.trim()}` : undefined;
+        return result.exitCode > 1
+          ? `neighbours not informed: arping said ${result.stderr.trim()}`
+          : undefined;
       } catch (error) {
-        if (!isMissing(error)) return `neighbours not told: ${messageOf(error)}`;
-        return 'neighbours not told: no arping here (package arping or iputils-arping); clients may wait for their ARP cache';
+        if (!isMissing(error)) return `neighbours not informed: ${messageOf(error)}`;
+        return 'neighbours not informed: no arping here (package arping or iputils-arping); clients may wait for their ARP cache';
       }
     },
     verify: () => undefined,
@@ -59,7 +61,7 @@ function unsolicitedAdvertisement({ interface: device }: AddressOnInterface): Ac
     commands: [`echo 1 > ${file}   # the kernel then advertises the new address itself`],
     check: ({ host }) => host.readText(file)?.trim() === '1',
     act: async ({ host }) => {
-      if (host.readText(file) === undefined) return 'neighbours not told: no ndisc_notify in this kernel';
+      if (host.readText(file) === undefined) return 'neighbours not informed: no ndisc_notify in this kernel';
       await host.writeKernel(file, '1\n');
       return undefined;
     },

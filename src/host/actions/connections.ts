@@ -9,7 +9,7 @@ import type { Argv, Host } from '../host.js';
  * Cuts the TCP connections of an address. One that outlives a release and a take-back is out
  * of step with its peer and answers every segment with another (an "ack storm").
  * A kernel without CONFIG_INET_DIAG_DESTROY ignores `ss -K` without a word (ss(8)), so what is
- * left is counted and told, not failed: without its address a connection only idles.
+ * left is counted and reported, not failed: without its address a connection only idles.
  */
 export function cutConnections(ip: {
   readonly address: string;

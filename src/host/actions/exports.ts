@@ -43,7 +43,7 @@ export function unexport({
   };
 }
 
-/** the kernel forgets what mountd told it about exports, which otherwise pins the mount. */
+/** the kernel forgets what mountd said about exports, which otherwise pins the mount. */
 export function flushExports(mountpoints: readonly string[]): Action<HostContext> {
   const command: Argv = ['exportfs', '-f'];
   return {

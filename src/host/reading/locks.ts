@@ -58,7 +58,7 @@ export function lockdLocks(host: Host, deviceNumber: string): KernelLock[] {
 
 /**
  * The process of this host that holds a lock on a file, as `name, pid N`; undefined where it is on another host, has let go
- * meanwhile, or cannot be told. SQLite's locks are fcntl(2)'s, which the kernel lists (proc_locks(5)).
+ * meanwhile, or cannot be found. SQLite's locks are fcntl(2)'s, which the kernel lists (proc_locks(5)).
  */
 export function lockHolder(host: Host, file: string): string | undefined {
   try {

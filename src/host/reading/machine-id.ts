@@ -18,7 +18,7 @@ export function machineOf(host: Host): string {
   const machine = machineIfKnown(host);
   if (machine !== undefined) return machine;
   throw new FailoverError(
-    `${file} ${whyNot(host.readText(file))}, so this machine cannot be told from others`,
+    `${file} ${whyNot(host.readText(file))}, so this machine cannot be distinguished from others`,
     {
       code: 'NO_MACHINE_ID',
       exitCode: exitCodes.configuration,

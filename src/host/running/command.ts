@@ -7,13 +7,13 @@ import { commandText } from './command-text.js';
 import { currentDeadline, type Deadline } from './deadline.js';
 import type { Argv, CommandResult, CommandOptions } from '../host.js';
 
-/** What a command that is told to end is given for that, and then one that is killed: a process without a disk to wait for needs less. */
+/** What a command that is asked to end is given for that, and then one that is killed: a process without a disk to wait for needs less. */
 const endingMs = 1_000;
 /** How long after the end of a command more of its output is waited for. */
 const quietMs = 200;
 
 /**
- * Runs a command to its end, or to that of the deadline it is run under: then it is told to end (SIGTERM) and killed
+ * Runs a command to its end, or to that of the deadline it is run under: then it is asked to end (SIGTERM) and killed
  * (SIGKILL), with all that is in its process group. One that waits in the kernel cannot be: it is left behind, and named.
  *
  * Its end is that of the process, not of its output: a daemon that it started may keep that open.
@@ -37,7 +37,7 @@ export async function runCommand(argv: Argv, options: CommandOptions = {}): Prom
   }
 }
 
-/** What became of a command that was told to end. */
+/** What became of a command that was asked to end. */
 type Fate =
   | { readonly how: 'ended' | 'killed' }
   | { readonly how: 'stuck'; readonly pid: number; readonly state: string };

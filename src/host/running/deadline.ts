@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { exitCodes, FailoverError } from '../../errors.js';
 import { begun, stoppedMs } from './watchdog.js';
 
-/** How long something may take, in seconds, and what an administrator is told when it does not end. */
+/** How long something may take, in seconds, and what an administrator reads when it does not end. */
 export interface Limit {
   /** What must end, as the sentence begins: "A-4 (/srv/vol1)". */
   readonly what: string;

@@ -36,7 +36,7 @@ const threadsKey: DriverKey<number> = {
   default: 8,
 };
 
-/** lockd takes 0 to 240 (fs/lockd/svc.c, nlm_grace_period_max); below 10 clients that were told at once have no time to reclaim. */
+/** lockd takes 0 to 240 (fs/lockd/svc.c, nlm_grace_period_max); below 10 clients that were notified at once have no time to reclaim. */
 const graceKey: DriverKey<number | undefined> = {
   name: 'grace',
   ...wholeNumber('whole seconds from 10 to 240', 10n, 240n),

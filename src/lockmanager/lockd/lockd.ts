@@ -95,7 +95,7 @@ function startLockd(nfsd: string, restart: Argv): Action<LockManagerContext> {
   return {
     commands: [
       operation,
-      `# wait until "rpcinfo -p" lists program ${nlmProgram}: a client that is told before gives up its reclaim`,
+      `# wait until "rpcinfo -p" lists program ${nlmProgram}: a client that is notified before gives up its reclaim`,
     ],
     check: () => false,
     act: async ({ host, nlmRegistered }) => {

@@ -6,7 +6,7 @@ import { rpcbind } from '../../rpc/rpcbind-messages.js';
 import { Run } from './run.js';
 import type { Source } from './sockets.js';
 import { openSourceSocket } from './source-socket.js';
-import { tellClient } from './tell-client.js';
+import { notifyClient } from './notify-client.js';
 
 export interface NotifyOptions {
   /** The floating IP. */
@@ -23,8 +23,8 @@ export interface NotifyOptions {
   readonly rpcbindPort?: number | undefined;
   /** Called at most about ten times a second, and at the end. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
-  /** Called with clients newly told, in batches, each client once; store them in one transaction. */
-  readonly onTold?: ((clients: string[]) => void) | undefined;
+  /** Called with clients newly notified, in batches, each client once; store them in one transaction. */
+  readonly onNotified?: ((clients: string[]) => void) | undefined;
   /**
    * Asked right before packets are sent, at least once for each batch of them (see Run). What it throws ends everything, and
    * `notify` throws it.
@@ -45,16 +45,16 @@ export interface NotifyPace extends BackoffPace {
   readonly window: number;
   /** How long a silent one of them counts as on its way. */
   readonly holdMs: number;
-  /** Between two calls of onTold and onProgress. */
+  /** Between two calls of onNotified and onProgress. */
   readonly reportMs: number;
   /** Of each socket's buffers; default as much as the host allows. */
   readonly bufferBytes?: number;
 }
 
 export interface NotifyResult {
-  readonly told: string[];
+  readonly notified: string[];
   /** Each with its reason, a sentence such as "statd is not registered with rpcbind". */
-  readonly untold: { client: string; reason: string }[];
+  readonly notNotified: { client: string; reason: string }[];
   /** The floating IP; or 0.0.0.0 or :: where this host does not have it (yet), and the kernel chose. */
   readonly sourceUsed: string;
   /** Whether the source port was below 1024. */
@@ -91,10 +91,10 @@ export async function notify(options: NotifyOptions): Promise<NotifyResult> {
     total: clients.length,
     everyMs: pace.reportMs,
     onProgress: options.onProgress,
-    onTold: options.onTold,
+    onNotified: options.onNotified,
     failed: run.fail,
   });
-  const untold: NotifyResult['untold'] = [];
+  const notNotified: NotifyResult['notNotified'] = [];
   const timer = setTimeout(run.stop, options.deadlineMs);
   const end = performance.now() + options.deadlineMs;
   const signals = [options.signal, options.deadline].filter((signal) => signal !== undefined);
@@ -104,12 +104,12 @@ export async function notify(options: NotifyOptions): Promise<NotifyResult> {
   }
   try {
     const timeLeft = () => end - performance.now();
-    const telling = { run, notifications, rpcbindPort, pace, timeLeft };
+    const context = { run, notifications, rpcbindPort, pace, timeLeft };
     await Promise.all(
       clients.map(async (client) => {
-        const reason = await tellClient(client, telling);
+        const reason = await notifyClient(client, context);
         if (reason === undefined) report.add(client);
-        else untold.push({ client, reason: options.signal?.aborted === true ? 'interrupted' : reason });
+        else notNotified.push({ client, reason: options.signal?.aborted === true ? 'interrupted' : reason });
       }),
     );
     report.end();
@@ -120,5 +120,5 @@ export async function notify(options: NotifyOptions): Promise<NotifyResult> {
   }
   run.throwFailure();
   const { address, privilegedPort } = socket;
-  return { told: report.told, untold, sourceUsed: address, privilegedPort };
+  return { notified: report.notified, notNotified, sourceUsed: address, privilegedPort };
 }

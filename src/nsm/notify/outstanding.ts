@@ -26,7 +26,7 @@ const maxReplyBytes = 1024;
 
 /**
  * The requests that wait for a reply, by xid. Anybody can send us UDP, and a client that is taken for
- * told but was not loses its locks: so a reply counts only if it comes from the address and the port
+ * notified but was not loses its locks: so a reply counts only if it comes from the address and the port
  * that were asked, carries the unpredictable xid, and is a whole, well-formed reply; the first one counts.
  */
 export class Outstanding {

@@ -1,6 +1,6 @@
-/** How many of how many clients have been told. */
+/** How many of how many clients have been notified. */
 export interface Progress {
-  readonly told: number;
+  readonly notified: number;
   readonly total: number;
 }
 
@@ -8,18 +8,18 @@ export interface ReportParts {
   readonly total: number;
   readonly everyMs: number;
   readonly onProgress: ((progress: Progress) => void) | undefined;
-  readonly onTold: ((clients: string[]) => void) | undefined;
+  readonly onNotified: ((clients: string[]) => void) | undefined;
   /** Called once with what a callback threw; no callback is called after that. */
   readonly failed: (error: unknown) => void;
 }
 
 /**
- * Gathers who has been told and passes it on in batches, each of which the caller can store in one
+ * Gathers who has been notified and passes it on in batches, each of which the caller can store in one
  * transaction; then how far it is, so that a live count never runs ahead of what is stored.
  */
 export class Report {
   readonly #parts: ReportParts;
-  readonly told: string[] = [];
+  readonly notified: string[] = [];
   #passedOn = 0;
   #timer: NodeJS.Timeout | undefined;
   #over = false;
@@ -29,7 +29,7 @@ export class Report {
   }
 
   add(client: string): void {
-    this.told.push(client);
+    this.notified.push(client);
     if (this.#over) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
@@ -46,11 +46,11 @@ export class Report {
 
   #passOn(): void {
     if (this.#over) return;
-    const batch = this.told.slice(this.#passedOn);
-    this.#passedOn = this.told.length;
+    const batch = this.notified.slice(this.#passedOn);
+    this.#passedOn = this.notified.length;
     try {
-      if (batch.length > 0) this.#parts.onTold?.(batch);
-      this.#parts.onProgress?.({ told: this.told.length, total: this.#parts.total });
+      if (batch.length > 0) this.#parts.onNotified?.(batch);
+      this.#parts.onProgress?.({ notified: this.notified.length, total: this.#parts.total });
     } catch (error) {
       this.#over = true;
       this.#parts.failed(error);

@@ -7,7 +7,7 @@ import { Outstanding } from './outstanding.js';
 import { SendWindow } from './send-window.js';
 import { type Source, Sockets } from './sockets.js';
 import type { SourceSocket } from './source-socket.js';
-import type { Located } from './tell-client.js';
+import type { Located } from './notify-client.js';
 
 export interface RunParts {
   readonly source: Source;

@@ -16,7 +16,7 @@ const maxSockets = 8;
  * Sockets bound to one address, which send as one. A datagram to a host on the link that is down stays in
  * the socket's send buffer until the kernel gives its neighbour up, three seconds later (neigh_resolve_output;
  * net.ipv4.neigh.*.mcast_solicit, retrans_time_ms). Some 550 of them fill a default buffer
- * (net.core.wmem_default), and then nobody else is told either: measured, with half of 1,500 clients down.
+ * (net.core.wmem_default), and then nobody else is notified either: measured, with half of 1,500 clients down.
  * So whenever a socket is full, another one goes on.
  */
 export class SocketGroup {

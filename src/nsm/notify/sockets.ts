@@ -11,7 +11,7 @@ export interface Source {
 
 /**
  * The UDP sockets of a run: those bound to the floating IP, and, once they are needed, some bound to no
- * address, for the clients that cannot be told from there:
+ * address, for the clients that cannot be notified from there:
  *
  * - those of the other family: a node that serves floating IPs of both families records each client under
  *   all of them, since statd never says which one it came through;

@@ -7,7 +7,7 @@ import type { Rank } from './send-window.js';
 export interface CallRound {
   /** Names accepted in this round. */
   readonly accepted: number;
-  /** Names that the client has not accepted yet; it is told when there are none. */
+  /** Names that the client has not accepted yet; it is notified when there are none. */
   readonly left: number;
   /** The client's statd answered, but not with success: what rpcbind said of its port may be out of date. */
   readonly refused: boolean;

@@ -4,10 +4,10 @@ import { exitCodes, FailoverError, messageOf } from '../../errors.js';
 import { notify, type NotifyOptions, type NotifyResult } from '../notify/notifier.js';
 import { readMessage, workerCommand, type WorkerJob } from './worker-messages.js';
 
-/** What can be told to another process. */
+/** What can be notified to another process. */
 export type ThroughOptions = Omit<NotifyOptions, 'deadline' | 'pace' | 'resolve'>;
 
-/** From the end of a process that was told to end until it is killed, and beyond its deadline, ms. */
+/** From the end of a process that was asked to end until it is killed, and beyond its deadline, ms. */
 const patienceMs = 15_000;
 /** Between two questions whether it is to go on, ms. */
 const confirmMs = 100;
@@ -106,7 +106,7 @@ class NotifyChild {
     }
     try {
       if ('ready' in message) this.#giveJob();
-      else if ('told' in message) this.#options.onTold?.(message.told);
+      else if ('notified' in message) this.#options.onNotified?.(message.notified);
       else if ('progress' in message) this.#options.onProgress?.(message.progress);
       else this.#finish(message.result);
     } catch (error) {
@@ -142,7 +142,7 @@ class NotifyChild {
   }
 
   readonly #interrupt = (): void => {
-    if (!this.#atWork) this.#answer ??= nobodyTold(this.#options);
+    if (!this.#atWork) this.#answer ??= nobodyNotified(this.#options);
     this.#child.kill('SIGTERM');
     this.#endSoon();
   };
@@ -171,7 +171,7 @@ class NotifyChild {
       code: 'NSM_WORKER',
       exitCode: exitCodes.stepFailed,
       operation: `B-3 SM_NOTIFY from ${this.#options.source.address}`,
-      hint: 'Remove the cause and run the same nlm-failover command again: only those still untold are told then.',
+      hint: 'Remove the cause and run the same nlm-failover command again: only those not notified yet are notified then.',
       cause,
     });
   }
@@ -189,7 +189,7 @@ function jobOf({ source, names, state, clients, deadlineMs, rpcbindPort }: Throu
 }
 
 /** The result of a run that was interrupted before it had its job. */
-function nobodyTold({ source, clients }: ThroughOptions): NotifyResult {
-  const untold = [...new Set(clients)].map((client) => ({ client, reason: 'interrupted' }));
-  return { told: [], untold, sourceUsed: source.address, privilegedPort: false };
+function nobodyNotified({ source, clients }: ThroughOptions): NotifyResult {
+  const notNotified = [...new Set(clients)].map((client) => ({ client, reason: 'interrupted' }));
+  return { notified: [], notNotified, sourceUsed: source.address, privilegedPort: false };
 }

@@ -18,10 +18,10 @@ const job = v.strictObject({
   rpcbindPort: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535))),
 });
 
-const progress = v.strictObject({ told: v.number(), total: v.number() });
+const progress = v.strictObject({ notified: v.number(), total: v.number() });
 const result = v.strictObject({
-  told: v.array(v.string()),
-  untold: v.array(v.strictObject({ client: v.string(), reason: v.string() })),
+  notified: v.array(v.string()),
+  notNotified: v.array(v.strictObject({ client: v.string(), reason: v.string() })),
   sourceUsed: v.string(),
   privilegedPort: v.boolean(),
 });
@@ -30,7 +30,7 @@ const result = v.strictObject({
 const message = v.union([
   v.strictObject({ ready: v.literal(true) }),
   v.strictObject({ progress }),
-  v.strictObject({ told: v.array(v.string()) }),
+  v.strictObject({ notified: v.array(v.string()) }),
   v.strictObject({ result }),
 ]);
 

@@ -7,7 +7,7 @@ export const applicationId = 0x4e4c4d46;
  */
 export const migrations: readonly string[] = [
   `
-  -- Who is told at the next takeover: since when, and recorded by which node.
+  -- Who is notified at the next takeover: since when, and recorded by which node.
   CREATE TABLE clients (
     client TEXT NOT NULL,
     fsid TEXT NOT NULL,
@@ -49,7 +49,7 @@ export const migrations: readonly string[] = [
   CREATE TABLE nsm (only INTEGER NOT NULL PRIMARY KEY CHECK (only = 1), state INTEGER NOT NULL) STRICT;
   INSERT INTO nsm VALUES (1, 0);
 
-  -- Who is to be told the latest state, and when each was; reason: why not yet.
+  -- Who is to be notified of the latest state, and when each was; reason: why not yet.
   CREATE TABLE notifications (
     client TEXT NOT NULL PRIMARY KEY,
     state INTEGER NOT NULL,

@@ -18,7 +18,7 @@ export interface Adoption {
 }
 
 /**
- * Records clients as if the node's callout had been told of each now. Those that are new are also appended to the
+ * Records clients as if the node's callout had seen each now. Those that are new are also appended to the
  * node's journal, where it has one, since the journals alone must suffice to rebuild the record.
  * Returns the names that may not be recorded.
  */

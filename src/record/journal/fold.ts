@@ -111,7 +111,7 @@ class JournalFold {
   /**
    * What is read ends with a newline; where there is none, somebody has cut the file, and it has grown since beyond what was
    * read: the events between are unread, and nobody knows from where on. So all of it is read again, but a del-client counts
-   * only after where it was read to: to tell a client that has gone is harmless, to forget one that came back loses its locks.
+   * only after where it was read to: to notify a client that has gone is harmless, to forget one that came back loses its locks.
    */
   #startAgain(readTo: number): number {
     this.#putAside(readTo, `cut by somebody else, and grown again beyond ${readTo} bytes`);

@@ -10,7 +10,7 @@
  *     @1 <uptime> del-client <client> <my_name|-> <fsid|-> .
  *
  * Every line starts with `@` and the version, and ends with ` .` and a newline; `@` and blanks occur in no
- * field. So a whole line can be told from a torn one, and the next line is found again after a torn one.
+ * field. So a whole line can be distinguished from a torn one, and the next line is found again after a torn one.
  *
  * - uptime: seconds since boot with two decimals, the first field of /proc/uptime.
  * - serving: the first line, and again where the fsids changed meanwhile. From here on `node` records for the address, as its owner in `epoch`. `wall` is

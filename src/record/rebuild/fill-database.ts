@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3';
 import { openDatabase } from '../database/database.js';
 import { foldJournals } from '../journal/fold.js';
 import { journalTables } from '../tables/journal-tables.js';
-import type { JournalsTell } from './journals-tell.js';
+import type { JournalContents } from './read-journals.js';
 import { latestClock } from '../tables/notifications.js';
 import { makeDatabaseFile } from '../safe-files/record-directory.js';
 import { highestGiven } from '../safe-files/states-given.js';
@@ -10,7 +10,7 @@ import { highestGiven } from '../safe-files/states-given.js';
 export interface Filled {
   /** Each counted once. */
   readonly clients: number;
-  /** Undefined: no journal tells of an owner. */
+  /** Undefined: no journal names an owner. */
   readonly owner: string | undefined;
   readonly epoch: number;
   /** The last NSM state that clients may have seen; the next takeover's is above. Undefined: nothing is known of any. */
@@ -20,15 +20,15 @@ export interface Filled {
 }
 
 /**
- * Makes a database under the name `file`, complete and durable, of what the journals in `directory` tell.
+ * Makes a database under the name `file`, complete and durable, of what the journals in `directory` say.
  *
  * Everybody whom they name is recorded, also where a del-client follows: whether its node still had the address when it wrote
  * that, and so whether it counted, only the lost database knew (a takeover that was stopped before B-2 is in no journal).
  *
- * Nobody is put on the list of those to tell: told outside of a grace, a client reclaims in vain, and loses the lock that it has
+ * Nobody is put on the list of those to notify: notified outside of a grace, a client reclaims in vain, and loses the lock that it has
  * (fs/lockd/svclock.c: nlm_lck_denied_grace_period). The next takeover makes the list, of everybody.
  */
-export function fillDatabase(file: string, directory: string, { clients, served }: JournalsTell): Filled {
+export function fillDatabase(file: string, directory: string, { clients, served }: JournalContents): Filled {
   makeDatabaseFile(file);
   const db = openDatabase(file);
   try {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { FailoverError, exitCodes } from '../../errors.js';
 import { exchangeDatabase, removeLeftovers, temporaryPrefix } from './exchange-database.js';
 import { fillDatabase, type Filled } from './fill-database.js';
-import { readJournals } from './journals-tell.js';
+import { readJournals } from './read-journals.js';
 import { makePresent } from './present-database.js';
 import { checkRecordDirectory, databaseName } from '../safe-files/record-directory.js';
 import { guarded } from '../record-error.js';
@@ -32,12 +32,12 @@ export interface Rebuilt extends Filled {
 /**
  * Makes monitors.db anew from the journals beside it, where it is missing, empty or corrupt.
  *
- * - Clients: everybody whom a line of any journal names. Rather one too many: told too often is harmless.
+ * - Clients: everybody whom a line of any journal names. Rather one too many: notified too often is harmless.
  * - Owner: the node of the serving line with the highest epoch, in that epoch, not released. That is a presumption (whether
  *   it had let go, or another node had claimed the address, only the lost database knew), and recorded as one: that node may
  *   go on recording, and release; every takeover needs --fenced. See ownership.ts.
  * - NSM state: that of nsm-states, which the next one will be above.
- * - Lost are: who was not told of the last grace, the operations, what was held at the last release, and the findings.
+ * - Lost are: who was not notified of the last grace, the operations, what was held at the last release, and the findings.
  *
  * The new database is complete and durable under another name before it takes the place of the old one, with one
  * rename(2): a crash leaves the old one or the new one.
@@ -49,15 +49,19 @@ export function rebuildRecord(request: RebuildRequest): Rebuilt {
   return guarded(`rebuilding ${join(directory, databaseName)}`, () => {
     const isThere = checkRecordDirectory(directory);
     if (lstatSync(directory, { throwIfNoEntry: false }) === undefined) throw noDirectory(directory);
-    const tell = readJournals(directory, request);
-    if (tell.nodes.length === 0 && !force) throw noJournals(directory);
+    const contents = readJournals(directory, request);
+    if (contents.nodes.length === 0 && !force) throw noJournals(directory);
     const present = makePresent(directory, isThere, request);
     try {
       removeLeftovers(directory);
       const temporary = join(directory, temporaryPrefix + randomUUID());
       try {
-        const filled = fillDatabase(temporary, directory, tell);
-        return { ...filled, journals: tell.nodes, aside: exchangeDatabase(directory, temporary, present) };
+        const filled = fillDatabase(temporary, directory, contents);
+        return {
+          ...filled,
+          journals: contents.nodes,
+          aside: exchangeDatabase(directory, temporary, present),
+        };
       } finally {
         for (const file of [temporary, `${temporary}-journal`]) rmSync(file, { force: true });
       }

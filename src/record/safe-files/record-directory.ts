@@ -47,7 +47,7 @@ export function makeDatabaseFile(file: string): void {
 
 /**
  * Throws RECORD_UNSAFE unless the directory and the database's files in it are real ones (no symbolic links),
- * owned by this process's user, and writable by nobody else, so that nobody else controls what is told to whom.
+ * owned by this process's user, and writable by nobody else, so that nobody else controls who is notified.
  * Returns false if the directory or its database is not there.
  */
 export function checkRecordDirectory(directory: string): boolean {

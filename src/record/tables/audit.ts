@@ -17,8 +17,8 @@ export interface Audit {
 /** A client on the list of the last grace. */
 export interface AuditedClient {
   readonly client: string;
-  /** Whether it was told that the server rebooted. */
-  readonly told: boolean;
+  /** Whether it was notified that the server rebooted. */
+  readonly notified: boolean;
   /** Whether statd of the node has announced it since the grace began: lockd saw it ask for a lock, reclaims included. */
   readonly back: boolean;
 }
@@ -34,7 +34,7 @@ export function claimAudit(db: Database, released: boolean): void {
 }
 
 /**
- * beginGrace(), in its transaction and before the list is made anew. A second grace of one epoch, after clients were told
+ * beginGrace(), in its transaction and before the list is made anew. A second grace of one epoch, after clients were notified
  * in the first, comes after the address was served: what was held at the release says nothing any more.
  */
 export function beginAudit(db: Database, now: number): void {
@@ -73,11 +73,11 @@ export function readAudit(db: Database): Audit {
 /** Everybody on the list of the last grace, sorted. Fold first. */
 export function readAuditedClients(db: Database, node: string): AuditedClient[] {
   return db
-    .prepare<[string], { client: string; told: number; back: number }>(
-      `SELECT client, told_at IS NOT NULL AS told,
+    .prepare<[string], { client: string; notified: number; back: number }>(
+      `SELECT client, told_at IS NOT NULL AS notified,
          EXISTS (SELECT 1 FROM announcements WHERE announcements.client = notifications.client AND node = ?) AS back
        FROM notifications ORDER BY client`,
     )
     .all(node)
-    .map(({ client, told, back }) => ({ client, told: told === 1, back: back === 1 }));
+    .map(({ client, notified, back }) => ({ client, notified: notified === 1, back: back === 1 }));
 }

@@ -3,11 +3,11 @@ import type { Database } from 'better-sqlite3';
 /**
  * - lost: a lock that was held at the release and was not reclaimed, while `clients` were not to be heard of
  * - not-reclaimed: such a lock, but everybody is there: its client let go of it meanwhile, or its reclaim was refused
- * - silent: after a crash, a client that was told, has asked for nothing since, and does not answer any more
+ * - silent: after a crash, a client that was notified, has asked for nothing since, and does not answer any more
  * - idle: the same, but it answers: a client that has nothing to reclaim
- * - untold: a client that could not be told, so that it has reclaimed nothing
+ * - not-notified: a client that could not be notified, so that it has reclaimed nothing
  */
-export type Verdict = 'lost' | 'not-reclaimed' | 'silent' | 'idle' | 'untold';
+export type Verdict = 'lost' | 'not-reclaimed' | 'silent' | 'idle' | 'not-notified';
 
 export interface FoundLock {
   readonly fsid: string;

@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import { escapeBytes } from '../../names.js';
 
-/** A client that would be told at the next takeover. */
+/** A client that would be notified at the next takeover. */
 export interface RecordedClient {
   readonly client: string;
   readonly fsid: string;

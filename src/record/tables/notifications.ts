@@ -34,7 +34,7 @@ export function beginGrace(db: Database, directory: string, now: number): number
 
 /**
  * July 2037. A clock that says more is not believed: after one such jump, no state would be left, and nobody could be
- * told of this address any more. From here to maxState there is room for eight million takeovers.
+ * notified of this address any more. From here to maxState there is room for eight million takeovers.
  */
 export const latestClock = 0x7f00_0000;
 
@@ -53,7 +53,7 @@ function nextState(last: number, now: number): number {
 }
 
 /** Those still owed the latest state, sorted, and that state. */
-export function readUntold(db: Database): { clients: string[]; state: number | undefined } {
+export function readToNotify(db: Database): { clients: string[]; state: number | undefined } {
   const rows = db
     .prepare<[], { client: string; state: number }>(
       'SELECT client, state FROM notifications WHERE told_at IS NULL ORDER BY client',
@@ -63,7 +63,7 @@ export function readUntold(db: Database): { clients: string[]; state: number | u
 }
 
 /** Strikes off those who answered to `state`; an answer to an earlier state counts for nothing. `now` is in ms. */
-export function markTold(db: Database, clients: readonly string[], state: number, now: number): void {
+export function markNotified(db: Database, clients: readonly string[], state: number, now: number): void {
   const mark = db.prepare(
     'UPDATE notifications SET told_at = ?, reason = NULL WHERE client = ? AND state = ? AND told_at IS NULL',
   );
@@ -73,15 +73,15 @@ export function markTold(db: Database, clients: readonly string[], state: number
 }
 
 export interface NotifyCounts {
-  readonly told: number;
-  readonly untold: number;
+  readonly notified: number;
+  readonly notNotified: number;
 }
 
 export function countNotified(db: Database): NotifyCounts {
   const row = db
     .prepare<[], NotifyCounts>(
-      'SELECT count(told_at) AS told, count(*) - count(told_at) AS untold FROM notifications',
+      'SELECT count(told_at) AS notified, count(*) - count(told_at) AS notNotified FROM notifications',
     )
     .get();
-  return row ?? { told: 0, untold: 0 };
+  return row ?? { notified: 0, notNotified: 0 };
 }

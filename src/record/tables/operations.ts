@@ -11,7 +11,7 @@ export interface OperationStart {
 }
 
 export interface OperationEnd {
-  readonly outcome: 'done' | 'failed' | 'untold';
+  readonly outcome: 'done' | 'failed' | 'not-notified';
   readonly now: number;
   readonly detail: string;
 }
@@ -41,7 +41,7 @@ export interface Operation {
   readonly steps: readonly StepRecord[];
 }
 
-/** The last ones of former epochs that are kept; those of the present epoch tell what need not be done again. */
+/** The last ones of former epochs that are kept; those of the present epoch say what need not be done again. */
 const keptOperations = 200;
 
 /** Returns the operation's id. */

@@ -10,7 +10,7 @@ export interface Ownership {
   readonly machine: string | undefined;
   /** Raised by every takeover; 0 before the first. */
   readonly epoch: number;
-  /** True: another node may claim it without being told that the owner is dead. */
+  /** True: another node may claim it without proof that the owner is dead. */
   readonly released: boolean;
   /** Milliseconds since 1970: when the epoch began. Undefined of an owner: see isPresumed. */
   readonly since: number | undefined;

@@ -26,7 +26,7 @@ const hourglassKey: DriverKey<number> = {
 /**
  * A lock manager that there is only in a test, as unlike the others as the port allows: its answers take a moment, it exports in a
  * ledger of its own, nobody can know what it has locked, and it is in files below the node's directory:
- * /paper-up (it runs), /paper-grace (its grace runs), /paper-log (what it was told).
+ * /paper-up (it runs), /paper-grace (its grace runs), /paper-log (what it was asked).
  */
 export const paperModule: DriverModule = {
   name: 'paper',

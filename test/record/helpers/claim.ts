@@ -1,4 +1,4 @@
-// Claims the record in DIRECTORY for NODE when told to; prints the epoch, or the error's code.
+// Claims the record in DIRECTORY for NODE at a byte of input; prints the epoch, or the error's code.
 import { once } from 'node:events';
 import { FailoverError } from '../../../src/errors.js';
 import { openRecord } from '../../../src/record/record.js';

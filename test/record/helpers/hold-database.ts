@@ -1,4 +1,4 @@
-// Holds the database FILE locked, EXCLUSIVE or as MODE says, as a process in the middle of a write; says "held"; lets go when told to.
+// Holds the database FILE locked, EXCLUSIVE or as MODE says, as a process in the middle of a write; says "held"; lets go at a byte of input.
 import { once } from 'node:events';
 import Database from 'better-sqlite3';
 

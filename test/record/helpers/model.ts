@@ -2,7 +2,7 @@ import type { EventLine } from '../../../src/record/journal/journal.js';
 import type { RecordedClient } from '../../../src/record/record.js';
 import { uptime, wall } from './site.js';
 
-/** What the record should say, told in the simplest way: events take effect when they are written. */
+/** What the record should say, in the simplest way: events take effect when they are written. */
 export class Model {
   readonly #rows = new Map<string, RecordedClient>();
   readonly #fsids = new Map<string, readonly string[]>();

@@ -16,8 +16,8 @@ export class RecordModel {
   released = true;
   /** The NSM state; 0 before the first grace. */
   state = 0;
-  /** Who is to be told it, and whether they were. */
-  told = new Map<string, boolean>();
+  /** Who is to be notified of it, and whether they were. */
+  notified = new Map<string, boolean>();
   /** Of each node: the epoch of its journal, that of its last claim, and the state whose list it read last. */
   readonly journalEpoch = new Map<NodeName, number>();
   readonly claimed = new Map<NodeName, number>();
@@ -63,22 +63,22 @@ export class RecordModel {
   /** With the state that the record chose. */
   beginGrace(state: number): void {
     this.state = state;
-    this.told = new Map(this.clients.map(({ client }) => [client, false]));
+    this.notified = new Map(this.clients.map(({ client }) => [client, false]));
   }
 
-  untold(node: NodeName): string[] {
-    const names = [...this.told].filter(([, told]) => !told).map(([client]) => client);
+  notNotified(node: NodeName): string[] {
+    const names = [...this.notified].filter(([, notified]) => !notified).map(([client]) => client);
     this.owed.set(node, names.length === 0 ? undefined : this.state);
     return names.toSorted();
   }
 
-  markTold(node: NodeName, clients: readonly string[]): void {
+  markNotified(node: NodeName, clients: readonly string[]): void {
     if ((this.owed.get(node) ?? this.state) !== this.state) return;
-    for (const client of clients) if (this.told.has(client)) this.told.set(client, true);
+    for (const client of clients) if (this.notified.has(client)) this.notified.set(client, true);
   }
 
-  counts(): { told: number; untold: number } {
-    const told = [...this.told.values()].filter(Boolean).length;
-    return { told, untold: this.told.size - told };
+  counts(): { notified: number; notNotified: number } {
+    const notified = [...this.notified.values()].filter(Boolean).length;
+    return { notified, notNotified: this.notified.size - notified };
   }
 }

@@ -12,8 +12,8 @@ export type Located =
 
 type Place = Extract<Located, { readonly kind: 'address' }>;
 
-/** What telling one client takes from the run that it is part of. */
-export interface Telling {
+/** What notifying one client takes from the run that it is part of. */
+export interface NotifyContext {
   readonly run: SharedRun;
   /** One SM_NOTIFY for each name. */
   readonly notifications: readonly Omit<RpcCall, 'xid'>[];
@@ -37,51 +37,51 @@ const undecided = 'no answer before the deadline';
 const silentRoundsBeforeAsking = 2;
 
 /**
- * Tells one client, trying again until its statd has accepted every name or the run stops.
- * Returns undefined once it is told, else why it is not, as a sentence.
+ * Notifies one client, trying again until its statd has accepted every name or the run stops.
+ * Returns undefined once it is notified, else why it is not, as a sentence.
  */
-export async function tellClient(client: string, telling: Telling): Promise<string | undefined> {
-  const backoff = new Backoff(telling.pace, Math.random, telling.timeLeft);
+export async function notifyClient(client: string, context: NotifyContext): Promise<string | undefined> {
+  const backoff = new Backoff(context.pace, Math.random, context.timeLeft);
   let reason = undecided;
-  while (!telling.run.isStopped()) {
-    const located = await telling.run.locate(client);
-    if (located.kind === 'address') return new Visit(located, backoff, telling).run();
+  while (!context.run.isStopped()) {
+    const located = await context.run.locate(client);
+    if (located.kind === 'address') return new Visit(located, backoff, context).run();
     reason = located.reason;
     if (located.kind === 'unusable') break;
-    await telling.run.pause(backoff.next());
+    await context.run.pause(backoff.next());
   }
   return reason;
 }
 
 /**
- * One client at its address. Each round asks rpcbind for the port, or tells the statd at the known port,
+ * One client at its address. Each round asks rpcbind for the port, or notifies the statd at the known port,
  * or both when that one has gone silent: a client that reboots comes back with another port, or first
  * with an rpcbind and no statd. A round that brought nothing lasts as long as its waiting time, whatever
  * ended it, so no answer of a client can make us send faster than the back-off.
  */
 class Visit {
   readonly #place: Place;
-  readonly #telling: Telling;
+  readonly #context: NotifyContext;
   readonly #backoff: Backoff;
   readonly #statdPort: StatdPort;
   #statd: StatdCall | undefined;
   #silentRounds = 0;
   #everFound = false;
   #reason = undecided;
-  /** What the client's last answer said, if that is why it is not told. */
+  /** What the client's last answer said, if that is why it is not notified. */
   #refusal: string | undefined;
 
-  constructor(place: Place, backoff: Backoff, telling: Telling) {
+  constructor(place: Place, backoff: Backoff, context: NotifyContext) {
     this.#place = place;
-    this.#telling = telling;
+    this.#context = context;
     this.#backoff = backoff;
-    this.#statdPort = new StatdPort(telling.run.exchange, { ...place, port: telling.rpcbindPort });
+    this.#statdPort = new StatdPort(context.run.exchange, { ...place, port: context.rpcbindPort });
   }
 
   async run(): Promise<string | undefined> {
     let rank: Rank = ranks.firstTry;
     try {
-      while (!this.#telling.run.isStopped()) {
+      while (!this.#context.run.isStopped()) {
         const start = performance.now();
         const timeoutMs = this.#backoff.next();
         const [round, found] = await this.#round(rank, timeoutMs);
@@ -94,7 +94,7 @@ class Visit {
         if (accepted || (discovered && !this.#everFound)) this.#backoff.reset();
         this.#everFound ||= discovered;
         rank = accepted || discovered ? ranks.followUp : ranks.retry;
-        if (rank === ranks.retry) await this.#telling.run.pause(timeoutMs - (performance.now() - start));
+        if (rank === ranks.retry) await this.#context.run.pause(timeoutMs - (performance.now() - start));
       }
       return this.#reason;
     } finally {
@@ -139,7 +139,7 @@ class Visit {
     return round.accepted > 0;
   }
 
-  /** Whether there is now a statd to tell that there was not before. */
+  /** Whether there is now a statd to notify that there was not before. */
   #readPort(found: PortFound | undefined): boolean {
     if (found === undefined || found.kind === 'unknown') return false;
     this.#silentRounds = 0;
@@ -148,7 +148,7 @@ class Visit {
       return false;
     }
     if (this.#statd?.statd.port === found.port) return false;
-    const { run, notifications } = this.#telling;
+    const { run, notifications } = this.#context;
     this.#statd = new StatdCall(run.exchange, { ...this.#place, port: found.port }, notifications);
     return true;
   }

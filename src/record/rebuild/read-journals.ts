@@ -11,8 +11,8 @@ import {
 import { readAt } from '../safe-files/files.js';
 import type { RecordedClient } from '../tables/journal-tables.js';
 
-/** What the journals of one floating IP tell by themselves, without a database. */
-export interface JournalsTell {
+/** What the journals of one floating IP say by themselves, without a database. */
+export interface JournalContents {
   /** Whose they are. */
   readonly nodes: readonly string[];
   /** Everybody whom any line names as monitored, whatever a later line says. */
@@ -38,7 +38,7 @@ type Named = Omit<RecordedClient, 'fsid'> & { readonly fsids: readonly string[] 
 export function readJournals(
   directory: string,
   { fsids, now }: { readonly fsids: readonly string[]; readonly now: number },
-): JournalsTell {
+): JournalContents {
   const nodes = journalNodes(directory);
   const serving: ServingLine[] = [];
   const named: Named[] = [];

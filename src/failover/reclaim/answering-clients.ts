@@ -6,11 +6,11 @@ import type { FailoverContext } from '../context.js';
 const deadlineMs = 3_000;
 
 /**
- * Which clients answer now. They are told once more the state they were told before: a statd that knows it answers, and
+ * Which clients answer now. They are notified once more the state they were notified before: a statd that knows it answers, and
  * passes nothing on (nfs-utils utils/statd/callback.c, sm_notify_1_svc: only where the state differs). One that does pass it
  * on makes its kernel reclaim once more: so only those are asked who have reclaimed nothing.
  */
-export async function whoAnswers(
+export async function answeringClients(
   { driver, floatingIp: ip, rpcbindPort, signal }: FailoverContext,
   clients: readonly string[],
   state: number,
@@ -18,7 +18,7 @@ export async function whoAnswers(
   if (clients.length === 0) return new Set();
   const source = { address: ip.address, family: ip.family };
   const names = notifyNames(ip);
-  const { told } = await notifyFrom(driver.enter, {
+  const { notified } = await notifyFrom(driver.enter, {
     source,
     names,
     state,
@@ -27,5 +27,5 @@ export async function whoAnswers(
     rpcbindPort,
     signal,
   });
-  return new Set(told);
+  return new Set(notified);
 }
