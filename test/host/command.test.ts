@@ -13,9 +13,6 @@ import { realHost } from '../../src/host/real.js';
 import { expectAnswer } from '../../src/host/reading/storage.js';
 import { waitUntil } from '../../src/host/running/wait.js';
 
-// The time that node takes to load it, seconds on a busy machine, is not that of the commands.
-test.before('execa is loaded', async () => void (await import('execa')));
-
 /** Long enough for a script to say its pid on a busy machine. */
 const moment: Limit = {
   ...limitOf('A-4 (/srv/vol1)', { timeouts: defaultTimeouts }),
@@ -181,4 +178,18 @@ test('a write to a kernel’s file: appended, in a process of its own, never a n
   await t.throwsAsync(() => realHost.writeKernel('/proc/sys/kernel/ostype', 'x\n'), {
     message: /could not be written to \/proc\/sys\/kernel\/ostype: tee: /,
   });
+});
+
+test('a command that cannot be started is said at once, whatever the reason', async (t) => {
+  const tooLong = 'x'.repeat(200_000); // the kernel takes 128 kB, MAX_ARG_STRLEN in linux/binfmts.h
+  for (const [argv, said] of [
+    [['true', tooLong], /"true" could not be run: spawn E2BIG/],
+    [['true', 'a\0b'], /"true" could not be run: .*null bytes/],
+    [['/nonexistent/true'], /could not be run: .*ENOENT/],
+    [['/etc'], /could not be run: .*EACCES/],
+  ] as const) {
+    const error = await refused(t, patient, () => runCommand(argv));
+    t.is(error.code, 'COMMAND_MISSING');
+    t.regex(error.message, said);
+  }
 });

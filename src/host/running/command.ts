@@ -1,7 +1,7 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { execa as Execa } from 'execa';
 import { errnoOf, exitCodes, FailoverError, messageOf } from '../../errors.js';
 import { commandText } from './command-text.js';
 import { currentDeadline, type Deadline } from './deadline.js';
@@ -24,12 +24,10 @@ export async function runCommand(argv: Argv, options: CommandOptions = {}): Prom
   const deadline = currentDeadline();
   deadline.commands += 1;
   try {
-    // execa costs 45 ms to load, so only commands that run something pay for it.
-    const { execa } = await import('execa');
     deadline.refuseWhenOver(`run "${commandText(argv)}"`);
     const settleMs = deadline.limit.settle * 1000;
     const isShort = options.short === true && settleMs < deadline.left;
-    const command = new Command(argv, spawn(execa, argv, options.input), options.input);
+    const command = new Command(argv, start(argv, options.input), options.input);
     if (await command.endsWithin(isShort ? settleMs : deadline.left)) return await command.result();
     throw tooLong(argv, await command.end(), deadline, isShort);
   } finally {
@@ -42,25 +40,24 @@ type Fate =
   | { readonly how: 'ended' | 'killed' }
   | { readonly how: 'stuck'; readonly pid: number; readonly state: string };
 
-type Child = ReturnType<typeof spawn>;
-
-/** execa's own promise is not waited for: it comes when the last one that holds the output has ended, whoever that is. */
-function spawn(execa: typeof Execa, [file, ...args]: Argv, input: string | undefined) {
-  return execa(file, args, {
-    reject: false,
-    buffer: false,
-    stdin: input === undefined ? 'ignore' : 'pipe',
-    env: { LC_ALL: 'C', PATH: searchPath(process.env['PATH']) },
-    // In a process group of its own: Ctrl-C at a terminal must not cut a mount or an umount in two, and it is ended whole.
-    detached: true,
-    // Ours to stop between effects (see failover/runner): a command is not cut short by our own end.
-    cleanup: false,
-  });
+function start(argv: Argv, input: string | undefined): ChildProcess {
+  const [file, ...args] = argv;
+  try {
+    return spawn(file, args, {
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      env: { ...process.env, LC_ALL: 'C', PATH: searchPath(process.env['PATH']) },
+      // In a process group of its own: Ctrl-C at a terminal must not cut a mount or an umount in two, and it is ended whole.
+      detached: true,
+    });
+  } catch (error) {
+    // Most errors come as an event; some, as an argument that is too long, at once.
+    throw missing(argv, error);
+  }
 }
 
 class Command {
   readonly #argv: Argv;
-  readonly #child: Child;
+  readonly #child: ChildProcess;
   readonly #out: Buffer[] = [];
   readonly #err: Buffer[] = [];
   readonly #exited: Promise<void>;
@@ -69,7 +66,7 @@ class Command {
   #failure: unknown;
   #lastOutput = 0;
 
-  constructor(argv: Argv, child: Child, input: string | undefined) {
+  constructor(argv: Argv, child: ChildProcess, input: string | undefined) {
     this.#argv = argv;
     this.#child = child;
     this.#exited = new Promise((resolve) => {
