@@ -1,0 +1,116 @@
+/**
+ * What the start of a command costs: CPU (user and system, its children's too) and time beside `node -e 0`, interleaved
+ * in one run; prints a table. The `status` is that of a node where no floating IP can be reached, on this machine;
+ * the others are on a rehearsal host, without clients. Needs bash:
+ *
+ *     node build/test/bench/start.js [RUNS [CHECKOUT...]]      default: 31, this checkout
+ *
+ * Further checkouts, each built, are measured in the same run: how a change is seen on a machine that does other things too.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { makeRehearsal, type RehearsalSite } from '../helpers/rehearsal-site.js';
+import { projectRoot } from '../lab/project-root.js';
+
+const [runs = '31', ...others] = process.argv.slice(2);
+const address = '127.77.9.1';
+
+interface Row {
+  readonly label: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly argv: readonly string[];
+}
+
+/**
+ * Every command once in each round. bash's `time` has its numbers from getrusage(2), in ms, where perl's and Node's are
+ * clock ticks or this process's own. Prints "<index> <user> <system> <elapsed>" lines, in seconds.
+ */
+const timer = `
+set -e
+runs=$1; shift
+for ((round = -2; round < runs; round++)); do
+  index=0; command=()
+  for word in "$@" --; do
+    if [ "$word" != -- ]; then command+=("$word"); continue; fi
+    TIMEFORMAT="$index %U %S %R"
+    if [ "$round" -lt 0 ]; then TIMEFORMAT=; fi
+    { time "\${command[@]}" >/dev/null 2>&3; } 3>&2 2>&1
+    index=$((index + 1)); command=()
+  done
+done
+`;
+
+/** Of one checkout: what is run in each round, in this order. The rehearsed node serves before and after. */
+function rowsOf(site: RehearsalSite, checkout: string): Row[] {
+  const { a, directory } = site;
+  const [bin, nowhere] = [path.join(checkout, 'bin/nlm-failover'), path.join(directory, 'nowhere.toml')];
+  const rehearsed = { NLM_FAILOVER_REHEARSAL: a.root, NLM_FAILOVER_CONFIG: a.config };
+  const tool = (label: string, env: Row['env'], ...args: string[]): Row => {
+    return { label, env, argv: [process.execPath, bin, ...args] };
+  };
+  writeFileSync(nowhere, a.read('/etc/nlm-failover.toml').replaceAll('"/mnt/', '"/nowhere/'));
+  mkdirSync(path.join(directory, 'run'), { recursive: true });
+  return [
+    tool('--version', {}, '--version'),
+    tool(
+      'status, nothing reachable',
+      {
+        NLM_FAILOVER_CONFIG: nowhere,
+        NLM_FAILOVER_RUN: path.join(directory, 'run'),
+      },
+      'status',
+    ),
+    tool('status, served here', rehearsed, 'status'),
+    tool('release', rehearsed, 'release', address),
+    tool('takeover', rehearsed, 'takeover', address),
+  ];
+}
+
+function measure(rows: readonly Row[]): { cpu: number; elapsed: number }[] {
+  const words = rows.flatMap(({ env, argv }, index) => [
+    ...(index === 0 ? [] : ['--']),
+    'env',
+    ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    ...argv,
+  ]);
+  const { NLM_FAILOVER_RUN: _, ...env } = process.env;
+  const output = execFileSync('bash', ['-c', timer, 'bash', runs, ...words], { env, encoding: 'utf8' });
+  const samples = rows.map(() => ({ cpu: [] as number[], elapsed: [] as number[] }));
+  for (const line of output.split('\n').filter((one) => one !== '')) {
+    const [index = 0, user = 0, system = 0, elapsed = 0] = line.split(' ').map(Number);
+    samples[index]?.cpu.push((user + system) * 1000);
+    samples[index]?.elapsed.push(elapsed * 1000);
+  }
+  return samples.map(({ cpu, elapsed }) => ({ cpu: median(cpu), elapsed: median(elapsed) }));
+}
+
+function median(all: readonly number[]): number {
+  return all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)] ?? Number.NaN;
+}
+
+const checkouts = [projectRoot(), ...others.map((other) => path.resolve(other))];
+const sites = checkouts.map(() => makeRehearsal({ address, rpcbindPort: 1 }));
+try {
+  const rows = [
+    { label: 'node -e 0', env: {}, argv: [process.execPath, '-e', '0'] },
+    ...sites.flatMap((site, index) => rowsOf(site, checkouts[index] ?? '')),
+  ];
+  for (const site of sites) {
+    const { exitCode, stderr } = await site.a.tool(['takeover', address]);
+    if (exitCode !== 0) throw new Error(stderr);
+  }
+  const results = measure(rows);
+  console.log(`${runs} interleaved runs each, medians; CPU is user and system`);
+  const base = results[0]?.cpu ?? Number.NaN;
+  for (const [index, { label }] of rows.entries()) {
+    const perCheckout = (rows.length - 1) / checkouts.length;
+    if ((index - 1) % perCheckout === 0 && others.length > 0)
+      console.log(`${checkouts[(index - 1) / perCheckout]}:`);
+    const { cpu, elapsed } = results[index] ?? { cpu: Number.NaN, elapsed: Number.NaN };
+    const numbers = `${cpu.toFixed(0).padStart(5)} ms CPU ${(cpu / base).toFixed(2).padStart(6)} x`;
+    console.log(`${label.padEnd(26)} ${numbers} ${elapsed.toFixed(0).padStart(6)} ms elapsed`);
+  }
+} finally {
+  for (const site of sites) site.remove();
+}
