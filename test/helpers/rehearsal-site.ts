@@ -121,7 +121,7 @@ function configText(
   const tables = addresses.map(
     ({ address: one, volumes }) => `
 [[floating_ip]]
-address = "${one}/24"
+address = "${one}/${one.includes(':') ? 64 : 24}"
 interface = "eth0"
 names = ["nfs.example.com"]
 state_directory = "${stateDirectory ?? `/mnt/vol${volumes[0]?.volume}/.nlm`}"

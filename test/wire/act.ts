@@ -10,6 +10,8 @@ import {
 } from '../../src/host/actions/mount.js';
 import { realHost } from '../../src/host/real.js';
 
+import { recording, unsaid } from '../helpers/effects.js';
+
 /** What act.js prints. */
 export interface Acted {
   readonly already: boolean;
@@ -31,15 +33,24 @@ const actions: Record<string, Action<HostContext>> = {
 async function act(): Promise<Acted> {
   const action = actions[name];
   if (action === undefined) throw new Error(`no action ${name}`);
-  const context = { host: realHost };
+  const { host, take } = recording(realHost);
+  const context = { host };
   try {
     if (await action.check(context)) return { already: true };
     const remark = await action.act(context);
     await action.verify(context);
+    expectSaid(take(), action);
     return { already: false, ...(remark === undefined ? {} : { remark }) };
   } catch (error) {
+    expectSaid(take(), action);
     return { already: false, error: String(error) };
   }
+}
+
+/** What was done must stand in the plan. */
+function expectSaid(effects: readonly string[], { commands }: Action<HostContext>): void {
+  const missing = unsaid(effects, commands);
+  if (missing.length > 0) throw new Error(`done, and not in the commands of ${name}: ${missing.join('; ')}`);
 }
 
 process.stdout.write(JSON.stringify(await act()));

@@ -21,13 +21,20 @@ export function addressDown(ip: AddressOnInterface): Action<HostContext> {
     on,
   ];
   return {
-    commands: [commandText(command(ip.interface, ip.prefix))],
+    commands: [
+      ...(ip.family === 4
+        ? [
+            `echo 1 > ${promoteFile(ip.interface)}   # only where other addresses of its network would go with it`,
+          ]
+        : []),
+      commandText(command(ip.interface, ip.prefix)),
+    ],
     check: async ({ host }) => (await findAddress(host, ip.address)) === undefined,
     act: async ({ host }) => {
       const all = await localAddresses(host);
       const here = all.find((local) => local.address === ip.address);
       if (here === undefined) return undefined;
-      const kept = await keepSecondaries(host, here, all);
+      const kept = ip.family === 4 ? await keepSecondaries(host, here, all) : undefined;
       await runOrFail(host, command(here.interface, here.prefix));
       return kept;
     },
@@ -51,17 +58,26 @@ async function keepSecondaries(
 ): Promise<string | undefined> {
   const others = all.filter((local) => local.interface === going.interface && local.secondary);
   if (going.secondary || others.length === 0) return undefined;
-  const file = `/proc/sys/net/ipv4/conf/${going.interface}/promote_secondaries`;
+  const file = promoteFile(going.interface);
   if (host.readText(file)?.trim() !== '0') return undefined;
   await host.writeKernel(file, '1\n');
   return `set promote_secondaries on ${going.interface}, so that ${others.map((other) => other.address).join(', ')} stay`;
 }
 
+function promoteFile(device: string): string {
+  return `/proc/sys/net/ipv4/conf/${device}/promote_secondaries`;
+}
+
 /** B-4: the floating IP comes up on the interface of the configuration. */
 export function addressUp(ip: AddressOnInterface): Action<HostContext> {
-  const command: Argv = ['ip', 'address', 'add', `${ip.address}/${ip.prefix}`, 'dev', ip.interface];
+  const on = [`${ip.address}/${ip.prefix}`, 'dev', ip.interface] as const;
+  const command: Argv = ['ip', 'address', 'add', ...on];
+  const takeBack: Argv = ['ip', 'address', 'del', ...on];
   return {
-    commands: [commandText(command)],
+    commands: [
+      commandText(command),
+      ...(ip.family === 6 ? [`${commandText(takeBack)}   # only where another host has it already`] : []),
+    ],
     check: async ({ host }) => {
       const here = await findAddress(host, ip.address);
       if (here !== undefined && here.interface !== ip.interface) {
@@ -89,7 +105,7 @@ export function addressUp(ip: AddressOnInterface): Action<HostContext> {
         throw notSo('B-4', `${ip.address} is not on ${ip.interface} after "ip address add"`);
       }
       if (here.duplicateCheck === 'failed') {
-        await host.run(['ip', 'address', 'del', `${ip.address}/${here.prefix}`, 'dev', here.interface]);
+        await host.run(takeBack);
         throw notSo(
           'B-4',
           `Another host on ${ip.interface} has ${ip.address}: it was taken off again (IPv6 duplicate address detection)`,
