@@ -2,11 +2,9 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { loadConfig } from '../../src/config/load-config.js';
-import { drivers } from '../../src/lockmanager/drivers.js';
 import type { FloatingIp } from '../../src/config/config.js';
 import { FailoverError } from '../../src/errors.js';
-import { Collected, type FailoverContext } from '../../src/failover/context.js';
+import type { FailoverContext } from '../../src/failover/context.js';
 import { audit } from '../../src/failover/reclaim/audit.js';
 import { renotify } from '../../src/failover/operations/notify.js';
 import { release } from '../../src/failover/operations/release.js';
@@ -18,11 +16,11 @@ import type { Action } from '../../src/host/action.js';
 import { currentDeadline } from '../../src/host/running/deadline.js';
 import type { Host } from '../../src/host/host.js';
 import { realHost } from '../../src/host/real.js';
-import { rehearsalHost } from '../../src/host/rehearsal/rehearsal.js';
 import { lockd } from '../../src/lockmanager/lockd/lockd.js';
 import { lockdNetns } from '../../src/lockmanager/lockd-netns/lockd-netns.js';
 import { nlmFsid } from '../../src/lockmanager/nlm-fsid.js';
 import type { LockManager } from '../../src/lockmanager/port.js';
+import { rehearsalContext } from '../helpers/rehearsal-context.js';
 import { makeRehearsal } from '../helpers/rehearsal-site.js';
 import { runAndReport } from '../helpers/run-and-report.js';
 import { instance, nodeItself } from '../lockmanager/helpers/instance.js';
@@ -45,32 +43,11 @@ async function fixture(t: ExecutionContext, seconds: number) {
     '/etc/nlm-failover.toml',
     text.replace('[lock_manager]', `[timeouts]\nstep = ${seconds}\n\n[lock_manager]`),
   );
-  const config = await loadConfig({ drivers, file: site.a.config });
-  const [floatingIp] = config.floatingIps;
-  if (floatingIp === undefined) throw new Error('no floating IP');
-  const host = rehearsalHost(site.a.root);
-  const session = new RecordSession(host, floatingIp, config);
+  const context = await rehearsalContext(site.a);
+  const { session, floatingIp } = context;
   t.teardown(() => session.close());
   session.open({ create: true });
   session.claim(false);
-  const driver = lockd(nodeItself(host), { nfsd, restart: ['start-nfsd'] });
-  const context = {
-    host,
-    config,
-    floatingIp,
-    session,
-    driver,
-    run: path.join(site.a.root, 'run/nlm-failover'),
-    fenced: false,
-    notifyDeadlineMs: 0,
-    rpcbindPort: 1,
-    signal: new AbortController().signal,
-    log: () => undefined,
-    collected: new Collected(),
-    onNotifyProgress: () => undefined,
-    nlmRegistered: async () => Number(site.a.read(`${nfsd}/threads`)) > 0,
-    registeredAt: async () => true,
-  } satisfies FailoverContext;
   return { context, floatingIp, site };
 }
 

@@ -2,15 +2,12 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { loadConfig } from '../../src/config/load-config.js';
-import { drivers } from '../../src/lockmanager/drivers.js';
 import type { FailoverContext } from '../../src/failover/context.js';
 import { release } from '../../src/failover/operations/release.js';
-import { RecordSession } from '../../src/failover/access/session.js';
 import type { Plan, Step } from '../../src/failover/steps/steps.js';
 import type { Action } from '../../src/host/action.js';
-import { rehearsalHost } from '../../src/host/rehearsal/rehearsal.js';
 import { openRecord } from '../../src/record/record.js';
+import { rehearsalContext } from '../helpers/rehearsal-context.js';
 import { makeRehearsal } from '../helpers/rehearsal-site.js';
 import { runAndReport } from '../helpers/run-and-report.js';
 
@@ -20,22 +17,11 @@ async function fixture(t: ExecutionContext, signal = new AbortController().signa
   const site = makeRehearsal({ address, rpcbindPort: 1, stateDirectory: '/shared' });
   mkdirSync(path.join(site.a.root, 'shared'));
   t.teardown(() => site.remove());
-  const config = await loadConfig({ drivers, file: site.a.config });
-  const [floatingIp] = config.floatingIps;
-  if (floatingIp === undefined) throw new Error('no floating IP');
-  const host = rehearsalHost(site.a.root);
-  const session = new RecordSession(host, floatingIp, config);
+  const context = await rehearsalContext(site.a, { signal });
+  const { session } = context;
   t.teardown(() => session.close());
   session.open({ create: true });
   session.claim(false);
-  const context = {
-    host,
-    config,
-    floatingIp,
-    session,
-    signal,
-    log: () => undefined,
-  } as unknown as FailoverContext;
   return { context, directory: session.location.directory };
 }
 
