@@ -68,6 +68,7 @@ B-3  notify the clients: SM_NOTIFY from 127.77.3.1
 `;
 
 const releasePlan = `A-1  floating IP down: 127.77.3.1 on eth0
+     echo 1 > /proc/sys/net/ipv4/conf/eth0/promote_secondaries   # only where other addresses of its network would go with it
      ip address del 127.77.3.1/24 dev eth0
      rm -f /run/nlm-failover/serving/127.77.3.1   # the callout stops recording for this address
      ss -HtnK state connected src 127.77.3.1
