@@ -29,7 +29,12 @@ export function planRelease(ip: FloatingIp, driver: LockManager, recordOnVolume:
         name: 'A-1',
         subject: `${address} on ${ip.interface}`,
         // The address first: a lock that a client still gets through it must be recorded.
-        actions: [there(addressDown(served)), stopRecording(ip), there(cutConnections(ip)), noteLocks(ip)],
+        actions: [
+          there(addressDown(served)),
+          stopRecording(ip),
+          there(cutConnections(ip)),
+          noteLocks(ip, driver),
+        ],
       },
       {
         name: 'A-2',

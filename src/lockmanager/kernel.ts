@@ -55,6 +55,7 @@ export function kernelDefaults(place: ServingPlace, nfsd: string) {
     inGrace: async () => nfsdThreads(host, nfsd) > 0 && inGrace(host, nfsd) !== false,
     isUp: async () => nfsdThreads(host, nfsd) > 0,
     graceSeconds: () => graceSeconds(host, nfsd),
+    heldLocksText: "lockd's locks in /proc/locks",
     heldLocks: async (filesystem) => (place.absence() === undefined ? locksOf({ host }, filesystem) : []),
     monitored: async () => monitored(host),
     health: async () => undefined,

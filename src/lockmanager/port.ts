@@ -109,6 +109,8 @@ export interface LockManager extends ServingPlace, GraceFacts {
   isUp(): Promise<boolean>;
   /** For how long it accepts reclaims when it enters grace now, seconds. */
   graceSeconds(): number;
+  /** What `heldLocks` goes by, for people: "lockd's locks in /proc/locks". */
+  readonly heldLocksText: string;
   /**
    * What it holds on a file system for its clients; none where that is not mounted. Undefined where nobody can know: then
    * the audit goes by the clients, as after a crash. Throws FailoverError where something else is mounted there.

@@ -72,7 +72,7 @@ const releasePlan = `A-1  floating IP down: 127.77.3.1 on eth0
      ip address del 127.77.3.1/24 dev eth0
      rm -f /run/nlm-failover/serving/127.77.3.1   # the callout stops recording for this address
      ss -HtnK state connected src 127.77.3.1
-     # lockd's locks on /mnt/vol1, /mnt/vol2 (/proc/locks) go into monitors.db, for "nlm-failover audit" after the takeover
+     # lockd's locks in /proc/locks, on /mnt/vol1, /mnt/vol2, go into monitors.db, for "nlm-failover audit" after the takeover
 A-2  unexport: /mnt/vol1, /mnt/vol2
      exportfs -u '*:/mnt/vol1'
      exportfs -u '*:/mnt/vol2'

@@ -7,7 +7,7 @@ import { addClient, jsonLines } from '../helpers/rehearsal-steps.js';
 import { makeRehearsal, type RehearsalNode } from '../helpers/rehearsal-site.js';
 import { keysOf } from '../../src/config/driver-settings.js';
 import { drivers } from '../../src/lockmanager/drivers.js';
-import { paperModule } from './helpers/paper.js';
+import { paperModule, parchmentModule } from './helpers/paper.js';
 
 const address = '127.77.11.1';
 const program = path.join(import.meta.dirname, 'helpers', 'paper-program.js');
@@ -75,15 +75,33 @@ test('it takes an address over, releases it, and is asked all that only it can k
   t.regex(over.stdout, /"verdict":"idle"/, 'the client answers, and has asked for no lock');
 });
 
+test('who was told counts as back where known clients are not announced again', async (t) => {
+  const { a, b, client } = await fixture(t);
+  for (const node of [a, b]) configure(node, '[lock_manager]', '[lock_manager]\ndriver = "parchment"');
+  await run(a, 'takeover', address, '--no-wait');
+  addClient(a, client.address);
+  await run(a, 'release', address);
+  t.is((await run(b, 'takeover', address, '--no-wait')).exitCode, 0);
+  b.remove('/paper-grace');
+  const over = await run(b, 'audit', address, '--json');
+  t.like(over.lines[0]?.audit, { state: 'compared', findings: [] });
+});
+
 test('B-3 that comes after its grace has ended says so, by what it answers meanwhile', async (t) => {
   const { a, b, client } = await fixture(t);
   await run(a, 'takeover', address, '--no-wait');
   addClient(a, client.address);
+  // Some are told while it thinks about others.
+  for (const host of ['127.77.11.22', '127.77.11.23', '127.77.11.24']) {
+    const other = await startLoopbackClient(host, client.port, () => undefined);
+    t.teardown(() => other.close());
+    addClient(a, host);
+  }
   await run(a, 'release', address);
   await run(b, 'takeover', address, '--steps', 'B-1,B-2,B-5,B-4');
   b.remove('/paper-grace');
   const late = await run(b, 'notify', address, '--json');
-  t.regex(late.stdout, /1 were notified after the grace period had ended/);
+  t.regex(late.stdout, /4 were notified after the grace period had ended/);
 });
 
 test('status shows how its daemons are, and ends with 1 when one is dead', async (t) => {
@@ -153,7 +171,7 @@ test('an address that it serves is not taken for another driver’s', async (t) 
 });
 
 test('no two drivers have a name, a key or a refusal code in common, but for keys that they share', (t) => {
-  const all = [paperModule, ...drivers];
+  const all = [paperModule, ...drivers, parchmentModule];
   for (const names of [
     all.map(({ name }) => name),
     keysOf(all).map(({ key }) => key.name),

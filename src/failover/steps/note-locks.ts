@@ -1,5 +1,6 @@
 import type { FloatingIp } from '../../config/config.js';
 import type { Action } from '../../host/action.js';
+import type { LockManager } from '../../lockmanager/port.js';
 import type { FailoverContext } from '../context.js';
 import { heldLocks } from '../reclaim/held-locks.js';
 
@@ -7,10 +8,13 @@ import { heldLocks } from '../reclaim/held-locks.js';
  * A-1, last: what is held goes into the record, to be compared when the next owner's grace is over. Only now, as with the
  * address down and its connections cut no client can change it any more, and before A-2 and A-3 drop it.
  */
-export function noteLocks(ip: FloatingIp): Action<FailoverContext> {
+export function noteLocks(
+  ip: FloatingIp,
+  { heldLocksText }: Pick<LockManager, 'heldLocksText'>,
+): Action<FailoverContext> {
   return {
     commands: [
-      `# lockd's locks on ${ip.filesystems.map(({ mountpoint }) => mountpoint).join(', ')} (/proc/locks) go into monitors.db, for "nlm-failover audit" after the takeover`,
+      `# ${heldLocksText}, on ${ip.filesystems.map(({ mountpoint }) => mountpoint).join(', ')}, go into monitors.db, for "nlm-failover audit" after the takeover`,
     ],
     repeats: true,
     check: ({ session }) => session.record === undefined,

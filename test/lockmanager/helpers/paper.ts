@@ -39,6 +39,14 @@ export const paperModule: DriverModule = {
   make: paper,
 };
 
+/** The same, but a lock manager that nobody starts anew: whom statd knows, it does not announce again. */
+export const parchmentModule: DriverModule = {
+  ...paperModule,
+  name: 'parchment',
+  refusalCode: 'NO_PARCHMENT',
+  make: (site) => ({ ...paper(site), name: 'parchment', announcesAgain: false }),
+};
+
 function paper(site: Site): LockManager {
   const { host, config } = site;
   const ledger = host.path(settingOf(config.lockManager, ledgerKey));
@@ -89,6 +97,7 @@ function paper(site: Site): LockManager {
     inGrace: async () => delay(20, existsSync(file('grace'))),
     isUp: async () => delay(20, existsSync(file('up'))),
     graceSeconds: () => settingOf(config.lockManager, hourglassKey),
+    heldLocksText: 'what nobody has written down',
     heldLocks: async () => undefined,
     monitored: async () => delay(20, monitored(host)),
     health: async () => ({
