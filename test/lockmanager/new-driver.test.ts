@@ -75,6 +75,23 @@ test('it takes an address over, releases it, and is asked all that only it can k
   t.regex(over.stdout, /"verdict":"idle"/, 'the client answers, and has asked for no lock');
 });
 
+test('what the other node noted is not laid to anybody where this one’s lock manager cannot say what it holds', async (t) => {
+  const { a, b, client } = await fixture(t);
+  configure(a, '[lock_manager]', '[lock_manager]\ndriver = "lockd"');
+  await run(a, 'takeover', address, '--no-wait');
+  addClient(a, client.address);
+  a.write('/proc/locks', '1: POSIX  ADVISORY  WRITE 4194305 07:01:12 0 EOF\n');
+  // Both volumes of a rehearsal have the same device number.
+  t.regex((await run(a, 'release', address)).stdout, /2 locks held/);
+  t.is((await run(b, 'takeover', address, '--no-wait')).exitCode, 0);
+  t.like((await run(b, 'audit', address, '--json')).lines[0]?.audit, { state: 'in-grace', locks: null });
+  b.remove('/paper-grace');
+  const over = await run(b, 'audit', address, '--json');
+  t.is(over.exitCode, 0);
+  t.like(over.lines[0]?.audit, { state: 'compared', locks: null });
+  t.deepEqual(over.stdout.match(/"verdict":"[^"]*"/g), ['"verdict":"idle"']);
+});
+
 test('who was told counts as back where known clients are not announced again', async (t) => {
   const { a, b, client } = await fixture(t);
   for (const node of [a, b]) configure(node, '[lock_manager]', '[lock_manager]\ndriver = "parchment"');

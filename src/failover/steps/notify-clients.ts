@@ -137,7 +137,7 @@ export async function notifyRecorded(
  * How many were notified when the grace was over. Asked while SM_NOTIFY goes on being sent, one question at a time: whoever is notified
  * meanwhile is counted with the next.
  */
-class LateCount {
+export class LateCount {
   readonly #driver: Pick<LockManager, 'inGrace'>;
   #waiting = 0;
   #late = 0;
