@@ -92,7 +92,7 @@ test('what the other node noted is not laid to anybody where this one’s lock m
   t.deepEqual(over.stdout.match(/"verdict":"[^"]*"/g), ['"verdict":"idle"']);
 });
 
-test('who was told counts as back where known clients are not announced again', async (t) => {
+test('who was notified counts as back where known clients are not announced again', async (t) => {
   const { a, b, client } = await fixture(t);
   for (const node of [a, b]) configure(node, '[lock_manager]', '[lock_manager]\ndriver = "parchment"');
   await run(a, 'takeover', address, '--no-wait');
@@ -108,7 +108,7 @@ test('B-3 that comes after its grace has ended says so, by what it answers meanw
   const { a, b, client } = await fixture(t);
   await run(a, 'takeover', address, '--no-wait');
   addClient(a, client.address);
-  // Some are told while it thinks about others.
+  // Some are notified while it thinks about others.
   for (const host of ['127.77.11.22', '127.77.11.23', '127.77.11.24']) {
     const other = await startLoopbackClient(host, client.port, () => undefined);
     t.teardown(() => other.close());
