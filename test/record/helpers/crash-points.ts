@@ -19,29 +19,43 @@ const effects = [
 ] as const;
 
 /**
- * From now on this process counts the moments before and after each of its effects, calls of the file system and
- * statements of SQLite, BEGIN and COMMIT included, and is killed (SIGKILL) at the `fatal`-th.
+ * From now on `moment` is called, with its number from 1, before and after each effect of this process: calls of the file
+ * system and statements of SQLite, BEGIN and COMMIT included. What it does itself does not count.
+ * Returns the function that ends it.
  */
-export function killAt(fatal: number): void {
+export function atEveryMoment(moment: (number: number) => void): () => void {
   let count = 0;
-  const moment = () => {
+  let inside = false;
+  const reached = () => {
+    if (inside) return;
     count += 1;
-    if (count === fatal) process.kill(process.pid, 'SIGKILL');
+    inside = true;
+    try {
+      moment(count);
+    } finally {
+      inside = false;
+    }
   };
-  for (const name of effects) patch(fs, name, moment);
-  syncBuiltinESMExports();
   const db = new Database(':memory:');
-  patch(Object.getPrototypeOf(db.prepare('SELECT 1')), 'run', moment);
+  const statements: unknown = Object.getPrototypeOf(db.prepare('SELECT 1'));
   db.close();
+  if (typeof statements !== 'object' || statements === null) throw new Error('statements have no prototype');
+  const undo = [...effects.map((name) => patch(fs, name, reached)), patch(statements, 'run', reached)];
+  syncBuiltinESMExports();
+  return () => {
+    for (const restore of undo) restore();
+    syncBuiltinESMExports();
+  };
 }
 
-function patch(object: object, name: string, moment: () => void): void {
+function patch(object: object, name: string, reached: () => void): () => void {
   const original: unknown = Reflect.get(object, name);
   if (typeof original !== 'function') throw new Error(`${name} is no function`);
   Reflect.set(object, name, function patched(this: unknown, ...args: unknown[]): unknown {
-    moment();
+    reached();
     const result: unknown = Reflect.apply(original, this, args);
-    moment();
+    reached();
     return result;
   });
+  return () => void Reflect.set(object, name, original);
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { appendFileSync, chmodSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +27,16 @@ export class Site {
     this.state = mkdtempSync(join(tmpdir(), 'nlm-failover-record-'));
     chmodSync(this.state, 0o711);
     this.directory = join(this.state, 'sm_10.10.1.1');
+  }
+
+  /**
+   * What is on the disk now, in a directory of its own: names, modes, owners and second names as here. By a process of its
+   * own: closing a file ends all the locks that this process has on it, SQLite's among them (fcntl_locking(2)).
+   */
+  copy(): Site {
+    const copy = new Site();
+    execFileSync('cp', ['-a', '--', `${this.state}/.`, copy.state]);
+    return copy;
   }
 
   /** Opens the record, as another process would; closed at the end. */
