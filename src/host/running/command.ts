@@ -1,7 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { execa as Execa } from 'execa';
 import { errnoOf, exitCodes, FailoverError, messageOf } from '../../errors.js';
 import { commandText } from './command-text.js';
 import { currentDeadline, type Deadline } from './deadline.js';
@@ -24,10 +24,12 @@ export async function runCommand(argv: Argv, options: CommandOptions = {}): Prom
   const deadline = currentDeadline();
   deadline.commands += 1;
   try {
+    // execa takes a while to load, so only commands that run something pay for it.
+    const { execa } = await import('execa');
     deadline.refuseWhenOver(`run "${commandText(argv)}"`);
     const settleMs = deadline.limit.settle * 1000;
     const isShort = options.short === true && settleMs < deadline.left;
-    const command = new Command(argv, start(argv, options.input), options.input);
+    const command = new Command(argv, start(execa, argv, options.input), options.input);
     if (await command.endsWithin(isShort ? settleMs : deadline.left)) return await command.result();
     throw tooLong(argv, await command.end(), deadline, isShort);
   } finally {
@@ -40,24 +42,31 @@ type Fate =
   | { readonly how: 'ended' | 'killed' }
   | { readonly how: 'stuck'; readonly pid: number; readonly state: string };
 
-function start(argv: Argv, input: string | undefined): ChildProcess {
+type Child = ReturnType<typeof start>;
+
+/** execa's own promise is not waited for: it comes when the last one that holds the output has ended, whoever that is. */
+function start(execa: typeof Execa, argv: Argv, input: string | undefined) {
   const [file, ...args] = argv;
   try {
-    return spawn(file, args, {
-      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      env: { ...process.env, LC_ALL: 'C', PATH: searchPath(process.env['PATH']) },
+    return execa(file, args, {
+      reject: false,
+      buffer: false,
+      stdin: input === undefined ? 'ignore' : 'pipe',
+      env: { LC_ALL: 'C', PATH: searchPath(process.env['PATH']) },
       // In a process group of its own: Ctrl-C at a terminal must not cut a mount or an umount in two, and it is ended whole.
       detached: true,
+      // Ours to stop between effects (see failover/runner): a command is not cut short by our own end.
+      cleanup: false,
     });
   } catch (error) {
-    // Most errors come as an event; some, as an argument that is too long, at once.
+    // What can be no argument at all, as a byte of zero.
     throw missing(argv, error);
   }
 }
 
 class Command {
   readonly #argv: Argv;
-  readonly #child: ChildProcess;
+  readonly #child: Child;
   readonly #out: Buffer[] = [];
   readonly #err: Buffer[] = [];
   readonly #exited: Promise<void>;
@@ -66,10 +75,15 @@ class Command {
   #failure: unknown;
   #lastOutput = 0;
 
-  constructor(argv: Argv, child: ChildProcess, input: string | undefined) {
+  constructor(argv: Argv, child: Child, input: string | undefined) {
     this.#argv = argv;
     this.#child = child;
     this.#exited = new Promise((resolve) => {
+      // What spawn throws at once, as of an argument that is too long (E2BIG), is no event: execa's result has it.
+      void this.#child.then(({ cause, exitCode, signal }) => {
+        if (exitCode === undefined && signal === undefined) this.#failure ??= cause;
+        return resolve();
+      });
       this.#child.once('error', (error) => {
         this.#failure ??= error;
         resolve();
