@@ -4,7 +4,7 @@ import { loadConfig } from '../config/load-config.js';
 import { findFloatingIp } from '../config/floating-ip.js';
 import type { FloatingIp } from '../config/config.js';
 import type { NodeReader } from '../failover/access/with-record.js';
-import { Collected, type FailoverContext } from '../failover/context.js';
+import { Collected, type FailoverContext, type Log } from '../failover/context.js';
 import { limitOf } from '../failover/limits.js';
 import { RecordSession } from '../failover/access/session.js';
 import { standsStillAfter, within } from '../host/running/deadline.js';
@@ -15,7 +15,7 @@ import type { DriverModule } from '../lockmanager/module.js';
 import type { Progress as NotifyProgress } from '../nsm/notify/report.js';
 import { type CommonOptions } from './options.js';
 import { openHost } from './open-host.js';
-import { openLog } from './log.js';
+import { processIo } from './io.js';
 import { interruption } from './interruption.js';
 
 /** Loads the lock manager drivers that there are, when a command needs them. */
@@ -108,4 +108,12 @@ async function openNode(
 function calloutPath(): string {
   const script = realpathSync(process.argv[1] ?? '.');
   return path.resolve(path.dirname(script), '../callouts/ha-callout');
+}
+
+/** pino to standard error, synchronously, so that nothing is lost when the process ends. */
+async function openLog(level: CommonOptions['logLevel']): Promise<Log> {
+  const { pino } = await import('pino');
+  // Node writes to standard error before it returns, whatever that is on Linux (process I/O).
+  const logger = pino({ name: 'nlm-failover', level }, { write: (line: string) => processIo.err(line) });
+  return (severity, fields, message) => logger[severity](fields, message);
 }

@@ -33,6 +33,3 @@ export function toTimeouts(given: Given): TimeoutsConfig {
     record,
   };
 }
-
-/** Where the file says nothing, or could not be read yet. */
-export const defaultTimeouts = toTimeouts({});

@@ -1,9 +1,8 @@
 import { exitCodes, FailoverError } from '../errors.js';
 import type { StepName } from '../step-names.js';
-import { commandText } from './running/command-text.js';
-import type { Argv, CommandResult, Host } from './host.js';
+import { type Argv, type CommandResult, commandText, type Host } from './host.js';
 
-export { commandText } from './running/command-text.js';
+export { commandText } from './host.js';
 
 /**
  * One effect of a step. The plan is made of these; `--dry-run` prints `commands`,

@@ -7,6 +7,13 @@ export interface CommandResult {
 
 export type Argv = readonly [string, ...string[]];
 
+/** An argument vector as a line that a shell would take, for people to read and paste. */
+export function commandText(argv: readonly string[]): string {
+  return argv
+    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
+    .join(' ');
+}
+
 export interface CommandOptions {
   /** What it reads from its standard input; else that is closed. */
   readonly input?: string;

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { defaultTimeouts } from '../../src/config/timeout-words.js';
+import { toTimeouts } from '../../src/config/timeout-words.js';
 import { limitOf } from '../../src/failover/limits.js';
 import { within } from '../../src/host/running/deadline.js';
 import { realHost } from '../../src/host/real.js';
@@ -168,7 +168,7 @@ test('a step that failed ends the process, whatever it has left behind', async (
 });
 
 const short = {
-  ...limitOf('B-2 (fsid 1234)', { timeouts: { ...defaultTimeouts, settle: 1 } }),
+  ...limitOf('B-2 (fsid 1234)', { timeouts: { ...toTimeouts({}), settle: 1 } }),
   seconds: 600,
 };
 

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { defaultTimeouts } from '../../src/config/timeout-words.js';
+import { toTimeouts } from '../../src/config/timeout-words.js';
 import type { FailoverError } from '../../src/errors.js';
 import { limitOf } from '../../src/failover/limits.js';
 import { runCommand } from '../../src/host/running/command.js';
@@ -18,7 +18,7 @@ test.before('execa is loaded', async () => void (await import('execa')));
 
 /** Long enough for a script to say its pid on a busy machine. */
 const moment: Limit = {
-  ...limitOf('A-4 (/srv/vol1)', { timeouts: defaultTimeouts }),
+  ...limitOf('A-4 (/srv/vol1)', { timeouts: toTimeouts({}) }),
   seconds: 2,
   key: '[timeouts].A-4',
 };

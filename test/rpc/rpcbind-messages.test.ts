@@ -1,7 +1,12 @@
 import test, { type ExecutionContext } from 'ava';
 import * as fc from 'fast-check';
-import { encodePortAnswer, portAnswer, portQuestion } from '../../src/rpc/rpcbind-messages.js';
-import { portOfUniversalAddress, universalAddress } from '../../src/rpc/universal-address.js';
+import {
+  encodePortAnswer,
+  portAnswer,
+  portOfUniversalAddress,
+  portQuestion,
+  universalAddress,
+} from '../../src/rpc/rpcbind-messages.js';
 import { XdrWriter } from '../../src/rpc/xdr.js';
 
 const statd = { program: 100024, version: 1, protocol: 'udp' } as const;

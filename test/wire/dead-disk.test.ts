@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { defaultTimeouts } from '../../src/config/timeout-words.js';
+import { toTimeouts } from '../../src/config/timeout-words.js';
 import { limitOf } from '../../src/failover/limits.js';
 import { runCommand } from '../../src/host/running/command.js';
 import { within } from '../../src/host/running/deadline.js';
@@ -34,7 +34,7 @@ diskTest('a command in state D is left behind and named, and gone when the disk 
   mkdirSync(mountpoint);
   const disk = await withFreezingDisk(t, path.join(directory, 'image'), mountpoint);
   await disk.freeze();
-  const limit = { ...limitOf('A-4 (/srv/vol1)', { timeouts: defaultTimeouts }), seconds: 1 };
+  const limit = { ...limitOf('A-4 (/srv/vol1)', { timeouts: toTimeouts({}) }), seconds: 1 };
   const error = await t.throwsAsync(
     within(limit, () => runCommand([...disk.prefix, 'touch', path.join(mountpoint, 'file')])),
   );

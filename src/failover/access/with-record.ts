@@ -1,8 +1,14 @@
+import path from 'node:path';
 import type { Config, FloatingIp } from '../../config/config.js';
 import type { DriverModule, NodeView } from '../../lockmanager/module.js';
 import type { LockManagerContext } from '../../lockmanager/port.js';
 import type { Host } from '../../host/host.js';
 import type { MonitorRecord } from '../../record/record.js';
+import { within } from '../../host/running/deadline.js';
+import { expectAnswer } from '../../host/reading/storage.js';
+import { databaseName, recordDirectory } from '../../record/safe-files/record-directory.js';
+import type { FailoverContext } from '../context.js';
+import { limitOf } from '../limits.js';
 import { RecordSession } from './session.js';
 
 export interface Reader {
@@ -44,4 +50,14 @@ export function withFoldedRecord<T>(
     record.fold();
     return use(record);
   });
+}
+
+/**
+ * Before the record is opened: SQLite reads in this process, which a disk that does not answer would take along. Where there
+ * is no record yet, or its volume is not mounted, that is an answer at once.
+ */
+export async function expectRecord({ host, config, floatingIp }: FailoverContext): Promise<void> {
+  const { address, stateDirectory } = floatingIp;
+  const file = path.join(recordDirectory(stateDirectory, address), databaseName);
+  await within(limitOf(`Opening the record of ${address}`, config), () => expectAnswer(host, file));
 }

@@ -2,7 +2,7 @@ import { messageOf } from '../../errors.js';
 import type { MonitorRecord, OperationEnd, OperationKind } from '../../record/record.js';
 import { lockOperation } from '../../rundir/operation-lock.js';
 import { runDirectory } from '../../rundir/serving.js';
-import { expectRecord } from '../access/expect-record.js';
+import { expectRecord } from '../access/with-record.js';
 import type { FailoverContext, Notified } from '../context.js';
 import type { StepReport } from './runner.js';
 

@@ -2,13 +2,12 @@ import path from 'node:path';
 import { within } from '../../host/running/deadline.js';
 import type { AuditedClient, Finding, MonitorRecord, RecordedFinding } from '../../record/record.js';
 import type { FailoverContext } from '../context.js';
-import { expectRecord } from '../access/expect-record.js';
 import { heldLocks } from './held-locks.js';
 import { auditLimit } from '../limits.js';
 import { pathsOfInodes } from './lock-path.js';
 import { judge, reclaimedOf } from './reclaim.js';
 import { lookAtReclaims, type ReclaimProgress, type ReclaimState, watchReclaims } from './reclaim-watch.js';
-import { withFoldedRecord, withRecord } from '../access/with-record.js';
+import { expectRecord, withFoldedRecord, withRecord } from '../access/with-record.js';
 import { answeringClients } from './answering-clients.js';
 
 export interface AuditReport extends ReclaimProgress {

@@ -2,19 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { errnoOf, exitCodes, FailoverError, messageOf } from '../../errors.js';
+import { exitCodes, FailoverError } from '../../errors.js';
 import { isAtOrBelow } from '../../paths.js';
-import type { Argv, CommandResult, Host } from '../host.js';
+import type { Host } from '../host.js';
 import { parseMountinfo } from '../reading/mounts.js';
 import { nfsdThreads } from '../reading/nfsd.js';
 import { readTextIfThere } from '../real.js';
-import { rehearseIp } from './rehearsal-addresses.js';
-import { rehearseExportfs } from './rehearsal-exports.js';
+import { rehearseCommand, rehearseWrite } from './rehearsed-commands.js';
 
 const nfsd = '/proc/fs/nfsd';
 /** These are the machine's own also in a rehearsal: the callout reads them. */
 const realFiles = new Set(['/proc/uptime', '/proc/sys/kernel/random/boot_id']);
-const succeeded: CommandResult = { exitCode: 0, stdout: '', stderr: '' };
 
 /**
  * One node of a rehearsal: the same sequence, without root and without touching the machine.
@@ -61,36 +59,13 @@ export function rehearsalHost(directory: string): Host {
   const host: Host = {
     kind: 'rehearsal',
     path: inside,
-    run: async (argv) => exitOf(() => command(host, argv)),
+    run: async (argv) => rehearseCommand(host, argv),
     readText: (absolute) => readTextIfThere(inside(absolute)),
-    writeKernel: async (absolute, text) => kernelWrite(host, absolute, text),
+    writeKernel: async (absolute, text) => rehearseWrite(host, absolute, text),
     now: () => Date.now(),
     delay: (ms, signal) => delay(ms, undefined, signal === undefined ? undefined : { signal }),
   };
   return host;
-}
-
-function command(host: Host, argv: Argv): CommandResult {
-  const [program, ...args] = argv;
-  switch (program) {
-    case 'ip':
-      return rehearseIp(host, args);
-    case 'exportfs':
-      return rehearseExportfs(host, args);
-    case 'mount':
-      return mount(host, args.at(-2) ?? '', args.at(-1) ?? '', args[args.indexOf('-t') + 1] ?? 'none');
-    case 'umount':
-      return umount(host, args.at(-1) ?? '');
-    case 'start-nfsd':
-      writeFileSync(host.path(`${nfsd}/threads`), '8\n');
-      writeFileSync(host.path('/proc/fs/lockd/nlm_end_grace'), 'N\n');
-      return succeeded;
-    case 'ss':
-    case 'arping':
-      return succeeded;
-    default:
-      return { exitCode: 127, stdout: '', stderr: `${program} has no part in a rehearsal` };
-  }
 }
 
 /** A path below a rehearsed mount point lies on the device. */
@@ -99,56 +74,4 @@ function throughMount(directory: string, absolute: string): string {
   const table = readTextIfThere(path.join(directory, '/proc/self/mountinfo')) ?? '';
   const over = parseMountinfo(table).findLast(({ mountpoint }) => isAtOrBelow(absolute, mountpoint));
   return over === undefined ? absolute : over.source + absolute.slice(over.mountpoint.length);
-}
-
-/** A command whose own write fails says so and exits with 1: it throws nothing at who started it. */
-function exitOf(run: () => CommandResult): CommandResult {
-  try {
-    return run();
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    return { exitCode: 1, stdout: '', stderr: messageOf(error) };
-  }
-}
-
-function mount(host: Host, device: string, mountpoint: string, type: string): CommandResult {
-  if (!existsSync(host.path(device)))
-    return { ...succeeded, exitCode: 32, stderr: `${device} does not exist` };
-  if (isMounted(host, mountpoint)) return { ...succeeded, exitCode: 32, stderr: `${mountpoint} is mounted` };
-  const table = host.readText('/proc/self/mountinfo') ?? '';
-  writeFileSync(
-    host.path('/proc/self/mountinfo'),
-    `${table}1 0 7:1 / ${mountpoint} rw - ${type} ${device} rw\n`,
-  );
-  return succeeded;
-}
-
-function umount(host: Host, mountpoint: string): CommandResult {
-  const failure = host.readText('/umount-fails');
-  if (failure !== undefined)
-    return { ...succeeded, exitCode: 32, stderr: `umount: ${mountpoint}: ${failure}` };
-  if (!isMounted(host, mountpoint))
-    return { ...succeeded, exitCode: 32, stderr: `${mountpoint} is not mounted` };
-  keepLines(host, '/proc/self/mountinfo', (line) => line.split(' ')[4] !== mountpoint);
-  return succeeded;
-}
-
-function isMounted(host: Host, mountpoint: string): boolean {
-  return parseMountinfo(host.readText('/proc/self/mountinfo') ?? '').some(
-    (one) => one.mountpoint === mountpoint,
-  );
-}
-
-/** What the kernel does when these files are written. */
-function kernelWrite(host: Host, file: string, text: string): void {
-  const dropsLocks = file === `${nfsd}/unlock_filesystem` || (file === `${nfsd}/threads` && text === '0\n');
-  if (dropsLocks) keepLines(host, '/proc/locks', () => false);
-  // Every write of an fsid stays visible, as in a log; the other files hold one value.
-  const isLog = file === `${nfsd}/nlm_unlock` || file === `${nfsd}/nlm_set_ip_grace`;
-  writeFileSync(host.path(file), text, { flag: isLog ? 'a' : 'r+' });
-}
-
-function keepLines(host: Host, file: string, keep: (line: string) => boolean): void {
-  const lines = (host.readText(file) ?? '').split('\n').filter((line) => line !== '' && keep(line));
-  writeFileSync(host.path(file), lines.map((line) => `${line}\n`).join(''));
 }

@@ -3,9 +3,8 @@ import { constants } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { execa as Execa } from 'execa';
 import { errnoOf, exitCodes, FailoverError, messageOf } from '../../errors.js';
-import { commandText } from './command-text.js';
 import { currentDeadline, type Deadline } from './deadline.js';
-import type { Argv, CommandResult, CommandOptions } from '../host.js';
+import { type Argv, type CommandOptions, type CommandResult, commandText } from '../host.js';
 
 /** What a command that is asked to end is given for that, and then one that is killed: a process without a disk to wait for needs less. */
 const endingMs = 1_000;

@@ -1,0 +1,114 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import * as v from 'valibot';
+import { errnoOf, messageOf } from '../../errors.js';
+import type { Argv, CommandResult, Host } from '../host.js';
+import { linksSchema } from '../reading/addresses.js';
+import { etab } from '../reading/exports.js';
+import { parseMountinfo } from '../reading/mounts.js';
+
+const nfsd = '/proc/fs/nfsd';
+const succeeded: CommandResult = { exitCode: 0, stdout: '', stderr: '' };
+
+/** A command on the files of a rehearsal. One whose own write fails says so and exits with 1: it throws nothing at who started it. */
+export function rehearseCommand(host: Host, argv: Argv): CommandResult {
+  try {
+    return command(host, argv);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return { exitCode: 1, stdout: '', stderr: messageOf(error) };
+  }
+}
+
+function command(host: Host, argv: Argv): CommandResult {
+  const [program, ...args] = argv;
+  switch (program) {
+    case 'ip':
+      return rehearseIp(host, args);
+    case 'exportfs':
+      return rehearseExportfs(host, args);
+    case 'mount':
+      return mount(host, args.at(-2) ?? '', args.at(-1) ?? '', args[args.indexOf('-t') + 1] ?? 'none');
+    case 'umount':
+      return umount(host, args.at(-1) ?? '');
+    case 'start-nfsd':
+      writeFileSync(host.path(`${nfsd}/threads`), '8\n');
+      writeFileSync(host.path('/proc/fs/lockd/nlm_end_grace'), 'N\n');
+      return succeeded;
+    case 'ss':
+    case 'arping':
+      return succeeded;
+    default:
+      return { exitCode: 127, stdout: '', stderr: `${program} has no part in a rehearsal` };
+  }
+}
+
+/** `ip -j address show` and `ip address add|del ADDRESS/PREFIX dev INTERFACE` on a file of that JSON. */
+function rehearseIp(host: Host, args: readonly string[]): CommandResult {
+  const file = '/addresses.json';
+  const rows = v.parse(linksSchema, JSON.parse(host.readText(file) ?? '[]'));
+  const [, verb, spec = '', , ifname = ''] = args;
+  if (args[0] === '-j') return { exitCode: 0, stdout: JSON.stringify(rows), stderr: '' };
+  const [local = '', prefix = '0'] = spec.split('/');
+  const others = rows.filter((row) => row.addr_info?.some((info) => info.local === local) !== true);
+  const next =
+    verb === 'add' ? [...others, { ifname, addr_info: [{ local, prefixlen: Number(prefix) }] }] : others;
+  writeFileSync(host.path(file), JSON.stringify(next));
+  return { exitCode: 0, stdout: '', stderr: '' };
+}
+
+/** `exportfs -o OPTIONS CLIENTS:PATH`, `-u CLIENTS:PATH` and `-f` on a file in etab's format. */
+function rehearseExportfs(host: Host, args: readonly string[]): CommandResult {
+  const spec = args.at(-1) ?? '';
+  const [, clients = '', path = ''] = /^(.*?):(\/.*)$/.exec(spec) ?? [];
+  const lines = (host.readText(etab) ?? '').split('\n').filter((line) => line !== '');
+  const others = lines.filter((line) => !line.startsWith(`${path}\t${clients}(`));
+  if (args[0] === '-u') writeLines(host, etab, others);
+  if (args[0] === '-o') writeLines(host, etab, [...others, `${path}\t${clients}(${args[1] ?? ''})`]);
+  return { exitCode: 0, stdout: '', stderr: '' };
+}
+
+function mount(host: Host, device: string, mountpoint: string, type: string): CommandResult {
+  if (!existsSync(host.path(device)))
+    return { ...succeeded, exitCode: 32, stderr: `${device} does not exist` };
+  if (isMounted(host, mountpoint)) return { ...succeeded, exitCode: 32, stderr: `${mountpoint} is mounted` };
+  const table = host.readText('/proc/self/mountinfo') ?? '';
+  writeFileSync(
+    host.path('/proc/self/mountinfo'),
+    `${table}1 0 7:1 / ${mountpoint} rw - ${type} ${device} rw\n`,
+  );
+  return succeeded;
+}
+
+function umount(host: Host, mountpoint: string): CommandResult {
+  const failure = host.readText('/umount-fails');
+  if (failure !== undefined)
+    return { ...succeeded, exitCode: 32, stderr: `umount: ${mountpoint}: ${failure}` };
+  if (!isMounted(host, mountpoint))
+    return { ...succeeded, exitCode: 32, stderr: `${mountpoint} is not mounted` };
+  keepLines(host, '/proc/self/mountinfo', (line) => line.split(' ')[4] !== mountpoint);
+  return succeeded;
+}
+
+function isMounted(host: Host, mountpoint: string): boolean {
+  return parseMountinfo(host.readText('/proc/self/mountinfo') ?? '').some(
+    (one) => one.mountpoint === mountpoint,
+  );
+}
+
+/** What the kernel does when these files are written. */
+export function rehearseWrite(host: Host, file: string, text: string): void {
+  const dropsLocks = file === `${nfsd}/unlock_filesystem` || (file === `${nfsd}/threads` && text === '0\n');
+  if (dropsLocks) keepLines(host, '/proc/locks', () => false);
+  // Every write of an fsid stays visible, as in a log; the other files hold one value.
+  const isLog = file === `${nfsd}/nlm_unlock` || file === `${nfsd}/nlm_set_ip_grace`;
+  writeFileSync(host.path(file), text, { flag: isLog ? 'a' : 'r+' });
+}
+
+function keepLines(host: Host, file: string, keep: (line: string) => boolean): void {
+  const lines = (host.readText(file) ?? '').split('\n').filter((line) => line !== '' && keep(line));
+  writeLines(host, file, lines);
+}
+
+function writeLines(host: Host, file: string, lines: readonly string[]): void {
+  writeFileSync(host.path(file), lines.map((line) => `${line}\n`).join(''));
+}
