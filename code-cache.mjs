@@ -33,7 +33,8 @@ if (bundles.canCache) {
   const temporary = mkdtempSync(join(tmpdir(), 'nlm-failover-build-'));
   const configFile = join(temporary, 'nlm-failover.toml');
   writeFileSync(configFile, config);
-  process.argv.splice(1, Infinity, 'nlm-failover', 'status', '--config', configFile);
+  const program = join(import.meta.dirname, 'bin', 'nlm-failover');
+  process.argv.splice(1, Infinity, program, 'status', '--config', configFile);
   delete process.env.NLM_FAILOVER_REHEARSAL;
   const { bytes, script, run } = bundles.compile(directory);
   // However it ends: what it has compiled by then serves.

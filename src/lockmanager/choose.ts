@@ -49,12 +49,11 @@ export async function chooseDriver(
   const named = candidates.find(({ module }) => module.name === wanted);
   if (named !== undefined) {
     refuseOther(named, serving, onNode, site);
-    await refuseUnable(named, site);
+    if (soleOf(serving) !== named) await refuseUnable(named, site);
     return { driver: named.driver, why: 'configured', passedOver: [] };
   }
-  const instance = serving.find(({ module }) => module.servesFrom === 'instance');
-  if (instance !== undefined)
-    return { driver: instance.driver, why: `auto: ${instance.sign ?? ''}`, passedOver: [] };
+  const sole = soleOf(serving);
+  if (sole !== undefined) return { driver: sole.driver, why: `auto: ${sole.sign ?? ''}`, passedOver: [] };
   const passedOver: PassedOver[] = [];
   for (const { module, driver, sign } of candidates) {
     const elsewhere = servedElsewhere(module, sign, { serving, onNode, ...options });
@@ -115,6 +114,14 @@ function servingOf(candidates: readonly Candidate[]): Candidate[] {
   const signed = candidates.filter(({ sign }) => sign !== undefined);
   const instances = signed.filter(({ module }) => module.servesFrom === 'instance');
   return instances.length > 0 ? instances : signed;
+}
+
+/**
+ * The one that must have made what is here, where no other can have: it can take that away also where it could not make it anew.
+ * nlm-fsid and lockd export in the same way, so of those what the host can do decides.
+ */
+function soleOf(serving: readonly Candidate[]): Candidate | undefined {
+  return serving.length === 1 ? serving[0] : undefined;
 }
 
 /**
@@ -188,9 +195,7 @@ function refuseOther(
   );
 }
 
-/** An instance that is here can be taken away also where no other could be made. */
-async function refuseUnable({ module, sign }: Candidate, site: Site): Promise<void> {
-  if (module.servesFrom === 'instance' && sign !== undefined) return;
+async function refuseUnable({ module }: Candidate, site: Site): Promise<void> {
   const unsuited = module.unsuited(site.floatingIp);
   const lacks = await module.lacks(site);
   const sentences = [

@@ -66,6 +66,12 @@ test('it takes an address over, releases it, and is asked all that only it can k
   t.true(again.lines.slice(0, -1).every((line) => line.state === 'skipped'));
   t.is(b.read('/paper-log'), 'grace\ngrace\naddress\n');
 
+  // Not where it has died since, and whatever grace there was with it: its locks are gone.
+  b.remove('/paper-up');
+  const anew = await run(b, 'takeover', address, '--no-wait', '--json');
+  t.is(anew.exitCode, 0, anew.stderr);
+  t.is(b.read('/paper-log'), 'grace\ngrace\naddress\ngrace\ngrace\n');
+
   // What was held nobody knows, so the audit goes by the clients, as after a crash.
   const inGrace = await run(b, 'audit', address, '--json');
   t.like(inGrace.lines[0]?.audit, { state: 'in-grace', locks: null });
@@ -177,7 +183,11 @@ test('its keys are part of the language, and so are its refusals', async (t) => 
 test('an address that it serves is not taken for another driver’s', async (t) => {
   const { a } = await fixture(t);
   await run(a, 'takeover', address, '--no-wait');
-  // Also where it could not be had any more, it goes on being asked for by name, and nobody else takes its place.
+  // Also where it could not be had any more.
+  a.remove('/paper-up');
+  const again = await run(a, 'takeover', address, '--dry-run');
+  t.is(again.exitCode, 0, again.stderr);
+  t.regex(again.stdout, /paper grace/);
   configure(a, '[lock_manager]', '[lock_manager]\ndriver = "lockd"');
   const other = await run(a, 'release', address);
   t.is(other.exitCode, 3);

@@ -36,7 +36,7 @@ export const paperModule: DriverModule = {
   refusalCode: 'NO_PAPER',
   unsuited: ({ family }) => (family === 6 ? ['IPv6 does not fit on a line'] : []),
   lacks: async ({ host }) => (existsSync(host.path('/paper-up')) ? [] : ['no paper']),
-  make: paper,
+  make: (site) => paper(site),
 };
 
 /** The same, but a lock manager that nobody starts anew: whom statd knows, it does not announce again. */
@@ -44,12 +44,12 @@ export const parchmentModule: DriverModule = {
   ...paperModule,
   name: 'parchment',
   refusalCode: 'NO_PARCHMENT',
-  make: (site) => ({ ...paper(site), name: 'parchment', announcesAgain: false }),
+  make: (site) => ({ ...paper(site, '.parchment'), name: 'parchment', announcesAgain: false }),
 };
 
-function paper(site: Site): LockManager {
+function paper(site: Site, suffix = ''): LockManager {
   const { host, config } = site;
-  const ledger = host.path(settingOf(config.lockManager, ledgerKey));
+  const ledger = host.path(`${settingOf(config.lockManager, ledgerKey)}${suffix}`);
   const file = (name: string) => host.path(`/paper-${name}`);
   const exported = () => (existsSync(ledger) ? parseEtab(readFileSync(ledger, 'utf8')) : []);
   const write = (what: string): LockManagerAction => ({
