@@ -36,6 +36,10 @@ export const storageTroubles: ManSection = {
           'No space, or no quota. Free some and run the same command again. Meanwhile the callout cannot record: `status` shows what it could not write, and the next takeover on this node adopts whom rpc.statd monitors.',
         ],
         [
+          'a journal that is too large',
+          'takeover and `status` name it. What is new in a journal is read up to 512 MiB; of more, the first and the last half, and clients whose lines lie between are not known. rpc.statd\'s user can do that, and whoever reaches the directory as that user. See who it was; the next takeover on that node begins a new journal.',
+        ],
+        [
           'RECORD_UNUSABLE',
           'It cannot be read or written: read-only, an error of the disk, no permission. `findmnt -T STATE`, dmesg. A file system that went read-only by an error wants fsck, so release the address if you can, else fence the node. ' +
             'Where only monitors.db cannot be read: rebuild --force.',

@@ -3,6 +3,7 @@ import { adoptClients, type Adoption } from './journal/adopt.js';
 import * as audit from './tables/audit.js';
 import * as findings from './tables/findings.js';
 import { foldJournals, type FoldReport } from './journal/fold.js';
+import { type LargeJournal, largeJournals } from './journal/journal-reading.js';
 import * as heldLocks from './tables/held-locks.js';
 import {
   journalTables,
@@ -49,6 +50,11 @@ export class MonitorRecord {
   /** Takes in what the callouts wrote since the last fold, on every node. */
   fold(): FoldReport {
     return this.#guarded('folding the journals', () => foldJournals(this.#db, this.directory));
+  }
+
+  /** Journals larger than what is read of one at once; an attack, or a defect. */
+  largeJournals(): LargeJournal[] {
+    return this.#guarded('looking at the journals', () => largeJournals(this.directory));
   }
 
   /** Who would be notified at the next takeover, by client, fsid, node. */

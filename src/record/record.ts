@@ -13,6 +13,7 @@ export type { Adoption } from './journal/adopt.js';
 export type { Audit, AuditedClient } from './tables/audit.js';
 export type { Finding, FoundLock, RecordedFinding, Verdict } from './tables/findings.js';
 export type { FoldReport, FoldedJournal } from './journal/fold.js';
+export { type LargeJournal, largeJournalText } from './journal/journal-reading.js';
 export type { AuditedLock, HeldLock } from './tables/held-locks.js';
 export type { BadLine, RecordedClient } from './tables/journal-tables.js';
 export { MonitorRecord } from './monitor-record.js';

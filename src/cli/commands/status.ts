@@ -82,6 +82,7 @@ function statusText(status: AddressStatus): string {
     }
     if (record.badLines > 0)
       lines.push(`  journal     ${record.badLines} bad lines kept aside in monitors.db`);
+    for (const remark of record.remarks) lines.push(`  remark      ${printable(remark)}`);
   }
   if (record !== undefined && record.findings.length > 0)
     lines.push(`  audit       ${findingsText(record.findings)}: nlm-failover audit ${address}`);

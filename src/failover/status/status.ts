@@ -8,7 +8,13 @@ import { isRecording, servedAddresses, syncedAddresses } from '../../rundir/serv
 import { readMarks, unsynced } from '../../rundir/marks.js';
 import { driverHere } from '../../lockmanager/choose.js';
 import type { Health } from '../../lockmanager/port.js';
-import { isNamesake, isOwnedBy, isPresumed, type MonitorRecord } from '../../record/record.js';
+import {
+  isNamesake,
+  isOwnedBy,
+  isPresumed,
+  largeJournalText,
+  type MonitorRecord,
+} from '../../record/record.js';
 import { type FindingReport, findingReport } from '../reclaim/finding-report.js';
 import { type NodeReader, type Reader, withFoldedRecord } from '../access/with-record.js';
 import { whyUnreachable } from '../access/session.js';
@@ -35,6 +41,8 @@ export interface AddressStatus {
     readonly clients: number;
     readonly notNotified: number;
     readonly badLines: number;
+    /** What else is worth a look, as sentences: a journal that is too large. */
+    readonly remarks: readonly string[];
     /** What audits found and nobody has acknowledged; without those that mean nothing. */
     readonly findings: readonly FindingReport[];
     readonly lastOperation: {
@@ -141,6 +149,7 @@ function describeRecord(
     clients: opened.clientNames().length,
     notNotified: opened.toNotify().length,
     badLines: opened.badLines().length,
+    remarks: opened.largeJournals().map(largeJournalText),
     findings: opened
       .findings()
       .filter(({ acknowledgedAt, verdict }) => acknowledgedAt === undefined && verdict !== 'idle')

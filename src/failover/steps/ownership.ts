@@ -4,6 +4,7 @@ import type { Action } from '../../host/action.js';
 import { superblockState } from '../../host/reading/superblock.js';
 import { devicePath, isMountOf, mountAt } from '../../host/reading/mounts.js';
 import { expectAnswer } from '../../host/reading/storage.js';
+import { largeJournalText } from '../../record/record.js';
 import type { FailoverContext } from '../context.js';
 
 type FailoverAction = Action<FailoverContext>;
@@ -23,9 +24,11 @@ export function claimOwnership({ address, stateDirectory }: FloatingIp): Failove
       session.open({ create: true });
       const epoch = session.claim(fenced);
       const { owner, released } = session.previous ?? { owner: undefined, released: true };
-      return owner === undefined
-        ? `new record in ${session.location.directory}, epoch ${epoch}`
-        : `epoch ${epoch}, after ${owner}${released ? '' : ', which had not released it'}`;
+      const claimed =
+        owner === undefined
+          ? `new record in ${session.location.directory}, epoch ${epoch}`
+          : `epoch ${epoch}, after ${owner}${released ? '' : ', which had not released it'}`;
+      return [claimed, ...session.opened.largeJournals().map(largeJournalText)].join('; ');
     },
     verify: ({ session }) => session.assertStillOwner(),
   };

@@ -138,4 +138,8 @@ export const migrations: readonly string[] = [
   -- presumed.
   ALTER TABLE ownership ADD COLUMN machine TEXT;
   `,
+  `
+  -- 1: what is right before read_to is no line of ours, and was passed over: a hole, say.
+  ALTER TABLE journals ADD COLUMN passed_over INTEGER NOT NULL DEFAULT 0 CHECK (passed_over IN (0, 1));
+  `,
 ];

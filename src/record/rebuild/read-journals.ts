@@ -1,14 +1,7 @@
-import { constants } from 'node:fs';
-import { journalNodes, withJournal } from '../journal/journal-file.js';
-import {
-  chunkSize,
-  foreignLength,
-  parseJournal,
-  type JournalEntry,
-  type JournalLine,
-  type ServingLine,
-} from '../journal/journal.js';
-import { readAt } from '../safe-files/files.js';
+import { constants, fstatSync } from 'node:fs';
+import { journalNodes, journalPath, withJournal } from '../journal/journal-file.js';
+import { journalEntries } from '../journal/journal-reading.js';
+import type { JournalLine, ServingLine } from '../journal/journal.js';
 import type { RecordedClient } from '../tables/journal-tables.js';
 
 /** What the journals of one floating IP say by themselves, without a database. */
@@ -45,7 +38,8 @@ export function readJournals(
   for (const node of nodes) {
     withJournal(directory, node, constants.O_RDONLY, (fd) => {
       let session: ServingLine | undefined;
-      for (const { line } of journalEntries(fd)) {
+      const path = journalPath(directory, node);
+      for (const { line } of journalEntries(fd, path, fstatSync(fd).size)) {
         // Another node's journal under this name is a copy that somebody made.
         if (line?.kind === 'serving' && line.node === node) {
           session = line;
@@ -91,15 +85,4 @@ function lastServed(lines: readonly ServingLine[]): LastServed | undefined {
     epoch: isShared ? epoch + 1 : epoch,
     latest: Math.max(...lines.map(({ wall }) => wall)),
   };
-}
-
-/** Every whole line of an open journal, from its start. */
-function* journalEntries(fd: number): Generator<JournalEntry> {
-  for (let at = 0; ;) {
-    const bytes = readAt(fd, at, chunkSize);
-    const { entries, consumed } = parseJournal(bytes);
-    yield* entries;
-    if (bytes.length < chunkSize) return;
-    at += consumed > 0 ? consumed : foreignLength(bytes);
-  }
 }

@@ -27,6 +27,8 @@ export interface JournalProgress {
   /** In bytes. */
   readonly readTo: number;
   readonly session: Session | undefined;
+  /** What is right before `readTo` was passed over, and no line: see journal-reading.ts. */
+  readonly passedOver: boolean;
 }
 
 export interface BadLine {
@@ -46,6 +48,7 @@ interface JournalRow {
   fsids: string | null;
   uptime: number | null;
   wall: number | null;
+  passed_over: number;
 }
 
 const keptBadLines = 1000;
@@ -53,7 +56,7 @@ const keptBadLines = 1000;
 /** What a fold does to the database. Every call must be inside the fold's transaction, but for read. */
 export function journalTables(db: Database) {
   const readJournal = db.prepare<[string], JournalRow>('SELECT * FROM journals WHERE node = ?');
-  const writeJournal = db.prepare('INSERT OR REPLACE INTO journals VALUES (?, ?, ?, ?, ?, ?)');
+  const writeJournal = db.prepare('INSERT OR REPLACE INTO journals VALUES (?, ?, ?, ?, ?, ?, ?)');
   const add = db.prepare('INSERT INTO clients VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING');
   const remove = db.prepare('DELETE FROM clients WHERE client = ? AND node = ?');
   const announce = db.prepare('INSERT INTO announcements VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
@@ -69,11 +72,12 @@ export function journalTables(db: Database) {
         fsids === null || uptime === null || wall === null
           ? undefined
           : { fsids: fsids.split(','), uptime, wall };
-      return { generation: row.generation, readTo: row.read_to, session };
+      return { generation: row.generation, readTo: row.read_to, session, passedOver: row.passed_over === 1 };
     },
-    write(node: string, { generation, readTo, session }: JournalProgress): void {
+    write(node: string, { generation, readTo, session, passedOver }: JournalProgress): void {
       const fsids = session?.fsids.join(',') ?? null;
-      writeJournal.run(node, generation, readTo, fsids, session?.uptime ?? null, session?.wall ?? null);
+      const { uptime = null, wall = null } = session ?? {};
+      writeJournal.run(node, generation, readTo, fsids, uptime, wall, passedOver ? 1 : 0);
     },
     /** True if it was not recorded; a repeated one keeps its `since`. */
     addClient({ client, fsid, node, since, myName }: RecordedClient): boolean {
