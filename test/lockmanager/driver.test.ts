@@ -236,4 +236,11 @@ test('everything that a host lacks for an instance is said at once', async (t) =
   const reasons = await instanceLacks(host, { kind: 'macvlan', parent: 'absent0' });
   t.true(reasons.includes('no nfsd in this kernel'), reasons.join('; '));
   t.true(reasons.includes('no network interface absent0'), reasons.join('; '));
+  for (const [link, reason] of [
+    [{ kind: 'macvlan', parent: 'lo' }, 'no macvlan can be on lo, which is no Ethernet'],
+    [{ kind: 'ipvlan', parent: 'lo' }, 'no ipvlan can be on lo, which is no Ethernet'],
+    [{ kind: 'veth', parent: 'absent0', bridge: 'lo' }, 'lo is no bridge'],
+    [{ kind: 'veth', parent: 'lo', bridge: 'absent0' }, 'no network interface absent0'],
+  ] as const)
+    t.true((await instanceLacks(host, link)).includes(reason), reason);
 });

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Argv, Host } from '../../host/host.js';
 import { searchPath } from '../../host/running/command.js';
@@ -23,9 +23,20 @@ export async function instanceLacks(host: Host, { kind, parent, bridge }: Instan
     ...(hasNamespaces ? [] : ['no network namespaces in this kernel']),
     ...(missing.length === 0 ? [] : [`${missing.join(', ')} not installed`]),
     ...((await hasNfsd(host)) ? [] : ['no nfsd in this kernel']),
-    ...(existsSync(`/sys/class/net/${device}`) ? [] : [`no network interface ${device}`]),
+    ...deviceLacks(device, kind),
     ...(!canTry || (await canLink(host, kind)) ? [] : [`no links of kind ${kind} in this kernel`]),
   ];
+}
+
+/** What the existing interface must be that the link goes on, or into. */
+function deviceLacks(device: string, kind: InstanceLink['kind']): string[] {
+  const known = `/sys/class/net/${device}`;
+  if (!existsSync(known)) return [`no network interface ${device}`];
+  if (kind === 'veth') return existsSync(`${known}/bridge`) ? [] : [`${device} is no bridge`];
+  // Neither on a loopback nor on InfiniBand: ARPHRD_ETHER is 1 (macvlan_port_create in drivers/net/macvlan.c, ipvlan_port_create).
+  return readFileSync(`${known}/type`, 'utf8').trim() === '1'
+    ? []
+    : [`no ${kind} can be on ${device}, which is no Ethernet`];
 }
 
 /** nfsd's file system is registered, or its module lies ready to be loaded by mount(8). */
