@@ -1,4 +1,6 @@
-/** Exit codes of every command, as man/nlm-failover.8 lists them. */
+import type { ErrorCode } from './error-codes.js';
+
+/** Exit codes of every command. */
 export const exitCodes = {
   done: 0,
   stepFailed: 1,
@@ -7,13 +9,28 @@ export const exitCodes = {
   notOwner: 4,
   clientsNotNotified: 5,
   locksLost: 6,
+  /** As a shell has it where SIGKILL ended a process. */
+  killed: 137,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
+/** What each of them means, in --help and in the manual. */
+export const exitCodeTexts: Readonly<Record<ExitCode, string>> = {
+  [exitCodes.done]: 'done: everything that was asked for is so',
+  [exitCodes.stepFailed]: 'a step failed; remove the cause, then run the same command again',
+  [exitCodes.usage]: 'the command line is wrong; nothing was touched',
+  [exitCodes.configuration]:
+    'the configuration is wrong, or asks for what this host cannot do; nothing was touched',
+  [exitCodes.notOwner]: 'another node owns the address, or may still have it; nothing more was touched',
+  [exitCodes.clientsNotNotified]: 'done, but some clients could not be notified: run notify',
+  [exitCodes.locksLost]:
+    'takeover: done, but locks were not reclaimed, or a client fell silent; audit: such findings, not acknowledged',
+  [exitCodes.killed]: 'killed; nlm-failover kills itself where a system call does not return',
+};
+
 export interface FailoverErrorDetails {
-  /** Stable, upper-case, part of the interface: scripts may match it. */
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly exitCode: ExitCode;
   /** What was being done, on what: "reading /etc/nlm-failover.toml", "A-4 umount /srv/vol1". */
   readonly operation: string;
@@ -27,7 +44,7 @@ export interface FailoverErrorDetails {
  * `hint` says what to do. Anything else that is thrown is a defect of this program.
  */
 export class FailoverError extends Error {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly exitCode: ExitCode;
   readonly operation: string;
   readonly hint: string | undefined;

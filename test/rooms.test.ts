@@ -79,13 +79,23 @@ const inner: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What lies in no room: everybody's. */
-const base = ['errors.ts', 'names.ts', 'paths.ts', 'step-names.ts', 'version.ts'];
+const base = [
+  'environment.ts',
+  'error-codes.ts',
+  'errors.ts',
+  'names.ts',
+  'paths.ts',
+  'step-names.ts',
+  'version.ts',
+];
 
 /** No room, and no room in a room, has more files: whoever opens it sees at once what is there. */
 const mostFiles = 16;
 
 /** Files and folders that decide and do nothing: what they import is as pure, but for types. */
 const pure = [
+  'environment.ts',
+  'error-codes.ts',
   'errors.ts',
   'names.ts',
   'paths.ts',

@@ -1,3 +1,4 @@
+import type { Environment } from '../environment.js';
 import type { Host } from '../host/host.js';
 import { realHost } from '../host/real.js';
 import { registeredPrograms } from '../rpc/rpcbind-local.js';
@@ -21,10 +22,10 @@ const answerTimeoutMs = 1_000;
 const localAnswerTimeoutMs = 5_000;
 
 /** The machine, or the rehearsal that NLM_FAILOVER_REHEARSAL names (nlm-failover(8), ENVIRONMENT). */
-export async function openHost(env: NodeJS.ProcessEnv = process.env): Promise<OpenHost> {
+export async function openHost(env: Environment = process.env): Promise<OpenHost> {
   const registeredAt: OpenHost['registeredAt'] = async (rpcbindSocket, program) =>
     (await registeredPrograms(rpcbindSocket, localAnswerTimeoutMs))?.has(program) === true;
-  const directory = env['NLM_FAILOVER_REHEARSAL'];
+  const directory = env.NLM_FAILOVER_REHEARSAL;
   if (directory !== undefined && directory !== '') {
     const { openRehearsal } = await import('../host/rehearsal/rehearsal.js');
     return { ...openRehearsal(directory), registeredAt };

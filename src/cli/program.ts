@@ -10,6 +10,7 @@ import { addRebuild } from './commands/rebuild.js';
 import { addRelease } from './commands/release.js';
 import { addStatus } from './commands/status.js';
 import { addTakeover } from './commands/takeover.js';
+import { helpEnd } from './text/help-end.js';
 import type { LoadDrivers } from './run-context.js';
 
 const allDrivers: LoadDrivers = async () => (await import('../lockmanager/drivers.js')).drivers;
@@ -30,6 +31,7 @@ export function buildProgram(
     .version(version, '-V, --version')
     .showHelpAfterError('(nlm-failover --help lists the commands)')
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
+    .addHelpText('after', ({ command }) => helpEnd(command))
     .exitOverride();
   addRelease(program, io, drivers, exit);
   addTakeover(program, io, drivers, exit);

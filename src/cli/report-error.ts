@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../error-codes.js';
 import { exitCodes, FailoverError, messageOf } from '../errors.js';
 import type { Io } from './io.js';
 
@@ -16,7 +17,7 @@ export function reportError(io: Io, error: unknown, json: boolean): number {
   }
   if (json)
     io.out(
-      `${JSON.stringify({ result: 'failed', exitCode: exitCodes.stepFailed, error: { code: 'UNEXPECTED', message: messageOf(error) } })}\n`,
+      `${JSON.stringify({ result: 'failed', exitCode: exitCodes.stepFailed, error: { code: 'UNEXPECTED' satisfies ErrorCode, message: messageOf(error) } })}\n`,
     );
   // A defect, or a system error nobody foresaw: the stack tells more than a guess.
   io.err(

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname as osHostname } from 'node:os';
+import type { Environment } from '../environment.js';
+import type { ErrorCode } from '../error-codes.js';
 import { FailoverError, errnoOf, exitCodes, messageOf } from '../errors.js';
 import type { Config } from './config.js';
 import type { DriverSettings } from './driver-settings.js';
@@ -9,7 +11,7 @@ export const defaultConfigFile = '/etc/nlm-failover.toml';
 export interface LoadOptions {
   /** The value of --config, if it was given. */
   readonly file?: string | undefined;
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env?: Environment;
   /** The default of `node`. */
   readonly hostname?: string;
   /** See ParseOptions. */
@@ -23,7 +25,7 @@ export interface LoadOptions {
  */
 export async function loadConfig(options: LoadOptions): Promise<Config> {
   const { file: given, env = process.env, hostname = osHostname(), drivers } = options;
-  const file = given ?? (env['NLM_FAILOVER_CONFIG'] || defaultConfigFile);
+  const file = given ?? (env.NLM_FAILOVER_CONFIG || defaultConfigFile);
   const text = readText(file);
   // Here, because the parser and the validator are paid for only by commands that read a file.
   const { parseConfig } = await import('./parse-config.js');
@@ -39,7 +41,7 @@ function readText(file: string): string {
 }
 
 interface Reason {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly says: string;
   readonly hint: string;
 }

@@ -60,7 +60,7 @@ function invalid(file: string, message: string, cause?: unknown): FailoverError 
     code: 'CONFIG_INVALID',
     exitCode: exitCodes.configuration,
     operation: `reading ${file}`,
-    hint: 'nlm-failover(8) describes the file, under CONFIGURATION',
+    hint: 'See nlm-failover.toml(5).',
     cause,
   });
 }

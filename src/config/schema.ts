@@ -1,21 +1,32 @@
 import * as v from 'valibot';
 import { readPrefixedAddress } from './address.js';
+import type { TimedStep } from './config.js';
 import { readFsid } from './fsid.js';
-import { type DriverKey, type DriverSettings, keysOf, ofString, oneOf } from './driver-settings.js';
-import type { StepName } from '../step-names.js';
+import {
+  defaultText,
+  type DriverKey,
+  type DriverSettings,
+  keysOf,
+  ofString,
+  oneOf,
+} from './driver-settings.js';
+import { type StepName, stepTitles } from '../step-names.js';
 import { readHostName, readInterfaceName, readNodeName } from './names.js';
-import { wholeSeconds } from './timeout-words.js';
+import { toTimeouts, wholeSeconds } from './timeout-words.js';
 import { readDevice, readMountpoint, readPath } from './paths.js';
+import type { KeyText } from './schema-shape.js';
 import { readClients, readExportOptions, readMountOptions, readType } from './words.js';
 import { Wrong } from './problem.js';
 
-// The whole language of the file, in the file's own words. `description` completes "is missing: write ...".
+// The whole language of the file, in the file's own words: what a message asks for ("is missing: write ..."), and what
+// nlm-failover.toml(5) says of each key.
 
-/** A value that `read` takes over or refuses, for a reason. */
-function value<T>(description: string, read: (input: unknown) => T | Wrong) {
+/** A value that `read` takes over or refuses, for a reason. `wanted` completes "write ...". */
+function value<T>(wanted: string, text: KeyText, read: (input: unknown) => T | Wrong) {
   return v.pipe(
     v.unknown(),
-    v.description(description),
+    v.description(wanted),
+    v.metadata({ ...text }),
     v.rawTransform<unknown, T>(({ dataset, addIssue, NEVER }) => {
       const result = read(dataset.value);
       if (!(result instanceof Wrong)) return result;
@@ -26,24 +37,25 @@ function value<T>(description: string, read: (input: unknown) => T | Wrong) {
 }
 
 /** A string that `read` takes over or refuses. */
-function text<T>(description: string, read: (input: string) => T | Wrong) {
-  return value(description, ofString(description, read));
+function string<T>(wanted: string, text: KeyText, read: (input: string) => T | Wrong) {
+  return value(wanted, text, ofString(wanted, read));
 }
 
 /** A table; its `header` shows how it begins. A key that is missing is reported with that key's description. */
-function table<E extends v.ObjectEntries>(header: string, entries: E) {
+function table<E extends v.ObjectEntries>(header: string, text: string, entries: E) {
   return v.pipe(
     v.custom<Record<string, unknown>>(isTable, `write a table that begins with ${header}`),
     v.object(entries, (issue) => missing(entries, issue.path?.at(-1)?.key)),
     v.description(`a table that begins with ${header}`),
+    v.metadata({ text } satisfies KeyText),
   );
 }
 
 /** One or more tables. */
-function tables<E extends v.ObjectEntries>(header: string, entries: E) {
+function tables<E extends v.ObjectEntries>(header: string, text: string, entries: E) {
   const description = `at least one table that begins with [[${header}]]`;
   return v.pipe(
-    v.array(table(`[[${header}]]`, entries), `write ${description}`),
+    v.array(table(`[[${header}]]`, text, entries), `write ${description}`),
     v.minLength(1, `write ${description}`),
     v.description(description),
   );
@@ -62,36 +74,109 @@ function isTable(input: unknown): boolean {
 const absolute = (example: string) => `an absolute path, such as "${example}"`;
 
 const exportTable = {
-  path: v.optional(text(absolute('/srv/vol1'), readPath)),
-  clients: text('a client specification of exports(5), such as "*"', readClients),
-  options: v.optional(text('exports(5) options, such as "rw,no_subtree_check"', readExportOptions), ''),
+  path: v.optional(
+    string(
+      absolute('/srv/vol1'),
+      { text: 'what is exported, at or below the mount point', default: 'the mount point' },
+      readPath,
+    ),
+  ),
+  clients: string(
+    'a client specification of exports(5), such as "*"',
+    { text: 'who may mount it: one client specification of exports(5); for another one write another table' },
+    readClients,
+  ),
+  options: v.optional(
+    string(
+      'exports(5) options, such as "rw,no_subtree_check"',
+      { text: 'options of exports(5), with commas between them; fsid= is added' },
+      readExportOptions,
+    ),
+    '',
+  ),
 };
 
 const filesystemTable = {
-  fsid: value('an integer from 1 to 4294967295, or a UUID in quotes', readFsid),
-  device: text('an absolute path, or UUID=... or LABEL=...', readDevice),
-  mountpoint: text(absolute('/srv/vol1'), readMountpoint),
-  type: text('the file system\'s type, such as "ext4"', readType),
-  options: v.optional(text('mount options, such as "noatime"', readMountOptions), ''),
-  export: tables('floating_ip.filesystem.export', exportTable),
+  fsid: value(
+    'an integer from 1 to 4294967295, or a UUID in quotes',
+    {
+      text: 'what the file handles of the clients contain: the same on every node, and of no other file system',
+    },
+    readFsid,
+  ),
+  device: string(
+    'an absolute path, or UUID=... or LABEL=...',
+    { text: 'what B-1 mounts; every node must reach it' },
+    readDevice,
+  ),
+  mountpoint: string(
+    absolute('/srv/vol1'),
+    { text: 'where B-1 mounts it; an empty directory on every node' },
+    readMountpoint,
+  ),
+  type: string('the file system\'s type, such as "ext4"', { text: 'for mount -t' }, readType),
+  options: v.optional(
+    string(
+      'mount options, such as "noatime"',
+      { text: 'for mount -o, with commas between them' },
+      readMountOptions,
+    ),
+    '',
+  ),
+  export: tables(
+    'floating_ip.filesystem.export',
+    'What is exported of the file system that the table before it names. At least one for each.',
+    exportTable,
+  ),
 };
 
 const floatingIpTable = {
-  address: text('an address with its prefix length, such as "10.10.1.1/24"', readPrefixedAddress),
-  interface: text('the name of a network interface, such as "eth0"', readInterfaceName),
+  address: string(
+    'an address with its prefix length, such as "10.10.1.1/24"',
+    { text: 'IPv4 or IPv6, with its prefix length. It must not be configured by anything else' },
+    readPrefixedAddress,
+  ),
+  interface: string(
+    'the name of a network interface, such as "eth0"',
+    { text: 'the network interface it goes on' },
+    readInterfaceName,
+  ),
   names: v.optional(
-    v.array(text('host names in quotes', readHostName), 'write an array of host names: ["nfs1.example.com"]'),
+    v.pipe(
+      v.array(
+        string('host names in quotes', { text: 'a host name' }, readHostName),
+        'write an array of host names: ["nfs1.example.com"]',
+      ),
+      v.description('an array of host names: ["nfs1.example.com"]'),
+      v.metadata({
+        text: 'the names by which clients mount from the address. SM_NOTIFY carries each, its short form, and the address itself',
+      } satisfies KeyText),
+    ),
     [],
   ),
-  state_directory: v.optional(text(absolute('/srv/vol1/.nlm'), readPath)),
-  filesystem: tables('floating_ip.filesystem', filesystemTable),
+  state_directory: v.optional(
+    string(
+      absolute('/srv/vol1/.nlm'),
+      {
+        text: 'where the record of this address is, instead of `directory` in [state]: a directory on its own volume, which moves with it',
+        default: '`directory` in [state]; one of the two is required',
+      },
+      readPath,
+    ),
+  ),
+  filesystem: tables(
+    'floating_ip.filesystem',
+    'A file system that moves with the address that the table before it names. At least one for each. A file system belongs to exactly one address.',
+    filesystemTable,
+  ),
 };
 
 /** A driver's key: judged, and left as it is, since only its driver knows its type (settingOf). */
-function driverKey({ wanted, read }: DriverKey) {
+function driverKey(key: DriverKey, of: readonly string[]) {
+  const text: KeyText = { text: key.text, default: defaultText(key), of };
   return v.exactOptional(
-    value(wanted, (input) => {
-      const result = read(input);
+    value(key.wanted, text, (input) => {
+      const result = key.read(input);
       return result instanceof Wrong ? result : input;
     }),
   );
@@ -99,29 +184,55 @@ function driverKey({ wanted, read }: DriverKey) {
 
 function lockManagerTable(drivers: readonly DriverSettings[]) {
   const driver = oneOf(['auto', ...drivers.map(({ name }) => name)]);
+  const each = drivers.map(({ name, summary }) => `\`${name}\`: ${summary}`).join('; ');
+  const text =
+    `which lock manager serves the addresses. ${each}. With \`auto\` it is the one that serves the address here already, else the first of ` +
+    'these that suits the address and that this host can do; release and takeover say which, and why';
   return {
-    ...Object.fromEntries(keysOf(drivers).map(({ key }) => [key.name, driverKey(key)])),
-    driver: v.optional(value(driver.wanted, driver.read), 'auto'),
+    driver: v.optional(value(driver.wanted, { text }, driver.read), 'auto'),
+    ...Object.fromEntries(keysOf(drivers).map(({ key, of }) => [key.name, driverKey(key, of)])),
   };
 }
 
-const seconds = value(wholeSeconds.wanted, wholeSeconds.read);
+function seconds(text: string, otherwise: string) {
+  return v.exactOptional(value(wholeSeconds.wanted, { text, default: otherwise }, wholeSeconds.read));
+}
+
+/** Where the file says nothing. */
+const defaults = toTimeouts({});
+
+function stepSeconds(step: TimedStep) {
+  const text = `how long ${step} (${stepTitles[step]}) may take as a whole`;
+  return seconds(text, `\`step\`, else ${defaults.steps[step]}`);
+}
 
 /** The compiler sees that every step has its key. */
 const timeoutsTable = {
-  step: v.exactOptional(seconds),
-  'A-1': v.exactOptional(seconds),
-  'A-2': v.exactOptional(seconds),
-  'A-3': v.exactOptional(seconds),
-  'A-4': v.exactOptional(seconds),
-  'B-1': v.exactOptional(seconds),
-  'B-2': v.exactOptional(seconds),
-  'B-3': v.exactOptional(seconds),
-  'B-4': v.exactOptional(seconds),
-  'B-5': v.exactOptional(seconds),
-  settle: v.exactOptional(seconds),
-  busy: v.exactOptional(seconds),
-  record: v.exactOptional(seconds),
+  step: seconds(
+    'how long every step may take that has no key of its own',
+    `${defaults.step}; A-4 and B-1, which move data, ${defaults.steps['A-4']}`,
+  ),
+  'A-1': stepSeconds('A-1'),
+  'A-2': stepSeconds('A-2'),
+  'A-3': stepSeconds('A-3'),
+  'A-4': stepSeconds('A-4'),
+  'B-1': stepSeconds('B-1'),
+  'B-2': stepSeconds('B-2'),
+  'B-3': seconds(
+    `how long B-3 (${stepTitles['B-3']}) tries to reach the clients`,
+    'the length of the grace period',
+  ),
+  'B-4': stepSeconds('B-4'),
+  'B-5': stepSeconds('B-5'),
+  settle: seconds(
+    'how long to wait for what kernel and daemons do in their own time: to register with rpcbind and to leave it, to end, duplicate address detection',
+    `${defaults.settle}`,
+  ),
+  busy: seconds(
+    'how long A-4 tries again to unmount a file system that is busy, before it names who keeps it so',
+    `${defaults.busy}`,
+  ),
+  record: seconds('how long to wait for another process that keeps the record locked', `${defaults.record}`),
 } satisfies Record<StepName, unknown> & Readonly<Record<string, unknown>>;
 
 /**
@@ -129,15 +240,55 @@ const timeoutsTable = {
  * drivers beside its own.
  */
 export function schemaOf(drivers: readonly DriverSettings[]) {
-  return table('its keys', {
-    node: v.optional(text('the name of this node', readNodeName)),
+  return table('its keys', 'Above the first table.', {
+    node: v.optional(
+      string(
+        'the name of this node',
+        {
+          text:
+            'the name of this node in the record. Every node has one of its own, and "localhost" is none. The owner of an address is this name on this ' +
+            'machine (/etc/machine-id): another machine of the same name is another node',
+          default: 'the host name, so that the file can be the same on every node',
+        },
+        readNodeName,
+      ),
+    ),
     state: v.optional(
-      table('[state]', { directory: v.optional(text(absolute('/shared_storage'), readPath)) }),
+      table('[state]', 'Where the records of the addresses are.', {
+        directory: v.optional(
+          string(
+            absolute('/shared_storage'),
+            {
+              text: 'a directory that every node sees; each address has a directory `sm_ADDRESS` in it. Keep it below a mount point, and not at it',
+              default: 'none; then every address needs `state_directory`',
+            },
+            readPath,
+          ),
+        ),
+      }),
       {},
     ),
-    lock_manager: v.optional(table('[lock_manager]', lockManagerTable(drivers)), {}),
-    timeouts: v.optional(table('[timeouts]', timeoutsTable), {}),
-    floating_ip: tables('floating_ip', floatingIpTable),
+    lock_manager: v.optional(
+      table(
+        '[lock_manager]',
+        'How locks are dropped, and how a grace period begins.',
+        lockManagerTable(drivers),
+      ),
+      {},
+    ),
+    timeouts: v.optional(
+      table(
+        '[timeouts]',
+        'How long to wait, in whole seconds; see WAITING in nlm-failover(8).',
+        timeoutsTable,
+      ),
+      {},
+    ),
+    floating_ip: tables(
+      'floating_ip',
+      'An address that moves between the nodes, with everything that is exported under it. At least one.',
+      floatingIpTable,
+    ),
   });
 }
 

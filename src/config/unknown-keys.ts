@@ -1,14 +1,6 @@
 import type { schemaOf } from './schema.js';
 import type { Problem } from './problem.js';
-
-/** As much of a valibot schema as says which keys a table has. */
-interface Shape {
-  readonly kind: string;
-  readonly entries?: Readonly<Record<string, Shape>>;
-  readonly item?: Shape;
-  readonly wrapped?: Shape;
-  readonly pipe?: readonly Shape[];
-}
+import { entriesOf, itemOf, type Shape } from './schema-shape.js';
 
 type Path = Problem['path'];
 
@@ -66,24 +58,6 @@ function tablesByKey(top: Shape): ReadonlyMap<string, string> {
 function placeOf(header: string, many: boolean): string {
   if (header === '') return 'above the first [table]';
   return many ? `in [[${header}]]` : `in [${header}]`;
-}
-
-function entriesOf(shape: Shape): Shape['entries'] {
-  return shape.entries ?? first(shape, entriesOf);
-}
-
-function itemOf(shape: Shape): Shape | undefined {
-  return shape.item ?? first(shape, itemOf);
-}
-
-/** Looks inside v.optional and v.pipe. */
-function first<T>(shape: Shape, look: (inner: Shape) => T | undefined): T | undefined {
-  if (shape.wrapped) return look(shape.wrapped);
-  for (const inner of shape.pipe ?? []) {
-    const found = inner === shape ? undefined : look(inner);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }
 
 /** The Levenshtein distance: how many characters must be inserted, removed or replaced. */

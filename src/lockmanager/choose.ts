@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../error-codes.js';
 import { exitCodes, FailoverError } from '../errors.js';
 import { findAddress } from '../host/reading/addresses.js';
 import { servingJournal } from '../rundir/serving.js';
@@ -33,7 +34,7 @@ interface Candidate {
  * The driver that the configuration names, or with `auto` the one that serves the address here already; where nothing
  * does, the first of the list that suits the address and that this host can do.
  *
- * Throws FailoverError, exit code 3: the module's refusal code where the one named does not suit or this host cannot do it,
+ * Throws FailoverError, exit code 3: DRIVER_UNSUITED where the one named does not suit or this host cannot do it,
  * SERVED_OTHERWISE where another one than the one named serves the address here (it would overlook what that one made),
  * NO_DRIVER where `auto` finds none.
  */
@@ -211,7 +212,7 @@ async function refuseUnable({ module }: Candidate, site: Site): Promise<void> {
   if (sentences.length === 0) return;
   throw refusal(
     sentences.join('. '),
-    module.refusalCode,
+    'DRIVER_UNSUITED',
     `It is for ${module.summary}. Set [lock_manager].driver to "auto", or to another one.`,
   );
 }
@@ -224,7 +225,7 @@ function servedOtherwise(message: string, address: string): FailoverError {
   );
 }
 
-function refusal(message: string, code: string, hint: string): FailoverError {
+function refusal(message: string, code: ErrorCode, hint: string): FailoverError {
   return new FailoverError(message, {
     code,
     exitCode: exitCodes.configuration,

@@ -30,8 +30,6 @@ export interface DriverModule extends DriverSettings {
    * or an export there.
    */
   readonly servesFrom: 'node' | 'instance';
-  /** The code of the error where it is asked for by name and cannot be had: part of the interface, scripts may match it. */
-  readonly refusalCode: string;
   /** Why it cannot serve an address, whatever the host can do: every reason, as a clause. */
   unsuited(floatingIp: FloatingIp): readonly string[];
   /** What this host lacks for it: everything, each as a clause. Looks, and leaves no trace. */

@@ -15,7 +15,6 @@ export const nlmFsidModule: DriverModule = {
   servesFrom: 'node',
   keys: [nfsdKey],
   problems: uuidProblems,
-  refusalCode: 'NO_KERNEL_INTERFACE',
   unsuited: ({ filesystems }) =>
     filesystems
       .filter(({ fsid }) => !isNumericFsid(fsid))

@@ -1,30 +1,38 @@
 import type { Command } from 'commander';
 import { escape, example, heading, paragraphs, tagged } from './roff.js';
 
-/** A piece of a section: running text (blank lines part paragraphs), a list of terms, or lines as they are. */
+/** A piece of a section: running text (blank lines part paragraphs), a list of terms, lines as they are, or a heading within it. */
 export type ManBlock =
+  | { readonly heading: string }
   | { readonly text: string }
   | { readonly terms: readonly (readonly [term: string, text: string])[] }
   | { readonly example: string };
 
-/** A section beyond what the commands say themselves: EXIT STATUS, FILES, ENVIRONMENT, EXAMPLES. */
+/** A section: EXIT STATUS, FILES, EXAMPLES. */
 export interface ManSection {
   readonly title: string;
   readonly blocks: readonly ManBlock[];
 }
 
-export interface ManPageOptions {
-  /** The manual's section number, 8 for administration. */
+export interface ManPage {
+  readonly name: string;
+  /** What the version is of. */
+  readonly program: string;
+  /** The manual's section number: 8 for administration, 5 for files. */
   readonly section: number;
   readonly version: string;
   /** YYYY-MM-DD; given, not taken from a clock, so that the same definitions make the same page. */
   readonly date: string;
   /** What stands in the middle of the header line. */
   readonly manual: string;
-  /** The half sentence after the name, which apropos(1) finds; default: the program's description. */
-  readonly summary?: string;
-  readonly sections?: readonly ManSection[];
+  /** The half sentence after the name, which apropos(1) finds. */
+  readonly summary: string;
+  readonly sections: readonly ManSection[];
 }
+
+/** Of a program's page; `summary`: else the program's description. `sections`: those beyond what the commands say themselves. */
+export type ManPageOptions = Omit<ManPage, 'name' | 'program' | 'summary' | 'sections'> &
+  Partial<Pick<ManPage, 'summary' | 'sections'>>;
 
 type Row = readonly [term: string, text: string];
 
@@ -33,17 +41,10 @@ type Row = readonly [term: string, text: string];
  * In descriptions and sections, `text in backticks` becomes bold.
  */
 export function manPage(program: Command, options: ManPageOptions): string {
-  const { section, version, date, manual, summary = program.description().replace(/\.$/, '') } = options;
-  const name = program.name();
+  const { summary = program.description().replace(/\.$/, ''), sections = [] } = options;
   const commands = commandsBelow(program);
   const common = commonOptions(commands);
-  const [page, source, center] = [name.toUpperCase(), `${name} ${version}`, manual].map(escape);
-  const lines = [
-    `.\\" Generated from the definitions of the commands. Change those, then run: npm run man`,
-    // The date as it is: with "\-" in it mandoc does not know it for one.
-    `.TH "${page}" "${section}" "${date}" "${source}" "${center}"`,
-    heading('SH', 'NAME'),
-    `${escape(name)} \\- ${escape(summary)}`,
+  return assembled({ ...options, name: program.name(), program: program.name(), summary }, [
     heading('SH', 'SYNOPSIS'),
     ...(commands.length === 0 ? [program] : commands).flatMap((command) => synopsis(command)),
     heading('SH', 'DESCRIPTION'),
@@ -54,7 +55,27 @@ export function manPage(program: Command, options: ManPageOptions): string {
     ...(common.length === 0 ? [] : [...paragraphs('Every command takes:'), ...common.flatMap(tagged)]),
     ...(common.length === 0 ? [] : paragraphs('The program itself takes:')),
     ...optionRows(program).flatMap(tagged),
-    ...(options.sections ?? []).flatMap(sectionPart),
+    ...sections.flatMap(sectionPart),
+  ]);
+}
+
+/** A page that consists of its sections. */
+export function plainPage(page: ManPage): string {
+  return assembled(page, page.sections.flatMap(sectionPart));
+}
+
+function assembled(
+  { name, program, section, version, date, manual, summary }: Omit<ManPage, 'sections'>,
+  body: readonly string[],
+): string {
+  const [page, source, center] = [name.toUpperCase(), `${program} ${version}`, manual].map(escape);
+  const lines = [
+    `.\\" Generated from the definitions in src. Change those, then run: npm run man`,
+    // The date as it is: with "\-" in it mandoc does not know it for one.
+    `.TH "${page}" "${section}" "${date}" "${source}" "${center}"`,
+    heading('SH', 'NAME'),
+    `${escape(name)} \\- ${escape(summary)}`,
+    ...body,
     '',
   ];
   // A heading begins a paragraph by itself; mandoc complains of a second one.
@@ -114,6 +135,7 @@ function sectionPart({ title, blocks }: ManSection): string[] {
 }
 
 function blockPart(block: ManBlock): string[] {
+  if ('heading' in block) return [heading('SS', block.heading)];
   if ('text' in block) return paragraphs(block.text);
   if ('terms' in block) return block.terms.flatMap(tagged);
   return example(block.example);

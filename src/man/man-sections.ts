@@ -1,7 +1,10 @@
 import type { FloatingIp } from '../config/config.js';
 import { planRelease, planTakeover } from '../failover/plan.js';
-import { defaultText, keysOf } from '../config/driver-settings.js';
-import { drivers, exampleDriver } from '../lockmanager/drivers.js';
+import { defaultConfigFile } from '../config/load-config.js';
+import { environmentTexts } from '../environment.js';
+import { errorCodes, type ErrorText } from '../error-codes.js';
+import { exitCodeTexts } from '../errors.js';
+import { exampleDriver } from '../lockmanager/drivers.js';
 import type { Plan } from '../failover/steps/steps.js';
 import { stepTitles } from '../step-names.js';
 import type { ManSection } from './man-page.js';
@@ -18,6 +21,7 @@ export function manSections(): ManSection[] {
     storageTroubles,
     byHand(),
     exitStatus,
+    errors,
     json,
     files,
     environment,
@@ -29,67 +33,10 @@ const configuration: ManSection = {
   title: 'CONFIGURATION',
   blocks: [
     {
-      text: 'TOML, the same on every node. Unknown keys are errors; all errors are reported at once, each with its place.',
-    },
-    {
-      terms: [
-        ['node', "this node's name in the record (default: the host name). Every node has one of its own; localhost is none. The owner of an address is this name on this machine (/etc/machine-id): a machine of the same name is another node, and needs a release or --fenced as any other"],
-        ['[state] directory', 'storage that every node sees; `sm_ADDRESS` directories are made in it'],
-        ...lockManagerKeys(),
-        [
-          '[timeouts] A-1 to B-5, step',
-          'how long each step may take as a whole, in seconds from 1 to 3600, one key for each step, for example `A-4 = 600`; `step` is for every one without (default: 120; A-4 and B-1, which move as much data as there is, 300). B-3 is how long it tries to notify the clients (default: the length of the grace period). See WAITING',
-        ],
-        [
-          '[timeouts] settle',
-          'what the kernel and the daemons do in their own time: to register with rpcbind and to leave it, to end, duplicate address detection (default: 15)',
-        ],
-        [
-          '[timeouts] busy',
-          'how long A-4 tries again to unmount what is busy before it names who keeps it so (default: 5)',
-        ],
-        [
-          '[timeouts] record',
-          'how long to wait for another process that keeps the record locked (default: 15)',
-        ],
-        ['[[floating_ip]] address', 'IPv4 or IPv6 address with its prefix length'],
-        ['[[floating_ip]] interface', 'the network interface it goes on'],
-        [
-          '[[floating_ip]] names',
-          'host names of the address, sent in SM_NOTIFY beside the address itself and their short forms',
-        ],
-        [
-          '[[floating_ip]] state_directory',
-          'instead of [state] directory for this address; may lie on its own volume',
-        ],
-        [
-          '[[floating_ip.filesystem]]',
-          '`fsid` (an integer, or a UUID as text), `device`, `mountpoint`, `type`, `options`',
-        ],
-        [
-          '[[floating_ip.filesystem.export]]',
-          '`path` (default: the mount point), `clients`, `options`; fsid= is added',
-        ],
-      ],
+      text: `\`${defaultConfigFile}\`, the same on every node; nlm-failover.toml(5) has every key, and a whole file.`,
     },
   ],
 };
-
-/** What each driver says of itself and of its keys. */
-function lockManagerKeys(): [term: string, text: string][] {
-  const names = drivers.map(({ name, summary }) => `\`${name}\` (${summary})`);
-  return [
-    [
-      '[lock_manager] driver',
-      `\`auto\`, ${names.join(', ')}. \`auto\`, the default, goes on with the one that serves the address here; else it takes ` +
-        'the first of these that suits the address and that this host can do; release and takeover say which and why',
-    ],
-    ...keysOf(drivers).map(({ key, of }): [string, string] => [
-      `[lock_manager] ${key.name}`,
-      `${of.length === 1 ? 'driver' : 'drivers'} ${of.join(', ')}: ${key.text} (default: ${defaultText(key)})`,
-    ]),
-  ];
-}
 
 const instances: ManSection = {
   title: 'INSTANCES',
@@ -250,24 +197,22 @@ function planText({ kind, address, steps }: Plan): string {
 
 const exitStatus: ManSection = {
   title: 'EXIT STATUS',
+  blocks: [{ terms: Object.entries(exitCodeTexts) }],
+};
+
+/** Every error by its code, for whoever has one in front of them. */
+const errors: ManSection = {
+  title: 'ERRORS',
   blocks: [
     {
-      terms: [
-        ['0', 'done; everything asked for is so'],
-        ['1', 'a step failed; run the same command again when the cause is gone'],
-        ['2', 'usage'],
-        ['3', 'configuration'],
-        [
-          '4',
-          'this node is not the owner, or the other node may still have the address; nothing was touched',
-        ],
-        ['5', 'done, but clients were not notified: `nlm-failover notify`'],
-        [
-          '6',
-          'takeover: done, but locks were not reclaimed, or after a crash a client fell silent; audit: such findings that nobody has acknowledged',
-        ],
-        ['137', 'killed, by itself where a system call did not return; see WAITING'],
-      ],
+      text:
+        'Every error is one sentence on standard error and, below it, what to do. With --json the last line has it in `error`, with `code` and `hint`; status has it in `recordError`. ' +
+        'The codes, what they mean, and what to do:',
+    },
+    {
+      terms: Object.entries<ErrorText>(errorCodes)
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([code, { means, todo }]) => [code, `${means} ${todo}`] as const),
     },
   ],
 };
@@ -291,7 +236,7 @@ const files: ManSection = {
   blocks: [
     {
       terms: [
-        ['/etc/nlm-failover.toml', 'the configuration'],
+        [defaultConfigFile, 'the configuration'],
         [
           'STATE/sm_ADDRESS/monitors.db',
           'the record: monitored clients, ownership, NSM state, operations (SQLite)',
@@ -328,25 +273,14 @@ const files: ManSection = {
 
 const environment: ManSection = {
   title: 'ENVIRONMENT',
-  blocks: [
-    {
-      terms: [
-        ['NLM_FAILOVER_CONFIG', 'the configuration file, where --config is not given'],
-        ['NLM_FAILOVER_RUN', 'instead of /run/nlm-failover, for the command and the callout (tests)'],
-        [
-          'NLM_FAILOVER_REHEARSAL',
-          'a directory made by the demo that stands for the machine: nothing outside it is touched',
-        ],
-      ],
-    },
-  ],
+  blocks: [{ terms: Object.entries(environmentTexts) }],
 };
 
 const seeAlso: ManSection = {
   title: 'SEE ALSO',
   blocks: [
     {
-      text: 'rpc.statd(8), ip-netns(8), systemd-run(1), sm-notify(8), exportfs(8), exports(5), nfs.conf(5), nfsd(7)',
+      text: 'nlm-failover.toml(5), rpc.statd(8), ip-netns(8), systemd-run(1), sm-notify(8), exportfs(8), exports(5), nfs.conf(5), nfsd(7)',
     },
   ],
 };

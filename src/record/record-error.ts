@@ -1,11 +1,12 @@
 import Database from 'better-sqlite3';
+import type { ErrorCode } from '../error-codes.js';
 import { FailoverError, errnoOf, exitCodes, messageOf } from '../errors.js';
 import { doing } from '../host/running/watchdog.js';
 import { realHost } from '../host/real.js';
 import { lockHolder } from '../host/reading/locks.js';
 
 interface Meaning {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly says: string;
   /** Or what makes it, of the operation's name. */
   readonly hint: string | ((operation: string) => string);

@@ -10,14 +10,15 @@ import {
   symlinkSync,
 } from 'node:fs';
 import path from 'node:path';
+import type { Environment } from '../environment.js';
 import { errnoOf } from '../errors.js';
 import type { Host } from '../host/host.js';
 
 /** Where the callout looks, unless NLM_FAILOVER_RUN says otherwise; on tmpfs, so a reboot records nothing. */
 export const defaultRunDirectory = '/run/nlm-failover';
 
-export function runDirectory(host: Host, env: NodeJS.ProcessEnv = process.env): string {
-  return env['NLM_FAILOVER_RUN'] ?? host.path(defaultRunDirectory);
+export function runDirectory(host: Host, env: Environment = process.env): string {
+  return env.NLM_FAILOVER_RUN ?? host.path(defaultRunDirectory);
 }
 
 /** The journal an address is recorded in by this node now; undefined: not recorded here. */

@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import type { ErrorCode } from '../../src/error-codes.js';
 import { FailoverError } from '../../src/errors.js';
 import { loadConfig } from '../../src/config/load-config.js';
 import { drivers } from '../../src/lockmanager/drivers.js';
@@ -28,7 +29,7 @@ test('a byte order mark is no part of the text', async (t) => {
 });
 
 const missing = join(directory, 'none.toml');
-const rows: readonly (readonly [title: string, file: string, code: string, message: string])[] = [
+const rows: readonly (readonly [title: string, file: string, code: ErrorCode, message: string])[] = [
   ['no file', missing, 'CONFIG_NOT_FOUND', `${missing}: there is no such configuration file`],
   [
     'a directory',

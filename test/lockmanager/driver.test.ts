@@ -101,7 +101,7 @@ test('a driver by name is refused while another one serves the address here', as
   const a = node(t);
   configure(a, ...driver('lockd-netns'));
   t.like(await refused(t, a), {
-    code: 'NO_INSTANCES',
+    code: 'DRIVER_UNSUITED',
     message: `This host cannot do the lock manager driver lockd-netns: ${noKernel}`,
   });
   a.write('/addresses.json', up);
@@ -130,7 +130,7 @@ test('the 2006 interface is two files: auto and an error name each one that is n
   for (const name of ['nlm_unlock', 'nlm_set_ip_grace']) a.remove(`/proc/fs/nfsd/${name}`);
   configure(a, ...driver('nlm-fsid'));
   const error = await refused(t, a);
-  t.is(error.code, 'NO_KERNEL_INTERFACE');
+  t.is(error.code, 'DRIVER_UNSUITED');
   t.is(
     error.message,
     'This host cannot do the lock manager driver nlm-fsid: no /proc/fs/nfsd/nlm_unlock, no /proc/fs/nfsd/nlm_set_ip_grace',
@@ -153,7 +153,7 @@ test('an fsid that is a UUID is nothing for nlm_unlock, also on a kernel that ha
   // A list of drivers without that check of the file: the driver itself refuses.
   const modules = drivers.map((module) => ({ ...module, problems: () => [] }));
   const other = await refused(t, a, modules);
-  t.is(other.code, 'NO_KERNEL_INTERFACE');
+  t.is(other.code, 'DRIVER_UNSUITED');
   t.is(
     other.message,
     `The lock manager driver nlm-fsid cannot serve ${address}: fsid ${uuid} is a UUID, and nlm_unlock takes an integer`,
@@ -184,7 +184,7 @@ for (const [to, reason, from = exported] of [
     t.is(await chosen(a), `lockd: auto: ${no2006}; not lockd-netns: ${reason}, ${noKernel}`);
     configure(a, ...driver('lockd-netns'));
     t.like(await refused(t, a), {
-      code: 'NO_INSTANCES',
+      code: 'DRIVER_UNSUITED',
       message: `The lock manager driver lockd-netns cannot serve ${address}: ${reason}. This host cannot do the lock manager driver lockd-netns: ${noKernel}`,
     });
   });

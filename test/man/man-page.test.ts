@@ -46,7 +46,7 @@ const sections: ManSection[] = [
 test('a small program, to the byte', (t) => {
   t.is(
     manPage(program(), { ...options, sections }),
-    String.raw`.\" Generated from the definitions of the commands. Change those, then run: npm run man
+    String.raw`.\" Generated from the definitions in src. Change those, then run: npm run man
 .TH "LOCK\-MOVER" "8" "2006-03-17" "lock\-mover 1.2.3" "System Administration"
 .SH "NAME"
 lock\-mover \- Move locks

@@ -1,4 +1,5 @@
 import type { FloatingIp } from '../../config/config.js';
+import type { ErrorCode } from '../../error-codes.js';
 import { FailoverError } from '../../errors.js';
 import { isTimeout } from '../../host/running/deadline.js';
 import { findAddress } from '../../host/reading/addresses.js';
@@ -56,7 +57,7 @@ export interface AddressStatus {
   };
   /** Why it cannot be used, where it is there: corrupt, locked, unsafe... */
   readonly recordError?: {
-    readonly code: string;
+    readonly code: ErrorCode;
     readonly message: string;
     readonly hint: string | null;
   };

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { execa as Execa } from 'execa';
+import type { Environment } from '../../environment.js';
 import { errnoOf, exitCodes, FailoverError, messageOf } from '../../errors.js';
 import { currentDeadline, type Deadline } from './deadline.js';
 import { type Argv, type CommandOptions, type CommandResult, commandText } from '../host.js';
@@ -51,7 +52,7 @@ function start(execa: typeof Execa, argv: Argv, input: string | undefined) {
       reject: false,
       buffer: false,
       stdin: input === undefined ? 'ignore' : 'pipe',
-      env: { LC_ALL: 'C', PATH: searchPath(process.env['PATH']) },
+      env: { LC_ALL: 'C', PATH: searchPath() },
       // In a process group of its own: Ctrl-C at a terminal must not cut a mount or an umount in two, and it is ended whole.
       detached: true,
       // Ours to stop between effects (see failover/runner): a command is not cut short by our own end.
@@ -238,8 +239,8 @@ function stuckHint(pid: number): string {
 }
 
 /** Cluster managers call with a short PATH; ip, mount and exportfs live in the sbin directories. */
-export function searchPath(inherited: string | undefined): string {
-  const directories = (inherited ?? '').split(':').filter((directory) => directory !== '');
+export function searchPath({ PATH = '' }: Environment = process.env): string {
+  const directories = PATH.split(':').filter((directory) => directory !== '');
   for (const system of ['/usr/sbin', '/usr/bin', '/sbin', '/bin']) {
     if (!directories.includes(system)) directories.push(system);
   }

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { ErrorCode } from '../../error-codes.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import { begun, stoppedMs } from './watchdog.js';
 
@@ -68,7 +69,7 @@ export class Deadline {
   }
 
   /** What is thrown when it is over. `why`: what was waited for, as a clause. */
-  error(why: string, { code, hint }: { code: string; hint: string } = unnamed): FailoverError {
+  error(why: string, { code, hint }: Unended = unnamed): FailoverError {
     const { what, seconds, key } = this.limit;
     return new FailoverError(`${what} was not done within ${seconds} s: ${why}`, {
       code,
@@ -84,7 +85,12 @@ export function isTimeout(error: unknown): boolean {
   return error instanceof FailoverError && ['STEP_TIMEOUT', 'COMMAND_TIMEOUT'].includes(error.code);
 }
 
-const unnamed = {
+interface Unended {
+  readonly code: ErrorCode;
+  readonly hint: string;
+}
+
+const unnamed: Unended = {
   code: 'STEP_TIMEOUT',
   hint: 'Look at what it waits for, then run the same command again: it goes on where this one stopped.',
 };

@@ -1,4 +1,6 @@
 import { Worker } from 'node:worker_threads';
+import type { ErrorCode } from '../../error-codes.js';
+import { exitCodes } from '../../errors.js';
 
 /** What the watchdog says of whatever stands still: a part of Limit. */
 interface Watched {
@@ -137,6 +139,8 @@ export function doing(what: string): void {
   watchdog?.doing(what);
 }
 
+const stuck: ErrorCode = 'STUCK';
+
 /**
  * The thread's program, as text, so that the bundle stays one file. It uses nothing of this process but the shared memory and
  * its descriptors, written to with write(2), as Node's streams belong to the thread that stands still.
@@ -170,7 +174,7 @@ for (;;) {
     'the kernel (state D) it stays until that answers, and only then another node may take over without fencing this one. ' +
     'Then run the same command again.' + (key === '' ? '' : ' ' + key + ' in the configuration sets how long to wait.');
   const say = (descriptor, line) => { try { writeSync(descriptor, line); } catch {} };
-  if (json) say(1, JSON.stringify({ result: 'failed', exitCode: 137, error: { code: 'STUCK', operation: what, message, hint } }) + '\\n');
+  if (json) say(1, JSON.stringify({ result: 'failed', exitCode: ${exitCodes.killed}, error: { code: '${stuck}', operation: what, message, hint } }) + '\\n');
   say(2, 'nlm-failover: ' + message + '\\n  ' + hint + '\\n');
   process.kill(process.pid, 'SIGKILL');
 }

@@ -60,7 +60,7 @@ async function canLink(host: Host, kind: InstanceLink['kind']): Promise<boolean>
 }
 
 function isInstalled(program: string): boolean {
-  return searchPath(process.env['PATH'])
+  return searchPath()
     .split(':')
     .some((directory) => {
       try {

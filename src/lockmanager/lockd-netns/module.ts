@@ -32,7 +32,7 @@ const bridgeKey: DriverKey<string | undefined> = {
 const threadsKey: DriverKey<number> = {
   name: 'threads',
   ...wholeNumber('an integer from 1 to 1024', 1n, 1024n),
-  text: 'nfsd threads of each instance',
+  text: 'how many nfsd threads each instance has',
   default: 8,
 };
 
@@ -40,7 +40,7 @@ const threadsKey: DriverKey<number> = {
 const graceKey: DriverKey<number | undefined> = {
   name: 'grace',
   ...wholeNumber('whole seconds from 10 to 240', 10n, 240n),
-  text: "length of the grace period in seconds, 10 to 240; lockd's part of it is one setting for the whole kernel",
+  text: "how long the grace period of an instance is, in seconds; lockd's part of it is one setting for the whole kernel",
   default: undefined,
   defaultText: "the host's",
 };
@@ -79,7 +79,6 @@ export const lockdNetnsModule: DriverModule = {
   servesFrom: 'instance',
   keys: [nfsdKey, linkKey, bridgeKey, threadsKey, graceKey, ...Object.values(portKeys)],
   problems: ({ lockManager }) => [...bridgeProblems(lockManager), ...portProblems(lockManager)],
-  refusalCode: 'NO_INSTANCES',
   unsuited,
   lacks: ({ host, ...site }) => instanceLacks(host, linkOf(site)),
   instancesHere: (host) =>

@@ -7,7 +7,7 @@ import { lockd } from './lockd.js';
 
 const restartKey: DriverKey<Argv> = {
   name: 'restart',
-  wanted: 'an array of strings',
+  wanted: 'a command and its arguments, as an array of strings',
   text: 'how this host starts nfsd and lockd, as a list of words',
   default: ['systemctl', 'restart', 'nfs-server'],
   read: readRestart,
@@ -18,7 +18,6 @@ export const lockdModule: DriverModule = {
   summary: 'stock kernels',
   servesFrom: 'node',
   keys: [nfsdKey, restartKey],
-  refusalCode: 'NO_LOCKD',
   unsuited: () => [],
   lacks: async () => [],
   make: (site) => {

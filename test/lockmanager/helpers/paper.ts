@@ -33,7 +33,6 @@ export const paperModule: DriverModule = {
   summary: 'desks',
   servesFrom: 'node',
   keys: [ledgerKey, hourglassKey],
-  refusalCode: 'NO_PAPER',
   unsuited: ({ family }) => (family === 6 ? ['IPv6 does not fit on a line'] : []),
   lacks: async ({ host }) => (existsSync(host.path('/paper-up')) ? [] : ['no paper']),
   make: (site) => paper(site),
@@ -43,7 +42,6 @@ export const paperModule: DriverModule = {
 export const parchmentModule: DriverModule = {
   ...paperModule,
   name: 'parchment',
-  refusalCode: 'NO_PARCHMENT',
   make: (site) => ({ ...paper(site, '.parchment'), name: 'parchment', announcesAgain: false }),
 };
 

@@ -1,0 +1,210 @@
+/** What the manual says of an error; `text in backticks` becomes bold. */
+export interface ErrorText {
+  readonly means: string;
+  /** What the reader can do about it. */
+  readonly todo: string;
+}
+
+/**
+ * Every code that an error can have: what it means, and what to do. The codes are part of the interface: --json prints
+ * them as `code`, and scripts may match them. One that is not here does not compile (FailoverError); the manual prints the table.
+ */
+export const errorCodes = {
+  BAD_NODE_NAME: {
+    means: 'The name of this node cannot be used.',
+    todo: 'Set `node` in the configuration; nlm-failover.toml(5) says what a name may be.',
+  },
+  BAD_SERVING_LINE: {
+    means: 'Recording was not begun: the node name or an fsid would make a journal that cannot be read.',
+    todo: 'Correct `node` or `fsid` in the configuration.',
+  },
+  COMMAND_FAILED: {
+    means:
+      'A command of the system failed, or printed what cannot be read. The message has the command and what it said.',
+    todo: 'Remove the cause, then run the same nlm-failover command again.',
+  },
+  COMMAND_MISSING: {
+    means: 'A command of the system is not installed, or not on PATH.',
+    todo: 'Install the package that brings it.',
+  },
+  COMMAND_TIMEOUT: {
+    means:
+      'A command of the system did not end in time. It was killed, or waits in the kernel and was left behind; see WAITING.',
+    todo: 'Look at the disk, daemon or server that it waits for. A command that waits in the kernel must be gone before another node takes over. Then run the same nlm-failover command again.',
+  },
+  CONFIG_INVALID: {
+    means: 'The configuration is not right. The message has every mistake, with its place.',
+    todo: 'Correct the file; see nlm-failover.toml(5).',
+  },
+  CONFIG_NOT_FOUND: {
+    means: 'The configuration file does not exist.',
+    todo: 'Write it, or name another one with --config or NLM_FAILOVER_CONFIG.',
+  },
+  CONFIG_UNREADABLE: {
+    means: 'The configuration file cannot be read, or is not UTF-8 text.',
+    todo: 'See that it is a regular file that root can read.',
+  },
+  DEVICE_IN_USE: {
+    means:
+      'B-1 mounted nothing: the file system on the device was not unmounted cleanly, so another node may have it mounted.',
+    todo: 'Run `nlm-failover release ADDRESS` on the node that has it. Where that node is dead for certain, or it is this node that crashed, add --fenced.',
+  },
+  DRIVER_UNSUITED: {
+    means:
+      'The driver that the configuration names cannot serve this address, or this host lacks something for it. The message has every reason.',
+    todo: 'Remove the reasons, or set `driver` in [lock_manager] to "auto" or another driver.',
+  },
+  INTERRUPTED: {
+    means: 'SIGINT or SIGTERM stopped the command between two effects.',
+    todo: 'Run the same command again: it goes on where this one stopped.',
+  },
+  NO_DRIVER: {
+    means: 'With driver "auto": no driver can serve this address on this host. The message has every reason.',
+    todo: 'Remove the reasons for one of the drivers.',
+  },
+  NO_INSTANCE: {
+    means: 'exec: the address has no instance on this node.',
+    todo: '`nlm-failover status ADDRESS` shows where the address is served. Only a driver that serves each address from an instance has one.',
+  },
+  NO_JOURNALS: {
+    means: 'rebuild changed nothing: there is no journal to make a record from.',
+    todo: 'Restore the directory sm_ADDRESS from a backup; see STORAGE TROUBLES.',
+  },
+  NO_MACHINE_ID: {
+    means:
+      'This machine has no /etc/machine-id, so that it cannot be distinguished from another one of the same name.',
+    todo: 'Make one with systemd-machine-id-setup(1) or dbus-uuidgen(1). Machines that were cloned need one each.',
+  },
+  NOT_A_REHEARSAL: {
+    means: 'NLM_FAILOVER_REHEARSAL names a directory that no demo has made.',
+    todo: 'Unset it to work on this machine itself.',
+  },
+  NOT_OWNER: {
+    means: 'Another node has taken the address over. This one changed nothing more.',
+    todo: '`nlm-failover status ADDRESS` shows the owner. What is still up here of the address is to be taken down by hand.',
+  },
+  NOT_RELEASED: {
+    means: 'Another node owns the address and has not released it. Nothing was touched.',
+    todo: 'Run `nlm-failover release ADDRESS` there. Where that node is dead for certain, add --fenced here.',
+  },
+  NOT_VERIFIED: {
+    means:
+      'A step was done, but the system is not as it should be afterwards; or it was not begun because that can be seen before. The message says what was found.',
+    todo: 'Remove the cause, then run the same command again: it goes on where this one stopped.',
+  },
+  NSM_NOTIFICATION: {
+    means: 'SM_NOTIFY cannot be sent with this name, state or address. Nobody was notified.',
+    todo: 'Look at `names` of the address in the configuration.',
+  },
+  NSM_SOCKET: {
+    means: 'No UDP socket can be opened to send SM_NOTIFY from.',
+    todo: '`ss -uap` shows who has the port. Remove the cause, then `nlm-failover notify ADDRESS`.',
+  },
+  NSM_WORKER: {
+    means: 'The process that sends SM_NOTIFY from within an instance failed.',
+    todo: 'Remove the cause, then run the same command again: those who were notified are left out.',
+  },
+  NSM_WORKER_INPUT: {
+    means: 'notify-worker was run by hand. It is for nlm-failover itself.',
+    todo: 'To notify clients use `nlm-failover notify ADDRESS`.',
+  },
+  OPERATION_RUNNING: {
+    means: 'Another nlm-failover works on the same address on this node. Nothing was touched.',
+    todo: 'Wait for it, or end that process. Then run the same command again.',
+  },
+  RECORD_BUSY: {
+    means: 'Another process has kept the database locked for 15 seconds (`record` in [timeouts]).',
+    todo:
+      '`fuser -v STATE/sm_ADDRESS/monitors.db` on every node that sees it shows which one: end it, or wait for it. One that is stopped (ps: state T), or whose node hangs in the middle of a write, ' +
+      'holds the lock too: then fence that node. The lock ends with its process, also by kill -9. Never remove files to break it.',
+  },
+  RECORD_CORRUPT: {
+    means: 'monitors.db is damaged, or no record.',
+    todo: 'Look for the cause first (dmesg, the disk). Then `nlm-failover rebuild ADDRESS`, on any node that reaches the record, also while the address is served; see STORAGE TROUBLES.',
+  },
+  RECORD_FULL: {
+    means: 'No space, or no quota, is left for the record.',
+    todo: 'Free some, then run the same command again. Meanwhile the callout cannot record: `status` shows what it could not write, and the next takeover on this node records whom rpc.statd monitors.',
+  },
+  RECORD_MISSING: {
+    means: 'monitors.db is missing or empty, while there are journals beside it: the record was lost.',
+    todo: 'As with RECORD_CORRUPT.',
+  },
+  RECORD_NEWER: {
+    means: 'A newer nlm-failover wrote the record.',
+    todo: 'Install that version here. `rebuild --force` makes a record of this version from the journals; then the other nodes must run this version too.',
+  },
+  RECORD_REPLACED: {
+    means:
+      'Another database was put in the place of the one that this command had open: by a rebuild, or a backup that was restored.',
+    todo: 'See `nlm-failover status`, then run the same command again.',
+  },
+  RECORD_SOUND: {
+    means: 'rebuild changed nothing: the database is sound, and knows more than the journals.',
+    todo: 'Leave it. To have one that is made from the journals alone, add --force.',
+  },
+  RECORD_UNREACHABLE: {
+    means:
+      'The record is not there: its volume or the shared storage is not mounted here, the state directory does not exist, or no takeover has made a record yet.',
+    todo:
+      'Mount it. Never make the directory below a mount point that is not mounted: the address would look like one that nobody owns. ' +
+      'For that reason keep `directory` of [state] below the mount point, and not at it, where /etc/fstab does not list it.',
+  },
+  RECORD_UNSAFE: {
+    means:
+      'The named file or directory belongs to somebody else, can be written by others, or is or lies behind a symbolic link that another user can turn: somebody else could decide who is notified. Or a rollback journal names another file, which no nlm-failover does.',
+    todo: 'Find out who made it and why (`namei -l`), and compare the journals with a backup. Then give it back to root: chown root, chmod go-w, or replace the link by what it points to.',
+  },
+  RECORD_UNUSABLE: {
+    means: 'The record cannot be read or written: read-only, an error of the disk, no permission.',
+    todo: '`findmnt -T STATE`, dmesg. A file system that went read-only by an error wants fsck: release the address if you can, else fence the node. Where only monitors.db cannot be read: `rebuild --force`.',
+  },
+  SERVED_OTHERWISE: {
+    means: 'Another driver than the configured one serves the address here. Nothing was touched.',
+    todo: 'Release the address with the driver that took it over, or with "auto". Then take it over again.',
+  },
+  SERVED_UNCONFIGURED: {
+    means:
+      'B-2 would take the locks of another address that is served here and is not in the configuration any more. Nothing was restarted.',
+    todo: 'Put that address back into the configuration. Where it is to go, release it before it is taken out.',
+  },
+  SERVED_UNRECORDED: {
+    means:
+      'B-2 would take the locks of another address that is served here, whose record cannot be used. Nothing was restarted.',
+    todo: 'The message has the reason: make that record usable again, or release that address.',
+  },
+  STEP_TIMEOUT: {
+    means: 'A step did not end in time; see WAITING. The message says what it waited for.',
+    todo: 'Look at that, then run the same command again: it goes on where this one stopped.',
+  },
+  STEPS_UNKNOWN: {
+    means: '--steps names what is no step of this command. Nothing was touched.',
+    todo: 'Name steps of this command, separated by commas.',
+  },
+  STUCK: {
+    means: 'A system call did not return, so that nlm-failover killed itself (exit status 137); see WAITING.',
+    todo: 'Look at the disk or server. Fence this node before another one takes over, or wait until the process is gone.',
+  },
+  SYSTEM_ERROR: {
+    means: 'A system call failed. The message has the file and the reason.',
+    todo: 'Look at that file system, and dmesg. Then run the same command again: it goes on where this one stopped.',
+  },
+  UNEXPECTED: {
+    means: 'A defect of nlm-failover.',
+    todo: 'Please report it with the whole output. The same command, run again, goes on where this one stopped.',
+  },
+  UNKNOWN_ADDRESS: {
+    means: 'The address is no floating IP of the configuration.',
+    todo: 'Give one of those that the message names, or add a [[floating_ip]].',
+  },
+  XDR_MALFORMED: {
+    means: 'An answer over RPC cannot be read.',
+    todo: 'See that it is rpcbind that answers at port 111 of this host: `rpcinfo -p`.',
+  },
+  XDR_TOO_LONG: {
+    means: 'A value is too long for a message over RPC.',
+    todo: 'Look at `names` of the address in the configuration.',
+  },
+} as const satisfies Readonly<Record<string, ErrorText>>;
+
+export type ErrorCode = keyof typeof errorCodes;
