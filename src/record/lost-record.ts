@@ -1,9 +1,8 @@
 import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
 import { FailoverError, errnoOf, exitCodes } from '../errors.js';
 import { journalNodes } from './journal/journal-file.js';
 import { rebuildHint } from './record-error.js';
-import { databaseName } from './safe-files/record-directory.js';
+import { databasePath } from './safe-files/record-directory.js';
 
 /**
  * Throws RECORD_MISSING where there are journals, but their database is not there or empty (a restored backup without it, a
@@ -13,7 +12,7 @@ import { databaseName } from './safe-files/record-directory.js';
 export function assertNotLost(directory: string): void {
   // In this order: what is begun meanwhile by another process has its database before its journal.
   if (nodesIn(directory).length === 0) return;
-  const file = join(directory, databaseName);
+  const file = databasePath(directory);
   const found = lstatSync(file, { throwIfNoEntry: false });
   if (found !== undefined && (!found.isFile() || found.size > 0)) return;
   throw new FailoverError(

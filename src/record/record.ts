@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { FailoverError, exitCodes } from '../errors.js';
 import { isNodeName, nodeNameRule } from '../names.js';
 import { busyTimeout, openDatabase } from './database/database.js';
@@ -6,7 +5,7 @@ import { assertNotLost } from './lost-record.js';
 import { MonitorRecord } from './monitor-record.js';
 import { guarded } from './record-error.js';
 import { migrations } from './database/schema.js';
-import { checkRecordDirectory, databaseName, makeRecordDirectory } from './safe-files/record-directory.js';
+import { checkRecordDirectory, databasePath, makeRecordDirectory } from './safe-files/record-directory.js';
 import { stillInPlace } from './safe-files/still-in-place.js';
 
 export type { Adoption } from './journal/adopt.js';
@@ -75,7 +74,7 @@ export function openRecord({
     return checkRecordDirectory(directory);
   });
   if (!there) return undefined;
-  const file = join(directory, databaseName);
+  const file = databasePath(directory);
   const assertInPlace = guarded(`opening ${file}`, () => stillInPlace(file));
   const db = openDatabase(file, migrations, busyMs);
   return new MonitorRecord(db, directory, machine, busyMs, assertInPlace);

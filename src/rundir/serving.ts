@@ -21,9 +21,14 @@ export function runDirectory(host: Host, env: Environment = process.env): string
   return env.NLM_FAILOVER_RUN ?? host.path(defaultRunDirectory);
 }
 
+/** The link that is there exactly while this node records for an address. */
+export function servingLink(run: string, address: string): string {
+  return path.join(run, 'serving', address);
+}
+
 /** The journal an address is recorded in by this node now; undefined: not recorded here. */
 export function servingJournal(run: string, address: string): string | undefined {
-  return linkTarget(path.join(run, 'serving', address));
+  return linkTarget(servingLink(run, address));
 }
 
 /** Whether an event would be written now: a link whose journal is gone records nothing, and the callout says so in a mark. */
@@ -67,7 +72,7 @@ export function startServing(run: string, { address, journal, synchronous, uid, 
   // First what makes a line durable, then what makes the callout write one.
   if (synchronous) rmSync(sync, { force: true });
   else replaceLink(sync, journal);
-  replaceLink(path.join(run, 'serving', address), journal);
+  replaceLink(servingLink(run, address), journal);
 }
 
 /** Whether it is off, and a run that was killed has left nothing of it either. */

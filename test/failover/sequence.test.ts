@@ -49,6 +49,7 @@ B-2  grace: fsid 1234 (/mnt/vol1)
      # a new odd NSM state for 127.77.3.1 (and for each address whose locks go too), and the list of clients to notify, in monitors.db
      echo 0 > /proc/fs/nfsd/threads   # only where nfsd runs
      # wait until "rpcinfo -p" no longer lists program 100021: a lock manager that is started while the old one ends answers a reclaim twice
+     # /mnt/vol1/.nlm/sm_127.77.3.1/journal.B is made anew and begins with the record as it is; chattr +S where its file system knows that
      ln -sfn /mnt/vol1/.nlm/sm_127.77.3.1/journal.B /run/nlm-failover/serving/127.77.3.1   # the callout records for this address
      start-nfsd
      # wait until "rpcinfo -p" lists program 100021: a client that is notified before gives up its reclaim

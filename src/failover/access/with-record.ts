@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type { Config, FloatingIp } from '../../config/config.js';
 import type { DriverModule, NodeView } from '../../lockmanager/module.js';
 import type { LockManagerContext } from '../../lockmanager/port.js';
@@ -6,7 +5,7 @@ import type { Host } from '../../host/host.js';
 import type { MonitorRecord } from '../../record/record.js';
 import { within } from '../../host/running/deadline.js';
 import { expectAnswer } from '../../host/reading/storage.js';
-import { databaseName, recordDirectory } from '../../record/safe-files/record-directory.js';
+import { databasePath, recordDirectory } from '../../record/safe-files/record-directory.js';
 import type { FailoverContext } from '../context.js';
 import { limitOf } from '../limits.js';
 import { RecordSession } from './session.js';
@@ -58,6 +57,6 @@ export function withFoldedRecord<T>(
  */
 export async function expectRecord({ host, config, floatingIp }: FailoverContext): Promise<void> {
   const { address, stateDirectory } = floatingIp;
-  const file = path.join(recordDirectory(stateDirectory, address), databaseName);
+  const file = databasePath(recordDirectory(stateDirectory, address));
   await within(limitOf(`Opening the record of ${address}`, config), () => expectAnswer(host, file));
 }

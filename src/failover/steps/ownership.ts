@@ -5,6 +5,7 @@ import { superblockState } from '../../host/reading/superblock.js';
 import { devicePath, isMountOf, mountAt } from '../../host/reading/mounts.js';
 import { expectAnswer } from '../../host/reading/storage.js';
 import { largeJournalText } from '../../record/record.js';
+import { databasePath, recordDirectory } from '../../record/safe-files/record-directory.js';
 import type { FailoverContext } from '../context.js';
 
 type FailoverAction = Action<FailoverContext>;
@@ -13,7 +14,7 @@ type FailoverAction = Action<FailoverContext>;
 export function claimOwnership({ address, stateDirectory }: FloatingIp): FailoverAction {
   return {
     commands: [
-      `# this node becomes the owner of ${address} in ${stateDirectory}/sm_${address}/monitors.db, one epoch up`,
+      `# this node becomes the owner of ${address} in ${databasePath(recordDirectory(stateDirectory, address))}, one epoch up`,
     ],
     check: ({ session, fenced }) => {
       if (!session.holds(session.open({ create: false })?.ownership())) return false;
@@ -37,7 +38,7 @@ export function claimOwnership({ address, stateDirectory }: FloatingIp): Failove
 /** release: from here on another node may take the address over without --fenced. */
 export function handOver({ address, stateDirectory }: FloatingIp): FailoverAction {
   return {
-    commands: [`# ${stateDirectory}/sm_${address}/monitors.db: released; the record is closed`],
+    commands: [`# ${databasePath(recordDirectory(stateDirectory, address))}: released; the record is closed`],
     check: ({ session }) => {
       if (session.record === undefined) return true;
       return session.location.onVolume === undefined && session.record.ownership().released;

@@ -3,10 +3,19 @@ import type { Action } from '../../host/action.js';
 import { bootClock } from '../../host/reading/boot.js';
 import { isMissing } from '../../host/running/command.js';
 import type { Host } from '../../host/host.js';
-import { isServingCleared, startServing, stopServing, syncedAddresses } from '../../rundir/serving.js';
+import {
+  defaultRunDirectory,
+  isServingCleared,
+  servingLink,
+  startServing,
+  stopServing,
+  syncedAddresses,
+} from '../../rundir/serving.js';
 import type { Monitored } from '../../host/reading/statd.js';
 import { escapeBytes } from '../../names.js';
 import { clearMark, unsynced } from '../../rundir/marks.js';
+import { journalPath } from '../../record/journal/journal-file.js';
+import { recordDirectory } from '../../record/safe-files/record-directory.js';
 import { beginServing } from '../../record/journal/serving-journal.js';
 import type { FailoverContext } from '../context.js';
 import { isNotOwner, letGo, type OtherAddress, withOthers } from './other-addresses.js';
@@ -20,7 +29,9 @@ type FailoverAction = Action<FailoverContext>;
  */
 export function stopRecording({ address }: FloatingIp): FailoverAction {
   return {
-    commands: [`rm -f /run/nlm-failover/serving/${address}   # the callout stops recording for this address`],
+    commands: [
+      `rm -f ${servingLink(defaultRunDirectory, address)}   # the callout stops recording for this address`,
+    ],
     check: ({ run }) => isServingCleared(run, address),
     act: async ({ run, session }) => {
       stopServing(run, address);
@@ -83,9 +94,11 @@ function listOther({ host }: FailoverContext, { session }: OtherAddress): string
 
 /** B-2: from here on the callout records for this address, before the first reclaim can arrive. */
 export function startRecording(ip: FloatingIp, node: string): FailoverAction {
+  const planned = journalPath(recordDirectory(ip.stateDirectory, ip.address), node);
   return {
     commands: [
-      `ln -sfn ${ip.stateDirectory}/sm_${ip.address}/journal.${node} /run/nlm-failover/serving/${ip.address}   # the callout records for this address`,
+      `# ${planned} is made anew and begins with the record as it is; chattr +S where its file system knows that`,
+      `ln -sfn ${planned} ${servingLink(defaultRunDirectory, ip.address)}   # the callout records for this address`,
     ],
     check: () => false,
     act: async (context) => {

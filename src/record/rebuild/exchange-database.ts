@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Present } from './present-database.js';
-import { databaseName } from '../safe-files/record-directory.js';
+import { databaseName, databasePath } from '../safe-files/record-directory.js';
 import { syncDirectory } from '../safe-files/files.js';
 
 /** Of a database that is being made. */
@@ -12,7 +12,7 @@ const asideName = /^monitors[.]db[.][0-9]{8}T[0-9]{6}[.][0-9a-f]{8}$/u;
 
 /** Puts the present database aside, and `temporary` in its place. Returns where the old one is, if there was one. */
 export function exchangeDatabase(directory: string, temporary: string, present: Present): string | undefined {
-  const database = join(directory, databaseName);
+  const database = databasePath(directory);
   const rollback = `${database}-journal`;
   const time = new Date().toISOString().replaceAll(/[-:]|[.].*/gu, '');
   const aside = `${database}.${time}.${randomBytes(4).toString('hex')}`;
@@ -30,7 +30,7 @@ export function exchangeDatabase(directory: string, temporary: string, present: 
 
 /** Of a run that was killed: what it had made so far, and the second name of a database that is still in its place. */
 export function removeLeftovers(directory: string): void {
-  const database = lstatSync(join(directory, databaseName), { throwIfNoEntry: false });
+  const database = lstatSync(databasePath(directory), { throwIfNoEntry: false });
   for (const name of readdirSync(directory)) {
     const file = join(directory, name);
     const isSecondName = asideName.test(name) && lstatSync(file).ino === database?.ino;

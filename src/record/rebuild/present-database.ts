@@ -1,10 +1,9 @@
 import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import { FailoverError, exitCodes } from '../../errors.js';
 import { busyTimeout as defaultBusyTimeout, openDatabase } from '../database/database.js';
 import { migrations } from '../database/schema.js';
-import { databaseName } from '../safe-files/record-directory.js';
+import { databasePath } from '../safe-files/record-directory.js';
 import { stillInPlace } from '../safe-files/still-in-place.js';
 
 /** The database that a rebuilt one is to replace. */
@@ -32,7 +31,7 @@ export function makePresent(
     busyTimeout = defaultBusyTimeout,
   }: { readonly force: boolean; readonly busyTimeout?: number | undefined },
 ): Present {
-  const file = join(directory, databaseName);
+  const file = databasePath(directory);
   const assertInPlace = isThere ? stillInPlace(file) : () => undefined;
   const db = isThere ? openSound(file, force, busyTimeout) : undefined;
   try {

@@ -6,7 +6,7 @@ import { exchangeDatabase, removeLeftovers, temporaryPrefix } from './exchange-d
 import { fillDatabase, type Filled } from './fill-database.js';
 import { readJournals } from './read-journals.js';
 import { makePresent } from './present-database.js';
-import { checkRecordDirectory, databaseName } from '../safe-files/record-directory.js';
+import { checkRecordDirectory, databasePath } from '../safe-files/record-directory.js';
 import { guarded } from '../record-error.js';
 
 export interface RebuildRequest {
@@ -46,7 +46,7 @@ export interface Rebuilt extends Filled {
  */
 export function rebuildRecord(request: RebuildRequest): Rebuilt {
   const { directory, force } = request;
-  return guarded(`rebuilding ${join(directory, databaseName)}`, () => {
+  return guarded(`rebuilding ${databasePath(directory)}`, () => {
     const isThere = checkRecordDirectory(directory);
     if (lstatSync(directory, { throwIfNoEntry: false }) === undefined) throw noDirectory(directory);
     const contents = readJournals(directory, request);
@@ -91,7 +91,7 @@ function nothingToReadFrom(what: string, directory: string, hint: string): Failo
   return new FailoverError(`${what}, so there is nothing to rebuild the record from`, {
     code: 'NO_JOURNALS',
     exitCode: exitCodes.stepFailed,
-    operation: `rebuilding ${join(directory, databaseName)}`,
+    operation: `rebuilding ${databasePath(directory)}`,
     hint,
   });
 }

@@ -17,8 +17,12 @@ export function recordDirectory(stateDirectory: string, address: string): string
   return join(stateDirectory, `sm_${address}`);
 }
 
-/** The database's file name in it. */
+/** The database in it. */
 export const databaseName = 'monitors.db';
+
+export function databasePath(directory: string): string {
+  return join(directory, databaseName);
+}
 
 /**
  * Makes `<state>/sm_<address>` and an empty database file in it, where they are not there yet.
@@ -30,12 +34,12 @@ export function makeRecordDirectory(directory: string): void {
   checkDirectory(directory);
   // Also where it was there: a run that was killed after mkdir has not done it.
   if ((lstatSync(directory).mode & 0o7777) !== 0o711) chmodSync(directory, 0o711);
-  if (lstatOf(join(directory, databaseName)) !== undefined) return;
+  if (lstatOf(databasePath(directory)) !== undefined) return;
   // SQLite makes durable what is in the directory, not the directory.
   syncDirectory(dirname(directory));
   // SQLite gives monitors.db-journal the owner and the mode of the database.
   // Opened only where it is not there yet: closing a descriptor of a database drops this process's POSIX locks on it.
-  unlessThere(() => makeDatabaseFile(join(directory, databaseName)));
+  unlessThere(() => makeDatabaseFile(databasePath(directory)));
 }
 
 /** Makes an empty file that SQLite may take for a new database. Throws EEXIST. */
@@ -52,11 +56,11 @@ export function makeDatabaseFile(file: string): void {
  */
 export function checkRecordDirectory(directory: string): boolean {
   if (!checkDirectory(directory)) return false;
-  const journal = lstatOf(join(directory, `${databaseName}-journal`));
-  if (journal !== undefined) checkFile(join(directory, `${databaseName}-journal`), journal);
-  const database = lstatOf(join(directory, databaseName));
+  const journal = lstatOf(`${databasePath(directory)}-journal`);
+  if (journal !== undefined) checkFile(`${databasePath(directory)}-journal`, journal);
+  const database = lstatOf(databasePath(directory));
   if (database === undefined) return false;
-  checkFile(join(directory, databaseName), database);
+  checkFile(databasePath(directory), database);
   return true;
 }
 
