@@ -1,6 +1,6 @@
 // Commands that do not end, as they do it in life: real processes, with deadlines of two seconds.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -164,6 +164,18 @@ test('a disk that does not answer (a FIFO nobody writes to) is said so, and not 
     within(patient, () => expectAnswer(realHost, `${fifo}.absent`)),
     'none is an answer',
   );
+});
+
+test('what may be somebody else’s is neither followed nor waited for when its disk is asked', async (t) => {
+  const fifo = path.join(directory(t), 'fifo');
+  spawnSync('mkfifo', [fifo]);
+  const link = path.join(directory(t), 'monitors.db');
+  symlinkSync(fifo, link);
+  for (const file of [fifo, link])
+    await t.notThrowsAsync(
+      within(moment, () => expectAnswer(realHost, file, false)),
+      file,
+    );
 });
 
 test('a write to a kernel’s file: appended, in a process of its own, never a new file', async (t) => {

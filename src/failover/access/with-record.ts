@@ -53,10 +53,10 @@ export function withFoldedRecord<T>(
 
 /**
  * Before the record is opened: SQLite reads in this process, which a disk that does not answer would take along. Where there
- * is no record yet, or its volume is not mounted, that is an answer at once.
+ * is no record yet, or its volume is not mounted, that is an answer at once. Whose the directories are is seen only then.
  */
 export async function expectRecord({ host, config, floatingIp }: FailoverContext): Promise<void> {
   const { address, stateDirectory } = floatingIp;
   const file = databasePath(recordDirectory(stateDirectory, address));
-  await within(limitOf(`Opening the record of ${address}`, config), () => expectAnswer(host, file));
+  await within(limitOf(`Opening the record of ${address}`, config), () => expectAnswer(host, file, false));
 }
