@@ -152,8 +152,8 @@ export const errorCodes = {
   },
   RECORD_UNSAFE: {
     means:
-      'The named file or directory belongs to somebody else, can be written by others, or is or lies behind a symbolic link that another user can turn: somebody else could decide who is notified. Or a rollback journal names another file, which no nlm-failover does.',
-    todo: 'Find out who made it and why (`namei -l`), and compare the journals with a backup. Then give it back to root: chown root, chmod go-w, or replace the link by what it points to.',
+      'The named file or directory, or one on the way to it (the top of a volume too), belongs to somebody else, can be written by others and is not sticky, or is a symbolic link that another user can turn: somebody else could decide who is notified. Or a rollback journal names another file, which no nlm-failover does.',
+    todo: 'Find out who made it and why (`namei -l`), and compare the journals with a backup. Then give it back to root: chown root, chmod go-w, or replace the link by what it points to. A rollback journal that names another file is moved out of the directory.',
   },
   RECORD_UNUSABLE: {
     means: 'The record cannot be read or written: read-only, an error of the disk, no permission.',

@@ -1,7 +1,8 @@
 import { lstatSync } from 'node:fs';
-import { FailoverError, errnoOf, exitCodes } from '../errors.js';
+import { FailoverError, exitCodes } from '../errors.js';
 import { journalNodes } from './journal/journal-file.js';
 import { rebuildHint } from './record-error.js';
+import type { HeldDirectory } from './safe-files/held-directory.js';
 import { databasePath } from './safe-files/record-directory.js';
 
 /**
@@ -9,11 +10,11 @@ import { databasePath } from './safe-files/record-directory.js';
  * file system that lost it in a crash): to begin a new one would forget who owns the address, and let a second node have it.
  * A journal is made only after the database says who makes it, so without any, nothing was lost.
  */
-export function assertNotLost(directory: string): void {
+export function assertNotLost(held: HeldDirectory): void {
   // In this order: what is begun meanwhile by another process has its database before its journal.
-  if (nodesIn(directory).length === 0) return;
-  const file = databasePath(directory);
-  const found = lstatSync(file, { throwIfNoEntry: false });
+  if (journalNodes(held.way).length === 0) return;
+  const file = databasePath(held.path);
+  const found = lstatSync(databasePath(held.way), { throwIfNoEntry: false });
   if (found !== undefined && (!found.isFile() || found.size > 0)) return;
   throw new FailoverError(
     `${file} ${found === undefined ? 'is missing' : 'is empty'}, but there are journals beside it: the record was lost`,
@@ -24,15 +25,4 @@ export function assertNotLost(directory: string): void {
       hint: rebuildHint(file),
     },
   );
-}
-
-function nodesIn(directory: string): string[] {
-  // What it is instead of a directory, checkRecordDirectory says.
-  if (lstatSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
-  try {
-    return journalNodes(directory);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
 }

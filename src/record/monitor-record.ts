@@ -16,10 +16,11 @@ import * as operations from './tables/operations.js';
 import * as ownership from './tables/ownership.js';
 import { guarded } from './record-error.js';
 import { assertNoSuperJournal } from './database/super-journal.js';
+import type { HeldDirectory } from './safe-files/held-directory.js';
 
 /** The record of one floating IP. Several processes, on several hosts, may have it open. Times are in ms since 1970. */
 export class MonitorRecord {
-  readonly directory: string;
+  readonly #held: HeldDirectory;
   readonly #db: Database;
   readonly #busyMs: number;
   readonly #machine: string | undefined;
@@ -27,10 +28,10 @@ export class MonitorRecord {
   /** The state that those returned by toNotify() are owed. */
   #owedState: number | undefined;
 
-  /** `machine`: this one. `assertInPlace` is asked after every use: see still-in-place.ts. */
+  /** `machine`: this one. `assertInPlace` is asked before and after every use: see still-in-place.ts. */
   constructor(
     db: Database,
-    directory: string,
+    held: HeldDirectory,
     machine: string | undefined,
     busyMs: number,
     assertInPlace: () => void,
@@ -38,18 +39,30 @@ export class MonitorRecord {
     this.#db = db;
     this.#machine = machine;
     this.#busyMs = busyMs;
-    this.directory = directory;
+    this.#held = held;
     this.#assertInPlace = assertInPlace;
   }
 
   /** Leaves no file open, so that the file system can be unmounted. */
   close(): void {
+    if (!this.#db.open) return;
     this.#db.close();
+    this.#held.close();
+  }
+
+  /** sm_<address>, as it was named when it was opened. */
+  get directory(): string {
+    return this.#held.path;
+  }
+
+  /** The way to its files: see held-directory.ts. */
+  get way(): string {
+    return this.#held.way;
   }
 
   /** Takes in what the callouts wrote since the last fold, on every node. */
   fold(): FoldReport {
-    return this.#guarded('folding the journals', () => foldJournals(this.#db, this.directory));
+    return this.#guarded('folding the journals', () => foldJournals(this.#db, this.way));
   }
 
   /** Journals larger than what is read of one at once; an attack, or a defect. */
@@ -78,7 +91,7 @@ export class MonitorRecord {
 
   /** Adds clients that this node's statd monitors already and will not announce again; returns the names refused. */
   adopt(adoption: Adoption): string[] {
-    return this.#guarded('adopting clients', () => adoptClients(this.#db, this.directory, adoption));
+    return this.#guarded('adopting clients', () => adoptClients(this.#db, this.way, adoption));
   }
 
   /** Lines of the journals that could not be used, oldest first; the newest 1000 of them. */
@@ -95,7 +108,7 @@ export class MonitorRecord {
   /** See ownership.ts. Folds first: what the last owner forgot while it had the address counts, later no more. Returns the epoch. Throws NOT_RELEASED (exit code 4). */
   claim(request: ownership.Claim): number {
     return this.#guarded('claiming the address', () => {
-      foldJournals(this.#db, this.directory);
+      foldJournals(this.#db, this.way);
       return ownership.claim(this.#db, this.#identity(request.node), request);
     });
   }
@@ -119,7 +132,7 @@ export class MonitorRecord {
 
   /** A new odd NSM state, returned, and every recorded client on the list of those to notify. Fold first. */
   beginGrace({ now }: { readonly now: number }): number {
-    return this.#guarded('beginning a grace', () => notifications.beginGrace(this.#db, this.directory, now));
+    return this.#guarded('beginning a grace', () => notifications.beginGrace(this.#db, this.way, now));
   }
 
   /** The clients who have not been notified of the latest NSM state. */
@@ -240,6 +253,7 @@ export class MonitorRecord {
 
   #guarded<T>(what: string, action: () => T): T {
     const use = () => {
+      this.#assertInPlace();
       // SQLite looks for a hot journal at the start of each transaction, not only when it opens.
       if (!this.#db.inTransaction) assertNoSuperJournal(this.#db.name);
       const result = action();

@@ -1,3 +1,4 @@
+import { readlinkSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { ErrorCode } from '../error-codes.js';
 import { FailoverError, errnoOf, exitCodes, messageOf } from '../errors.js';
@@ -69,7 +70,7 @@ export function recordError(operation: string, error: unknown, awaited?: Awaited
   const found = meaningOf(error);
   const meaning = found === busy && awaited !== undefined ? busyFor(awaited) : found;
   if (meaning === undefined) return error;
-  return new FailoverError(`${operation}: ${meaning.says} (${messageOf(error)})`, {
+  return new FailoverError(`${operation}: ${meaning.says} (${inPlainWords(messageOf(error))})`, {
     code: meaning.code,
     exitCode: exitCodes.stepFailed,
     operation,
@@ -104,4 +105,15 @@ function meaningOf(error: unknown): Meaning | undefined {
   if (code === 'SQLITE_READONLY_DBMOVED') return replaced;
   if (/^SQLITE_(?:CANTOPEN|IOERR|READONLY|PERM|AUTH)/u.test(code)) return unusable;
   return undefined;
+}
+
+/** The text with the names of what its paths go through a descriptor of: see HeldDirectory. */
+export function inPlainWords(text: string): string {
+  return text.replaceAll(/\/proc\/[0-9]+\/fd\/[0-9]+/gu, (way) => {
+    try {
+      return readlinkSync(way);
+    } catch {
+      return way; // closed meanwhile
+    }
+  });
 }

@@ -5,7 +5,12 @@ import { assertNotLost } from './lost-record.js';
 import { MonitorRecord } from './monitor-record.js';
 import { guarded } from './record-error.js';
 import { migrations } from './database/schema.js';
-import { checkRecordDirectory, databasePath, makeRecordDirectory } from './safe-files/record-directory.js';
+import {
+  checkDatabaseFiles,
+  databasePath,
+  holdRecordDirectory,
+  makeDatabase,
+} from './safe-files/record-directory.js';
 import { stillInPlace } from './safe-files/still-in-place.js';
 
 export type { Adoption } from './journal/adopt.js';
@@ -68,16 +73,28 @@ export function openRecord({
 }: RecordPlace): MonitorRecord | undefined {
   const busyMs = busySeconds === undefined ? busyTimeout : busySeconds * 1000;
   if (!isNodeName(node)) throw badNode(node);
-  const there = guarded(`opening the record in ${directory}`, () => {
-    assertNotLost(directory);
-    if (create) makeRecordDirectory(directory);
-    return checkRecordDirectory(directory);
-  });
-  if (!there) return undefined;
-  const file = databasePath(directory);
-  const assertInPlace = guarded(`opening ${file}`, () => stillInPlace(file));
-  const db = openDatabase(file, migrations, busyMs);
-  return new MonitorRecord(db, directory, machine, busyMs, assertInPlace);
+  const held = guarded(`opening the record in ${directory}`, () =>
+    holdRecordDirectory(directory, { create }),
+  );
+  if (held === undefined) return undefined;
+  try {
+    const there = guarded(`opening the record in ${directory}`, () => {
+      assertNotLost(held);
+      if (create) makeDatabase(held);
+      return checkDatabaseFiles(held);
+    });
+    if (there) {
+      const assertInPlace = guarded(`opening the record in ${directory}`, () => stillInPlace(held));
+      assertInPlace();
+      const db = openDatabase(databasePath(held.way), migrations, busyMs);
+      return new MonitorRecord(db, held, machine, busyMs, assertInPlace);
+    }
+  } catch (error) {
+    held.close();
+    throw error;
+  }
+  held.close();
+  return undefined;
 }
 
 function badNode(node: string): FailoverError {

@@ -22,6 +22,7 @@ import { openDatabase } from '../../src/record/database/database.js';
 import { exchangeDatabase } from '../../src/record/rebuild/exchange-database.js';
 import { makePresent } from '../../src/record/rebuild/present-database.js';
 import { migrations } from '../../src/record/database/schema.js';
+import { holdRecordDirectory } from '../../src/record/safe-files/record-directory.js';
 import { highestGiven, noteGiven } from '../../src/record/safe-files/states-given.js';
 import { startProcess } from './helpers/process.js';
 import { event, makeSite, type Site, wall } from './helpers/site.js';
@@ -320,7 +321,10 @@ test('two at once: what the first one made is not replaced by the second, which 
   const site = await serveTwice(t);
   truncateSync(database(site), 5000);
   // A corrupt database cannot be locked, so nothing keeps the two apart but this.
-  const present = makePresent(site.directory, true, { force: false });
+  const held = holdRecordDirectory(site.directory, { create: false });
+  if (held === undefined) return void t.fail();
+  t.teardown(() => held.close());
+  const present = makePresent(held, true, { force: false });
   site.rebuild();
   const made = statSync(database(site)).ino;
   const temporary = join(site.directory, '.monitors.db.second');

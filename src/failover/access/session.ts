@@ -15,7 +15,6 @@ import {
   openRecord,
   type Ownership,
 } from '../../record/record.js';
-import { assertOwnLinks } from '../../record/safe-files/own-links.js';
 import { recordDirectory } from '../../record/safe-files/record-directory.js';
 import { makeStateDirectory } from '../../record/safe-files/state-directory.js';
 
@@ -125,7 +124,6 @@ export class RecordSession {
           realStateDirectory(this.#host, this.#ip, onVolume),
         );
       }
-      assertOwnLinks(this.#host.path(this.#ip.stateDirectory));
       this.#record = openRecord({
         directory: this.location.directory,
         ...this.#me,

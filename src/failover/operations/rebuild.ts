@@ -2,7 +2,6 @@ import type { FloatingIp } from '../../config/config.js';
 import { driverHere } from '../../lockmanager/choose.js';
 import { lockOperation } from '../../rundir/operation-lock.js';
 import { isRecording } from '../../rundir/serving.js';
-import { assertOwnLinks } from '../../record/safe-files/own-links.js';
 import { rebuildRecord, type Rebuilt } from '../../record/rebuild/rebuild.js';
 import type { NodeReader } from '../access/with-record.js';
 import { recordLocation, unreachable, whyUnreachable } from '../access/session.js';
@@ -28,7 +27,6 @@ export async function rebuild(reader: NodeReader, ip: FloatingIp, force: boolean
   try {
     if (whyUnreachable(host, ip) !== undefined) throw unreachable(host, ip);
     const { directory } = recordLocation(host, ip);
-    assertOwnLinks(host.path(ip.stateDirectory));
     const rebuilt = rebuildRecord({
       directory,
       force,

@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
 import { FailoverError, exitCodes } from '../../errors.js';
-import { guarded, rebuildHint } from '../record-error.js';
+import { guarded, inPlainWords, rebuildHint } from '../record-error.js';
 import { applicationId, migrations } from './schema.js';
 import { assertNoSuperJournal } from './super-journal.js';
 
@@ -22,8 +22,9 @@ export function openDatabase(
   steps: readonly string[] = migrations,
   timeout = busyTimeout,
 ): Database.Database {
+  const name = inPlainWords(file);
   return guarded(
-    `opening ${file}`,
+    `opening ${name}`,
     () => {
       assertNoSuperJournal(file);
       const db = new Database(file, { fileMustExist: true, timeout });
@@ -34,8 +35,8 @@ export function openDatabase(
         db.pragma('synchronous = FULL');
         db.pragma('foreign_keys = ON');
         const verdict = db.pragma('quick_check(1)', { simple: true });
-        if (verdict !== 'ok') throw corrupt(file, oneLine(String(verdict)));
-        migrate(db, file, steps);
+        if (verdict !== 'ok') throw corrupt(name, oneLine(String(verdict)));
+        migrate(db, name, steps);
         return db;
       } catch (error) {
         db.close();

@@ -1,5 +1,6 @@
 import { constants, fstatSync } from 'node:fs';
 import { FailoverError, exitCodes } from '../../errors.js';
+import { inPlainWords } from '../record-error.js';
 import { readAt, withRegularFile } from '../safe-files/files.js';
 
 /** A rollback journal begins with it, and so does the end that names a super-journal (sqlite.org/fileformat.html, 3). */
@@ -20,7 +21,7 @@ export function assertNoSuperJournal(file: string): void {
     const end = readAt(fd, size - endBytes, endBytes);
     return end.length === endBytes && end.subarray(8).equals(journalMagic) && end.readUInt32BE(0) !== 0;
   });
-  if (names === true) throw namesOther(journal);
+  if (names === true) throw namesOther(inPlainWords(journal));
 }
 
 function namesOther(journal: string): FailoverError {

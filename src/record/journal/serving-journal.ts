@@ -68,10 +68,11 @@ export async function beginServing(record: MonitorRecord, session: ServingSessio
         return continueSession(record, session, line);
       })
     ) {
-      return { journal, synchronous: await makeSynchronous(journal), kept: true };
+      return { journal, synchronous: await makeSynchronous(journalPath(record.way, node)), kept: true };
     }
-    removeLeftovers(directory, node);
-    const temporary = join(directory, `.journal.${node}.${randomUUID()}`);
+    const { way } = record;
+    removeLeftovers(way, node);
+    const temporary = join(way, `.journal.${node}.${randomUUID()}`);
     // Only root can make names in this directory; O_EXCL follows no link in any case.
     const fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
     try {
@@ -84,8 +85,8 @@ export async function beginServing(record: MonitorRecord, session: ServingSessio
         record.fold();
         writeAll(fd, [line, ...recordedLines(record)].map(formatLine).join(''));
         fsyncSync(fd);
-        renameSync(temporary, journal);
-        syncDirectory(directory);
+        renameSync(temporary, journalPath(way, node));
+        syncDirectory(way);
         // Its recorded lines are the record: else they would undo a del-client that is folded before them.
         record.fold();
       });
@@ -120,8 +121,8 @@ function recordedLines(record: MonitorRecord) {
 
 /** The same command again: true if the journal is of this node, epoch and boot. Other fsids get a line of their own. */
 function continueSession(record: MonitorRecord, session: ServingSession, line: ServingLine): boolean {
-  const { directory, node, epoch, bootId, uid, gid } = session;
-  const kept = withJournal(directory, node, constants.O_RDWR | constants.O_APPEND, (fd) => {
+  const { node, epoch, bootId, uid, gid } = session;
+  const kept = withJournal(record.way, node, constants.O_RDWR | constants.O_APPEND, (fd) => {
     const first = parseJournal(Buffer.from(`${firstLine(fd, longestFirstLine) ?? ''}\n`, 'latin1')).entries[0]
       ?.line;
     if (first?.kind !== 'serving') return false;

@@ -3,6 +3,7 @@ import type { Database } from 'better-sqlite3';
 import { FailoverError, exitCodes } from '../../errors.js';
 import { busyTimeout as defaultBusyTimeout, openDatabase } from '../database/database.js';
 import { migrations } from '../database/schema.js';
+import type { HeldDirectory } from '../safe-files/held-directory.js';
 import { databasePath } from '../safe-files/record-directory.js';
 import { stillInPlace } from '../safe-files/still-in-place.js';
 
@@ -24,19 +25,19 @@ export interface Present {
  * be sound.
  */
 export function makePresent(
-  directory: string,
+  held: HeldDirectory,
   isThere: boolean,
   {
     force,
     busyTimeout = defaultBusyTimeout,
   }: { readonly force: boolean; readonly busyTimeout?: number | undefined },
 ): Present {
-  const file = databasePath(directory);
-  const assertInPlace = isThere ? stillInPlace(file) : () => undefined;
+  const file = databasePath(held.way);
+  const assertInPlace = isThere ? stillInPlace(held) : () => undefined;
   const db = isThere ? openSound(file, force, busyTimeout) : undefined;
   try {
     if (db !== undefined) {
-      if (!force) throw sound(file);
+      if (!force) throw sound(databasePath(held.path));
       db.exec('BEGIN EXCLUSIVE');
     }
     return { isThere, assertInPlace, close: () => void db?.close() };

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { lstatSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { FailoverError, exitCodes } from '../../errors.js';
 import { exchangeDatabase, removeLeftovers, temporaryPrefix } from './exchange-database.js';
 import { fillDatabase, type Filled } from './fill-database.js';
 import { readJournals } from './read-journals.js';
 import { makePresent } from './present-database.js';
-import { checkRecordDirectory, databasePath } from '../safe-files/record-directory.js';
+import type { HeldDirectory } from '../safe-files/held-directory.js';
+import { checkDatabaseFiles, databasePath, holdRecordDirectory } from '../safe-files/record-directory.js';
 import { guarded } from '../record-error.js';
 
 export interface RebuildRequest {
@@ -45,30 +46,40 @@ export interface Rebuilt extends Filled {
  * Throws RECORD_SOUND, NO_JOURNALS, RECORD_NEWER, RECORD_BUSY, RECORD_UNSAFE, RECORD_FULL, RECORD_UNUSABLE, RECORD_REPLACED.
  */
 export function rebuildRecord(request: RebuildRequest): Rebuilt {
-  const { directory, force } = request;
+  const { directory } = request;
   return guarded(`rebuilding ${databasePath(directory)}`, () => {
-    const isThere = checkRecordDirectory(directory);
-    if (lstatSync(directory, { throwIfNoEntry: false }) === undefined) throw noDirectory(directory);
-    const contents = readJournals(directory, request);
-    if (contents.nodes.length === 0 && !force) throw noJournals(directory);
-    const present = makePresent(directory, isThere, request);
+    const held = holdRecordDirectory(directory, { create: false });
+    if (held === undefined) throw noDirectory(directory);
     try {
-      removeLeftovers(directory);
-      const temporary = join(directory, temporaryPrefix + randomUUID());
-      try {
-        const filled = fillDatabase(temporary, directory, contents);
-        return {
-          ...filled,
-          journals: contents.nodes,
-          aside: exchangeDatabase(directory, temporary, present),
-        };
-      } finally {
-        for (const file of [temporary, `${temporary}-journal`]) rmSync(file, { force: true });
-      }
+      return rebuildIn(held, request);
     } finally {
-      present.close();
+      held.close();
     }
   });
+}
+
+function rebuildIn(held: HeldDirectory, request: RebuildRequest): Rebuilt {
+  const isThere = checkDatabaseFiles(held);
+  const contents = readJournals(held.way, request);
+  if (contents.nodes.length === 0 && !request.force) throw noJournals(held.path);
+  const present = makePresent(held, isThere, request);
+  try {
+    removeLeftovers(held.way);
+    const temporary = held.at(temporaryPrefix + randomUUID());
+    try {
+      const filled = fillDatabase(temporary, held.way, contents);
+      const aside = exchangeDatabase(held.way, temporary, present);
+      return {
+        ...filled,
+        journals: contents.nodes,
+        aside: aside === undefined ? undefined : join(held.path, basename(aside)),
+      };
+    } finally {
+      for (const file of [temporary, `${temporary}-journal`]) rmSync(file, { force: true });
+    }
+  } finally {
+    present.close();
+  }
 }
 
 function noDirectory(directory: string): FailoverError {

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { errnoOf, exitCodes, FailoverError } from '../../errors.js';
+import { inPlainWords } from '../record-error.js';
 
 // How files of the record are opened, read and written.
 
@@ -54,12 +55,22 @@ export function syncDirectory(directory: string): void {
   }
 }
 
+/** Runs an `action` that makes something; no error where that is there. */
+export function unlessThere(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+  }
+}
+
 /** The error for something in the state directory that somebody else could control. */
-export function unsafe(path: string, why: string): FailoverError {
+export function unsafe(place: string, why: string): FailoverError {
+  const path = inPlainWords(place);
   return new FailoverError(`${path} ${why}: somebody else could control the record`, {
     code: 'RECORD_UNSAFE',
     exitCode: exitCodes.stepFailed,
     operation: `looking at ${path}`,
-    hint: 'find out who made it; then make it a real file or directory that only its owner can write',
+    hint: 'find out who made it; then make it a real file or directory that only its owner can write, and that owner root',
   });
 }

@@ -1,17 +1,21 @@
 import { lstatSync } from 'node:fs';
 import { FailoverError, exitCodes } from '../../errors.js';
+import type { HeldDirectory } from './held-directory.js';
+import { databasePath } from './record-directory.js';
 
 /**
- * Returns a check that the path still names the file that it names now. A database that lost its name to another one
- * (rebuild, or a backup that was moved over it) goes on to answer whoever has it open, and to take what they write: a node
- * that was stopped in the middle of its command would find itself the owner for ever.
+ * Returns a check that the path of the record leads to this directory, and to the database that is in it now. A database that lost
+ * its name to another one (rebuild, or a backup that was moved over it) goes on to answer whoever has it open, and to take what
+ * they write: a node that was stopped in the middle of its command would find itself the owner for ever.
  * The check throws RECORD_REPLACED.
  */
-export function stillInPlace(file: string): () => void {
+export function stillInPlace(held: HeldDirectory): () => void {
+  const file = databasePath(held.way);
   const { dev, ino } = lstatSync(file, { bigint: true });
   return () => {
+    if (!held.isInPlace) throw replaced(held.path, false);
     const now = lstatSync(file, { bigint: true, throwIfNoEntry: false });
-    if (now?.ino !== ino || now.dev !== dev) throw replaced(file, now === undefined);
+    if (now?.ino !== ino || now.dev !== dev) throw replaced(databasePath(held.path), now === undefined);
   };
 }
 
