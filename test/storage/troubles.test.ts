@@ -90,6 +90,19 @@ const troubles: Record<string, Trouble> = {
     code: 'RECORD_CORRUPT',
     hint: rebuildIt,
   },
+  'a database of a terabyte, with nothing in it': {
+    make: ({ database }) => truncateSync(database, 1024 ** 4),
+    code: 'RECORD_CORRUPT',
+    hint: rebuildIt,
+  },
+  'a rollback journal of a terabyte': {
+    make: ({ database }) => {
+      writeFileSync(`${database}-journal`, '', { mode: 0o600 });
+      truncateSync(`${database}-journal`, 1024 ** 4);
+    },
+    code: 'RECORD_CORRUPT',
+    hint: rebuildIt,
+  },
   'a newer schema': {
     make: ({ database }) => {
       const db = new Database(database);

@@ -1,8 +1,15 @@
+import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { FailoverError, exitCodes } from '../../errors.js';
 import { guarded, inPlainWords, rebuildHint } from '../record-error.js';
 import { applicationId, migrations } from './schema.js';
 import { assertNoSuperJournal } from './super-journal.js';
+
+/**
+ * The most that monitors.db or its rollback journal may be, bytes. A million clients are some 100 MB; what is larger by far was
+ * made so by somebody, and to read it would take as long as he likes.
+ */
+const largest = 4 * 1024 ** 3;
 
 /** How long to wait for another process, on any host, that holds the database: ms. */
 export const busyTimeout = 15_000;
@@ -26,6 +33,11 @@ export function openDatabase(
   return guarded(
     `opening ${name}`,
     () => {
+      for (const one of [file, `${file}-journal`]) {
+        const { size = 0 } = statSync(one, { throwIfNoEntry: false }) ?? {};
+        if (size > largest)
+          throw corrupt(inPlainWords(one), `it has ${size} bytes, and a record at most ${largest}`);
+      }
       assertNoSuperJournal(file);
       const db = new Database(file, { fileMustExist: true, timeout });
       try {
