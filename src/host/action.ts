@@ -21,6 +21,14 @@ export interface Action<Context> {
   verify(context: Context): void | Promise<void>;
 }
 
+/** An action as the plan has it where it is done in some cases only: "an earlier instance is still there". */
+export function onlyWhere<Context>(condition: string, action: Action<Context>): Action<Context> {
+  const commands = action.commands.map(
+    (line) => `${line.replace(/\s+#.*$/, '')}   # only where ${condition}`,
+  );
+  return { ...action, commands };
+}
+
 /** What actions on the machine alone need; richer contexts extend it. */
 export interface HostContext {
   readonly host: Host;

@@ -49,6 +49,10 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
     commands: [
       `mkdir -p ${place.run} ${place.nfs}/{sm,sm.bak,rpc_pipefs,v4recovery}   # as nfs-common makes them in /var/lib/nfs`,
       ...commands.map(commandText),
+      ...settings.foreignMountpoints.map(
+        (mountpoint) =>
+          `${commandText([...inside, 'umount', '-l', mountpoint])}   # only where another address has it mounted`,
+      ),
       ...insideCommands.map((argv) => commandText([...inside, ...argv])),
     ],
     check: () => false,

@@ -1,4 +1,4 @@
-import { type Action, type HostContext, notSo, runOrFail } from '../../host/action.js';
+import { type Action, type HostContext, notSo, onlyWhere, runOrFail } from '../../host/action.js';
 import type { Argv, Host } from '../../host/host.js';
 import { buildInstance, type InstanceLink } from './build.js';
 import { type DaemonPorts, instanceDaemons, startDaemon } from './daemons.js';
@@ -55,8 +55,9 @@ export function lockdNetns(host: Host, config: InstanceConfig): LockManager {
     dropLocks: (filesystem) => [reviveNfsd(config, filesystem), unlockInside(filesystem)],
     beforeUnmount: () => [endDaemons(address), stopNfsd(config), removeInstance(address)],
     beforeGrace: () => [
-      ...leftovers.map((action) => ({ ...action, commands: [] })),
-      clearLeftovers(address),
+      ...[...leftovers, clearLeftovers(address)].map((action) =>
+        onlyWhere(`an earlier instance of ${address} is still there`, action),
+      ),
       buildInstance({ address, link: config.link, foreignMountpoints: config.foreignMountpoints }),
       // All before nfsd, as distributions order them, so that as much as can be is done before the grace begins to run.
       ...daemons.map((daemon) => startDaemon(address, daemon)),
@@ -86,7 +87,6 @@ function clearLeftovers(address: string): Action<HostContext> {
   const remove = removeInstance(address);
   return {
     ...remove,
-    commands: [`# if an earlier instance of ${address} is still there:`, ...remove.commands],
     check: ({ host }) => !instanceExists(host, address),
     act: async (context) => {
       await remove.act(context);
@@ -104,7 +104,7 @@ function reviveNfsd(config: InstanceConfig, filesystem: LockedFilesystem): Actio
   const inside = insideInstance(address);
   const argv: Argv = [...instancePrefix(address), 'rpc.nfsd', '-V', '3', '-N', '4', '1'];
   return {
-    commands: [],
+    commands: [`${argv.join(' ')}   # only where nfsd has died and left its locks`],
     check: ({ host }) =>
       !instanceExists(host, address) ||
       nfsdThreads(inside, nfsd) > 0 ||
