@@ -9,7 +9,7 @@ import type { LockManager, LockManagerAction } from '../lockmanager/port.js';
 import { notifyClients } from './steps/notify-clients.js';
 import { restoreOtherExports } from './steps/other-addresses.js';
 import { claimOwnership, handOver, refuseMountedElsewhere } from './steps/ownership.js';
-import { noteLocks } from './steps/note-locks.js';
+import { noteLaterLocks, noteLocks } from './steps/note-locks.js';
 import { prepareNotification, startRecording, stopRecording } from './steps/recording.js';
 import { graceIsDone, nobodyToNotify } from './steps/rerun.js';
 import type { Plan, Step } from './steps/steps.js';
@@ -43,9 +43,9 @@ export function planRelease(ip: FloatingIp, driver: LockManager, recordOnVolume:
           filesystem.exports.map((one) => driver.exports.takeAway(one, filesystem)),
         ),
       },
-      ...filesystems.map((filesystem): Step => ({
+      ...filesystems.map((filesystem, index): Step => ({
         ...onFsid('A-3', filesystem),
-        actions: driver.dropLocks(filesystem),
+        actions: [...(index === 0 ? [noteLaterLocks(ip)] : []), ...driver.dropLocks(filesystem)],
       })),
       {
         name: 'A-4',

@@ -2,6 +2,7 @@ import { type DriverKey, ofString } from '../config/driver-settings.js';
 import { readPath } from '../config/paths.js';
 import { exportPath, flushExports, unexport } from '../host/actions/exports.js';
 import { exported } from '../host/reading/exports.js';
+import { seesLockd } from '../host/reading/locks.js';
 import { graceSeconds, inGrace, nfsdThreads } from '../host/reading/nfsd.js';
 import { monitored } from '../host/reading/statd.js';
 import { inPlace, unlessGone } from './in-place.js';
@@ -45,6 +46,12 @@ function exportfs(place: ServingPlace): Exports {
  */
 export function kernelDefaults(place: ServingPlace, nfsd: string) {
   const { host } = place;
+  let sawLockd = false;
+  /** Whether /proc/locks shows lockd's locks to this process. */
+  const showsLocks = () => {
+    sawLockd ||= host.kind === 'rehearsal' || nfsdThreads(host, nfsd) === 0 || seesLockd(host);
+    return sawLockd;
+  };
   return {
     ...place,
     exports: exportfs(place),
@@ -56,7 +63,11 @@ export function kernelDefaults(place: ServingPlace, nfsd: string) {
     isUp: async () => nfsdThreads(host, nfsd) > 0,
     graceSeconds: () => graceSeconds(host, nfsd),
     heldLocksText: "lockd's locks in /proc/locks",
-    heldLocks: async (filesystem) => (place.absence() === undefined ? locksOf({ host }, filesystem) : []),
+    graceLeft: async () => undefined,
+    heldLocks: async (filesystem) => {
+      if (place.absence() !== undefined) return [];
+      return showsLocks() ? locksOf({ host }, filesystem) : undefined;
+    },
     monitored: async () => monitored(host),
     health: async () => undefined,
   } satisfies Partial<LockManager>;

@@ -99,18 +99,20 @@ export interface LockManager extends ServingPlace, GraceFacts {
   /** B-4, once the address is up. */
   afterAddressUp(): readonly LockManagerAction[];
   /**
-   * Ends the grace of this address, and of no other, before its time. Verified: no reclaim is accepted any more, every lock
-   * that was reclaimed is still held. Undefined: this lock manager has no such thing.
+   * Ends the grace of this address, and of no other, before its time; what then is left of it, graceLeft says. Undefined: this lock
+   * manager cannot.
    */
   readonly endGrace: (() => LockManagerAction) | undefined;
   /** Whether a grace entered earlier still accepts reclaims; undefined where the driver cannot see it. */
   inGrace(): Promise<boolean | undefined>;
   /** Whether the lock manager serves at all. */
   isUp(): Promise<boolean>;
-  /** For how long it accepts reclaims when it enters grace now, seconds. */
+  /** For how long it accepts reclaims, seconds: in the grace that it entered last, or where it does so now. */
   graceSeconds(): number;
   /** What `heldLocks` goes by, for people: "lockd's locks in /proc/locks". */
   readonly heldLocksText: string;
+  /** Whole seconds until the grace that runs ends by itself, 0 where none runs; undefined: the driver cannot tell. */
+  graceLeft(): Promise<number | undefined>;
   /**
    * What it holds on a file system for its clients; none where that is not mounted. Undefined where nobody can know: then
    * the audit goes by the clients, as after a crash. Throws FailoverError where something else is mounted there.

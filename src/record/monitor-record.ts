@@ -162,6 +162,11 @@ export class MonitorRecord {
     this.#guarded('noting the locks held', () => heldLocks.noteHeldLocks(this.#db, epoch, locks, gap));
   }
 
+  /** A-3: see held-locks.ts. Returns how many came after A-1. */
+  noteLaterLocks(epoch: number, locks: readonly heldLocks.HeldLock[]): number {
+    return this.#guarded('noting the locks held', () => heldLocks.noteLaterLocks(this.#db, epoch, locks));
+  }
+
   /** Those of the last release, and which of them were seen reclaimed. */
   heldLocks(): heldLocks.AuditedLock[] {
     return this.#guarded('reading the locks held', () => heldLocks.readHeldLocks(this.#db));
@@ -225,6 +230,11 @@ export class MonitorRecord {
     readonly fsid?: string | undefined;
   }): boolean {
     return this.#guarded('reading the steps', () => operations.stepDone(this.#db, step));
+  }
+
+  /** When the first release of an epoch was begun; undefined: none was. */
+  firstReleaseAt(epoch: number): number | undefined {
+    return this.#guarded('reading the operations', () => operations.firstReleaseAt(this.#db, epoch));
   }
 
   /** How far the journal of `node` is folded; for serving-journal.ts. */

@@ -1,3 +1,4 @@
+import { counted } from '../../counted.js';
 import { type Action, commandText, type HostContext } from '../action.js';
 import type { Argv, Host } from '../host.js';
 
@@ -36,5 +37,5 @@ export function cutConnections(ip: {
 }
 
 function plural(count: number): string {
-  return `${count} TCP connection${count === 1 ? '' : 's'}`;
+  return counted(count, 'TCP connection');
 }

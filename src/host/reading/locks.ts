@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import type { Host } from '../host.js';
 import { deviceNumberOf } from './mounts.js';
 
@@ -38,15 +38,24 @@ export function parseLocks(text: string): KernelLock[] {
   });
 }
 
+/** A POSIX lock that is held, on a file. */
+const posixRow = /^\d+: POSIX (?!.* <none>:0 )/;
+
 /**
  * The locks that the kernel's NLM server holds on a device: those whose pid is a thread named
  * lockd (fs/lockd/svc.c names it so), or a process that is no more, as after lockd's end.
+ * Undefined where /proc/locks is not there or has a lock in a form that is not known.
  */
-export function lockdLocks(host: Host, deviceNumber: string): KernelLock[] {
+export function lockdLocks(host: Host, deviceNumber: string): KernelLock[] | undefined {
+  const text = host.readText('/proc/locks');
+  if (text === undefined) return undefined;
+  const locks = parseLocks(text);
+  if (text.split('\n').filter((row) => posixRow.test(row)).length !== locks.filter(isPosix).length)
+    return undefined;
   // There may be a hundred thousand locks, and of one thread.
   const judged = new Map<number, boolean>();
-  return parseLocks(host.readText('/proc/locks') ?? '').filter((lock) => {
-    if (lock.deviceNumber !== deviceNumber || lock.kind !== 'POSIX') return false;
+  return locks.filter((lock) => {
+    if (lock.deviceNumber !== deviceNumber || !isPosix(lock)) return false;
     const known = judged.get(lock.pid);
     if (known !== undefined) return known;
     const name = host.readText(`/proc/${lock.pid}/comm`);
@@ -54,6 +63,20 @@ export function lockdLocks(host: Host, deviceNumber: string): KernelLock[] {
     judged.set(lock.pid, isLockd);
     return isLockd;
   });
+}
+
+function isPosix({ kind }: KernelLock): boolean {
+  return kind === 'POSIX';
+}
+
+/**
+ * Whether the thread of lockd is among the processes that are seen here. In a container with processes of its own it is not, and
+ * /proc/locks shows none of its locks there (fs/locks.c, locks_show).
+ */
+export function seesLockd(host: Host): boolean {
+  return readdirSync(host.path('/proc')).some(
+    (name) => /^\d+$/.test(name) && host.readText(`/proc/${name}/comm`)?.trim() === 'lockd',
+  );
 }
 
 /**

@@ -27,9 +27,14 @@ export function lockdInGrace(host: Host): boolean | undefined {
  */
 export function inGrace(host: Host, nfsd: string): boolean | undefined {
   const lockd = lockdInGrace(host);
-  const ended = host.readText(`${nfsd}/v4_end_grace`);
-  if (lockd === undefined && ended === undefined) return undefined;
-  return lockd === true || ended?.startsWith('N') === true;
+  const own = nfsdInGrace(host, nfsd);
+  if (lockd === undefined && own === undefined) return undefined;
+  return lockd === true || own === true;
+}
+
+/** Whether nfsd's own grace period runs; undefined where the kernel does not say. */
+export function nfsdInGrace(host: Host, nfsd: string): boolean | undefined {
+  return host.readText(`${nfsd}/v4_end_grace`)?.startsWith('N');
 }
 
 /** Seconds for which a lock manager that starts now accepts reclaims: the longer of lockd's and nfsd's grace. */
@@ -39,11 +44,13 @@ export function graceSeconds(host: Host, nfsd: string): number {
 
 /**
  * Of lockd, were it to start now: five nlm_timeouts, or nlm_grace_period made a multiple of one (fs/lockd/svc.c,
- * get_lockd_grace_period). On Linux 6.1 12 was seen to be 20.
+ * get_lockd_grace_period). On Linux 6.1 12 was seen to be 20. `period`: what nlm_grace_period is about to be.
  */
-export function lockdGraceSeconds(host: Host): number {
+export function lockdGraceSeconds(
+  host: Host,
+  period = number(host.readText('/proc/sys/fs/nfs/nlm_grace_period')),
+): number {
   const timeout = number(host.readText('/proc/sys/fs/nfs/nlm_timeout')) || 10;
-  const period = number(host.readText('/proc/sys/fs/nfs/nlm_grace_period'));
   return period === 0 ? 5 * timeout : Math.ceil(period / timeout) * timeout;
 }
 

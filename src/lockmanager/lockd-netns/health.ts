@@ -1,7 +1,7 @@
 import { FailoverError } from '../../errors.js';
 import { isMissing } from '../../host/running/command.js';
-import { inGrace, nfsdThreads, nlmProgram } from '../../host/reading/nfsd.js';
 import type { Argv, Host } from '../../host/host.js';
+import { lockdInGrace, nfsdInGrace, nfsdThreads, nlmProgram } from '../../host/reading/nfsd.js';
 import { monitored } from '../../host/reading/statd.js';
 import type { DaemonState, Health, LockManagerContext } from '../port.js';
 import { type Daemon, instanceDaemons } from './daemons.js';
@@ -42,11 +42,14 @@ export async function instanceHealth(
     const hangs = state === 'running' && (await answersInside(host, address, program, version)) === false;
     return [name, hangs ? 'silent' : state];
   });
-  const reclaims = threads > 0 && inGrace(inside, nfsd) === true;
+  const runs = {
+    lockd: threads > 0 && lockdInGrace(inside) === true,
+    nfsd: threads > 0 && nfsdInGrace(inside, nfsd) === true,
+  };
   return {
     daemons: Object.fromEntries(await Promise.all(daemons)),
-    inGrace: reclaims,
-    graceLeft: reclaims ? (graceLeft(host, address) ?? 0) : 0,
+    inGrace: runs.lockd || runs.nfsd,
+    graceLeft: graceLeft(host, address, runs) ?? 0,
     clients: monitored(inside)?.hosts.length ?? 0,
     counts: { 'nfsd threads': threads },
   };

@@ -2,13 +2,28 @@ import { type Action, type HostContext, notSo, onlyWhere, runOrFail } from '../.
 import type { Argv, Host } from '../../host/host.js';
 import { buildInstance, type InstanceLink } from './build.js';
 import { type DaemonPorts, instanceDaemons, startDaemon } from './daemons.js';
-import { noteGrace } from './grace.js';
+import {
+  endLockdGrace,
+  graceLeft,
+  isInGrace,
+  lockdPartRuns,
+  nfsdGrace,
+  noteGrace,
+  wholeGrace,
+} from './grace.js';
 import { insideInstance, servingPlace } from './inside.js';
 import { instanceHealth } from './health.js';
 import { instanceExists, instancePlace, instancePrefix } from './place.js';
 import { copyDefaultRoute } from './routes.js';
 import { endDaemons, removeInstance } from './remove.js';
-import { graceSeconds, lockdInGrace, nfsdThreads, nlmProgram } from '../../host/reading/nfsd.js';
+import {
+  lockdGraceSeconds,
+  lockdInGrace,
+  nfsdGraceSeconds,
+  nfsdInGrace,
+  nfsdThreads,
+  nlmProgram,
+} from '../../host/reading/nfsd.js';
 import { settleText, waitUntil } from '../../host/running/wait.js';
 import { kernelDefaults } from '../kernel.js';
 import { locksOf } from '../lockd/locks-gone.js';
@@ -20,7 +35,7 @@ export interface InstanceConfig {
   readonly link: InstanceLink;
   readonly nfsd: string;
   readonly threads: number;
-  /** Seconds; undefined: the host's own. */
+  /** Of lockd, seconds; undefined: the host's own. */
   readonly grace?: number | undefined;
   readonly ports: DaemonPorts & { readonly lockd?: number | undefined };
   /** Path of the callout for rpc.statd -H. */
@@ -68,18 +83,16 @@ export function lockdNetns(host: Host, config: InstanceConfig): LockManager {
       ...config.filesystems.map((filesystem) => unlockInside(filesystem)),
     ],
     afterAddressUp: () => [copyDefaultRoute({ address, parent: config.link.parent })],
+    endGrace: () => endLockdGrace(address),
     inGrace: () => isInGrace(inside, nfsd),
+    graceSeconds: () => wholeGrace(host, address, config.grace),
+    graceLeft: async () =>
+      graceLeft(host, address, {
+        lockd: (await lockdPartRuns(inside)) === true,
+        nfsd: nfsdInGrace(inside, nfsd) === true,
+      }),
     health: ({ registeredAt }) => instanceHealth(host, address, nfsd, registeredAt),
   };
-}
-
-/** As inGrace in host/nfsd, without waiting for the process that asks for lockd's part. */
-async function isInGrace(inside: Host, nfsd: string): Promise<boolean> {
-  if (nfsdThreads(inside, nfsd) === 0) return false;
-  const ended = inside.readText(`${nfsd}/v4_end_grace`);
-  if (ended?.startsWith('N') === true) return true;
-  const lockd = await inside.run(['cat', '/proc/fs/lockd/nlm_end_grace'], { short: true });
-  return lockd.exitCode === 0 ? lockd.stdout.startsWith('N') : ended === undefined;
 }
 
 /** What a crash left of this address's own instance goes first: a half-built one is never exported. */
@@ -108,7 +121,7 @@ function reviveNfsd(config: InstanceConfig, filesystem: LockedFilesystem): Actio
     check: ({ host }) =>
       !instanceExists(host, address) ||
       nfsdThreads(inside, nfsd) > 0 ||
-      locksOf({ host: inside }, filesystem).length === 0,
+      locksOf({ host: inside }, filesystem)?.length === 0,
     act: async ({ host }) => {
       await runOrFail(host, argv);
       return 'nfsd had died: started anew to drop its locks';
@@ -168,20 +181,22 @@ function startNfsd({ address, nfsd, threads, grace, ports }: InstanceConfig): Ac
           ['/proc/sys/fs/nfs/nlm_udpport', ports.lockd],
         ] as [string, number][])),
   ];
-  const graceFiles = grace === undefined ? [] : [`${nfsd}/nfsv4leasetime`, `${nfsd}/nfsv4gracetime`];
+  const graceFiles = [`${nfsd}/nfsv4leasetime`, `${nfsd}/nfsv4gracetime`];
   const inside = insideInstance(address);
   const { rpcbindSocket } = instancePlace(address);
   return {
     commands: [
       ...sysctls.map(([file, value]) => `echo ${value} > ${file}`),
-      ...graceFiles.map((file) => `${prefix.join(' ')} sh -c 'echo ${grace} > ${file}'`),
+      ...graceFiles.map((file) => `${prefix.join(' ')} sh -c 'echo ${nfsdGrace} > ${file}'`),
       [...prefix, ...start].join(' '),
     ],
     check: () => false,
     act: async ({ host, registeredAt }) => {
       for (const [file, value] of sysctls) await host.writeKernel(file, `${value}\n`);
-      for (const file of graceFiles) await inside.writeKernel(file, `${grace}\n`);
-      noteGrace(host, address, graceSeconds(inside, nfsd));
+      // A kernel without NFSv4 has neither the files nor the grace.
+      const present = graceFiles.filter((file) => inside.readText(file) !== undefined);
+      for (const file of present) await inside.writeKernel(file, `${nfsdGrace}\n`);
+      noteGrace(host, address, { lockd: lockdGraceSeconds(host), nfsd: nfsdGraceSeconds(inside, nfsd) });
       await runOrFail(host, [...prefix, ...start]);
       await waitUntil(
         host,

@@ -40,9 +40,9 @@ const threadsKey: DriverKey<number> = {
 const graceKey: DriverKey<number | undefined> = {
   name: 'grace',
   ...wholeNumber('whole seconds from 10 to 240', 10n, 240n),
-  text: "how long the grace period of an instance is, in seconds; lockd's part of it is one setting for the whole kernel",
+  text: "how long lockd's part of the grace period of an instance is, in seconds; the kernel makes it a multiple of 10, and it is one setting for the whole kernel. nfsd's part is 10. See GRACE in nlm-failover(8)",
   default: undefined,
-  defaultText: "the host's",
+  defaultText: "the host's nlm_grace_period; 50 where that is 0",
 };
 
 /** nfsd and rpcbind have theirs in every instance, because NFSv3 clients look nowhere else. */

@@ -1,3 +1,4 @@
+import { counted } from '../../counted.js';
 import { type HostContext, notSo } from '../../host/action.js';
 import { type KernelLock, lockdLocks } from '../../host/reading/locks.js';
 import { isMountOf, mountAt } from '../../host/reading/mounts.js';
@@ -5,9 +6,12 @@ import type { LockedFilesystem } from '../port.js';
 
 /**
  * What the kernel's NLM server holds on a file system, read in /proc/locks by the device of its
- * mount. Nothing where it is not mounted. Throws where something else is mounted there.
+ * mount. Nothing where it is not mounted, undefined where /proc/locks cannot be read. Throws where something else is mounted there.
  */
-export function locksOf({ host }: HostContext, { device, mountpoint }: LockedFilesystem): KernelLock[] {
+export function locksOf(
+  { host }: HostContext,
+  { device, mountpoint }: LockedFilesystem,
+): KernelLock[] | undefined {
   const mount = mountAt(host, mountpoint);
   if (mount === undefined) return [];
   if (!isMountOf(host, mount, device)) {
@@ -26,11 +30,17 @@ export function locksOf({ host }: HostContext, { device, mountpoint }: LockedFil
  */
 export function verifyLocksGone(context: HostContext, filesystem: LockedFilesystem): void {
   const left = locksOf(context, filesystem);
+  if (left === undefined) {
+    throw notSo(
+      'A-3',
+      `Whether NLM locks of fsid ${filesystem.fsid} are left cannot be seen: /proc/locks cannot be read`,
+    );
+  }
   if (left.length === 0) return;
   const inodes = [...new Set(left.map((lock) => lock.inode))].slice(0, 5).join(', ');
   throw notSo(
     'A-3',
-    `${left.length} NLM lock${left.length === 1 ? '' : 's'} of fsid ${filesystem.fsid} still in /proc/locks (inode ${inodes}), though the kernel reported success`,
+    `${counted(left.length, 'NLM lock')} of fsid ${filesystem.fsid} still in /proc/locks (inode ${inodes}), though the kernel reported success`,
     `See that the address is down and ${filesystem.mountpoint} is not exported (A-1, A-2), then run the same command again.`,
   );
 }

@@ -16,7 +16,7 @@ export function unlockFilesystem(nfsd: string, filesystem: LockedFilesystem): Ac
       `echo '${path}' > ${file}   # then see in /proc/locks that no lockd lock of ${filesystem.device} is left`,
     ],
     // locksOf has proved that the path is a mount point: on any other path the kernel would take the parent's locks.
-    check: (context) => locksOf(context, filesystem).length === 0,
+    check: (context) => locksOf(context, filesystem)?.length === 0,
     act: async ({ host }) => {
       // With nfsd down there is nothing to drop, and Linux 6.9 to 6.18 crash on this write.
       if (nfsdThreads(host, nfsd) === 0) return 'nfsd is not running';

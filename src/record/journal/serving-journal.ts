@@ -100,6 +100,21 @@ export async function beginServing(record: MonitorRecord, session: ServingSessio
   }
 }
 
+/** Since when a node records for the address, by the first line of its journal; undefined where that says nothing. */
+export function servingSince(
+  record: MonitorRecord,
+  node: string,
+): Pick<ServingLine, 'epoch' | 'bootId'> | undefined {
+  const line = withJournal(record.way, node, constants.O_RDONLY, firstServingLine);
+  return line === undefined ? undefined : { epoch: line.epoch, bootId: line.bootId };
+}
+
+function firstServingLine(fd: number): ServingLine | undefined {
+  const text = `${firstLine(fd, longestFirstLine) ?? ''}\n`;
+  const line = parseJournal(Buffer.from(text, 'latin1')).entries[0]?.line;
+  return line?.kind === 'serving' ? line : undefined;
+}
+
 function servingLine({ node, epoch, fsids, now, uptime, bootId }: ServingSession): ServingLine {
   const line = { kind: 'serving', uptime: Number(uptime), node, epoch, wall: now, bootId, fsids } as const;
   // Under a first line that nobody can read every event would be lost, and nobody would notice.
@@ -123,9 +138,8 @@ function recordedLines(record: MonitorRecord) {
 function continueSession(record: MonitorRecord, session: ServingSession, line: ServingLine): boolean {
   const { node, epoch, bootId, uid, gid } = session;
   const kept = withJournal(record.way, node, constants.O_RDWR | constants.O_APPEND, (fd) => {
-    const first = parseJournal(Buffer.from(`${firstLine(fd, longestFirstLine) ?? ''}\n`, 'latin1')).entries[0]
-      ?.line;
-    if (first?.kind !== 'serving') return false;
+    const first = firstServingLine(fd);
+    if (first === undefined) return false;
     if (first.node !== node || first.epoch !== epoch || first.bootId !== bootId) return false;
     record.fold();
     fchmodSync(fd, 0o600);

@@ -25,24 +25,45 @@ export function noteHeldLocks(
   locks: readonly HeldLock[],
   gap: string | undefined,
 ): void {
+  db.transaction(() => {
+    if (isNoted(db, epoch)) {
+      addLater(db, locks);
+      return;
+    }
+    db.prepare('DELETE FROM held_locks').run();
+    db.prepare('UPDATE audit SET noted_epoch = ?, planned = 0, note_gap = ?').run(epoch, gap ?? null);
+    addLocks(db, locks);
+  }).immediate();
+}
+
+/** A-3, before anything is dropped: what has come since A-1 noted the locks of this release, if it did. Returns how many. */
+export function noteLaterLocks(db: Database, epoch: number, locks: readonly HeldLock[]): number {
+  return db.transaction(() => (isNoted(db, epoch) ? addLater(db, locks) : 0)).immediate();
+}
+
+function isNoted(db: Database, epoch: number): boolean {
+  return db.prepare<[], number | null>('SELECT noted_epoch FROM audit').pluck().get() === epoch;
+}
+
+function addLater(db: Database, locks: readonly HeldLock[]): number {
+  const added = addLocks(db, locks);
+  if (added > 0) {
+    const gap = 'locks were taken while it was being released';
+    db.prepare('UPDATE audit SET note_gap = coalesce(note_gap, ?)').run(gap);
+  }
+  return added;
+}
+
+/** Returns how many were not there. */
+function addLocks(db: Database, locks: readonly HeldLock[]): number {
   const add = db.prepare(
     'INSERT INTO held_locks (fsid, inode, mode, first, last, copy) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
   );
-  db.transaction(() => {
-    const noted = db.prepare<[], number | null>('SELECT noted_epoch FROM audit').pluck().get();
-    if (noted !== epoch) {
-      db.prepare('DELETE FROM held_locks').run();
-      db.prepare('UPDATE audit SET noted_epoch = ?, planned = 0, note_gap = ?').run(epoch, gap ?? null);
-    }
-    const added = locks.map(
-      ({ fsid, inode, mode, start, end, copy }) => add.run(fsid, inode, mode, start, end, copy).changes,
-    );
-    if (noted === epoch && added.some((changes) => changes > 0)) {
-      db.prepare('UPDATE audit SET note_gap = coalesce(note_gap, ?)').run(
-        'locks were taken while it was being released',
-      );
-    }
-  }).immediate();
+  return locks.reduce(
+    (sum, { fsid, inode, mode, start, end, copy }) =>
+      sum + add.run(fsid, inode, mode, start, end, copy).changes,
+    0,
+  );
 }
 
 /** What was held, and whether it has been seen reclaimed. */

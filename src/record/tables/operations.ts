@@ -118,6 +118,17 @@ export function stepDone(
   return found !== undefined;
 }
 
+/** When the first release of an epoch was begun, ms since 1970; undefined: none was. */
+export function firstReleaseAt(db: Database, epoch: number): number | undefined {
+  const at = db
+    .prepare<[number], number | null>(
+      "SELECT min(began_at) FROM operations WHERE epoch = ? AND kind = 'release'",
+    )
+    .pluck()
+    .get(epoch);
+  return at ?? undefined;
+}
+
 /** As SQLite gives it: null for what is undefined. */
 type Nullable<T> = {
   [K in keyof T]: undefined extends T[K] ? Exclude<T[K], undefined> | null : T[K];

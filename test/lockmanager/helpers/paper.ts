@@ -96,6 +96,7 @@ function paper(site: Site, suffix = ''): LockManager {
     isUp: async () => delay(20, existsSync(file('up'))),
     graceSeconds: () => settingOf(config.lockManager, hourglassKey),
     heldLocksText: 'what nobody has written down',
+    graceLeft: async () => undefined,
     heldLocks: async () => undefined,
     monitored: async () => delay(20, monitored(host)),
     health: async () => ({
