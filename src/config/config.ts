@@ -14,6 +14,8 @@ export interface Config {
 export interface LockManagerConfig {
   /** "auto", or a driver's name. */
   readonly driver: string;
+  /** Whether takeover may end a grace before its time; absent: as `reclaimed`, where the driver can. */
+  readonly endGrace?: 'reclaimed' | 'timer';
   /** The keys of the drivers as the file has them, accepted; settingOf reads them and knows their defaults. */
   readonly given: Readonly<Record<string, unknown>>;
 }

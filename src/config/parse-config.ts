@@ -79,11 +79,11 @@ function hostnameProblems(input: unknown, hostname: string): Problem[] {
 }
 
 function toConfig(input: ConfigFile, file: string, hostname: string): Config {
-  const { driver, ...given } = input.lock_manager;
+  const { driver, end_grace: endGrace, ...given } = input.lock_manager;
   return {
     file,
     node: input.node ?? hostname,
-    lockManager: { driver, given },
+    lockManager: { driver, ...(endGrace === undefined ? {} : { endGrace }), given },
     timeouts: toTimeouts(input.timeouts),
     floatingIps: input.floating_ip.map((ip) => toFloatingIp(ip, input.state.directory)),
   };

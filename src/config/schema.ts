@@ -182,6 +182,12 @@ function driverKey(key: DriverKey, of: readonly string[]) {
   );
 }
 
+const graceEnds = oneOf(['reclaimed', 'timer']);
+const endGraceText: KeyText = {
+  text: '`reclaimed`: where a grace period is that of one address alone, takeover ends it after a release, once every lock is held again and every client has answered; `timer`: it always lasts as long as it is set to. See GRACE in nlm-failover(8)',
+  default: '"reclaimed"',
+};
+
 function lockManagerTable(drivers: readonly DriverSettings[]) {
   const driver = oneOf(['auto', ...drivers.map(({ name }) => name)]);
   const each = drivers.map(({ name, summary }) => `\`${name}\`: ${summary}`).join('; ');
@@ -191,6 +197,7 @@ function lockManagerTable(drivers: readonly DriverSettings[]) {
   return {
     driver: v.optional(value(driver.wanted, { text }, driver.read), 'auto'),
     ...Object.fromEntries(keysOf(drivers).map(({ key, of }) => [key.name, driverKey(key, of)])),
+    end_grace: v.exactOptional(value(graceEnds.wanted, endGraceText, graceEnds.read)),
   };
 }
 

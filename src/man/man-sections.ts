@@ -15,6 +15,7 @@ export function manSections(): ManSection[] {
   return [
     configuration,
     instances,
+    grace,
     callout,
     lostLocks,
     waiting,
@@ -68,6 +69,26 @@ const instances: ManSection = {
         "lockd's part of `grace`, and `lockd_port`, are settings of the whole kernel here; since 6.15 they can be given per network namespace over netlink, and nfsdctl(8) may then override what is written to /proc/sys. " +
         'Since 6.9 writing unlock_filesystem drops NFSv4 state too; with NFSv4 off there is none. From 6.9 to 6.18 it must not be written while nfsd is down, and is not. ' +
         'Since 7.1 nfsd needs its listeners before its threads, which is why rpc.nfsd(8), and never the bare threads file, starts and stops it.',
+    },
+  ],
+};
+
+const grace: ManSection = {
+  title: 'GRACE',
+  blocks: [
+    {
+      text:
+        'In the grace period that B-2 enters, lockd gives locks only to clients that reclaim them; whoever wants a new lock, or gives one back, waits. With the driver lockd-netns takeover ends it before its time, ' +
+        'after a release, once every lock that A-1 noted is held again and every client on the list has answered SM_NOTIFY. It says so, or why not: ' +
+        '"grace goes on for 31 s: 1 client not notified". It never ends it after a crash, with --no-wait, where takeover did not do B-2 and B-3 itself, where it had to enter the grace again, or where A-1 may not have noted all that was locked: ' +
+        'a file system was not mounted, lockd not running or in its grace still, the node had booted since it took the address over, a client was still to be notified, /proc/locks could not be read, or a lock came after it. ' +
+        'Then, and with `end_grace = "timer"`, the grace lasts as long as `grace` says. With the other drivers it always does: their grace is that of other addresses too, or cannot be ended.\n\n' +
+        "The grace of an instance has two parts that begin together, and ends with the longer one: lockd's, `grace`, which can be ended, and nfsd's, 10 s, which cannot. So new locks are to be had 10 s after B-2 at the earliest. " +
+        '`grace` can be generous: it is waited out only after a crash and where something is missing. A Linux client that was refused in grace asks again every 5 s.\n\n' +
+        '/proc/locks does not show everything that lockd keeps. Requests that wait for a lock are repeated by their clients, who are let in when the grace is over, early or not. ' +
+        'Share reservations (DOS, Windows; Linux clients make none) come back only after the grace on Linux 6.1 and 6.12, where lockd takes their reclaims for new requests; newer kernels take the reclaims in grace too, ' +
+        'and after it as long as nobody else was first: where such clients matter there, set `end_grace = "timer"`. A lock that its client gave back while nobody served counts as missing, since lockd refuses to unlock in grace. ' +
+        'nfsd must not be restarted by hand in an instance: its locks go with it, and no client is notified.',
     },
   ],
 };

@@ -118,6 +118,12 @@ const rows: readonly Row[] = [
     threads,
   ]),
   ...[10, 240].map((grace): Row => ['"auto"', `"auto"\ngrace = ${grace}`, (s) => setting(s, 'grace'), grace]),
+  ...(['reclaimed', 'timer'] as const).map((end): Row => [
+    '"auto"',
+    `"auto"\nend_grace = "${end}"`,
+    (s) => lockManager(s).endGrace,
+    end,
+  ]),
   ['"auto"', '"auto"\nlockd_port = 1', (s) => ports(s), [undefined, undefined, 1]],
   [
     '"auto"',

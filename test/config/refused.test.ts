@@ -81,6 +81,11 @@ const rows: readonly Row[] = [
     `"auto"\ngrace = ${text}`,
     `lock_manager.grace = ${text}: write whole seconds from 10 to 240, without quotes`,
   ]),
+  [
+    '"auto"',
+    '"auto"\nend_grace = "never"',
+    'lock_manager.end_grace = "never": write one of "reclaimed", "timer"',
+  ],
   ...['mountd_port', 'statd_port', 'lockd_port'].flatMap((key): Row[] => [
     ...['0', '65536', '-1', '1.5', '"20048"'].map((text): Row => [
       '"auto"',

@@ -49,7 +49,7 @@ export interface Lab {
   /** Fresh ext4 volumes of 64 MB, /dev/ubda to /dev/ubdc on both servers. */
   readonly disks: Readonly<Record<'vol1' | 'vol2' | 'vol3', Disk>>;
   /**
-   * Seconds for which the servers' grace periods last where the test does not say: 12 where a takeover takes the usual 3 s,
+   * Seconds for which the servers' grace periods last where the test does not say: 20 where a takeover takes the usual 3 s,
    * more on a machine that is slow, so that the takeover, and not the machine, decides what is reclaimed.
    */
   readonly graceSeconds: number;
@@ -103,9 +103,12 @@ export async function openLab<T extends object>(
   }
 }
 
-/** The boot is the measure of the machine: a takeover with lockd-netns takes about as long, on a slow one too. */
+/**
+ * The boot is the measure of the machine: a takeover with lockd-netns takes about as long, on a slow one too. A multiple of 10, as
+ * lockd makes it one (fs/lockd/svc.c, get_lockd_grace_period).
+ */
 function graceFor(bootSeconds: number): number {
-  return Math.min(45, Math.max(12, Math.ceil(bootSeconds * 2.5)));
+  return Math.min(50, Math.max(20, Math.ceil(bootSeconds / 4) * 10));
 }
 
 /** The last numbers of the guests' addresses, 10.10.1.x and fd00:10:10:1::x. */

@@ -24,6 +24,7 @@ export interface AuditLine {
   readonly graceLeft?: number;
   readonly clients?: { readonly listed: number; readonly notified: number; readonly back: number };
   readonly locks?: { readonly held: number; readonly reclaimed: number } | null;
+  readonly grace?: { readonly ended: boolean; readonly why: string };
   readonly findings?: readonly {
     readonly verdict: string;
     readonly path?: string;

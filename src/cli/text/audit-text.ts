@@ -52,13 +52,21 @@ function range({ start, end }: { readonly start: string; readonly end: string })
   return start === '0' && end === 'EOF' ? '' : ` (bytes ${start} to ${end})`;
 }
 
+/** Whether takeover has ended the grace, as a sentence; empty where that was no question. */
+export function graceEndText({ grace, graceLeft }: Pick<AuditReport, 'grace' | 'graceLeft'>): string {
+  if (grace === undefined) return '';
+  if (!grace.ended) return `grace goes on for ${graceLeft} s: ${grace.why}`;
+  return `grace ended: ${grace.why}${graceLeft > 0 ? `; new locks in ${graceLeft} s` : ''}`;
+}
+
 /** For --json. */
-export function auditJson({ state, clients, locks, graceLeft, comparedAt, findings }: AuditReport) {
+export function auditJson({ state, clients, locks, graceLeft, grace, comparedAt, findings }: AuditReport) {
   return {
     state,
     clients,
     locks,
     graceLeft,
+    ...(grace === undefined ? {} : { grace }),
     comparedAt: comparedAt === null ? null : new Date(comparedAt).toISOString(),
     findings: findings.map(findingReport),
   };

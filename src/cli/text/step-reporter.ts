@@ -6,7 +6,14 @@ import type { Plan, Step } from '../../failover/steps/steps.js';
 import { stepTitles } from '../../step-names.js';
 import type { Progress as NotifyProgress } from '../../nsm/notify/report.js';
 import { exitCodes, messageOf } from '../../errors.js';
-import { auditExitCode, auditJson, findingText, ofThisGrace, progressText } from './audit-text.js';
+import {
+  auditExitCode,
+  auditJson,
+  findingText,
+  graceEndText,
+  ofThisGrace,
+  progressText,
+} from './audit-text.js';
 import type { Io } from '../io.js';
 import { printable } from './printable.js';
 
@@ -129,9 +136,11 @@ function auditLines(address: string, report: AuditReport): string {
   if (state !== 'compared')
     return `  not waited for the reclaims: ${progressText(report)}; later: nlm-failover audit ${address}\n`;
   const found = ofThisGrace(report);
-  if (clients.listed === 0 && (locks?.held ?? 0) === 0 && found.length === 0) return '';
+  const grace = graceEndText(report);
+  const end = grace === '' ? '' : `  ${grace}\n`;
+  if (clients.listed === 0 && (locks?.held ?? 0) === 0 && found.length === 0) return end;
   const more = found.length > 0 ? `  To see this again: nlm-failover audit ${address} [--acknowledge]\n` : '';
-  return `  ${progressText({ ...report, graceLeft: 0 })}\n${found.map((one) => `  ${findingText(one)}\n`).join('')}${more}`;
+  return `  ${progressText({ ...report, graceLeft: 0 })}\n${found.map((one) => `  ${findingText(one)}\n`).join('')}${end}${more}`;
 }
 
 /** Where nobody watches a line change: when a number has changed, and every 15 s. */

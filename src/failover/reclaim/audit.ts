@@ -6,7 +6,13 @@ import { heldLocks } from './held-locks.js';
 import { auditLimit } from '../limits.js';
 import { pathsOfInodes } from './lock-path.js';
 import { judge, reclaimedOf } from './reclaim.js';
-import { lookAtReclaims, type ReclaimProgress, type ReclaimState, watchReclaims } from './reclaim-watch.js';
+import {
+  type GraceEnd,
+  lookAtReclaims,
+  type ReclaimProgress,
+  type ReclaimState,
+  watchReclaims,
+} from './reclaim-watch.js';
 import { expectRecord, withFoldedRecord, withRecord } from '../access/with-record.js';
 import { answeringClients } from './answering-clients.js';
 
@@ -17,6 +23,8 @@ export interface AuditReport extends ReclaimProgress {
   readonly comparedAt: number | null;
   /** Of the last grace, and what nobody has acknowledged of earlier ones. */
   readonly findings: readonly RecordedFinding[];
+  /** Whether takeover ended the grace before its time; undefined where it did not come to that question. */
+  readonly grace?: GraceEnd;
 }
 
 /** takeover, when all is done: waits for the reclaims, then compares. */
@@ -25,9 +33,10 @@ export async function auditAfterTakeover(
   onProgress: (progress: ReclaimProgress) => void,
 ): Promise<AuditReport> {
   return within(auditLimit(context), async () => {
-    const looked = await watchReclaims(context, onProgress);
+    const { looked, grace } = await watchReclaims(context, onProgress);
     if (looked !== undefined) await compare(context, looked);
-    return auditReport(context);
+    const report = await auditReport(context);
+    return grace === undefined ? report : { ...report, grace };
   });
 }
 
@@ -116,7 +125,7 @@ function announced({ driver }: FailoverContext, clients: readonly AuditedClient[
 }
 
 async function auditReport(context: FailoverContext): Promise<AuditReport> {
-  const { complete: _, ...seen } = await lookAtReclaims(context);
+  const { state, clients, locks, graceLeft } = await lookAtReclaims(context);
   const recorded = withRecord(context, context.floatingIp, (record) => {
     const { comparedAt } = record.audit();
     const findings = record
@@ -124,7 +133,7 @@ async function auditReport(context: FailoverContext): Promise<AuditReport> {
       .filter(({ acknowledgedAt, at }) => acknowledgedAt === undefined || at === comparedAt);
     return { comparedAt: comparedAt ?? null, findings };
   });
-  return { comparedAt: null, findings: [], ...recorded, ...seen };
+  return { comparedAt: null, findings: [], ...recorded, state, clients, locks, graceLeft };
 }
 
 /** Somebody has seen what was found. */

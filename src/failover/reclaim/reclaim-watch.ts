@@ -1,6 +1,8 @@
-import { messageOf } from '../../errors.js';
-import type { HeldLock, MonitorRecord } from '../../record/record.js';
+import { counted } from '../../counted.js';
+import { FailoverError, messageOf } from '../../errors.js';
+import type { AuditedLock, MonitorRecord } from '../../record/record.js';
 import type { FailoverContext } from '../context.js';
+import { type GraceEvidence, whyGraceGoesOn } from './end-of-grace.js';
 import { heldLocks } from './held-locks.js';
 import { reclaimedOf } from './reclaim.js';
 import { withFoldedRecord } from '../access/with-record.js';
@@ -28,10 +30,24 @@ export interface Look extends ReclaimProgress {
   readonly state: ReclaimState;
   /** Whatever can come has come. */
   readonly complete: boolean;
+  /** Why the grace must go on; undefined: it may end. */
+  readonly goesOn: string | undefined;
+  /** How many locks are held; undefined: not known. */
+  readonly held: number | undefined;
+}
+
+/** How it came to the end of a grace, or did not. */
+export interface GraceEnd {
+  /** It was ended before its time. */
+  readonly ended: boolean;
+  /** Why, or why not, as a clause. */
+  readonly why: string;
 }
 
 /** Between two looks: well below a grace, well above what a look costs. */
 const intervalMs = 500;
+/** The second of the two looks after which a grace may end. */
+const secondLookMs = 100;
 /** Beyond a whole grace: what a kernel may be late. */
 const patienceMs = 5_000;
 
@@ -41,19 +57,28 @@ export async function lookAtReclaims(context: FailoverContext): Promise<Look> {
   const now = await heldLocks(context, floatingIp);
   // Asked after the locks were read: if it runs still, all that was read is reclaimed.
   const runs = await driver.inGrace();
+  const driversLeft = await driver.graceLeft();
   const seen = withFoldedRecord(context, floatingIp, (record): Look => {
     const { planned: isNoted, beganAt, comparedAt } = record.audit();
     const ownership = record.ownership();
     const { epoch } = ownership;
     const isOurs = context.session.owns(ownership);
     if (!isOurs || beganAt === undefined) return { ...nothing, state: isOurs ? 'none' : 'gone' };
-    const left = Math.max(0, Math.ceil((beganAt - host.now()) / 1000 + driver.graceSeconds()));
+    const left = driversLeft ?? Math.max(0, Math.ceil((beganAt - host.now()) / 1000 + driver.graceSeconds()));
     const inGrace = runs ?? left > 0;
     const planned = isNoted && now !== undefined;
-    if (planned && inGrace && comparedAt === undefined) markReclaimed(record, epoch, now, host.now());
+    const noted = record.heldLocks();
+    const back = now === undefined ? undefined : reclaimedOf(noted, now);
+    if (planned && inGrace && comparedAt === undefined) markReclaimed(record, epoch, back ?? [], host.now());
     return {
       ...progressOf(record, planned, config.node),
       graceLeft: inGrace ? left : 0,
+      goesOn: whyGraceGoesOn({
+        ...evidenceOf(context, record),
+        held: noted.length,
+        missing: back === undefined ? undefined : noted.length - back.length,
+      }),
+      held: now?.length,
       state: comparedAt !== undefined ? 'compared' : inGrace ? 'in-grace' : 'over',
     };
   });
@@ -96,26 +121,61 @@ async function watchUntil(context: FailoverContext, signal: AbortSignal): Promis
 
 /**
  * Waits until everybody notified is back, or, after a release, until every lock that was held is held again; at the longest
- * until the grace is over. The record is not kept open meanwhile: nothing of this keeps a release from unmounting.
- * Returns whether it has watched the grace to its end; undefined where it was interrupted.
+ * until the grace is over. Where nothing speaks against it, twice in a row with nothing new in between, it ends the grace then.
+ * The record is not kept open meanwhile: nothing of this keeps a release from unmounting.
+ * `looked`: whether it has watched the grace to its end; undefined where it was interrupted. `grace`: undefined where none runs.
  */
 export async function watchReclaims(
   context: FailoverContext,
   onProgress: (progress: ReclaimProgress) => void,
-): Promise<boolean | undefined> {
+): Promise<{ readonly looked: boolean | undefined; readonly grace?: GraceEnd }> {
   const { host, signal } = context;
   const deadline = performance.now() + context.driver.graceSeconds() * 1000 + patienceMs;
-  for (;;) {
-    const { state, complete, ...progress } = await watch(context);
-    if (state !== 'in-grace') return context.collected.watchedToTheEnd === true;
-    if (complete || performance.now() >= deadline) return true;
-    onProgress(progress);
+  for (let before: Look | undefined; ;) {
+    const look = await watch(context);
+    const { state, complete, goesOn, clients, locks, graceLeft } = look;
+    if (state !== 'in-grace') return { looked: context.collected.watchedToTheEnd === true };
+    if (performance.now() >= deadline) return { looked: true };
+    if (complete && goesOn !== undefined)
+      return { looked: true, ...(isAsked(context) ? { grace: { ended: false, why: goesOn } } : {}) };
+    if (complete && before !== undefined && isTheSame(look, before))
+      return { looked: true, grace: await endGrace(context, look) };
+    before = look;
+    onProgress({ clients, locks, graceLeft });
     try {
-      await host.delay(intervalMs, signal);
+      await host.delay(complete ? secondLookMs : intervalMs, signal);
     } catch (error) {
-      if (signal.aborted) return undefined;
+      if (signal.aborted) return { looked: undefined };
       throw error;
     }
+  }
+}
+
+/** Whether anybody wants to know why the grace goes on: not where it always does. */
+function isAsked({ driver, config }: FailoverContext): boolean {
+  return driver.endGrace !== undefined || config.lockManager.endGrace === 'reclaimed';
+}
+
+/** Whether nothing has come or gone between two looks: one reading of /proc/locks alone may miss a lock, or show one twice. */
+function isTheSame(one: Look, other: Look): boolean {
+  const seen = ({ goesOn, held, clients, locks }: Look) =>
+    JSON.stringify([goesOn ?? '', held, clients, locks]);
+  return seen(one) === seen(other);
+}
+
+/** Ends the grace. That it does not let itself be ended is no failure of the takeover: it ends by its timer then. */
+async function endGrace(context: FailoverContext, { clients, locks }: Look): Promise<GraceEnd> {
+  const action = context.driver.endGrace?.();
+  if (action === undefined) return { ended: false, why: 'the driver cannot end it' };
+  const done = `${locks?.reclaimed ?? 0} of ${counted(locks?.held ?? 0, 'lock')} held again, ${clients.notified} of ${counted(clients.listed, 'client')} notified`;
+  try {
+    if (!(await action.check(context))) await action.act(context);
+    await action.verify(context);
+    context.log('info', { commands: action.commands }, 'grace ended');
+    return { ended: true, why: done };
+  } catch (error) {
+    if (!(error instanceof FailoverError)) throw error;
+    return { ended: false, why: `it could not be ended: ${error.message}` };
   }
 }
 
@@ -124,12 +184,34 @@ const nothing = {
   locks: null,
   graceLeft: 0,
   complete: true,
+  goesOn: 'there is none',
+  held: undefined,
 } as const;
 
-function markReclaimed(record: MonitorRecord, epoch: number, now: readonly HeldLock[], at: number): void {
-  const back = reclaimedOf(record.heldLocks(), now).filter(({ reclaimed }) => !reclaimed);
-  if (back.length === 0) return;
-  record.whileEpochLasts('writing what was reclaimed', epoch, () => record.markReclaimed(back, at));
+function evidenceOf(
+  { driver, config, session }: FailoverContext,
+  record: MonitorRecord,
+): Omit<GraceEvidence, 'held' | 'missing'> {
+  const { epoch } = record.ownership();
+  const { planned, noteGap, graces } = record.audit();
+  return {
+    wish: config.lockManager.endGrace ?? 'reclaimed',
+    driver: driver.name,
+    canEnd: driver.endGrace !== undefined,
+    isThisEpoch: epoch === session.epoch,
+    entered: record.stepDone({ epoch, step: 'B-2' }),
+    graces,
+    planned,
+    noteGap,
+    notNotified: record.notifyCounts().notNotified,
+  };
+}
+
+/** `back`: of what was noted, what is held. */
+function markReclaimed(record: MonitorRecord, epoch: number, back: readonly AuditedLock[], at: number): void {
+  const newly = back.filter(({ reclaimed }) => !reclaimed);
+  if (newly.length === 0) return;
+  record.whileEpochLasts('writing what was reclaimed', epoch, () => record.markReclaimed(newly, at));
 }
 
 function progressOf(

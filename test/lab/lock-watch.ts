@@ -1,0 +1,39 @@
+import type { Server } from './server.js';
+
+/** How many locks lockd of a server holds, from then on. */
+export interface LockCount {
+  /** ms since 1970, by the server's clock. */
+  readonly at: number;
+  readonly count: number;
+}
+
+// 50 ms between two looks; one process, as a new one each time would keep a whole guest busy.
+const script = `use Time::HiRes qw(time sleep);
+  my ($stop) = @ARGV;
+  unlink $stop;
+  my $last = -1;
+  until (-e $stop) {
+    my ($lockd) = grep { open my $comm, '<', "$_/comm"; defined $comm && <$comm> eq "lockd\\n" } glob '/proc/[0-9]*';
+    my $pid = defined $lockd ? substr($lockd, 6) : 'none';
+    open my $locks, '<', '/proc/locks';
+    my $count = grep { /^\\d+: POSIX +\\S+ +\\S+ +$pid / } <$locks>;
+    printf "%d %d\\n", time() * 1000, $count if $count != $last;
+    $last = $count;
+    sleep 0.05;
+  }`;
+
+/** Watches until stopped; resolves to each change. */
+export async function startLockWatch(server: Server): Promise<{ stop(): Promise<readonly LockCount[]> }> {
+  const stopFile = '/run/lock-watch-stop';
+  const job = await server.start(['perl', '-e', script, stopFile], { timeoutSeconds: 600 });
+  return {
+    stop: async () => {
+      await server.run(['touch', stopFile]);
+      const lines = (await job.result()).stdout.trimEnd().split('\n');
+      return lines.map((line) => {
+        const [at = Number.NaN, count = Number.NaN] = line.split(' ').map(Number);
+        return { at, count };
+      });
+    },
+  };
+}

@@ -1,0 +1,158 @@
+// lockd-netns: the grace ends when its work is done, and not before, on real kernels.
+import type { ExecutionContext } from 'ava';
+import { startLockWatch } from './lock-watch.js';
+import { fileHandle, type NlmAnswer, startNlmRival } from './nlm-rival.js';
+import { startRivalLoop } from './rival-loop.js';
+import {
+  endGrace,
+  file,
+  lockThrough,
+  logSteps,
+  moving,
+  prepareServer,
+  reclaimed,
+  scenario,
+  startAddress,
+} from './scenario.js';
+import type { Lab } from './lab.js';
+import type { Server } from './server.js';
+import { configure, nlmFailover, nlmFailoverWaiting } from './site.js';
+
+const { address } = moving;
+/** So long that nothing here waits for its end: where a new lock is granted, the grace was ended. */
+const graceSeconds = 200;
+const second = '/mnt/nfs/second';
+const free = '/mnt/nfs/free';
+
+/** Files of the export on which the rival asks for locks, past a client's kernel: one that is locked, one that is free. */
+async function handlesOn(server: Server) {
+  return {
+    held: await fileHandle(server, address, '/mnt/vol1/file'),
+    free: await fileHandle(server, address, '/mnt/vol1/free'),
+  };
+}
+
+/** A serves, past its grace, and two clients have a lock each; B's grace will be a long one. */
+async function prepare(lab: Lab) {
+  const { a, b } = lab;
+  await Promise.all([
+    prepareServer(lab, a, [moving], { driver: 'lockd-netns' }),
+    prepareServer(lab, b, [moving], { driver: 'lockd-netns', graceSeconds }),
+  ]);
+  await startAddress(a, moving);
+  const locked = await lockThrough(lab, moving);
+  await locked.rival.lock(second);
+  await locked.holder.write(free, '');
+  return locked;
+}
+
+/** Whether lockd's part of the grace of the address runs. */
+async function lockdInGrace(server: Server): Promise<boolean> {
+  const { stdout } = await server.run(
+    `nsenter --net=/run/netns/nfs-${address} cat /proc/fs/lockd/nlm_end_grace`,
+  );
+  return stdout.startsWith('N');
+}
+
+/** When the grace of the address began on a server, ms since 1970 by its clock: noted right before nfsd's start. */
+async function graceBegan(server: Server): Promise<number> {
+  const script = `read -r began _ </run/nlm-failover/instances/${address}/grace
+    read -r now _ </proc/uptime
+    echo "$(date +%s%3N) $now $began"`;
+  const [clock = 0, now = 0, began = 0] = (await server.run(script)).stdout.split(' ').map(Number);
+  return clock - (now - began) * 1000;
+}
+
+/** When a request was granted first, of those made since the server's lock manager answers. */
+function firstGrant(answers: readonly NlmAnswer[] | undefined): number | undefined {
+  return answers?.find(({ status }) => status === 'granted')?.at;
+}
+
+function logSeconds(t: ExecutionContext, what: string, ms: number): void {
+  t.log(`${what}: ${(ms / 1000).toFixed(1)} s`);
+}
+
+scenario(
+  'lockd-netns: after a release the grace ends once all locks are back; failback too',
+  async (t, lab) => {
+    const { a, b, c } = lab;
+    const locked = await prepare(lab);
+    const handles = await handlesOn(a);
+    const rivalLoop = await startRivalLoop(locked.rival, file);
+    logSteps(t, 'release', await nlmFailover(a, ['release', address]));
+    const watch = await startLockWatch(b);
+    const rival = await startNlmRival(c.client('other'), address, handles);
+    const taken = await nlmFailoverWaiting(b, ['takeover', address]);
+    logSteps(t, 'takeover', taken);
+    const audit = taken.lines.at(-1)?.audit;
+    t.like(audit, { locks: { held: 2, reclaimed: 2 }, grace: { ended: true } }, taken.stdout);
+    t.log(audit?.grace?.why);
+    t.false(await lockdInGrace(b));
+    // A client's kernel that asks only now.
+    const asked = Date.now();
+    t.true(await locked.holder.tryLock(free));
+    logSeconds(t, 'a client that asks once takeover has ended waits', Date.now() - asked);
+    const answers = await rival.stop();
+    const counts = await watch.stop();
+    const began = await graceBegan(b);
+    const granted = firstGrant(answers['free']?.answers) ?? Number.POSITIVE_INFINITY;
+    const lastReclaim = counts.find(({ count }) => count === 2)?.at ?? Number.NaN;
+    logSeconds(t, 'from B-2 to the last reclaim', lastReclaim - began);
+    logSeconds(t, 'from B-2 to the first new lock', granted - began);
+    logSeconds(
+      t,
+      'from the last reclaim, or the end of nfsd’s 10 s, to that',
+      granted - Math.max(lastReclaim, began + 10_000),
+    );
+    t.true(granted < began + (graceSeconds / 2) * 1000, 'long before the grace would have ended by itself');
+    t.true(granted > lastReclaim, 'and not before the last lock was back');
+    t.is(firstGrant(answers['held']?.answers), undefined, 'the rival never got the lock that was held');
+    t.log(`it asked for each ${answers['held']?.tries} times`);
+    t.false(await c.clientLogHas('failed to reclaim'));
+    t.notRegex((await nlmFailover(b, ['status', address])).stdout, /"inGrace":true/);
+
+    // Back to A, which begins a long grace too: what --no-wait does not end, the same command ends that waits.
+    await configure(lab, a, [moving], { driver: 'lockd-netns', graceSeconds });
+    await nlmFailover(b, ['release', address]);
+    await nlmFailover(a, ['takeover', address]);
+    t.true(await reclaimed(a, lab.disks.vol1.device, 2));
+    t.true(await lockdInGrace(a), '--no-wait ends nothing');
+    const again = await nlmFailoverWaiting(a, ['takeover', address]);
+    t.like(again.lines.at(-1)?.audit, { grace: { ended: true } }, again.stdout);
+    t.false(await lockdInGrace(a));
+    t.is((await rivalLoop.stop()).stolen, 0);
+    t.false(await c.clientLogHas('failed to reclaim'));
+  },
+);
+
+scenario('counter-proof: a grace that is ended before the reclaim loses the lock', async (t, lab) => {
+  const { a, b, c } = lab;
+  const locked = await prepare(lab);
+  await nlmFailover(a, ['release', address]);
+  await nlmFailover(b, ['takeover', address, '--steps', 'B-1,B-2,B-5,B-4']);
+  await endGrace(b, address);
+  t.true(await locked.rival.tryLock(file), 'the rival gets the lock');
+  const notified = await nlmFailover(b, ['takeover', address, '--steps', 'B-3']);
+  t.is(notified.lines.at(-1)?.clients?.notNotified, 0, notified.stdout);
+  await c.run('until dmesg | grep -q "failed to reclaim"; do sleep 0.1; done');
+  t.true(await c.clientLogHas('failed to reclaim'));
+});
+
+scenario('lockd-netns: after a power cut the grace is not ended, whoever is back', async (t, lab) => {
+  const { a, b, c, disks } = lab;
+  await prepare(lab);
+  const handles = await handlesOn(a);
+  await a.powerCut();
+  const rival = await startNlmRival(c.client('other'), address, handles);
+  const taken = await nlmFailoverWaiting(b, ['takeover', address, '--fenced']);
+  logSteps(t, 'takeover --fenced', taken);
+  t.true(await reclaimed(b, disks.vol1.device, 2));
+  const { grace, graceLeft = 0 } = taken.lines.at(-1)?.audit ?? {};
+  t.is(grace?.ended, false, taken.stdout);
+  t.regex(grace?.why ?? '', /not known, as after a crash/);
+  t.true(graceLeft > 0);
+  t.true(await lockdInGrace(b));
+  const answers = await rival.stop();
+  t.is(firstGrant(answers['free']?.answers), undefined, 'no new lock meanwhile');
+  t.is(answers['free']?.answers.findLast(({ status }) => status !== 'silence')?.status, 'grace');
+});
