@@ -1,4 +1,4 @@
-import { accept, Farm } from '../nsm/farm.js';
+import { accept, Farm } from '../nsm/notify/farm.js';
 
 // Run inside a namespace: so many clients on the loopback, with rpcbind on its real port. Writes their
 // addresses, and a line when each of them has been notified; ends with its input.

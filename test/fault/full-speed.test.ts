@@ -6,7 +6,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type RehearsalNode, makeRehearsal } from '../helpers/rehearsal-site.js';
 import { jsonLines } from '../helpers/rehearsal-steps.js';
-import { Farm } from '../nsm/farm.js';
+import { Farm } from '../nsm/notify/farm.js';
 import { type Helper, startProcess } from '../record/helpers/process.js';
 import { addresses, type Call, FullSpeedStatd, uptimeNow } from './full-speed-statd.js';
 import { nameOf, replay } from './replay.js';

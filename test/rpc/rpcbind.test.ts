@@ -11,7 +11,7 @@ import {
   type Script,
   silent,
   unregistered,
-} from '../nsm/farm.js';
+} from '../nsm/notify/farm.js';
 
 const statd = { program: nsm.program, version: nsm.version, protocol: 'udp' } as const;
 

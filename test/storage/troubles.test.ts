@@ -251,7 +251,7 @@ for (const [what, trouble] of Object.entries(troubles)) {
       }
     }
     t.deepEqual(machine(), before, 'nothing was touched');
-    if (trouble.code === 'RECORD_BUSY') return; // test/record/rebuild.test.ts has it, with a shorter patience
+    if (trouble.code === 'RECORD_BUSY') return; // test/record/rebuild/rebuild.test.ts has it, with a shorter patience
     const { exitCode, output } = await runHere(site.directory, 'B', ['rebuild', address]);
     const [line = ''] = output.split('\n');
     if (trouble.rebuild === undefined) {

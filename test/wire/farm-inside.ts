@@ -4,7 +4,7 @@
 // Says "heard by N of M" for each SM_NOTIFY: of the M that are up, N have heard every name with its state.
 import { execFileSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { accept, Farm, type Incoming } from '../nsm/farm.js';
+import { accept, Farm, type Incoming } from '../nsm/notify/farm.js';
 import { decodeStateChange } from '../../src/nsm/notify/sm-notify.js';
 
 const names = Number(process.argv[2]);
