@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { exitCodes } from '../errors.js';
-import { startWatchdog } from '../host/running/watchdog.js';
+import { openWatchdog } from '../host/running/watchdog.js';
 import { processIo } from './io.js';
 import { printable } from './text/printable.js';
 import { buildProgram } from './program.js';
@@ -9,7 +9,7 @@ import { reportError } from './report-error.js';
 async function main(argv: readonly string[]): Promise<number> {
   let exitCode: number = exitCodes.done;
   try {
-    startWatchdog(ownArguments(argv).includes('--json'), printable);
+    await openWatchdog(ownArguments(argv).includes('--json'), printable);
     await buildProgram(processIo, (code) => (exitCode = code)).parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {

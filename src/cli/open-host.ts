@@ -1,7 +1,6 @@
 import type { Environment } from '../environment.js';
 import type { Host } from '../host/host.js';
 import { realHost } from '../host/real.js';
-import { registeredPrograms } from '../rpc/rpcbind-local.js';
 
 export interface OpenHost {
   readonly host: Host;
@@ -23,18 +22,20 @@ const localAnswerTimeoutMs = 5_000;
 
 /** The machine, or the rehearsal that NLM_FAILOVER_REHEARSAL names (nlm-failover(8), ENVIRONMENT). */
 export async function openHost(env: Environment = process.env): Promise<OpenHost> {
-  const registeredAt: OpenHost['registeredAt'] = async (rpcbindSocket, program) =>
-    (await registeredPrograms(rpcbindSocket, localAnswerTimeoutMs))?.has(program) === true;
+  const registeredAt: OpenHost['registeredAt'] = async (rpcbindSocket, program) => {
+    const { registeredPrograms } = await import('../rpc/rpcbind-local.js');
+    return (await registeredPrograms(rpcbindSocket, localAnswerTimeoutMs))?.has(program) === true;
+  };
   const directory = env.NLM_FAILOVER_REHEARSAL;
   if (directory !== undefined && directory !== '') {
     const { openRehearsal } = await import('../host/rehearsal/rehearsal.js');
     return { ...openRehearsal(directory), registeredAt };
   }
-  const { rpcbindLookup } = await import('../rpc/rpcbind.js');
   return {
     host: realHost,
     rpcbindPort: 111,
     nlmRegistered: async (program) => {
+      const { rpcbindLookup } = await import('../rpc/rpcbind.js');
       // lockd registers versions 1, 3 and 4; 4 is the NFSv3 one (fs/lockd/svc.c).
       const port = await rpcbindLookup({
         address: '127.0.0.1',

@@ -11,7 +11,7 @@ import { addRelease } from './commands/release.js';
 import { addStatus } from './commands/status.js';
 import { addTakeover } from './commands/takeover.js';
 import { helpEnd } from './text/help-end.js';
-import type { LoadDrivers } from './run-context.js';
+import type { LoadDrivers } from './open-reader.js';
 
 const allDrivers: LoadDrivers = async () => (await import('../lockmanager/drivers.js')).drivers;
 

@@ -1,25 +1,15 @@
-import { realpathSync } from 'node:fs';
-import path from 'node:path';
-import { loadConfig } from '../config/load-config.js';
 import { findFloatingIp } from '../config/floating-ip.js';
-import type { FloatingIp } from '../config/config.js';
-import type { NodeReader } from '../failover/access/with-record.js';
 import { Collected, type FailoverContext, type Log } from '../failover/context.js';
 import { limitOf } from '../failover/limits.js';
 import { RecordSession } from '../failover/access/session.js';
 import { standsStillAfter, within } from '../host/running/deadline.js';
-import { nlmProgram } from '../host/reading/nfsd.js';
-import { runDirectory } from '../rundir/serving.js';
+import { watch } from '../host/running/watchdog.js';
 import { chooseDriver, type DriverChoice } from '../lockmanager/choose.js';
-import type { DriverModule } from '../lockmanager/module.js';
 import type { Progress as NotifyProgress } from '../nsm/notify/report.js';
 import { type CommonOptions } from './options.js';
-import { openHost } from './open-host.js';
 import { processIo } from './io.js';
+import { type LoadDrivers, openNode } from './open-reader.js';
 import { interruption } from './interruption.js';
-
-/** Loads the lock manager drivers that there are, when a command needs them. */
-export type LoadDrivers = () => Promise<readonly DriverModule[]>;
 
 export interface RunOptions extends CommonOptions {
   readonly fenced?: boolean;
@@ -41,6 +31,7 @@ export async function openRunContext(
   options: RunOptions,
   onNotifyProgress: (progress: NotifyProgress) => void,
 ): Promise<RunContext> {
+  watch();
   const { rpcbindPort, ...node } = await openNode(loadDrivers, options);
   const { host, config, nlmRegistered, registeredAt } = node;
   const floatingIp = findFloatingIp(config, address);
@@ -69,45 +60,6 @@ export async function openRunContext(
       registeredAt,
     },
   };
-}
-
-/** The floating IPs that a command is about: one, or all of the configuration. */
-export async function openReader(
-  loadDrivers: LoadDrivers,
-  address: string | undefined,
-  options: CommonOptions,
-): Promise<NodeReader & { readonly floatingIps: readonly FloatingIp[] }> {
-  const { rpcbindPort: _, ...node } = await openNode(loadDrivers, options);
-  const { config } = node;
-  standsStillAfter(limitOf('This command', config));
-  return {
-    ...node,
-    floatingIps: address === undefined ? config.floatingIps : [findFloatingIp(config, address)],
-  };
-}
-
-async function openNode(
-  loadDrivers: LoadDrivers,
-  options: CommonOptions,
-): Promise<NodeReader & { readonly rpcbindPort: number }> {
-  const { host, rpcbindPort, nlmRegistered, registeredAt } = await openHost();
-  const drivers = await loadDrivers();
-  return {
-    host,
-    drivers,
-    config: await loadConfig({ file: options.config, drivers }),
-    run: runDirectory(host),
-    callout: calloutPath(),
-    rpcbindPort,
-    nlmRegistered: () => nlmRegistered(nlmProgram),
-    registeredAt,
-  };
-}
-
-/** callouts/ha-callout of this installation: bin/ and dist/ lie beside callouts/. */
-function calloutPath(): string {
-  const script = realpathSync(process.argv[1] ?? '.');
-  return path.resolve(path.dirname(script), '../callouts/ha-callout');
 }
 
 /** pino to standard error, synchronously, so that nothing is lost when the process ends. */

@@ -16,6 +16,8 @@ export interface LoadOptions {
   readonly hostname?: string;
   /** See ParseOptions. */
   readonly drivers: readonly DriverSettings[];
+  /** How the file is read; by default at once, with whatever that waits for. */
+  readonly read?: (file: string) => Uint8Array | Promise<Uint8Array>;
 }
 
 /**
@@ -24,17 +26,17 @@ export interface LoadOptions {
  * @throws FailoverError CONFIG_NOT_FOUND, CONFIG_UNREADABLE or CONFIG_INVALID, exit code 3.
  */
 export async function loadConfig(options: LoadOptions): Promise<Config> {
-  const { file: given, env = process.env, hostname = osHostname(), drivers } = options;
+  const { file: given, env = process.env, hostname = osHostname(), drivers, read = readFileSync } = options;
   const file = given ?? (env.NLM_FAILOVER_CONFIG || defaultConfigFile);
-  const text = readText(file);
+  const text = await readText(file, read);
   // Here, because the parser and the validator are paid for only by commands that read a file.
   const { parseConfig } = await import('./parse-config.js');
   return parseConfig(text, { file, hostname, drivers });
 }
 
-function readText(file: string): string {
+async function readText(file: string, read: NonNullable<LoadOptions['read']>): Promise<string> {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+    return new TextDecoder('utf-8', { fatal: true }).decode(await read(file));
   } catch (error) {
     throw unreadable(file, error);
   }

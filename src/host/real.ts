@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf, exitCodes, FailoverError } from '../errors.js';
 import { runCommand } from './running/command.js';
 import type { Host } from './host.js';
-import { doing } from './running/watchdog.js';
+import { reading } from './running/watchdog.js';
 
 /** The machine this process runs on. */
 export const realHost: Host = {
@@ -18,7 +18,7 @@ export const realHost: Host = {
 
 /** See Host.readText. */
 export function readTextIfThere(file: string): string | undefined {
-  doing(`reading ${file}`);
+  reading(file);
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {

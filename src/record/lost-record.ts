@@ -3,7 +3,7 @@ import { FailoverError, exitCodes } from '../errors.js';
 import { journalNodes } from './journal/journal-file.js';
 import { rebuildHint } from './record-error.js';
 import type { HeldDirectory } from './safe-files/held-directory.js';
-import { databasePath } from './safe-files/record-directory.js';
+import { databasePath } from './safe-files/layout.js';
 
 /**
  * Throws RECORD_MISSING where there are journals, but their database is not there or empty (a restored backup without it, a

@@ -2,15 +2,11 @@ import { FailoverError, exitCodes } from '../errors.js';
 import { isNodeName, nodeNameRule } from '../names.js';
 import { busyTimeout, openDatabase } from './database/database.js';
 import { assertNotLost } from './lost-record.js';
+import { databasePath } from './safe-files/layout.js';
 import { MonitorRecord } from './monitor-record.js';
 import { guarded } from './record-error.js';
 import { migrations } from './database/schema.js';
-import {
-  checkDatabaseFiles,
-  databasePath,
-  holdRecordDirectory,
-  makeDatabase,
-} from './safe-files/record-directory.js';
+import { checkDatabaseFiles, holdRecordDirectory, makeDatabase } from './safe-files/record-directory.js';
 import { stillInPlace } from './safe-files/still-in-place.js';
 
 export type { Adoption } from './journal/adopt.js';

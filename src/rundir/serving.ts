@@ -13,6 +13,7 @@ import path from 'node:path';
 import type { Environment } from '../environment.js';
 import { errnoOf } from '../errors.js';
 import type { Host } from '../host/host.js';
+import { doing } from '../host/running/watchdog.js';
 
 /** Where the callout looks, unless NLM_FAILOVER_RUN says otherwise; on tmpfs, so a reboot records nothing. */
 export const defaultRunDirectory = '/run/nlm-failover';
@@ -34,7 +35,9 @@ export function servingJournal(run: string, address: string): string | undefined
 /** Whether an event would be written now: a link whose journal is gone records nothing, and the callout says so in a mark. */
 export function isRecording(run: string, address: string): boolean {
   const journal = servingJournal(run, address);
-  return journal !== undefined && lstatSync(journal, { throwIfNoEntry: false })?.isFile() === true;
+  if (journal === undefined) return false;
+  doing(`looking at ${journal}`);
+  return lstatSync(journal, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 /** Addresses that this node records for now. */

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { AuditReport } from '../../failover/reclaim/audit.js';
 import type { ReclaimState } from '../../failover/reclaim/reclaim-watch.js';
 import type { Io } from '../io.js';
-import type { LoadDrivers } from '../run-context.js';
+import type { LoadDrivers } from '../open-reader.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
 
 interface AuditOptions extends CommonOptions {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Io } from '../io.js';
-import type { LoadDrivers } from '../run-context.js';
+import type { LoadDrivers } from '../open-reader.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
 import { table } from '../text/table.js';
 
@@ -15,9 +15,9 @@ export function addClients(program: Command, io: Io, drivers: LoadDrivers): void
       )
       .argument('[address]', 'one floating IP; all of the configuration where it is not given'),
   ).action(async (address: string | undefined, options: CommonOptions) => {
-    const { openReader } = await import('../run-context.js');
+    const { openReader } = await import('../open-reader.js');
     const { withFoldedRecord } = await import('../../failover/access/with-record.js');
-    const reader = await openReader(drivers, address, options);
+    const reader = await openReader(drivers, address, options, 'later');
     const rows: string[][] = [];
     let readAny = false;
     for (const ip of reader.floatingIps) {

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { exitCodes, FailoverError, messageOf } from '../../errors.js';
 import type { Argv } from '../../host/host.js';
 import type { Io } from '../io.js';
-import type { LoadDrivers } from '../run-context.js';
+import type { LoadDrivers } from '../open-reader.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
 
 /** nlm-failover exec ADDRESS -- COMMAND [ARGS...]: a command inside the instance of a floating IP. */
@@ -22,9 +22,9 @@ export function addExec(program: Command, _io: Io, drivers: LoadDrivers, exit: (
       .argument('<address>', 'the floating IP, as in the configuration')
       .argument('<command...>', 'the command and its arguments, after "--" exactly as they are'),
   ).action(async (address: string, command: readonly [string, ...string[]], options: CommonOptions) => {
-    const { openReader } = await import('../run-context.js');
+    const { openReader } = await import('../open-reader.js');
     const { driverHere } = await import('../../lockmanager/choose.js');
-    const reader = await openReader(drivers, address, options);
+    const reader = await openReader(drivers, address, options, 'later');
     for (const ip of reader.floatingIps) {
       const driver = await driverHere(reader.drivers, { ...reader, floatingIp: ip });
       const [nsenter, ...args] = driver?.enter ?? [];

@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline';
+import type { Interface } from 'node:readline';
 import type { Command } from 'commander';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { WorkerMessage } from '../../nsm/worker/worker-messages.js';
@@ -15,6 +15,7 @@ export function addNotifyWorker(program: Command, io: Io): void {
     .description('Send SM_NOTIFY for another nlm-failover, as one JSON line on standard input says.')
     .action(async () => {
       if (process.stdin.isTTY) throw notForHands('a terminal');
+      const { createInterface } = await import('node:readline');
       const { interruption } = await import('../interruption.js');
       const { readJob } = await import('../../nsm/worker/worker-messages.js');
       const { notify } = await import('../../nsm/notify/notifier.js');
@@ -43,7 +44,7 @@ export function addNotifyWorker(program: Command, io: Io): void {
     });
 }
 
-function firstLine(lines: ReturnType<typeof createInterface>): Promise<string | undefined> {
+function firstLine(lines: Interface): Promise<string | undefined> {
   return new Promise((resolve) => {
     lines.once('line', resolve);
     lines.once('close', () => resolve(undefined));

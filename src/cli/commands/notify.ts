@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Io } from '../io.js';
-import type { LoadDrivers } from '../run-context.js';
+import type { LoadDrivers } from '../open-reader.js';
 import { addCommonOptions, type CommonOptions, parseSeconds } from '../options.js';
 
 interface NotifyOptions extends CommonOptions {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { RebuildResult } from '../../failover/operations/rebuild.js';
 import type { Io } from '../io.js';
-import type { LoadDrivers } from '../run-context.js';
+import type { LoadDrivers } from '../open-reader.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
 
 interface RebuildOptions extends CommonOptions {
@@ -27,7 +27,7 @@ export function addRebuild(program: Command, io: Io, drivers: LoadDrivers): void
         'also replace a database that is sound, of a newer version or unreadable (it is put aside), or make an empty one where there is no journal',
       ),
   ).action(async (address: string, options: RebuildOptions) => {
-    const { openReader } = await import('../run-context.js');
+    const { openReader } = await import('../open-reader.js');
     const { rebuild } = await import('../../failover/operations/rebuild.js');
     const reader = await openReader(drivers, address, options);
     for (const ip of reader.floatingIps) {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Io } from '../io.js';
-import type { LoadDrivers } from '../run-context.js';
+import type { LoadDrivers } from '../open-reader.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
 
 interface ReleaseOptions extends CommonOptions {

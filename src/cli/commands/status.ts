@@ -5,7 +5,7 @@ import type { FindingReport } from '../../failover/reclaim/finding-report.js';
 import type { AddressStatus } from '../../failover/status/status.js';
 import { verdictTitles } from '../text/audit-text.js';
 import type { Io } from '../io.js';
-import type { LoadDrivers } from '../run-context.js';
+import type { LoadDrivers } from '../open-reader.js';
 import { printable } from '../text/printable.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
 
@@ -27,13 +27,13 @@ export function addStatus(
       )
       .argument('[address]', 'one floating IP; all of the configuration where it is not given'),
   ).action(async (address: string | undefined, options: CommonOptions) => {
-    const { openReader } = await import('../run-context.js');
+    const { openReader } = await import('../open-reader.js');
     const { addressStatus, isBroken, refusedMark, unconfiguredStatus } =
       await import('../../failover/status/status.js');
     const { limitOf } = await import('../../failover/limits.js');
     const { within } = await import('../../host/running/deadline.js');
     let broken = false;
-    const reader = await openReader(drivers, address, options);
+    const reader = await openReader(drivers, address, options, 'later');
     const say = (status: AddressStatus): void => {
       broken ||= isBroken(status);
       io.out(options.json === true ? `${JSON.stringify(status)}\n` : statusText(status));

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { publishedOrder, safeOrder, type TakeoverOrder, takeoverOrders } from '../../step-names.js';
 import type { Io } from '../io.js';
-import type { LoadDrivers } from '../run-context.js';
+import type { LoadDrivers } from '../open-reader.js';
 import { addCommonOptions, type CommonOptions, parseSeconds } from '../options.js';
 
 interface TakeoverOptions extends CommonOptions {

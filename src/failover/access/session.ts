@@ -1,12 +1,10 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import type { Config, FloatingIp } from '../../config/config.js';
 import { exitCodes, FailoverError } from '../../errors.js';
-import { isAtOrBelow } from '../../paths.js';
-import { unmountedAbove } from '../../host/reading/fstab.js';
 import type { Host } from '../../host/host.js';
 import { machineIfKnown, machineOf } from '../../host/reading/machine-id.js';
-import { isMountOf, mountAt } from '../../host/reading/mounts.js';
+import { watch } from '../../host/running/watchdog.js';
 import {
   isCertainlyOwnedBy,
   isOwnedBy,
@@ -15,60 +13,8 @@ import {
   openRecord,
   type Ownership,
 } from '../../record/record.js';
-import { recordDirectory } from '../../record/safe-files/record-directory.js';
 import { makeStateDirectory } from '../../record/safe-files/state-directory.js';
-
-export interface RecordLocation {
-  /** sm_<address>, as this host names it. */
-  readonly directory: string;
-  /** The mount point of the address's own volume it lies on; undefined on storage that every node sees. */
-  readonly onVolume: string | undefined;
-}
-
-/** Where the record of an address is. */
-export function recordLocation(host: Host, ip: FloatingIp): RecordLocation {
-  return {
-    directory: recordDirectory(host.path(ip.stateDirectory), ip.address),
-    onVolume: ip.filesystems.find(({ mountpoint }) => isAtOrBelow(ip.stateDirectory, mountpoint))?.mountpoint,
-  };
-}
-
-/** Whether the record can be read now: its volume is mounted here, or the shared storage is there. */
-export function recordReachable(host: Host, ip: FloatingIp): boolean {
-  return whyUnreachable(host, ip) === undefined;
-}
-
-/** What is to be mounted or made first, as a clause; undefined where the record can be reached. */
-export function whyUnreachable(host: Host, ip: FloatingIp): string | undefined {
-  const { onVolume } = recordLocation(host, ip);
-  const volume = ip.filesystems.find(({ mountpoint }) => mountpoint === onVolume);
-  if (volume !== undefined) {
-    const mount = mountAt(host, volume.mountpoint);
-    const isThere = mount !== undefined && isMountOf(host, mount, volume.device);
-    return isThere ? undefined : `${volume.mountpoint} is not mounted`;
-  }
-  const unmounted = unmountedAbove(host, ip.stateDirectory);
-  // An empty mount point would be taken for storage without any record, and the address for one without an owner.
-  if (unmounted !== undefined) return `${unmounted} is not mounted, and /etc/fstab says that it should be`;
-  return existsSync(host.path(ip.stateDirectory)) ? undefined : `${ip.stateDirectory} does not exist`;
-}
-
-/** The error for that. */
-export function unreachable(host: Host, ip: FloatingIp): FailoverError {
-  const { directory, onVolume } = recordLocation(host, ip);
-  return new FailoverError(
-    `The record of ${ip.address} cannot be reached: ${whyUnreachable(host, ip) ?? 'there is none'}`,
-    {
-      code: 'RECORD_UNREACHABLE',
-      exitCode: exitCodes.stepFailed,
-      operation: `opening ${directory}`,
-      hint:
-        onVolume === undefined
-          ? `Mount the shared storage, or create ${ip.stateDirectory} (mode 0755, owner root) once.`
-          : `Run B-1 first, or mount ${onVolume}.`,
-    },
-  );
-}
+import { recordLocation, type RecordLocation, recordReachable, unreachable } from './location.js';
 
 /**
  * The record of one address during one operation: opened when it can be reached, closed before its
@@ -116,6 +62,7 @@ export class RecordSession {
   /** Opens the record where it can be reached; with `create` makes one where there was none. */
   open({ create }: { readonly create: boolean }): MonitorRecord | undefined {
     if (this.#record === undefined && recordReachable(this.#host, this.#ip)) {
+      watch();
       const { onVolume } = this.location;
       // On the moving volume the state directory is ours to make; on shared storage its absence means: not mounted.
       if (create && onVolume !== undefined) {

@@ -5,7 +5,7 @@ import type { Host } from '../../host/host.js';
 import type { MonitorRecord } from '../../record/record.js';
 import { within } from '../../host/running/deadline.js';
 import { expectAnswer } from '../../host/reading/storage.js';
-import { databasePath, recordDirectory } from '../../record/safe-files/record-directory.js';
+import { databasePath, recordDirectory } from '../../record/safe-files/layout.js';
 import type { FailoverContext } from '../context.js';
 import { limitOf } from '../limits.js';
 import { RecordSession } from './session.js';

@@ -4,7 +4,7 @@ import { lockOperation } from '../../rundir/operation-lock.js';
 import { isRecording } from '../../rundir/serving.js';
 import { rebuildRecord, type Rebuilt } from '../../record/rebuild/rebuild.js';
 import type { NodeReader } from '../access/with-record.js';
-import { recordLocation, unreachable, whyUnreachable } from '../access/session.js';
+import { recordLocation, unreachable, whyUnreachable } from '../access/location.js';
 
 export interface RebuildResult extends Rebuilt {
   readonly address: string;

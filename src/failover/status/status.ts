@@ -1,24 +1,15 @@
 import type { FloatingIp } from '../../config/config.js';
 import type { ErrorCode } from '../../error-codes.js';
-import { FailoverError } from '../../errors.js';
 import { isTimeout } from '../../host/running/deadline.js';
 import { findAddress } from '../../host/reading/addresses.js';
 import type { Host } from '../../host/host.js';
-import { machineIfKnown } from '../../host/reading/machine-id.js';
 import { isRecording, servedAddresses, syncedAddresses } from '../../rundir/serving.js';
 import { readMarks, unsynced } from '../../rundir/marks.js';
 import { driverHere } from '../../lockmanager/choose.js';
 import type { Health } from '../../lockmanager/port.js';
-import {
-  isNamesake,
-  isOwnedBy,
-  isPresumed,
-  largeJournalText,
-  type MonitorRecord,
-} from '../../record/record.js';
-import { type FindingReport, findingReport } from '../reclaim/finding-report.js';
-import { type NodeReader, type Reader, withFoldedRecord } from '../access/with-record.js';
-import { whyUnreachable } from '../access/session.js';
+import type { NodeReader } from '../access/with-record.js';
+import { whyUnreachable } from '../access/location.js';
+import type { FindingReport } from '../reclaim/finding-report.js';
 
 /** One object a line of `status --json`. Times are ISO 8601 in UTC. */
 export interface AddressStatus {
@@ -80,10 +71,12 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
     ...(syncedAddresses(run).includes(ip.address) ? [unsynced] : []),
   ]);
   const why = whyUnreachable(reader.host, ip);
+  // Loaded only where there is a record to read, for what it costs.
+  const record = why === undefined ? (await import('./record-status.js')).recordStatus(reader, ip) : {};
   return {
     address: ip.address,
     here,
-    ...recordStatus(reader, ip),
+    ...record,
     ...(why === undefined ? {} : { unreachable: why }),
     ...(driver === undefined || health === undefined
       ? {}
@@ -114,59 +107,6 @@ export async function unconfiguredStatus(reader: NodeReader): Promise<readonly A
           .map((mark) => mark.text),
       })),
   );
-}
-
-/** One bad record is said, and does not hide how the other addresses are. */
-function recordStatus(reader: Reader, ip: FloatingIp): Pick<AddressStatus, 'record' | 'recordError'> {
-  try {
-    const record = withFoldedRecord(reader, ip, (opened) =>
-      // An operation may be under way: its epoch must not be shown with the NSM state of the one before.
-      opened.atOneMoment('reading the status', () => describeRecord(reader, opened)),
-    );
-    return record === undefined ? {} : { record };
-  } catch (error) {
-    if (!(error instanceof FailoverError)) throw error;
-    const { code, message, hint = null } = error;
-    return { recordError: { code, message, hint } };
-  }
-}
-
-function describeRecord(
-  { host, config }: Reader,
-  opened: MonitorRecord,
-): NonNullable<AddressStatus['record']> {
-  const ownership = opened.ownership();
-  const { owner, epoch, released } = ownership;
-  const me = { node: config.node, machine: machineIfKnown(host) };
-  const last = opened.lastOperation();
-  return {
-    owner: owner ?? null,
-    ownerHere: isOwnedBy(ownership, me),
-    ...(isNamesake(ownership, me) ? { otherMachine: true } : {}),
-    epoch,
-    released,
-    ...(isPresumed(ownership) ? { presumed: true } : {}),
-    nsmState: opened.nsmState() ?? null,
-    clients: opened.clientNames().length,
-    notNotified: opened.toNotify().length,
-    badLines: opened.badLines().length,
-    remarks: opened.largeJournals().map(largeJournalText),
-    findings: opened
-      .findings()
-      .filter(({ acknowledgedAt, verdict }) => acknowledgedAt === undefined && verdict !== 'idle')
-      .map(findingReport),
-    lastOperation:
-      last === undefined
-        ? null
-        : {
-            kind: last.kind,
-            node: last.node,
-            outcome: last.outcome ?? 'running or interrupted',
-            detail: last.detail ?? '',
-            startedAt: new Date(last.startedAt).toISOString(),
-            endedAt: last.endedAt === undefined ? null : new Date(last.endedAt).toISOString(),
-          },
-  };
 }
 
 async function isUp(host: Host, address: string): Promise<boolean> {

@@ -4,7 +4,8 @@ import type { Action } from '../../host/action.js';
 import { isMountOf, mountAt } from '../../host/reading/mounts.js';
 import type { Ownership } from '../../record/record.js';
 import { servedAddresses, stopServing } from '../../rundir/serving.js';
-import { RecordSession, unreachable, whyUnreachable } from '../access/session.js';
+import { unreachable, whyUnreachable } from '../access/location.js';
+import { RecordSession } from '../access/session.js';
 import type { FailoverContext } from '../context.js';
 
 /** Another floating IP that this node records for, whose locks go in B-2. */

@@ -5,7 +5,7 @@ import { superblockState } from '../../host/reading/superblock.js';
 import { devicePath, isMountOf, mountAt } from '../../host/reading/mounts.js';
 import { expectAnswer } from '../../host/reading/storage.js';
 import { largeJournalText } from '../../record/record.js';
-import { databasePath, recordDirectory } from '../../record/safe-files/record-directory.js';
+import { databasePath, recordDirectory } from '../../record/safe-files/layout.js';
 import type { FailoverContext } from '../context.js';
 
 type FailoverAction = Action<FailoverContext>;

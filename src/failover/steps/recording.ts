@@ -15,7 +15,7 @@ import type { Monitored } from '../../host/reading/statd.js';
 import { escapeBytes } from '../../names.js';
 import { clearMark, unsynced } from '../../rundir/marks.js';
 import { journalPath } from '../../record/journal/journal-file.js';
-import { recordDirectory } from '../../record/safe-files/record-directory.js';
+import { recordDirectory } from '../../record/safe-files/layout.js';
 import { beginServing } from '../../record/journal/serving-journal.js';
 import type { FailoverContext } from '../context.js';
 import { isNotOwner, letGo, type OtherAddress, withOthers } from './other-addresses.js';

@@ -2,6 +2,8 @@ import { isAtOrBelow } from '../../paths.js';
 import type { Host } from '../host.js';
 import { mountAt, unescapeOctal } from './mounts.js';
 
+export const fstab = '/etc/fstab';
+
 /** The mount points that fstab(5) lists, in its order; swap and the like have none. */
 export function parseFstab(text: string): string[] {
   return text.split('\n').flatMap((line) => {
@@ -17,7 +19,7 @@ export function parseFstab(text: string): string[] {
  * there is none. What a cluster manager mounts is seldom in fstab: there a directory below the mount point is what tells.
  */
 export function unmountedAbove(host: Host, directory: string): string | undefined {
-  const listed = parseFstab(host.readText('/etc/fstab') ?? '')
+  const listed = parseFstab(host.readText(fstab) ?? '')
     // "/" is always mounted, also where it is in no table of this process, as in a chroot.
     .filter((mountpoint) => mountpoint !== '/' && isAtOrBelow(directory, mountpoint))
     .toSorted((a, b) => b.length - a.length);

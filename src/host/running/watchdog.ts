@@ -1,6 +1,4 @@
-import { Worker } from 'node:worker_threads';
-import type { ErrorCode } from '../../error-codes.js';
-import { exitCodes } from '../../errors.js';
+import { prepareThread, startThread } from './watchdog-thread.js';
 
 /** What the watchdog says of whatever stands still: a part of Limit. */
 interface Watched {
@@ -15,13 +13,14 @@ const cells = { beat: 0, patience: 1, limit: 2, doing: 3 } as const;
 const clocks = { looked: 0, stopped: 1 } as const;
 const clockBytes = 16;
 const headBytes = 16 + clockBytes;
-const lookMs = 500;
 /** A look that is later than this was not late but stopped. */
 const stoppedAfterMs = 2_000;
 const textBytes = 2048;
 const beatMs = 250;
 /** Where no limit is set: to read the configuration, and after a step has failed. */
 const firstPatience = 60;
+/** A file system that has not answered by then is worth a thread. */
+const soonMs = 1_000;
 
 /**
  * A thread that cannot be blocked by what blocks this process: a read or write that does not return, because its disk or server
@@ -30,6 +29,9 @@ const firstPatience = 60;
  * nothing more is done after all.
  *
  * It counts the time in which it ran itself: a process that was stopped, or a virtual machine that was frozen, has not waited.
+ *
+ * The thread costs as much as Node's own start. It is started by whatever changes something, and else right before the first call that
+ * may block. What a command must look at before it knows whether there is anything to look at, is asked in Node's thread pool first.
  */
 class Watchdog {
   readonly #memory = new SharedArrayBuffer(headBytes + 2 * textBytes);
@@ -38,40 +40,85 @@ class Watchdog {
   readonly #json: boolean;
   readonly #printable: (text: string) => string;
   readonly #limits: Watched[] = [];
+  /** Files that have answered: what was read of them is in the kernel's memory. */
+  readonly #answered = new Set<string>();
+  /** Files whose question is not answered yet. */
+  readonly #asked = new Set<string>();
+  #watched = false;
 
   constructor(json: boolean, printable: (text: string) => string) {
     this.#json = json;
     this.#printable = printable;
     this.#clocks[clocks.looked] = monotonicMs();
     this.#apply();
+    setInterval(this.#turn, beatMs).unref();
   }
 
-  start(): void {
-    const worker = new Worker(threadSource, {
-      eval: true,
-      workerData: {
-        memory: this.#memory,
-        json: this.#json,
-        cells,
-        clocks,
-        headBytes,
-        textBytes,
-        lookMs,
-        stoppedAfterMs,
-      },
-      env: {},
-      execArgv: [],
+  watch(): void {
+    if (this.#watched) return;
+    this.#look();
+    this.#watched = true;
+    startThread({
+      memory: this.#memory,
+      json: this.#json,
+      cells,
+      clocks,
+      headBytes,
+      textBytes,
+      stoppedAfterMs,
     });
-    worker.unref();
-    setInterval(this.beat, beatMs).unref();
   }
 
-  readonly beat = (): void => void Atomics.add(this.#cells, cells.beat, 1);
+  readonly #turn = (): void => {
+    if (!this.isAsking) this.#beat();
+    if (!this.#watched) this.#look();
+  };
 
-  /** See stoppedMs. The thread may not have run yet since this process has been going on. */
+  #beat(): void {
+    Atomics.add(this.#cells, cells.beat, 1);
+  }
+
+  /** As the thread does. Before there is one this process turns all the time, or was stopped. */
+  #look(): void {
+    const stopped = this.stoppedMs;
+    this.#clocks[clocks.stopped] = stopped;
+    this.#clocks[clocks.looked] = monotonicMs();
+  }
+
+  /** See stoppedMs. Nobody may have looked yet since this process has been going on. */
   get stoppedMs(): number {
     const late = monotonicMs() - (this.#clocks[clocks.looked] ?? 0);
     return (this.#clocks[clocks.stopped] ?? 0) + (late > stoppedAfterMs ? late : 0);
+  }
+
+  get isAsking(): boolean {
+    return this.#asked.size > 0;
+  }
+
+  async asking<T>(file: string, question: Promise<T>): Promise<T> {
+    this.#noteAsked(file);
+    const timer = setTimeout(() => this.watch(), soonMs);
+    try {
+      return await question;
+    } finally {
+      // An error is an answer too.
+      this.#answered.add(file);
+      clearTimeout(timer);
+      this.#asked.delete(file);
+      const [other] = this.#asked;
+      if (other === undefined) this.#beat();
+      else this.#noteAsked(other);
+    }
+  }
+
+  #noteAsked(file: string): void {
+    this.#asked.add(file);
+    this.#note(`reading ${file}`);
+  }
+
+  reading(file: string): void {
+    if (isKernelMemory(file) || this.#answered.has(file)) this.#note(`reading ${file}`);
+    else this.doing(`reading ${file}`);
   }
 
   /** From now on this is what stands still, if it does. Returns the end of it. */
@@ -92,12 +139,17 @@ class Watchdog {
     };
     this.#write(cells.limit, headBytes, [this.#printable(what).slice(0, 1000), seconds, key].join('\n'));
     Atomics.store(this.#cells, cells.patience, seconds);
-    this.beat();
+    this.#beat();
   }
 
   doing(what: string): void {
+    this.#note(what);
+    this.watch();
+  }
+
+  #note(what: string): void {
     this.#write(cells.doing, headBytes + textBytes, this.#printable(what));
-    this.beat();
+    this.#beat();
   }
 
   #write(length: number, offset: number, text: string): void {
@@ -109,11 +161,37 @@ class Watchdog {
 
 let watchdog: Watchdog | undefined;
 
+/**
+ * Files that no disk and no server is waited for with. Those of nfsd and lockd may be: their locks are held while nfsd's last thread
+ * waits for a disk (fs/nfsd/nfsctl.c, nfsd_mutex).
+ */
+function isKernelMemory(file: string): boolean {
+  return /^\/(?:proc|sys|run|dev)\//.test(file) && !/\/fs\/(?:nfsd|lockd)\//.test(file);
+}
+
 /** Once, at the beginning of a process. `json`: also a last line on standard output, as every failure of --json has it. `printable`: makes a name harmless for a terminal. */
-export function startWatchdog(json: boolean, printable: (text: string) => string): void {
-  if (watchdog !== undefined) return;
-  watchdog = new Watchdog(json, printable);
-  watchdog.start();
+export async function openWatchdog(json: boolean, printable: (text: string) => string): Promise<void> {
+  await prepareThread();
+  watchdog ??= new Watchdog(json, printable);
+}
+
+/** From here on the thread watches this process. */
+export function watch(): void {
+  watchdog?.watch();
+}
+
+/**
+ * What a file, or a directory, answers in Node's thread pool, where this process does not wait with it. Where it does not answer that
+ * is said, and this process ends, as with any call that does not return: the thread is started, and sees no life until there is an
+ * answer. What has answered `reading` takes for safe.
+ */
+export function asking<T>(file: string, question: Promise<T>): Promise<T> {
+  return watchdog?.asking(file, question) ?? question;
+}
+
+/** Whether a question to a file system is not answered yet. */
+export function isAsking(): boolean {
+  return watchdog?.isAsking === true;
 }
 
 /** The same clock in both threads, unlike performance.now(). */
@@ -134,48 +212,12 @@ export function begun(limit: Watched): () => void {
   return watchdog?.begun(limit) ?? ((): void => undefined);
 }
 
-/** Right before a call that may block: what, for the sentence. "reading /var/lib/nfs/etab". */
+/** Right before a call that may block: what, for the sentence. "opening /srv/vol1/.nlm/sm_10.10.1.1/monitors.db". */
 export function doing(what: string): void {
   watchdog?.doing(what);
 }
 
-const stuck: ErrorCode = 'STUCK';
-
-/**
- * The thread's program, as text, so that the bundle stays one file. It uses nothing of this process but the shared memory and
- * its descriptors, written to with write(2), as Node's streams belong to the thread that stands still.
- */
-const threadSource = `
-'use strict';
-const { workerData: { memory, json, cells, clocks, headBytes, textBytes, lookMs, stoppedAfterMs } } = require('node:worker_threads');
-const { writeSync } = require('node:fs');
-const head = new Int32Array(memory, 0, 4);
-const clock = new Float64Array(memory, 16, 2);
-const monotonicMs = () => Number(process.hrtime.bigint()) / 1e6;
-const text = (length, offset) =>
-  Buffer.from(Buffer.from(memory, offset, textBytes).subarray(0, Atomics.load(head, length))).toString();
-const nobody = new Int32Array(new SharedArrayBuffer(4));
-let beat = -1;
-let stillMs = 0;
-for (;;) {
-  Atomics.wait(nobody, 0, 0, lookMs);
-  const looked = monotonicMs();
-  const late = looked - clock[clocks.looked];
-  if (late > stoppedAfterMs) clock[clocks.stopped] += late;
-  clock[clocks.looked] = looked;
-  const now = Atomics.load(head, cells.beat);
-  stillMs = now === beat ? stillMs + lookMs : 0;
-  beat = now;
-  if (stillMs < Atomics.load(head, cells.patience) * 1000) continue;
-  const [what, seconds, key] = text(cells.limit, headBytes).split('\\n');
-  const doing = text(cells.doing, headBytes + textBytes);
-  const message = what + ': a system call has not returned for ' + seconds + ' s' + (doing === '' ? '' : ', in or after: ' + doing);
-  const hint = 'A disk or server does not answer. This process (pid ' + process.pid + ') kills itself, and does nothing more; while it waits in ' +
-    'the kernel (state D) it stays until that answers, and only then another node may take over without fencing this one. ' +
-    'Then run the same command again.' + (key === '' ? '' : ' ' + key + ' in the configuration sets how long to wait.');
-  const say = (descriptor, line) => { try { writeSync(descriptor, line); } catch {} };
-  if (json) say(1, JSON.stringify({ result: 'failed', exitCode: ${exitCodes.killed}, error: { code: '${stuck}', operation: what, message, hint } }) + '\\n');
-  say(2, 'nlm-failover: ' + message + '\\n  ' + hint + '\\n');
-  process.kill(process.pid, 'SIGKILL');
+/** The same right before a file is read, which need not be watched where it is the kernel's memory, or has answered. */
+export function reading(file: string): void {
+  watchdog?.reading(file);
 }
-`;

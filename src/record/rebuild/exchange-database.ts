@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Present } from './present-database.js';
-import { databaseName, databasePath } from '../safe-files/record-directory.js';
+import { databaseName, databasePath } from '../safe-files/layout.js';
 import { syncDirectory } from '../safe-files/files.js';
 
 /** Of a database that is being made. */

@@ -4,7 +4,7 @@ import { FailoverError, exitCodes } from '../../errors.js';
 import { busyTimeout as defaultBusyTimeout, openDatabase } from '../database/database.js';
 import { migrations } from '../database/schema.js';
 import type { HeldDirectory } from '../safe-files/held-directory.js';
-import { databasePath } from '../safe-files/record-directory.js';
+import { databasePath } from '../safe-files/layout.js';
 import { stillInPlace } from '../safe-files/still-in-place.js';
 
 /** The database that a rebuilt one is to replace. */

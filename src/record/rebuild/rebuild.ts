@@ -7,7 +7,8 @@ import { fillDatabase, type Filled } from './fill-database.js';
 import { readJournals } from './read-journals.js';
 import { makePresent } from './present-database.js';
 import type { HeldDirectory } from '../safe-files/held-directory.js';
-import { checkDatabaseFiles, databasePath, holdRecordDirectory } from '../safe-files/record-directory.js';
+import { databasePath } from '../safe-files/layout.js';
+import { checkDatabaseFiles, holdRecordDirectory } from '../safe-files/record-directory.js';
 import { guarded } from '../record-error.js';
 
 export interface RebuildRequest {

@@ -1,19 +1,8 @@
 import { closeSync, fchmodSync, lstatSync, mkdirSync, openSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { databaseName, databasePath } from './layout.js';
 import { syncDirectory, unlessThere, unsafe } from './files.js';
 import { type HeldDirectory, holdDirectory } from './held-directory.js';
-
-/** `<state>/sm_<address>`: where everything of one floating IP's record lies. */
-export function recordDirectory(stateDirectory: string, address: string): string {
-  return join(stateDirectory, `sm_${address}`);
-}
-
-/** The database in it. */
-export const databaseName = 'monitors.db';
-
-export function databasePath(directory: string): string {
-  return join(directory, databaseName);
-}
 
 /**
  * Holds `<state>/sm_<address>`: see holdDirectory. With `create` it is made where it is not there yet, 0711: statd's user must

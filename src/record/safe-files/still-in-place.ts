@@ -1,7 +1,7 @@
 import { lstatSync } from 'node:fs';
 import { FailoverError, exitCodes } from '../../errors.js';
 import type { HeldDirectory } from './held-directory.js';
-import { databasePath } from './record-directory.js';
+import { databasePath } from './layout.js';
 
 /**
  * Returns a check that the path of the record leads to this directory, and to the database that is in it now. A database that lost

@@ -1,0 +1,69 @@
+import { readFile, realpathSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import type { FloatingIp } from '../config/config.js';
+import { findFloatingIp } from '../config/floating-ip.js';
+import { loadConfig } from '../config/load-config.js';
+import { askPlaces } from '../failover/access/location.js';
+import type { NodeReader } from '../failover/access/with-record.js';
+import { limitOf } from '../failover/limits.js';
+import { nlmProgram } from '../host/reading/nfsd.js';
+import { standsStillAfter } from '../host/running/deadline.js';
+import { asking, watch } from '../host/running/watchdog.js';
+import type { DriverModule } from '../lockmanager/module.js';
+import { runDirectory } from '../rundir/serving.js';
+import { openHost } from './open-host.js';
+import type { CommonOptions } from './options.js';
+
+/** Loads the lock manager drivers that there are, when a command needs them. */
+export type LoadDrivers = () => Promise<readonly DriverModule[]>;
+
+const readAside = promisify(readFile);
+
+/**
+ * The floating IPs that a command is about: one, or all of the configuration. A command that says `later` is watched only from where it
+ * opens a record, or does something else that may block: see watchdog.ts.
+ */
+export async function openReader(
+  loadDrivers: LoadDrivers,
+  address: string | undefined,
+  options: CommonOptions,
+  watched: 'now' | 'later' = 'now',
+): Promise<NodeReader & { readonly floatingIps: readonly FloatingIp[] }> {
+  if (watched === 'now') watch();
+  const { rpcbindPort: _, ...node } = await openNode(loadDrivers, options);
+  const { host, config } = node;
+  standsStillAfter(limitOf('This command', config));
+  const floatingIps = address === undefined ? config.floatingIps : [findFloatingIp(config, address)];
+  if (watched === 'later') await askPlaces(host, floatingIps);
+  return { ...node, floatingIps };
+}
+
+/** This node, and what is configured for it. */
+export async function openNode(
+  loadDrivers: LoadDrivers,
+  options: CommonOptions,
+): Promise<NodeReader & { readonly rpcbindPort: number }> {
+  const { host, rpcbindPort, nlmRegistered, registeredAt } = await openHost();
+  const drivers = await loadDrivers();
+  return {
+    host,
+    drivers,
+    config: await loadConfig({
+      file: options.config,
+      drivers,
+      read: (file) => asking(file, readAside(file)),
+    }),
+    run: runDirectory(host),
+    callout: calloutPath(),
+    rpcbindPort,
+    nlmRegistered: () => nlmRegistered(nlmProgram),
+    registeredAt,
+  };
+}
+
+/** callouts/ha-callout of this installation: bin/ and dist/ lie beside callouts/. */
+function calloutPath(): string {
+  const script = realpathSync(process.argv[1] ?? '.');
+  return path.resolve(path.dirname(script), '../callouts/ha-callout');
+}

@@ -1,0 +1,80 @@
+import { existsSync, readFile, stat } from 'node:fs';
+import { promisify } from 'node:util';
+import type { FloatingIp } from '../../config/config.js';
+import { exitCodes, FailoverError } from '../../errors.js';
+import { etab } from '../../host/reading/exports.js';
+import { fstab, unmountedAbove } from '../../host/reading/fstab.js';
+import type { Host } from '../../host/host.js';
+import { isMountOf, mountAt } from '../../host/reading/mounts.js';
+import { asking } from '../../host/running/watchdog.js';
+import { isAtOrBelow } from '../../paths.js';
+import { recordDirectory } from '../../record/safe-files/layout.js';
+
+const readAside = promisify(readFile);
+const lookAside = promisify(stat);
+
+export interface RecordLocation {
+  /** sm_<address>, as this host names it. */
+  readonly directory: string;
+  /** The mount point of the address's own volume it lies on; undefined on storage that every node sees. */
+  readonly onVolume: string | undefined;
+}
+
+/** Where the record of an address is. */
+export function recordLocation(host: Host, ip: FloatingIp): RecordLocation {
+  return {
+    directory: recordDirectory(host.path(ip.stateDirectory), ip.address),
+    onVolume: ip.filesystems.find(({ mountpoint }) => isAtOrBelow(ip.stateDirectory, mountpoint))?.mountpoint,
+  };
+}
+
+/**
+ * What is read to find out how addresses are served here, and where their records are, is asked whether it answers: for commands that
+ * are not watched yet, because there may be nothing to watch. On a volume that is mounted here there is.
+ */
+export async function askPlaces(host: Host, floatingIps: readonly FloatingIp[]): Promise<void> {
+  const shared = floatingIps.filter((ip) => recordLocation(host, ip).onVolume === undefined);
+  const directories = new Set(shared.map((ip) => host.path(ip.stateDirectory)));
+  const files = [fstab, etab].map((file) => host.path(file));
+  await Promise.allSettled([
+    ...files.map((file) => asking(file, readAside(file))),
+    ...[...directories].map((directory) => asking(directory, lookAside(directory))),
+  ]);
+}
+
+/** Whether the record can be read now: its volume is mounted here, or the shared storage is there. */
+export function recordReachable(host: Host, ip: FloatingIp): boolean {
+  return whyUnreachable(host, ip) === undefined;
+}
+
+/** What is to be mounted or made first, as a clause; undefined where the record can be reached. */
+export function whyUnreachable(host: Host, ip: FloatingIp): string | undefined {
+  const { onVolume } = recordLocation(host, ip);
+  const volume = ip.filesystems.find(({ mountpoint }) => mountpoint === onVolume);
+  if (volume !== undefined) {
+    const mount = mountAt(host, volume.mountpoint);
+    const isThere = mount !== undefined && isMountOf(host, mount, volume.device);
+    return isThere ? undefined : `${volume.mountpoint} is not mounted`;
+  }
+  const unmounted = unmountedAbove(host, ip.stateDirectory);
+  // An empty mount point would be taken for storage without any record, and the address for one without an owner.
+  if (unmounted !== undefined) return `${unmounted} is not mounted, and /etc/fstab says that it should be`;
+  return existsSync(host.path(ip.stateDirectory)) ? undefined : `${ip.stateDirectory} does not exist`;
+}
+
+/** The error for that. */
+export function unreachable(host: Host, ip: FloatingIp): FailoverError {
+  const { directory, onVolume } = recordLocation(host, ip);
+  return new FailoverError(
+    `The record of ${ip.address} cannot be reached: ${whyUnreachable(host, ip) ?? 'there is none'}`,
+    {
+      code: 'RECORD_UNREACHABLE',
+      exitCode: exitCodes.stepFailed,
+      operation: `opening ${directory}`,
+      hint:
+        onVolume === undefined
+          ? `Mount the shared storage, or create ${ip.stateDirectory} (mode 0755, owner root) once.`
+          : `Run B-1 first, or mount ${onVolume}.`,
+    },
+  );
+}

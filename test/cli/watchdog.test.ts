@@ -1,0 +1,139 @@
+// The watchdog's thread: where it is, where it is not, and what comes before it.
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import test, { type ExecutionContext } from 'ava';
+import { makeRehearsal, type RehearsalNode } from '../helpers/rehearsal-site.js';
+import { projectRoot } from '../lab/project-root.js';
+
+const address = '127.77.11.1';
+
+function temporary(t: ExecutionContext): string {
+  const directory = mkdtempSync(path.join(tmpdir(), 'nlm-failover-watchdog-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  return directory;
+}
+
+function rehearsedNode(t: ExecutionContext): RehearsalNode {
+  const site = makeRehearsal({ address, rpcbindPort: 1 });
+  t.teardown(() => site.remove());
+  return site.a;
+}
+
+function fifoIn(directory: string): string {
+  const fifo = path.join(directory, 'nlm-failover.toml');
+  execFileSync('mkfifo', [fifo]);
+  return fifo;
+}
+
+/** Writes at the end which modules a process has loaded: Node's own, and those with a file. */
+const reporter = `
+process.once('exit', () => {
+  const own = process.moduleLoadList.filter((name) => name.startsWith('NativeModule ')).map((name) => name.slice(13));
+  require('node:fs').writeFileSync(process.env.REPORT, [...own, ...Object.keys(require.cache)].join('\\n'));
+});
+`;
+
+/** The modules that a command loads. */
+async function modulesOf(
+  t: ExecutionContext,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<string[]> {
+  const directory = temporary(t);
+  const [preload, report] = [path.join(directory, 'reporter.cjs'), path.join(directory, 'report')];
+  writeFileSync(preload, reporter);
+  const bin = path.join(projectRoot(), 'bin/nlm-failover');
+  await promisify(execFile)(process.execPath, ['--require', preload, bin, ...args], {
+    env: { ...process.env, ...env, REPORT: report },
+  });
+  return readFileSync(report, 'utf8').split('\n');
+}
+
+/** Neither the thread nor SQLite, and none of what is dear among Node's own. */
+const dear = ['worker_threads', 'crypto', 'readline', 'http', 'tls'];
+
+test('a status that finds nothing starts no thread, and loads nothing that it does not use', async (t) => {
+  const a = rehearsedNode(t);
+  const modules = await modulesOf(t, ['status'], {
+    NLM_FAILOVER_CONFIG: a.config,
+    NLM_FAILOVER_RUN: a.path('/run/nlm-failover'),
+  });
+  t.true(modules.includes('child_process'), 'it has run a command');
+  t.deepEqual(
+    modules.filter((name) => dear.includes(name) || name.includes('/better-sqlite3/')),
+    [],
+  );
+});
+
+test('nor do --help, --version and a wrong usage', async (t) => {
+  for (const args of [['--version'], ['takeover', '--help']]) {
+    const modules = await modulesOf(t, args, {});
+    t.deepEqual(
+      modules.filter((name) => dear.includes(name)),
+      [],
+      args.join(' '),
+    );
+  }
+});
+
+test('there is a thread where a record is opened, and for whatever changes something', async (t) => {
+  const a = rehearsedNode(t);
+  const env = { NLM_FAILOVER_CONFIG: a.config, NLM_FAILOVER_REHEARSAL: a.root };
+  for (const args of [
+    ['takeover', address],
+    ['status'],
+    ['clients'],
+    ['audit', address],
+    ['notify', address],
+    ['rebuild', '--force', address],
+    ['takeover', '--fenced', address],
+    ['release', address],
+  ])
+    t.true((await modulesOf(t, args, env)).includes('worker_threads'), args.join(' '));
+});
+
+test('a configuration file that does not answer is said, and the command ends', async (t) => {
+  t.timeout(60_000, 'fails instead of hanging');
+  const fifo = fifoIn(temporary(t));
+  const child = spawn(process.execPath, [path.join(import.meta.dirname, 'silent-config-inside.js'), fifo], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  t.teardown(() => void child.kill('SIGKILL'));
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+  t.deepEqual(await once(child, 'close'), [null, 'SIGKILL'], said);
+  t.true(said.includes(`a system call has not returned for 2 s, in or after: reading ${fifo}\n`), said);
+});
+
+test('a configuration that is slow to come is read, once', async (t) => {
+  const a = rehearsedNode(t);
+  const text = a.read('/etc/nlm-failover.toml');
+  const half = text.indexOf('\n\n');
+  const fifo = fifoIn(temporary(t));
+  const bin = path.join(projectRoot(), 'bin/nlm-failover');
+  const child = spawn(process.execPath, [bin, 'status', '--json', '--config', fifo], {
+    env: { ...process.env, NLM_FAILOVER_RUN: a.path('/run/nlm-failover') },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => (said += piece));
+  const writer = createWriteStream(fifo);
+  writer.write(text.slice(0, half));
+  // Longer than it is read without the thread.
+  setTimeout(() => writer.end(text.slice(half)), 2_000);
+  t.deepEqual(await once(child, 'close'), [0, null]);
+  t.regex(said, /"address":"127\.77\.11\.1"/);
+});
+
+test('a Node that cannot load a module when it is wanted (before 20.16) loads it at the beginning', async (t) => {
+  const a = rehearsedNode(t);
+  const old = path.join(temporary(t), 'old.cjs');
+  writeFileSync(old, 'delete process.getBuiltinModule;');
+  const env = { NLM_FAILOVER_CONFIG: a.config, NLM_FAILOVER_REHEARSAL: a.root };
+  const modules = await modulesOf(t, ['takeover', address], { ...env, NODE_OPTIONS: `--require=${old}` });
+  t.true(modules.includes('worker_threads'));
+});
