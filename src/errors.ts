@@ -78,7 +78,7 @@ export function systemError(error: unknown, operation: string): unknown {
     code: 'SYSTEM_ERROR',
     exitCode: exitCodes.stepFailed,
     operation,
-    hint: 'See that disk, or "dmesg", for the reason; then run the same command again: it goes on where this one stopped.',
+    hint: 'See "dmesg" for the reason. Then run the same command again: it goes on where this one stopped.',
     cause: error,
   });
 }

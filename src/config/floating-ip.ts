@@ -18,7 +18,7 @@ export function findFloatingIp(config: Config, text: string): FloatingIp {
     code: 'UNKNOWN_ADDRESS',
     exitCode: exitCodes.usage,
     operation: `looking up ${renderValue(text)}`,
-    hint: 'give one of the addresses that are configured, or add a [[floating_ip]] for this one',
+    hint: 'Give one of the configured addresses, or add a [[floating_ip]] for this one.',
   });
 }
 

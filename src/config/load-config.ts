@@ -51,12 +51,12 @@ interface Reason {
 const notFound: Reason = {
   code: 'CONFIG_NOT_FOUND',
   says: 'there is no such configuration file',
-  hint: `write ${defaultConfigFile}, or name another file with --config or NLM_FAILOVER_CONFIG`,
+  hint: `Write ${defaultConfigFile}, or name another file with --config or NLM_FAILOVER_CONFIG.`,
 };
 const forbidden: Reason = {
   code: 'CONFIG_UNREADABLE',
   says: 'this user may not read it',
-  hint: 'run the command as root, or let this user read the file',
+  hint: 'Run the command as root.',
 };
 const reasons = new Map<string | undefined, Reason>([
   ['ENOENT', notFound],
@@ -68,7 +68,7 @@ const reasons = new Map<string | undefined, Reason>([
     {
       code: 'CONFIG_INVALID',
       says: 'this is not UTF-8 text',
-      hint: 'save the file as UTF-8, as TOML wants it',
+      hint: 'Save the file as UTF-8, as TOML wants it.',
     },
   ],
 ]);
@@ -77,7 +77,7 @@ function unreadable(file: string, cause: unknown): FailoverError {
   const { code, says, hint } = reasons.get(errnoOf(cause)) ?? {
     code: 'CONFIG_UNREADABLE',
     says: `it cannot be read: ${messageOf(cause)}`,
-    hint: 'name a readable file with --config or NLM_FAILOVER_CONFIG',
+    hint: 'Name a readable file with --config or NLM_FAILOVER_CONFIG.',
   };
   return new FailoverError(`${file}: ${says}`, {
     code,

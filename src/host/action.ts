@@ -36,7 +36,7 @@ export interface HostContext {
 
 /** For a failure whose cause only the command or the kernel knows. */
 const goOn =
-  'Remove the cause; then run the same nlm-failover command again: it goes on where this one stopped.';
+  'Remove the cause. Then run the same nlm-failover command again: it goes on where this one stopped.';
 
 /** Runs a command that must succeed. Throws FailoverError COMMAND_FAILED with what it said. */
 export async function runOrFail(host: Host, argv: Argv, hint = goOn): Promise<CommandResult> {

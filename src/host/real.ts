@@ -45,7 +45,7 @@ export async function writeKernel(file: string, text: string, prefix: readonly s
     code: 'COMMAND_FAILED',
     exitCode: exitCodes.stepFailed,
     operation: `writing ${file}`,
-    hint: 'See "dmesg" for the reason; then run the same command again: it goes on where this one stopped.',
+    hint: 'See "dmesg" for the reason. Then run the same command again: it goes on where this one stopped.',
   });
 }
 

@@ -65,7 +65,7 @@ export async function chooseDriver(
   throw refusal(
     `No lock manager driver can serve ${site.floatingIp.address} on this host: ${passedOverText(passedOver)}`,
     'NO_DRIVER',
-    'Remove what is in the way of one of them.',
+    'Remove the reasons for one of them.',
   );
 }
 
@@ -221,7 +221,7 @@ function servedOtherwise(message: string, address: string): FailoverError {
   return refusal(
     message,
     'SERVED_OTHERWISE',
-    `Run "nlm-failover release ${address}" with the driver that took it over, or with "auto", then take it over again.`,
+    `Run "nlm-failover release ${address}" with the driver that took it over, or with "auto". Then take it over again.`,
   );
 }
 

@@ -19,27 +19,27 @@ const corrupt: Meaning = {
   hint: rebuildHint,
 };
 const findHolder =
-  'find the process, on any host that sees the state directory, that holds monitors.db open (fuser), and end it';
+  'Find the process that holds monitors.db open (fuser), on any host that sees it, and end it';
 const busy: Meaning = {
   code: 'RECORD_BUSY',
   says: 'another process has kept the database locked',
-  hint: `${findHolder}; then run the same command again`,
+  hint: `${findHolder}. Then run the same command again.`,
 };
 const full: Meaning = {
   code: 'RECORD_FULL',
   says: 'no space is left for the database',
-  hint: 'free some space on the file system of the state directory, then run the same command again',
+  hint: 'Free some space on the file system of the state directory. Then run the same command again.',
 };
 const unusable: Meaning = {
   code: 'RECORD_UNUSABLE',
   says: 'the record cannot be read or written',
-  hint: 'see that the state directory is mounted, writable and without errors of its disk (dmesg), and that you are root; then run the same command again',
+  hint: 'See that the state directory is mounted and writable, that its disk has no errors (dmesg), and that you are root. Then run the same command again.',
 };
 
 const replaced: Meaning = {
   code: 'RECORD_REPLACED',
   says: 'the database was replaced by another one meanwhile',
-  hint: 'see "nlm-failover status", then run the same command again',
+  hint: 'See "nlm-failover status". Then run the same command again.',
 };
 
 /** The database that is waited for, and how long, ms. */
@@ -51,7 +51,7 @@ export interface Awaited {
 /** The way on where the database is lost. `path` is in sm_<address>, which names the address. */
 export function rebuildHint(path: string): string {
   const address = /.*\bsm_([0-9A-Fa-f.:]+)/u.exec(path)?.[1] ?? 'ADDRESS';
-  return `run "nlm-failover rebuild ${address}": it makes the record anew from the journals beside it, and puts this one aside`;
+  return `Run "nlm-failover rebuild ${address}": it makes the record anew from the journals beside it, and puts this one aside.`;
 }
 
 /** Runs `action`; what SQLite or the file system throws becomes a FailoverError. `operation` names what on which path. */
@@ -85,7 +85,7 @@ function busyFor({ file, busyMs }: Awaited): Meaning {
     ...busy,
     says: `${holder === undefined ? 'another process' : `another process (${holder})`} has kept the database locked for ${busyMs / 1000} s`,
     hint:
-      `${holder === undefined ? findHolder : 'see what that process does, and that it ends'}; then run the same command again. ` +
+      `${holder === undefined ? findHolder : 'See what that process does, and that it ends'}. Then run the same command again. ` +
       '[timeouts].record in the configuration sets how long to wait.',
   };
 }

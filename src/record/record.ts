@@ -98,6 +98,6 @@ function badNode(node: string): FailoverError {
     code: 'BAD_NODE_NAME',
     exitCode: exitCodes.configuration,
     operation: 'opening the record',
-    hint: `set "node" in the configuration: ${nodeNameRule}`,
+    hint: `Set "node" in the configuration: ${nodeNameRule}.`,
   });
 }

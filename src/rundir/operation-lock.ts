@@ -60,6 +60,6 @@ function running(address: string, operation: string, holder: string): FailoverEr
     code: 'OPERATION_RUNNING',
     exitCode: exitCodes.stepFailed,
     operation: `${operation} ${address}`,
-    hint: 'Nothing was touched. Wait for it to end, or end that process; then run the same command again.',
+    hint: 'Nothing was touched. Wait for it to end, or end that process. Then run the same command again.',
   });
 }

@@ -86,7 +86,7 @@ test('SIGTERM reaches the command, and its end decides', async (t) => {
 test('without an instance it ends with 1 and says where to look', async (t) => {
   const { code, stderr } = await run(['exec', '10.10.1.1', '--', 'true'], { node: site.b });
   t.is(code, 1);
-  t.regex(stderr, /^nlm-failover: There is no instance of 10\.10\.1\.1 on B\n {2}.*status 10\.10\.1\.1\n$/);
+  t.regex(stderr, /^nlm-failover: There is no instance of 10\.10\.1\.1 on B\n {2}.*status 10\.10\.1\.1.*\n$/);
 });
 
 test('without a command, or with an address that is not configured, it ends with 2', async (t) => {

@@ -217,7 +217,7 @@ test('rpcbind of this host does not answer: nfsd is not restarted, and it is sai
   await t.throwsAsync(
     within(short, async () => stop?.verify(leaving)),
     {
-      message: /lockd is still registered with rpcbind 1 s \(\[timeouts\]\.settle\) after nfsd's last thread/,
+      message: /lockd is still registered with rpcbind 1 s \(\[timeouts\]\.settle\) after nfsd ended/,
     },
   );
 });

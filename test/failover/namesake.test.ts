@@ -37,7 +37,7 @@ test('the other machine of that name is refused, until it has released or is fen
   const refused = await runHere(site.directory, 'B', takeover);
   t.is(refused.exitCode, 4, refused.output);
   t.regex(refused.output, /NOT_RELEASED.*another machine that is called nfs too owns the address/u);
-  t.regex(refused.output, /give each node a name of its own/u);
+  t.regex(refused.output, /Give each node a name of its own/u);
   t.deepEqual(mounts(site), [1, 0]);
   const released = await runHere(site.directory, 'B', ['release', address]);
   t.is(released.exitCode, 4, released.output);

@@ -201,7 +201,7 @@ test('clients who are notified after the grace period has ended are counted', as
   b.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
   const late = await steps(b, ['notify', floatingIp]);
   t.deepEqual(late.lines.at(-1)?.clients, { notified: 1, notNotified: 0 });
-  t.regex(late.stdout, /1 were notified after the grace period had ended/);
+  t.regex(late.stdout, /1 were notified after the end of the grace period/);
 });
 
 test('the driver nlm-fsid: one write per fsid to each of the two files, and nothing else restarts', async (t) => {

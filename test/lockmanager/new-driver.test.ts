@@ -47,7 +47,7 @@ test('it takes an address over, releases it, and is asked all that only it can k
 
   const released = await run(a, 'release', address, '--json');
   t.is(released.exitCode, 0, released.stderr);
-  t.regex(released.stdout, /what is locked cannot be known with paper/);
+  t.regex(released.stdout, /paper cannot say which locks are held/);
   t.is(a.read('/ledger'), '');
   t.is(a.read('/paper-log'), 'grace\ngrace\naddress\ndrop 1234\ndrop 5678\n');
   t.is(a.read('/proc/self/mountinfo'), '');
@@ -124,7 +124,7 @@ test('B-3 that comes after its grace has ended says so, by what it answers meanw
   await run(b, 'takeover', address, '--steps', 'B-1,B-2,B-5,B-4');
   b.remove('/paper-grace');
   const late = await run(b, 'notify', address, '--json');
-  t.regex(late.stdout, /4 were notified after the grace period had ended/);
+  t.regex(late.stdout, /4 were notified after the end of the grace period/);
 });
 
 test('status shows how its daemons are, and ends with 1 when one is dead', async (t) => {

@@ -50,7 +50,7 @@ test('a node is dead and the record corrupt: rebuild, takeover --fenced, and eve
   truncateSync(database, 5000);
   const refused = await site.b.tool(['takeover', address, '--fenced', '--no-wait']);
   t.is(refused.exitCode, 1);
-  t.regex(refused.stderr, new RegExp(`\\n {2}run "nlm-failover rebuild ${address}"`));
+  t.regex(refused.stderr, new RegExp(`\\n {2}Run "nlm-failover rebuild ${address}"`));
   const rebuilt = await site.b.tool(['rebuild', address]);
   t.is(rebuilt.exitCode, 0, rebuilt.stderr);
   t.regex(rebuilt.stdout, /^rebuild .*: done, from the journals of A\n/);
@@ -109,7 +109,7 @@ test('status and clients: one bad record does not hide the others, and ends with
   t.regex(
     stdout,
     new RegExp(
-      `${address} .*\\n +record +CANNOT BE USED: .*monitors\\.db.*\\n +run "nlm-failover rebuild ${address}`,
+      `${address} .*\\n +record +CANNOT BE USED: .*monitors\\.db.*\\n +Run "nlm-failover rebuild ${address}`,
     ),
   );
   t.regex(stdout, new RegExp(`${other}  not served here\\n +record +none yet`));

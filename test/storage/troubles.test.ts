@@ -64,9 +64,9 @@ const overwrite = (file: string, from: number) => {
   closeSync(fd);
 };
 
-const rebuildIt = /^run "nlm-failover rebuild 127\.77\.12\.1"/;
+const rebuildIt = /^Run "nlm-failover rebuild 127\.77\.12\.1"/;
 const mountIt = /^Mount the shared storage/;
-const ours = /real file or directory that only its owner can write/;
+const ours = /real file or directory that belongs to root, and that nobody else can write/;
 
 const troubles: Record<string, Trouble> = {
   'a corrupt page': {
@@ -110,7 +110,7 @@ const troubles: Record<string, Trouble> = {
       db.close();
     },
     code: 'RECORD_NEWER',
-    hint: /install on this node the version/,
+    hint: /Install here the version/,
     rebuild: 'RECORD_NEWER',
   },
   'locked by another process': {
@@ -144,7 +144,7 @@ const troubles: Record<string, Trouble> = {
       writeFileSync(state, '');
     },
     code: 'RECORD_UNUSABLE',
-    hint: /mounted, writable/,
+    hint: /mounted and writable/,
     rebuild: 'RECORD_UNUSABLE',
   },
   'the state directory is writable by all': {
@@ -195,7 +195,7 @@ const troubles: Record<string, Trouble> = {
   },
 };
 
-interface Notified {
+interface Reported {
   readonly code: string;
   readonly message: string;
   readonly hint: string | null;
@@ -213,7 +213,7 @@ for (const [what, trouble] of Object.entries(troubles)) {
         site.b.read(file),
       ]);
     const before = machine();
-    const check = ({ code, message, hint }: Notified, args: readonly string[]) => {
+    const check = ({ code, message, hint }: Reported, args: readonly string[]) => {
       t.is(code, trouble.code, `${args.join(' ')}: ${message}`);
       t.notRegex(message, /\n/);
       t.regex(message, /\/(storage|shared_storage)|monitors\.db/);
@@ -234,14 +234,14 @@ for (const [what, trouble] of Object.entries(troubles)) {
         lines.slice(0, at).some((line) => line.includes('"done"')),
         output,
       );
-      check((JSON.parse(json) as { error: Notified }).error, args);
+      check((JSON.parse(json) as { error: Reported }).error, args);
       // For people: the sentence, and below it the hint.
       t.is(text.length, 2, output);
       t.regex(text[0] ?? '', /^nlm-failover: /);
     }
     if (trouble.code !== 'RECORD_BUSY') {
       const { exitCode, output } = await runHere(site.directory, 'B', ['status']);
-      const status = JSON.parse(output) as { recordError?: Notified; unreachable?: string };
+      const status = JSON.parse(output) as { recordError?: Reported; unreachable?: string };
       if (trouble.code === 'RECORD_UNREACHABLE') {
         t.regex(status.unreachable ?? '', /not mounted|does not exist/);
       } else {
@@ -259,7 +259,7 @@ for (const [what, trouble] of Object.entries(troubles)) {
       t.like(JSON.parse(line), { result: 'done', clients: 1, owner: 'A', epoch: 1, journals: ['A'] });
     } else {
       t.is(exitCode, 1, output);
-      t.is((JSON.parse(line) as { error: Notified }).error.code, trouble.rebuild);
+      t.is((JSON.parse(line) as { error: Reported }).error.code, trouble.rebuild);
     }
     t.deepEqual(machine(), before, 'nothing was touched by rebuild');
   });
@@ -297,22 +297,22 @@ for (const [what, prepare, lost, said, hint] of [
     fill,
     false,
     /no space is left for the database/,
-    /free some space .*then run the same command again/,
+    /Free some space .*Then run the same command again/,
   ],
   [
     'a full disk, and rebuild',
     `${fill}; : >"$state/sm_${address}/monitors.db"`,
     true,
     /no space is left/,
-    /free some space/,
+    /Free some space/,
   ],
-  ['read-only', 'mount -o remount,ro "$state"', false, /cannot be read or written/, /mounted, writable/],
+  ['read-only', 'mount -o remount,ro "$state"', false, /cannot be read or written/, /mounted and writable/],
   [
     'read-only, and rebuild',
     `: >"$state/sm_${address}/monitors.db"; mount -o remount,ro "$state"`,
     true,
     /cannot be read or written/,
-    /mounted, writable/,
+    /mounted and writable/,
   ],
 ] as const) {
   (asRoot ? test : test.skip)(`${what}: one sentence, one hint, nothing touched`, async (t) => {

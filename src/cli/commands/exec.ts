@@ -33,7 +33,7 @@ export function addExec(program: Command, _io: Io, drivers: LoadDrivers, exit: (
           code: 'NO_INSTANCE',
           exitCode: exitCodes.stepFailed,
           operation: `exec ${ip.address}`,
-          hint: `A driver that serves each address from an instance makes it at takeover; see where the address is: nlm-failover status ${ip.address}`,
+          hint: `"nlm-failover status ${ip.address}" shows where the address is served. Takeover makes the instance, with a driver that has any.`,
         });
       }
       exit(await runHere([nsenter, ...args, ...command]));

@@ -53,12 +53,12 @@ function firstLine(lines: Interface): Promise<string | undefined> {
 
 function notForHands(found: string): FailoverError {
   return new FailoverError(
-    `notify-worker is run by nlm-failover itself and takes one JSON line on standard input; what it got is none (${found})`,
+    `notify-worker is for nlm-failover itself: it takes one JSON line on standard input, and got none (${found})`,
     {
       code: 'NSM_WORKER_INPUT',
       exitCode: exitCodes.usage,
       operation: 'reading standard input',
-      hint: 'To notify clients by hand: nlm-failover notify ADDRESS',
+      hint: 'To notify clients run "nlm-failover notify ADDRESS".',
     },
   );
 }

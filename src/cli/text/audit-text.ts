@@ -38,14 +38,14 @@ export function findingText({ verdict, lock, path, clients }: Finding): string {
 const meanings: Readonly<Record<Verdict, (who: string, count: number) => string>> = {
   lost: (who, count) =>
     count === 0
-      ? ' was not reclaimed; no client is recorded that may have held it'
-      : ` was not reclaimed; held by ${count === 1 ? who : `one of ${who}`}, as far as can be known: everybody else is there`,
+      ? ' was not reclaimed; no client is recorded that can have held it'
+      : ` was not reclaimed; most likely held by ${count === 1 ? who : `one of ${who}`}: every other client is back or answers`,
   silent: () =>
-    ' was notified, has asked for no lock since, and does not answer: it held none, or has lost it',
+    ' was notified, has asked for no lock since, and does not answer: if it held locks, they are lost',
   'not-notified': () => ' could not be notified: if it held locks, they are lost, and it does not know',
   'not-reclaimed': () =>
-    ' was not reclaimed, though every client is there: it was given back meanwhile, or refused (then a client\'s kernel log says "failed to reclaim")',
-  idle: () => ' was notified and answers, and has asked for no lock since: it held none',
+    ' was not reclaimed, though every client is back or answers: its client gave it back, or was refused (then that client\'s kernel log says "failed to reclaim")',
+  idle: () => ' was notified and answers, but has asked for no lock since: it held none',
 };
 
 function range({ start, end }: { readonly start: string; readonly end: string }): string {

@@ -87,8 +87,9 @@ export function textReporter(
     io.out(`${plan.kind} ${plan.address}: done in ${seconds} s${notified}\n`);
     for (const remark of remarks) io.out(`  NOTE: ${remark}\n`);
     for (const { address, client, reason } of notNotified)
-      io.out(`  not notified of ${address}: ${printable(client)} (${reason})\n`);
-    if (notNotified.length > 0) io.out(`  They stay in the record: nlm-failover notify ${plan.address}\n`);
+      io.out(`  NOT NOTIFIED: ${printable(client)}, a client of ${address} (${reason})\n`);
+    if (notNotified.length > 0)
+      io.out(`  They stay in the record. To try again: nlm-failover notify ${plan.address}\n`);
     return exitCodeOf(outcome);
   };
   return {
@@ -122,7 +123,7 @@ export function textReporter(
         return found === exitCodes.done ? code : found;
       } catch (error) {
         clear();
-        io.out(`  audit failed, the takeover is done: ${messageOf(error)}\n`);
+        io.out(`  The takeover is done, but the audit failed: ${messageOf(error)}\n`);
         return code;
       }
     },
@@ -134,7 +135,7 @@ function auditLines(address: string, report: AuditReport): string {
   const { state, clients, locks } = report;
   if (state === 'gone' || state === 'none') return '';
   if (state !== 'compared')
-    return `  not waited for the reclaims: ${progressText(report)}; later: nlm-failover audit ${address}\n`;
+    return `  reclaims not waited for: ${progressText(report)}. Later: nlm-failover audit ${address}\n`;
   const found = ofThisGrace(report);
   const grace = graceEndText(report);
   const end = grace === '' ? '' : `  ${grace}\n`;

@@ -93,7 +93,7 @@ function namedFailure(error: unknown, { name, subject }: Step): unknown {
     code: 'SYSTEM_ERROR',
     exitCode: exitCodes.stepFailed,
     operation: name,
-    hint: 'See what is wrong with that file or its file system; then run the same command again: it goes on where this one stopped.',
+    hint: 'See that file and its file system. Then run the same command again: it goes on where this one stopped.',
     cause: error,
   });
 }

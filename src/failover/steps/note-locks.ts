@@ -53,7 +53,7 @@ export function noteLocks(
       const { session } = context;
       const read = await readLocks(context, ip);
       // Not noted: the audit of the next owner then goes by the clients, as after a crash.
-      if (read === undefined) return `what is locked cannot be known with ${context.driver.name}`;
+      if (read === undefined) return `${context.driver.name} cannot say which locks are held`;
       const { locks, isSteady } = read;
       const gap = (await noteGap(context, ip)) ?? (isSteady ? undefined : 'the list of locks kept changing');
       session.asOwner('noting the locks held', (record) => record.noteHeldLocks(session.epoch, locks, gap));

@@ -67,7 +67,7 @@ export function interrupted(
       code: 'INTERRUPTED',
       exitCode: exitCodes.stepFailed,
       operation: `${what} SM_NOTIFY from ${address}`,
-      hint: 'Run the same command again: it goes on where this one stopped, and notifies the others.',
+      hint: 'Run the same command again: it notifies the others.',
     },
   );
 }
@@ -126,7 +126,7 @@ export async function notifyRecorded(
     notNotified: result.notNotified.map((one) => ({ ...one, address: ip.address })),
     remarks: [
       ...(tooLate > 0
-        ? [`${tooLate} were notified after the grace period had ended: their reclaims are refused`]
+        ? [`${tooLate} were notified after the end of the grace period: their reclaims are refused`]
         : []),
       ...(result.sourceUsed === ip.address ? [] : [otherSource(ip)]),
     ],

@@ -127,7 +127,7 @@ function ownerBeside(session: RecordSession, ownership: Ownership): string | und
 /** Ceases to record for an address that is not this node's any more. Returns the sentence that says so. */
 export function letGo({ run }: Pick<FailoverContext, 'run'>, { ip: { address }, to }: LostAddress): string {
   stopServing(run, address);
-  return `${address} is not this node's any more (${to}): it is not recorded here from now on, and nobody is notified of it; what is up of it here is to be taken down by hand`;
+  return `${address} is not this node's any more (${to}): it is recorded here no longer, and its clients are not notified. Take down by hand what is still up of it here`;
 }
 
 /** Whether this node has turned out not to be the owner. */
@@ -177,12 +177,12 @@ function otherExports(context: FailoverContext) {
 
 function unconfigured({ config, floatingIp }: FailoverContext, address: string): FailoverError {
   return new FailoverError(
-    `This node serves ${address} too, which is not in ${config.file} any more: its locks would go, and its clients could not be notified`,
+    `${address} is served here too, and is not in ${config.file} any more. B-2 would drop its locks, and its clients could not be notified`,
     {
       code: 'SERVED_UNCONFIGURED',
       exitCode: exitCodes.configuration,
       operation: `takeover ${floatingIp.address}`,
-      hint: `Nothing was restarted. Put ${address} back into the configuration, and if it is to go, run "nlm-failover release ${address}" before it is taken out.`,
+      hint: `Nothing was restarted. Put ${address} back into the configuration. If it is to go, run "nlm-failover release ${address}" first.`,
     },
   );
 }
@@ -192,14 +192,14 @@ function noRecord({ address }: FloatingIp): FailoverError {
     code: 'RECORD_UNREACHABLE',
     exitCode: exitCodes.stepFailed,
     operation: `opening the record of ${address}`,
-    hint: `Run "nlm-failover takeover ${address}" or "nlm-failover release ${address}" first.`,
+    hint: `Run "nlm-failover takeover ${address}", or "nlm-failover release ${address}".`,
   });
 }
 
 function unrecorded({ address }: FloatingIp, cause: unknown): unknown {
   if (!(cause instanceof FailoverError)) return cause;
   return new FailoverError(
-    `This node serves ${address} too, and its record cannot be used, so that its clients could not be notified that their locks go: ${cause.message}`,
+    `${address} is served here too, and its record cannot be used: ${cause.message}. B-2 would drop its locks, and its clients could not be notified`,
     {
       code: 'SERVED_UNRECORDED',
       exitCode: exitCodes.stepFailed,

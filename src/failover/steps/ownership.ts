@@ -81,12 +81,12 @@ export function refuseMountedElsewhere(
       await expectAnswer(host, devicePath(device));
       if (superblockState(host, device) === 'dirty') {
         throw new FailoverError(
-          `${device} is mounted on another node, or its node crashed: it was not cleanly unmounted`,
+          `${device} was not unmounted cleanly: another node has it mounted, or crashed`,
           {
             code: 'DEVICE_IN_USE',
             exitCode: exitCodes.notOwner,
             operation: `B-1 mount ${device} on ${mountpoint}`,
-            hint: `Run "nlm-failover release ${address}" on the node that has it. If that node is dead for certain, or this node itself crashed with it, add --fenced.`,
+            hint: `Run "nlm-failover release ${address}" on the node that has it. If that node is dead for certain, or it was this node that crashed, add --fenced.`,
           },
         );
       }

@@ -58,7 +58,7 @@ export function selectSteps(plan: Plan, wanted: string | undefined): Plan {
         code: 'STEPS_UNKNOWN',
         exitCode: exitCodes.usage,
         operation: `${plan.kind} ${plan.address}`,
-        hint: `Name some of ${known.toSorted().join(', ')}, separated by commas; they run in the order of the plan.`,
+        hint: `Name some of ${known.toSorted().join(', ')}, with commas between them. They run in the order of the plan.`,
       },
     );
   }

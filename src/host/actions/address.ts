@@ -83,7 +83,7 @@ export function addressUp(ip: AddressOnInterface): Action<HostContext> {
       if (here !== undefined && here.interface !== ip.interface) {
         throw notSo(
           'B-4',
-          `${ip.address} is already up on ${here.interface}, the configuration says ${ip.interface}`,
+          `${ip.address} is up on ${here.interface}, and the configuration says ${ip.interface}`,
           `Take it off ${here.interface} with "ip address del ${ip.address}/${here.prefix} dev ${here.interface}", or correct "interface".`,
         );
       }
@@ -108,8 +108,8 @@ export function addressUp(ip: AddressOnInterface): Action<HostContext> {
         await host.run(takeBack);
         throw notSo(
           'B-4',
-          `Another host on ${ip.interface} has ${ip.address}: it was taken off again (IPv6 duplicate address detection)`,
-          'Run A-1 on the node that has it, or cut that node off, then run the same command again.',
+          `Another host on ${ip.interface} has ${ip.address} too (IPv6 duplicate address detection): this node has given it up`,
+          'Run "nlm-failover release ${ip.address}" on the node that has it, or fence that node. Then run the same command again.',
         );
       }
     },

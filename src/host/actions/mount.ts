@@ -23,7 +23,11 @@ export function mountFilesystem(filesystem: MountableFilesystem): Action<HostCon
     check: ({ host }) => mountedRight(host, filesystem, 'B-1') !== undefined,
     act: async ({ host }) => {
       if (statSync(host.path(mountpoint), { throwIfNoEntry: false })?.isDirectory() !== true) {
-        throw notSo('B-1', `The mount point ${mountpoint} is not a directory`, `mkdir -p ${mountpoint}`);
+        throw notSo(
+          'B-1',
+          `The mount point ${mountpoint} is not a directory`,
+          `Make it: mkdir -p ${mountpoint}`,
+        );
       }
       await runOrFail(host, command, `See "dmesg" and "blkid ${device}".`);
       return undefined;
@@ -65,8 +69,8 @@ export function unmountFilesystem(filesystem: MountableFilesystem): Action<HostC
           'A-4',
           `umount ${mountpoint}: ${said}${who.length > 0 ? `; held by ${who.join(', ')}` : ''}; tried for ${busy} s ([timeouts].busy)`,
           who.length > 0
-            ? `End what holds it, then run the same command again.`
-            : `A lock (/proc/locks), a swap file, a nested mount or another mount namespace may hold it; then run the same command again.`,
+            ? 'End what holds it. Then run the same command again.'
+            : 'A lock (/proc/locks), a swap file, a mount below it or another mount namespace may hold it. End that, then run the same command again.',
         );
       }
       return undefined;
@@ -89,7 +93,7 @@ function mountedRight(
   if (mount !== undefined && !isMountOf(host, mount, device)) {
     throw notSo(
       step,
-      `${mountpoint} has ${mount.source} mounted, the configuration says ${device}: not touched`,
+      `${mountpoint} has ${mount.source} mounted, and the configuration says ${device}: not touched`,
       'Unmount what is there, or correct "device" in the configuration.',
     );
   }

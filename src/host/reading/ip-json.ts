@@ -21,7 +21,7 @@ export async function ipJson<const Schema extends v.GenericSchema>(
       code: 'COMMAND_FAILED',
       exitCode: exitCodes.stepFailed,
       operation: commandText(argv),
-      hint: 'See what it prints by hand, and "ip -V" for its version.',
+      hint: 'Run it by hand. "ip -V" has its version.',
     },
   );
 }

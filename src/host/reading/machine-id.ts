@@ -23,7 +23,7 @@ export function machineOf(host: Host): string {
       code: 'NO_MACHINE_ID',
       exitCode: exitCodes.configuration,
       operation: `reading ${file}`,
-      hint: 'Run "systemd-machine-id-setup" once, or where there is no systemd "dbus-uuidgen --ensure=/etc/machine-id"; a node that owned an address before needs the id that it had then.',
+      hint: 'Run "systemd-machine-id-setup"; without systemd, "dbus-uuidgen --ensure=/etc/machine-id". A node that owned an address needs the id that it had then.',
     },
   );
 }

@@ -229,7 +229,7 @@ function fateText(fate: Fate): string {
 }
 
 const hungHint =
-  'Look at what it waits for (a hung device, a server or daemon that does not answer), then run the same nlm-failover command again: it goes on where this one stopped.';
+  'Look at what it waits for: a device, a server or a daemon that does not answer. Then run the same nlm-failover command again: it goes on where this one stopped.';
 
 function stuckHint(pid: number): string {
   return (

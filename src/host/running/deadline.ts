@@ -92,7 +92,7 @@ interface Unended {
 
 const unnamed: Unended = {
   code: 'STEP_TIMEOUT',
-  hint: 'Look at what it waits for, then run the same command again: it goes on where this one stopped.',
+  hint: 'Look at what it waits for. Then run the same command again: it goes on where this one stopped.',
 };
 
 /**

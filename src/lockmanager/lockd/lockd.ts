@@ -55,8 +55,8 @@ function stopLockd(nfsd: string): Action<LockManagerContext> {
       if (left !== false) {
         throw notSo(
           'B-2',
-          `${left === undefined ? 'rpcbind of this host does not answer whether lockd has ended' : 'lockd is still registered with rpcbind'} ${settleText()} after nfsd's last thread ended; nfsd is down on this node now`,
-          'See "rpcinfo -p" and what keeps lockd running, then run the same command again: it starts nfsd.',
+          `${left === undefined ? 'rpcbind of this host does not answer' : 'lockd is still registered with rpcbind'} ${settleText()} after nfsd ended. nfsd is down on this node now`,
+          'See "rpcinfo -p", and what keeps lockd running. Then run the same command again: it starts nfsd.',
         );
       }
     },
@@ -69,7 +69,7 @@ function refuseClientMounts({ host }: HostContext): void {
   if (mounted.length > 0) {
     throw notSo(
       'B-2',
-      `An NFSv3 mount on this host (${mounted.join(', ')}) keeps lockd running, so restarting nfsd would give no grace period: nothing was restarted`,
+      `An NFSv3 mount on this host (${mounted.join(', ')}) keeps lockd running, so that a restart of nfsd begins no grace period: nothing was restarted`,
       'Unmount it, or mount it with nolock or vers=4.',
     );
   }
@@ -85,7 +85,7 @@ async function refuseSilentRpcbind({ host, nlmRegistered }: LockManagerContext):
   throw notSo(
     'B-2',
     `rpcbind of this host (127.0.0.1 port 111) has not answered for ${settleText()}: nfsd was not restarted`,
-    'See that it runs, "rpcinfo -p", then run the same command again.',
+    'See with "rpcinfo -p" that it runs. Then run the same command again.',
   );
 }
 
@@ -118,14 +118,14 @@ function startLockd(nfsd: string, restart: Argv): Action<LockManagerContext> {
         throw notSo(
           'B-2',
           `${registered === undefined ? 'rpcbind of this host (127.0.0.1 port 111) does not answer' : 'lockd is not registered with rpcbind'} ${settleText()} after "${operation}"`,
-          'See that rpcbind runs: "rpcinfo -p".',
+          'See with "rpcinfo -p" that rpcbind runs.',
         );
       }
       if (lockdInGrace(host) === false) {
         throw notSo(
           'B-2',
           `lockd runs but is not in its grace period after "${operation}": reclaims would be refused`,
-          'Something ended the grace (sm-notify with nobody to notify lifts it: set "[sm-notify] lift-grace=n" in /etc/nfs.conf).',
+          'Something ended the grace. A stock sm-notify that has nobody to notify does: set lift-grace=n in [sm-notify] of /etc/nfs.conf.',
         );
       }
     },

@@ -17,7 +17,7 @@ export function locksOf(
   if (!isMountOf(host, mount, device)) {
     throw notSo(
       'A-3',
-      `${mountpoint} has ${mount.source} mounted, the configuration says ${device}: no lock touched`,
+      `${mountpoint} has ${mount.source} mounted, and the configuration says ${device}: no lock was touched`,
       'Unmount what is there, or correct "device" in the configuration.',
     );
   }
@@ -41,6 +41,6 @@ export function verifyLocksGone(context: HostContext, filesystem: LockedFilesyst
   throw notSo(
     'A-3',
     `${counted(left.length, 'NLM lock')} of fsid ${filesystem.fsid} still in /proc/locks (inode ${inodes}), though the kernel reported success`,
-    `See that the address is down and ${filesystem.mountpoint} is not exported (A-1, A-2), then run the same command again.`,
+    `See that the address is down and ${filesystem.mountpoint} is not exported (A-1, A-2). Then run the same command again.`,
   );
 }

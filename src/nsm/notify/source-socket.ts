@@ -106,7 +106,7 @@ function socketError(address: string, cause: unknown): FailoverError {
     code: 'NSM_SOCKET',
     exitCode: exitCodes.stepFailed,
     operation: 'B-3 SM_NOTIFY',
-    hint: 'Nobody was notified through it. Remove the cause ("ss -uap" shows who has the port); then run the same command again, or "nlm-failover notify ADDRESS".',
+    hint: 'Nobody was notified through it. "ss -uap" shows who has the port. Remove the cause; then run the same command again, or "nlm-failover notify ADDRESS".',
     cause,
   });
 }

@@ -171,7 +171,7 @@ class NotifyChild {
       code: 'NSM_WORKER',
       exitCode: exitCodes.stepFailed,
       operation: `B-3 SM_NOTIFY from ${this.#options.source.address}`,
-      hint: 'Remove the cause and run the same nlm-failover command again: only those not notified yet are notified then.',
+      hint: 'Remove the cause. Then run the same nlm-failover command again: it notifies those who were not.',
       cause,
     });
   }

@@ -92,7 +92,7 @@ function newer(file: string, version: number, known: number): FailoverError {
     code: 'RECORD_NEWER',
     exitCode: exitCodes.stepFailed,
     operation: `opening ${file}`,
-    hint: 'install on this node the version of nlm-failover that the other node runs',
+    hint: 'Install here the version of nlm-failover that the other node runs.',
   });
 }
 

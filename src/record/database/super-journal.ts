@@ -31,7 +31,7 @@ function namesOther(journal: string): FailoverError {
       code: 'RECORD_UNSAFE',
       exitCode: exitCodes.stepFailed,
       operation: `looking at ${journal}`,
-      hint: 'find out who can write to that directory; then move the file out of it, and run the same command again',
+      hint: 'Find out who can write to that directory. Move the file out of it, then run the same command again.',
     },
   );
 }

@@ -124,7 +124,7 @@ function servingLine({ node, epoch, fsids, now, uptime, bootId }: ServingSession
       code: 'BAD_SERVING_LINE',
       exitCode: exitCodes.configuration,
       operation: `beginning to record for node ${node}`,
-      hint: 'see that node and fsid in the configuration are made of letters, digits and dashes',
+      hint: 'Write node and fsid in the configuration with letters, digits and dashes alone.',
     });
   }
   return line;

@@ -70,6 +70,6 @@ function sound(file: string): FailoverError {
     code: 'RECORD_SOUND',
     exitCode: exitCodes.stepFailed,
     operation: `rebuilding ${file}`,
-    hint: 'leave it as it is; or add --force to put it aside and have one that is made from the journals alone',
+    hint: 'Leave it as it is. With --force it is put aside, and one is made from the journals alone.',
   });
 }

@@ -87,7 +87,7 @@ function noDirectory(directory: string): FailoverError {
   return nothingToReadFrom(
     `${directory} does not exist`,
     directory,
-    'see that the storage is mounted; where the address was never served, its first takeover makes the record',
+    'See that the storage is mounted. Where the address was never served, its first takeover makes the record.',
   );
 }
 
@@ -95,7 +95,7 @@ function noJournals(directory: string): FailoverError {
   return nothingToReadFrom(
     `${directory} has no journal`,
     directory,
-    'restore the directory from a backup; or, where nobody can hold a lock through this address, add --force for an empty record',
+    'Restore the directory from a backup. Only where nobody can hold a lock through this address, add --force for an empty record.',
   );
 }
 

@@ -71,6 +71,6 @@ export function unsafe(place: string, why: string): FailoverError {
     code: 'RECORD_UNSAFE',
     exitCode: exitCodes.stepFailed,
     operation: `looking at ${path}`,
-    hint: 'find out who made it; then make it a real file or directory that only its owner can write, and that owner root',
+    hint: 'Find out who made it. Then make it a real file or directory that belongs to root, and that nobody else can write.',
   });
 }

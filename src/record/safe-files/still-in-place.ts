@@ -25,6 +25,6 @@ function replaced(file: string, isGone: boolean): FailoverError {
     code: 'RECORD_REPLACED',
     exitCode: exitCodes.stepFailed,
     operation: `using ${file}`,
-    hint: 'nothing more was changed here; see "nlm-failover status", then run the same command again',
+    hint: 'Nothing more was changed here. See "nlm-failover status", then run the same command again.',
   });
 }

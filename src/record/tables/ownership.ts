@@ -117,7 +117,7 @@ export function assertOwner(db: Database, me: NodeIdentity, epoch: number): void
       code: 'NOT_OWNER',
       exitCode: exitCodes.notOwner,
       operation: `checking that ${node} is the owner in epoch ${epoch}`,
-      hint: 'nothing more was changed on this node; "nlm-failover status" shows who has the address',
+      hint: 'Nothing more was changed on this node. "nlm-failover status" shows who has the address.',
     },
   );
 }
@@ -147,24 +147,24 @@ function notReleased(me: NodeIdentity, owner: string, now: Ownership): FailoverE
 
 function whyNotReleased(me: NodeIdentity, owner: string, now: Ownership): { says: string; hint: string } {
   const { epoch, machine } = now;
-  const nobodyElse = 'if no other node has the address up or its file systems mounted, add --fenced';
+  const nobodyElse = 'If no other node has the address up or its file systems mounted, add --fenced.';
   if (isPresumed(now)) {
     return {
-      says: `the record was rebuilt from the journals, which know only that node ${owner} served the address last (epoch ${epoch})`,
-      hint: `run "nlm-failover release" on ${owner}; or, ${nobodyElse}`,
+      says: `the record was rebuilt from the journals, and these know only that node ${owner} served the address last (epoch ${epoch})`,
+      hint: `Run "nlm-failover release" on ${owner}. ${nobodyElse}`,
     };
   }
   if (owner === me.node && machine === undefined) {
     return {
-      says: `a node called ${owner} owns the address (epoch ${epoch}), and the record, which an earlier version wrote, does not say which machine that is`,
-      hint: `run "nlm-failover release" on the node that serves the address; or, ${nobodyElse}`,
+      says: `a node called ${owner} owns the address (epoch ${epoch}). An earlier version wrote the record, which does not say which machine that is`,
+      hint: `Run "nlm-failover release" on the node that serves the address. ${nobodyElse}`,
     };
   }
   return {
     says: `${ownerName(owner, me, now)} owns the address (epoch ${epoch}) and has not released it`,
     hint:
       owner === me.node
-        ? `give each node a name of its own (node = "..." in the configuration) and run "nlm-failover release" on the other ${owner}; or, if that machine is dead for certain, or was this one before its system was installed anew, add --fenced`
-        : `run "nlm-failover release" on ${owner}; or, if ${owner} is dead for certain, add --fenced`,
+        ? `Give each node a name of its own ("node" in the configuration), and run "nlm-failover release" on the other ${owner}. If that machine is dead for certain, or was this one before its system was installed anew, add --fenced.`
+        : `Run "nlm-failover release" on ${owner}. If ${owner} is dead for certain, add --fenced.`,
   };
 }

@@ -258,9 +258,9 @@ for (const [what, input, reason] of [
     const { code, stdout, stderr } = await byHand(input);
     t.is(code, 2);
     t.is(stdout, '{"ready":true}\n');
-    t.regex(stderr, /^nlm-failover: notify-worker is run by nlm-failover itself and takes one JSON line/);
+    t.regex(stderr, /^nlm-failover: notify-worker is for nlm-failover itself: it takes one JSON line/);
     t.regex(stderr, reason);
-    t.regex(stderr, /nlm-failover notify ADDRESS\n$/);
+    t.regex(stderr, /nlm-failover notify ADDRESS"\.\n$/);
   });
 }
 

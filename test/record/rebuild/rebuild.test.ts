@@ -82,7 +82,7 @@ for (const [what, lose] of Object.entries(losses)) {
       t.regex(error.code, /^RECORD_(MISSING|CORRUPT)$/);
       t.is(error.exitCode, 1);
       t.true(error.message.includes(site.directory), error.message);
-      t.regex(error.hint ?? '', /^run "nlm-failover rebuild 10\.10\.1\.1"/);
+      t.regex(error.hint ?? '', /^Run "nlm-failover rebuild 10\.10\.1\.1"/);
     }
     const rebuilt = site.rebuild();
     t.like(rebuilt, { clients: 4, owner: 'B', epoch: 2, journals: ['A', 'B'], badLines: 0 });
@@ -144,7 +144,7 @@ test('the owner is presumed: it goes on and may release, and no takeover goes wi
     });
     t.is(error.exitCode, 4);
     t.regex(error.message, /rebuilt from the journals.*node B served the address last/);
-    t.regex(error.hint ?? '', /release" on B; or, .*--fenced/);
+    t.regex(error.hint ?? '', /release" on B\. .*--fenced/);
   }
   t.is(record.claim({ node: 'A', fenced: true, now: wall }), 3);
   // From here on everything is as ever.
