@@ -1,5 +1,5 @@
 import test from 'ava';
-import { isAtOrBelow } from '../src/paths.js';
+import { isAtOrBelow, nearestAbove } from '../src/paths.js';
 
 for (const [path, top, expected] of [
   ['/', '/', true],
@@ -25,3 +25,12 @@ for (const [path, top, expected] of [
     t.is(isAtOrBelow(path, top), expected);
   });
 }
+
+test('the nearest of several directories above a path', (t) => {
+  const tops = ['/', '/srv', '/srv/vol/', '/srv/vol/deep', '/srv/volume'];
+  t.is(nearestAbove('/srv/vol/state', tops), '/srv/vol/');
+  t.is(nearestAbove('/srv/vol', tops), '/srv/vol/');
+  t.is(nearestAbove('/srv/other', tops), '/srv');
+  t.is(nearestAbove('/var', tops), '/');
+  t.is(nearestAbove('/var', ['/srv']), undefined);
+});

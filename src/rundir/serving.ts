@@ -18,6 +18,9 @@ import { doing } from '../host/running/watchdog.js';
 /** Where the callout looks, unless NLM_FAILOVER_RUN says otherwise; on tmpfs, so a reboot records nothing. */
 export const defaultRunDirectory = '/run/nlm-failover';
 
+/** Where the parts of this node are kept that serve an address with a /run of their own: for the driver that makes them. */
+export const instancesDirectory = path.join(defaultRunDirectory, 'instances');
+
 export function runDirectory(host: Host, env: Environment = process.env): string {
   return env.NLM_FAILOVER_RUN ?? host.path(defaultRunDirectory);
 }

@@ -7,7 +7,7 @@ import { fstab, unmountedAbove } from '../../host/reading/fstab.js';
 import type { Host } from '../../host/host.js';
 import { isMountOf, mountAt } from '../../host/reading/mounts.js';
 import { asking } from '../../host/running/watchdog.js';
-import { isAtOrBelow } from '../../paths.js';
+import { nearestAbove } from '../../paths.js';
 import { recordDirectory } from '../../record/safe-files/layout.js';
 
 const readAside = promisify(readFile);
@@ -24,7 +24,10 @@ export interface RecordLocation {
 export function recordLocation(host: Host, ip: FloatingIp): RecordLocation {
   return {
     directory: recordDirectory(host.path(ip.stateDirectory), ip.address),
-    onVolume: ip.filesystems.find(({ mountpoint }) => isAtOrBelow(ip.stateDirectory, mountpoint))?.mountpoint,
+    onVolume: nearestAbove(
+      ip.stateDirectory,
+      ip.filesystems.map(({ mountpoint }) => mountpoint),
+    ),
   };
 }
 

@@ -1,4 +1,4 @@
-import { isAtOrBelow } from '../../paths.js';
+import { nearestAbove } from '../../paths.js';
 import type { Host } from '../host.js';
 import { mountAt, unescapeOctal } from './mounts.js';
 
@@ -19,10 +19,8 @@ export function parseFstab(text: string): string[] {
  * there is none. What a cluster manager mounts is seldom in fstab: there a directory below the mount point is what tells.
  */
 export function unmountedAbove(host: Host, directory: string): string | undefined {
-  const listed = parseFstab(host.readText(fstab) ?? '')
-    // "/" is always mounted, also where it is in no table of this process, as in a chroot.
-    .filter((mountpoint) => mountpoint !== '/' && isAtOrBelow(directory, mountpoint))
-    .toSorted((a, b) => b.length - a.length);
-  const nearest = listed[0];
+  // "/" is always mounted, also where it is in no table of this process, as in a chroot.
+  const listed = parseFstab(host.readText('/etc/fstab') ?? '').filter((mountpoint) => mountpoint !== '/');
+  const nearest = nearestAbove(directory, listed);
   return nearest === undefined || mountAt(host, nearest) !== undefined ? undefined : nearest;
 }

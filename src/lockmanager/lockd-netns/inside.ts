@@ -7,6 +7,7 @@ import { currentDeadline } from '../../host/running/deadline.js';
 import { realHost, writeKernel } from '../../host/real.js';
 import { doing } from '../../host/running/watchdog.js';
 import type { ServingPlace } from '../port.js';
+import { defaultRunDirectory } from '../../rundir/serving.js';
 import { instanceExists, instanceInterface, instancePlace, instancePrefix } from './place.js';
 import { instanceMember } from './processes.js';
 
@@ -41,10 +42,11 @@ export function insideInstance(address: string): Host {
 
 /** The instance of an address as the place where it is served; `host` is the node that has it. */
 export function servingPlace(host: Host, address: string): ServingPlace {
+  const inside = insideInstance(address);
   return {
-    host: insideInstance(address),
+    host: inside,
     interface: instanceInterface,
-    run: path.join(instancePlace(address).run, 'nlm-failover'),
+    run: inside.path(defaultRunDirectory),
     enter: instancePrefix(address),
     absence: () =>
       instanceExists(host, address)

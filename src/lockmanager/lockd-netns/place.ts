@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Host } from '../../host/host.js';
-import { defaultRunDirectory } from '../../rundir/serving.js';
+import { instancesDirectory } from '../../rundir/serving.js';
 
 /**
  * Where the instance of a floating IP is kept: a network namespace by name, as ip-netns(8) has it,
@@ -24,14 +24,12 @@ export interface InstancePlace {
   readonly rpcbindSocket: string;
 }
 
-const instances = path.join(defaultRunDirectory, 'instances');
-
 /** The floating IP's interface inside its instance. */
 export const instanceInterface = 'nfs0';
 
 export function instancePlace(address: string): InstancePlace {
   const netns = `nfs-${address}`;
-  const directory = path.join(instances, address);
+  const directory = path.join(instancesDirectory, address);
   return {
     netns,
     netnsFile: `/run/netns/${netns}`,
@@ -58,6 +56,6 @@ export function instanceExists(host: Host, address: string): boolean {
 
 /** The addresses of all that are here. */
 export function instancesHere(host: Host): string[] {
-  const directory = host.path(instances);
+  const directory = host.path(instancesDirectory);
   return existsSync(directory) ? readdirSync(directory) : [];
 }
