@@ -27,3 +27,8 @@ export const stepTitles: Readonly<Record<StepName, string>> = {
   'B-4': 'floating IP up',
   'B-5': 'export',
 };
+
+/** "A-1 floating IP down, A-2 unexport", for --help. */
+export function stepsText(names: readonly StepName[]): string {
+  return names.map((name) => `${name} ${stepTitles[name]}`).join(', ');
+}

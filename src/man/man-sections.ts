@@ -44,31 +44,45 @@ const instances: ManSection = {
   blocks: [
     {
       text:
-        'With the driver `lockd-netns` every floating IP has an instance of its own: network namespace `nfs-ADDRESS`, a mount namespace with its own /run and /var/lib/nfs, ' +
-        'rpcbind, rpc.statd, rpc.mountd, nfsd and lockd. Its start is a grace period for this address alone, so no client of another address waits. ' +
-        'The volume is mounted on the host, at the same path as inside. rpc.statd in it runs the callout by itself and records for this address alone. ' +
-        "Of the host's other mounts it has a copy, but for the volumes of other floating IPs: an umount on the host reaches the copy where mounts are shared, as systemd makes them, and leaves " +
-        'the device busy until the instance ends where they are private (mount_namespaces(7)).\n\n' +
-        'takeover makes the instance in B-2, clearing what a crash left of it; release takes it away in A-4. Nothing of it survives a reboot. ' +
+        'With the driver `lockd-netns` every floating IP has an instance of its own: the network namespace `nfs-ADDRESS`, a mount namespace with its own /run and /var/lib/nfs, and in them ' +
+        'rpcbind, rpc.statd, rpc.mountd, nfsd and lockd. The start of an instance begins a grace period for this address alone: no client of another address waits. ' +
+        'rpc.statd in the instance runs the callout by itself, and records for this address alone.\n\n' +
+        'takeover makes the instance in B-2, and clears away what a crash left of it. release takes it away in A-4. Nothing of it survives a reboot. ' +
         '`nlm-failover exec ADDRESS -- exportfs -v` looks inside.\n\n' +
-        'Where systemd runs, the daemons are its transient units `nlm-failover-ADDRESS-DAEMON.service`: journalctl and systemctl know them, and rpc.statd and rpc.mountd are started anew when they die. ' +
-        "Elsewhere they are plain processes that outlive the command, known by the namespace they are in and not by a pid that may have become somebody else's; under another service manager run " +
-        'takeover where its end does not end them. `status` names a daemon that is dead, that rpcbind does not know or that does not answer, and ends with 1.\n\n' +
-        'The host itself cannot reach an address on a macvlan or ipvlan of its own interface; other hosts can. A macvlan has a link-layer address of its own, which wireless and many cloud ' +
-        'networks, and hypervisors with MAC filtering, do not forward: there set `link = "ipvlan"`, `link = "veth"` with a bridge, or `driver = "lockd"`.\n\n' +
-        'NFSv4 is off in an instance. It has no NLM locks, and its clients recover by other means: it would need an nfsdcld(8) with its database on the moving volume in each instance. ' +
-        'takeover says so where the host itself serves NFSv4. An export with sec=krb5 needs gssproxy(8), and one with xprtsec=tls tlshd(8), which no instance has either; a volume or a state directory below /run or /var/lib/nfs is not seen in one: for these auto takes lockd.',
+        'The volume is mounted on the host, at the same path as inside. ' +
+        "Of the host's other mounts the instance has a copy, but for the volumes of other floating IPs. Where mounts are shared, as systemd makes them, an umount on the host reaches the copy. Where they are private " +
+        '(mount_namespaces(7)) the device stays busy until the instance ends.',
     },
+    { heading: 'Its daemons' },
     {
       text:
-        'It was seen on Linux 6.1 with nfs-utils 2.6.2 (Debian 12), on 6.12 with 2.8.3 (Debian 13) and on 7.2 with 3.1.1 (Debian unstable, November 2026). ' +
-        'All of them have one lockd thread for all instances: while the rpc.statd of one does not answer, a new client there makes those of all other addresses wait for as long (seen on 6.1 and 7.2: 60 s of 60 s). `status` says that it does not answer. ' +
-        'The callout, for which rpc.statd waits, waits for nothing but its own disk. ' +
-        'Where lockd ends it tells statd of each of its clients, and waits for one that rpcbind does not know: 9 s for each client on 6.1, 60 s on 7.2. release and takeover end the daemons before and do not wait, ' +
-        '`rpc.nfsd 0` by hand does. ' +
-        "lockd's part of `grace`, and `lockd_port`, are settings of the whole kernel here; since 6.15 they can be given per network namespace over netlink, and nfsdctl(8) may then override what is written to /proc/sys. " +
-        'Since 6.9 writing unlock_filesystem drops NFSv4 state too; with NFSv4 off there is none. From 6.9 to 6.18 it must not be written while nfsd is down, and is not. ' +
-        'Since 7.1 nfsd needs its listeners before its threads, which is why rpc.nfsd(8), and never the bare threads file, starts and stops it.',
+        'Where systemd runs, the daemons are the transient units `nlm-failover-ADDRESS-DAEMON.service`: see them with systemctl and journalctl. rpc.statd and rpc.mountd are started anew when they die. ' +
+        'Elsewhere they are plain processes that outlive the command. They are found by the namespace they are in, and not by a pid, which may have become that of somebody else. Under another service manager, run ' +
+        'takeover where the end of its job does not end them. `status` names a daemon that is dead, that rpcbind does not know or that does not answer, and ends with 1.\n\n' +
+        'All instances have one lockd thread. While the rpc.statd of one instance does not answer, a new client there makes the clients of all other addresses wait for as long (seen on Linux 6.1 and 7.2: 60 s of 60 s). ' +
+        'The callout, for which rpc.statd waits, waits for its own disk alone.\n\n' +
+        'When lockd ends it has rpc.statd forget each client, and waits for an rpc.statd that rpcbind does not know: 9 s for each client on 6.1, 60 s on 7.2. release and takeover end the daemons first, and do not wait; ' +
+        '`rpc.nfsd 0` by hand does. Never restart nfsd by hand in an instance: its locks go with it, and no client is notified.',
+    },
+    { heading: 'Its network' },
+    {
+      text:
+        'The host itself cannot reach an address on a macvlan or ipvlan of its own interface; other hosts can. A macvlan has a link-layer address of its own. Wireless and many cloud ' +
+        'networks, and hypervisors with MAC filtering, do not forward that: there set `link = "ipvlan"`, `link = "veth"` with a bridge, or `driver = "lockd"`.',
+    },
+    { heading: 'What it cannot serve' },
+    {
+      text:
+        'NFSv4 is off in an instance: it has no NLM locks, and would need an nfsdcld(8) with its database on the moving volume in each instance. takeover says so where the host itself serves NFSv4. ' +
+        'An export with sec=krb5 needs gssproxy(8), and one with xprtsec=tls needs tlshd(8): an instance has neither. A volume or a state directory below /run or /var/lib/nfs is not seen in an instance. For all these auto takes lockd.',
+    },
+    { heading: 'Kernels' },
+    {
+      text:
+        'Seen with Linux 6.1 and nfs-utils 2.6.2 (Debian 12), 6.12 and 2.8.3 (Debian 13), 7.2 and 3.1.1 (Debian unstable, November 2026).\n\n' +
+        "lockd's part of `grace`, and `lockd_port`, are one setting for the whole kernel. Since 6.15 there is one for each network namespace, over netlink: nfsdctl(8) may override what is written to /proc/sys.\n\n" +
+        'Since 6.9 a write to unlock_filesystem drops NFSv4 state too; with NFSv4 off there is none. From 6.9 to 6.18 it must not be written while nfsd is down, and is not. ' +
+        'Since 7.1 nfsd needs its listeners before its threads: rpc.nfsd(8) starts and stops it, and never the threads file.',
     },
   ],
 };
@@ -78,17 +92,22 @@ const grace: ManSection = {
   blocks: [
     {
       text:
-        'In the grace period that B-2 enters, lockd gives locks only to clients that reclaim them; whoever wants a new lock, or gives one back, waits. With the driver lockd-netns takeover ends it before its time, ' +
-        'after a release, once every lock that A-1 noted is held again and every client on the list has answered SM_NOTIFY. It says so, or why not: ' +
-        '"grace goes on for 31 s: 1 client not notified". It never ends it after a crash, with --no-wait, where takeover did not do B-2 and B-3 itself, where it had to enter the grace again, or where A-1 may not have noted all that was locked: ' +
-        'a file system was not mounted, lockd not running or in its grace still, the node had booted since it took the address over, a client was still to be notified, /proc/locks could not be read, or a lock came after it. ' +
-        'Then, and with `end_grace = "timer"`, the grace lasts as long as `grace` says. With the other drivers it always does: their grace is that of other addresses too, or cannot be ended.\n\n' +
-        "The grace of an instance has two parts that begin together, and ends with the longer one: lockd's, `grace`, which can be ended, and nfsd's, 10 s, which cannot. So new locks are to be had 10 s after B-2 at the earliest. " +
-        '`grace` can be generous: it is waited out only after a crash and where something is missing. A Linux client that was refused in grace asks again every 5 s.\n\n' +
-        '/proc/locks does not show everything that lockd keeps. Requests that wait for a lock are repeated by their clients, who are let in when the grace is over, early or not. ' +
-        'Share reservations (DOS, Windows; Linux clients make none) come back only after the grace on Linux 6.1 and 6.12, where lockd takes their reclaims for new requests; newer kernels take the reclaims in grace too, ' +
-        'and after it as long as nobody else was first: where such clients matter there, set `end_grace = "timer"`. A lock that its client gave back while nobody served counts as missing, since lockd refuses to unlock in grace. ' +
-        'nfsd must not be restarted by hand in an instance: its locks go with it, and no client is notified.',
+        'In the grace period that B-2 begins, lockd gives locks only to clients that reclaim them. Whoever wants a new lock, or gives one back, waits.\n\n' +
+        'With the driver lockd-netns takeover ends the grace of the address before its time: after a release, once every lock that A-1 noted is held again and every client has answered SM_NOTIFY. It says so, or why not: ' +
+        '"grace goes on for 31 s: 1 client not notified". It never does so in these cases:\n\n' +
+        '- after a crash; with --no-wait; with `end_grace = "timer"`;\n\n' +
+        '- where takeover did not do B-2 and B-3 itself, or had to enter the grace again;\n\n' +
+        '- where A-1 may not have noted all locks: a file system was not mounted, lockd did not run or was in its grace still, the node had booted since it took the address over, a client was still to be notified, /proc/locks could not be read, or a lock came after it.\n\n' +
+        'Then the grace lasts as long as `grace` says. With the other drivers it always does: their grace is that of other addresses too, or cannot be ended.\n\n' +
+        "The grace of an instance has two parts, which begin together: lockd's, `grace`, which can be ended, and nfsd's, 10 s, which cannot. So nobody gets a new lock before 10 s after B-2. " +
+        '`grace` can be generous: it is waited out only after a crash, and where something is missing. A Linux client that was refused in grace asks again every 5 s.',
+    },
+    { heading: 'What /proc/locks does not show' },
+    {
+      text:
+        'Requests that wait for a lock: their clients repeat them, and are let in when the grace is over, early or not. A lock that its client gave back while nobody served counts as missing, since lockd refuses to unlock in grace.\n\n' +
+        'Share reservations (DOS, Windows; Linux clients make none): Linux 6.1 and 6.12 take their reclaims for new requests, and let them in only after the grace. Newer kernels take the reclaims in grace too, ' +
+        'and after it as long as nobody else was first. Where such clients matter there, set `end_grace = "timer"`.',
     },
   ],
 };
@@ -98,9 +117,9 @@ const callout: ManSection = {
   blocks: [
     {
       text:
-        'With the drivers nlm-fsid and lockd rpc.statd must run `callouts/ha-callout` on every node: `ha-callout=` in the [statd] section of nfs.conf(5), or rpc.statd -H. ' +
-        'It appends one durable line for every client that statd begins or ceases to monitor to the journal of each address served here. ' +
-        'What it could not write or not make durable, and names it refused, `nlm-failover status` shows.\n\n' +
+        'With the drivers nlm-fsid and lockd rpc.statd must run `callouts/ha-callout` on every node: set `ha-callout=` in the [statd] section of nfs.conf(5), or run rpc.statd with -H. ' +
+        'For every client that statd begins or ceases to monitor it appends one durable line to the journal of each address served here. ' +
+        '`nlm-failover status` shows what it could not write or not make durable, and names that it refused.\n\n' +
         'In the [sm-notify] section set `lift-grace=n`: a stock sm-notify with nobody to notify ends the grace period that clients need.',
     },
   ],
@@ -111,36 +130,40 @@ const lostLocks: ManSection = {
   blocks: [
     {
       text:
-        'A reclaim that fails is reported to nobody: the application goes on without its lock. So at A-1 what lockd holds on the file systems of the address ' +
-        'goes into the record, and while the grace of the next owner runs, what it holds there is compared with that. takeover waits for ' +
-        'this once all its steps are done: until every lock is there, or, after a crash, when nobody knows what was held, until every client that was notified is ' +
-        'back; at the longest until the grace is over. --no-wait returns at once; `nlm-failover audit` then compares. ' +
+        'No application learns from its kernel that a reclaim failed: it goes on without its lock. So A-1 writes into the record what lockd holds on the file systems of the address. ' +
+        'While the grace of the next owner runs, what lockd holds there is compared with that. takeover waits for ' +
+        'it when all its steps are done, at the longest until the grace is over: until every lock is held again, or, after a crash, when nobody knows what was held, until every client that was notified is ' +
+        'back. With --no-wait it returns at once; `nlm-failover audit` compares later.\n\n' +
         'Where the grace is over before anybody could be notified, as when B-5 or B-4 had to wait for something, takeover enters it again, once, and says so.\n\n' +
-        'A client is back once lockd has seen it ask for a lock since the grace began (the callout records it). /proc/locks does not tell whose a lock is, so a missing lock is laid to those clients ' +
-        'that could not be notified, or neither came back nor answer when asked once more. What is found:',
+        'A client is back when lockd has seen it ask for a lock since the grace began; the callout records that. The kernel does not say whose a lock is. So a missing lock is laid to the clients that are gone: those ' +
+        'that could not be notified, and those that neither came back nor answer when they are asked once more. What is found:',
     },
     {
       terms: [
         [
           'LOST',
-          'a lock that was not reclaimed, while some client is gone: that one, or one of those, still believes in it. A client that is back and gave it up meanwhile cannot be distinguished from that',
+          'A lock that was not reclaimed, while some client is gone: most likely that one, or one of those, still believes in it. A client that is back and gave the lock up meanwhile looks the same.',
         ],
         [
           'not reclaimed',
-          'a lock that was not reclaimed, while every client is there: its client gave it up meanwhile; or it was refused, then a client has "failed to reclaim" in its kernel log',
+          'A lock that was not reclaimed, while no client is gone: its client gave it up meanwhile, or was refused. Then that client has "failed to reclaim" in its kernel log.',
         ],
-        ['SILENT', 'after a crash: a client that was notified, has asked for no lock since, and does not answer'],
-        ['NOT NOTIFIED', 'after a crash: a client that could not be notified (exit code 5)'],
+        [
+          'SILENT',
+          'After a crash: a client that was notified, has asked for no lock since, and does not answer.',
+        ],
+        ['NOT NOTIFIED', 'After a crash: a client that could not be notified (exit code 5).'],
         [
           'idle',
-          'after a crash: a client that was notified and answers, but has asked for no lock: it held none',
+          'After a crash: a client that was notified and answers, but has asked for no lock: it held none.',
         ],
       ],
     },
     {
       text:
-        'status counts what is found, but for the idle, until `nlm-failover audit ADDRESS --acknowledge`. Locks of NFSv4, and of processes on the server itself, are not looked at. ' +
-        'With the driver `lockd` the clients of the other addresses of the taking node reclaim too; their locks are not compared. takeover is refused where they could not be notified: an address that is served here and not in the configuration any more, or whose record cannot be used. One that another node has taken over meanwhile is not recorded here any more, and its clients are left to that node.',
+        'status counts what is found, but for the idle, until `nlm-failover audit ADDRESS --acknowledge`. Locks of NFSv4, and of processes on the server itself, are not looked at.\n\n' +
+        'With the driver `lockd` the clients of the other addresses of the taking node reclaim too; their locks are not compared. takeover is refused where they could not be notified: where an address is served here and is not in the configuration any more, or its record cannot be used. ' +
+        'An address that another node has taken over meanwhile is recorded here no longer, and that node notifies its clients.',
     },
   ],
 };
@@ -150,15 +173,19 @@ const waiting: ManSection = {
   blocks: [
     {
       text:
-        'No step waits for ever. When its time is over (see [timeouts]) it fails with exit code 1 and says which command, daemon or client it waited for, and which key sets how long. ' +
-        'A command that has not ended is sent SIGTERM and a second later SIGKILL, with all that is in its process group; one whose output a daemon keeps open has ended all the same. ' +
+        'No step waits for ever. When its time is over ([timeouts] in nlm-failover.toml(5)) it fails with exit code 1, and says which command, daemon or client it waited for, and which key sets how long. ' +
+        'A command that has not ended is sent SIGTERM, and a second later SIGKILL, with its whole process group. A command whose output a daemon keeps open counts as ended. ' +
         'The same nlm-failover command, run again, goes on where the other stopped.\n\n' +
-        'What waits in the kernel for a disk or a server (state D) cannot be killed. A command in that state is left behind, and named with its pid: what it was to do, a mount for example, ' +
-        'may still happen when the disk answers, so see that it is gone, or fence the node, before another node takes over. ' +
+        'SIGINT and SIGTERM take effect between two effects, a second one at once. A command that finds another one at work on the same address does not wait for it.',
+    },
+    { heading: 'A disk or server that does not answer' },
+    {
+      text:
+        'What waits in the kernel (state D) cannot be killed. A command in that state is left behind, and named with its pid. What it was to do, a mount for example, ' +
+        'may still happen when the disk answers: see that it is gone, or fence the node, before another node takes over. ' +
         'Before the record is opened, and before B-1 looks at a device, such a command asks whether the disk answers.\n\n' +
-        'Where a disk dies while nlm-failover itself reads or writes a file on it, nothing can interrupt that. After the time of the step, and at least two seconds more, a thread ' +
-        'says so and kills the process: the exit status is then 137, as of any process that is killed. In state D it stays until the disk answers, and then ends without doing anything more. Until that shell comes back, treat the node as one that must be fenced.\n\n' +
-        'SIGINT and SIGTERM take effect between two effects, a second one at once. An operation that finds another one at work on the same address does not wait for it.',
+        'Where nlm-failover itself waits for a disk, nothing can interrupt that. After the time of the step, and at least two seconds more, a thread ' +
+        'says so and kills the process: exit status 137. In state D it stays until the disk answers, and then ends without doing anything more. While it is there, fence this node before another one takes over.',
     },
   ],
 };
@@ -179,10 +206,9 @@ function byHand(): ManSection {
     blocks: [
       {
         text:
-          'What release and takeover do, for an address 10.10.1.1 with one file system, its record on its own volume, and the driver ' +
-          `${driver.name}. ` +
-          '`--dry-run` prints the same for your configuration. If you do steps by hand, leave the others to `--steps`; after B-1, ' +
-          '`nlm-failover clients` lists who must be notified.',
+          `What release and takeover do for the address ${exampleIp.address} with one file system, its record on its own volume, and the driver ${driver.name}. ` +
+          '`--dry-run` prints the same for your configuration. If you do steps by hand, let `--steps` do the others. After B-1 ' +
+          '`nlm-failover clients` lists whom to notify.',
       },
       ...plans.map((plan) => ({ example: planText(plan) })),
     ],
@@ -227,8 +253,8 @@ const errors: ManSection = {
   blocks: [
     {
       text:
-        'Every error is one sentence on standard error and, below it, what to do. With --json the last line has it in `error`, with `code` and `hint`; status has it in `recordError`. ' +
-        'The codes, what they mean, and what to do:',
+        'An error is a sentence on standard error and, below it, what to do. With --json it is `error` in the last line, for status `recordError`. ' +
+        'Its `code` is one of these:',
     },
     {
       terms: Object.entries<ErrorText>(errorCodes)
@@ -242,12 +268,31 @@ const json: ManSection = {
   title: 'JSON',
   blocks: [
     {
-      text:
-        'With --json, release, takeover and notify print one object a line: `step`, `fsid` (A-3 and B-2), `state` (done, skipped or failed), `ms`, `detail`. ' +
-        'The last line has `result` (done, not-notified, lost or failed) and `clients` with `notified` and `notNotified`; after a failure `error` with `code`, `operation`, `message` and `hint`. ' +
-        'While takeover waits it prints objects with `waiting`, and its last line has `audit`: `state`, `clients` (listed, notified, back), `locks` (held, reclaimed; null after a crash), ' +
-        '`comparedAt` and `findings` with `verdict` (lost, not-reclaimed, silent, not-notified, idle), `path`, `lock`, `clients`, `at`, `acknowledged`; audit prints `address` and `audit`. ' +
-        'A row a line comes from clients, an address a line from status. rebuild prints `result`, `address`, `clients`, `owner`, `epoch`, `nsmState`, `journals`, `badLines`, `aside` and `recordingHere`.',
+      text: 'With --json every command prints one object a line; a command that fails prints `error` with `code`, `operation`, `message` and `hint` in its last line. Times are ISO 8601, in UTC.',
+    },
+    {
+      terms: [
+        [
+          'release, takeover, notify',
+          'A line for each step: `step`, `fsid` (A-3 and B-2), `state` (done, skipped or failed), `ms`, `detail`. The last line has `result` (done, not-notified, lost or failed), ' +
+            '`clients` with `notified` and `notNotified`, and, where there are any, `notNotified` (a list of `address`, `client`, `reason`) and `remarks`. With --dry-run: `step`, `fsid`, `subject`, `commands`.',
+        ],
+        [
+          'takeover, audit',
+          'While takeover waits for reclaims it prints lines with `waiting`. Its last line, and that of audit beside `address`, has `audit`: `state`, `clients` (listed, notified, back), ' +
+            '`locks` (held, reclaimed; null after a crash), `comparedAt` and `findings`: `verdict` (lost, not-reclaimed, silent, not-notified, idle), `path`, `lock`, `clients`, `at`, `acknowledged`.',
+        ],
+        ['clients', 'A line for each client and fsid: `address`, `client`, `fsid`, `node`, `since`.'],
+        [
+          'status',
+          'A line for each address: `address`, `here` (addressUp, recording), `marks`; `record` (owner, ownerHere, epoch, released, nsmState, clients, notNotified, badLines, remarks, findings, lastOperation), ' +
+            'or `unreachable`, or `recordError`; `lockManager` (driver, daemons, inGrace, graceLeft, clients, counts); `unconfigured` where the configuration does not have the address.',
+        ],
+        [
+          'rebuild',
+          '`result`, `address`, `clients`, `owner`, `epoch`, `nsmState`, `journals`, `badLines`, `aside`, `recordingHere`.',
+        ],
+      ],
     },
   ],
 };

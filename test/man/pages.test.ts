@@ -24,7 +24,10 @@ const file = readFileSync('man/nlm-failover.toml.5', 'utf8');
 function shown(line: string): string {
   return line
     .replaceAll(/\\f[BR]|\\&/g, '')
-    .replaceAll(/\\\((..)/g, (_, name: string) => ({ aq: "'", dq: '"', ga: '`', ha: '^', ti: '~' })[name] ?? '?')
+    .replaceAll(
+      /\\\((..)/g,
+      (_, name: string) => ({ aq: "'", dq: '"', ga: '`', ha: '^', ti: '~' })[name] ?? '?',
+    )
     .replaceAll('\\-', '-')
     .replaceAll('\\e', '\\');
 }
@@ -54,13 +57,21 @@ function visibleOf(of: Command): readonly string[] {
 }
 
 test('every option of every command is in nlm-failover(8)', (t) => {
-  const commands = program.commands.filter((one) => program.createHelp().visibleCommands(program).includes(one));
+  const commands = program.commands.filter((one) =>
+    program.createHelp().visibleCommands(program).includes(one),
+  );
   t.true(commands.length >= 8);
   const common = section(command, 'OPTIONS');
   for (const one of commands) {
-    const start = command.split('\n').findIndex((line) => shown(line).startsWith(`.SS "${program.name()} ${one.name()} `));
+    const start = command
+      .split('\n')
+      .findIndex((line) => shown(line).startsWith(`.SS "${program.name()} ${one.name()} `));
     t.true(start > 0, `${one.name()} is not in the page`);
-    const [own = ''] = command.split('\n').slice(start + 1).join('\n').split(/^\.S[HS] /m);
+    const [own = ''] = command
+      .split('\n')
+      .slice(start + 1)
+      .join('\n')
+      .split(/^\.S[HS] /m);
     for (const option of visibleOf(one))
       t.true(explains(own, option) || explains(common, option), `${one.name()} ${option}`);
   }
@@ -73,7 +84,10 @@ function knownKeys(text: string): string[] {
     parseConfig(text, { file: 'f.toml', hostname: 'a', drivers });
   } catch (error) {
     if (!(error instanceof FailoverError)) throw error;
-    const [, list = ''] = /qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq = 1: unknown key; known here, nearest first: (.*)$/m.exec(error.message) ?? [];
+    const [, list = ''] =
+      /qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq = 1: unknown key; known here, nearest first: (.*)$/m.exec(
+        error.message,
+      ) ?? [];
     return list.split(', ');
   }
   throw new Error('an unknown key was accepted');
@@ -82,7 +96,9 @@ function knownKeys(text: string): string[] {
 const unknown = 'qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq = 1';
 const headers: readonly (readonly [title: string, text: string, tables: readonly string[]])[] = [
   ['At the top', `${unknown}\n${sample}`, ['state', 'lock_manager', 'timeouts', 'floating_ip']],
-  ...['[state]', '[lock_manager]'].map((header) => [header, sample.replace(header, `${header}\n${unknown}`), []] as const),
+  ...['[state]', '[lock_manager]'].map(
+    (header) => [header, sample.replace(header, `${header}\n${unknown}`), []] as const,
+  ),
   ['[timeouts]', `${sample}\n[timeouts]\n${unknown}`, []],
   ...['[[floating_ip]]', '[[floating_ip.filesystem]]', '[[floating_ip.filesystem.export]]'].map(
     (header) => [header, sample.replace(header, `${header}\n${unknown}`), ['filesystem', 'export']] as const,
@@ -127,12 +143,15 @@ test('every step is in the plans of nlm-failover(8), with its title', (t) => {
 });
 
 test('every error code of the table is used, and no variable of the environment is that is not in it', (t) => {
-  const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  );
   const source = files
     .filter((name) => name !== 'error-codes.ts' && name !== 'environment.ts')
     .map((name) => readFileSync(path.join('src', name), 'utf8'))
     .join('\n');
-  for (const code of Object.keys(errorCodes)) t.true(source.includes(`'${code}'`), `${code} is nowhere thrown`);
+  for (const code of Object.keys(errorCodes))
+    t.true(source.includes(`'${code}'`), `${code} is nowhere thrown`);
   const used = `${source}\n${readFileSync('callouts/ha-callout', 'utf8')}`.match(/\bNLM_[A-Z_]+\b/g) ?? [];
   for (const name of used) t.true(Object.hasOwn(environmentTexts, name), name);
 });
@@ -140,7 +159,10 @@ test('every error code of the table is used, and no variable of the environment 
 test('the file in nlm-failover.toml(5) is accepted as it stands, on both nodes', async (t) => {
   const [, from = ''] = section(file, 'EXAMPLE').split('.nf\n');
   const [lines = ''] = from.split('\n.fi');
-  const text = lines.split('\n').map((line) => (line === '.sp' ? '' : shown(line))).join('\n');
+  const text = lines
+    .split('\n')
+    .map((line) => (line === '.sp' ? '' : shown(line)))
+    .join('\n');
   const directory = mkdtempSync(path.join(tmpdir(), 'nlm-failover-page-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const written = path.join(directory, 'nlm-failover.toml');
@@ -149,7 +171,10 @@ test('the file in nlm-failover.toml(5) is accepted as it stands, on both nodes',
     const config = await loadConfig({ file: written, hostname, drivers });
     t.is(config.node, hostname);
     t.deepEqual(
-      config.floatingIps.map(({ address, filesystems }) => [address, filesystems.map((one) => one.exports.length)]),
+      config.floatingIps.map(({ address, filesystems }) => [
+        address,
+        filesystems.map((one) => one.exports.length),
+      ]),
       [
         ['10.10.1.1', [1]],
         ['fd00:10::2', [2]],
@@ -174,7 +199,10 @@ for (const [name, page] of [
   ['nlm-failover.toml.5', file],
 ] as const) {
   groff(`groff has no warnings: ${name}`, (t) => {
-    const { stderr, status } = spawnSync('groff', ['-man', '-ww', '-Tutf8'], { input: page, encoding: 'utf8' });
+    const { stderr, status } = spawnSync('groff', ['-man', '-ww', '-Tutf8'], {
+      input: page,
+      encoding: 'utf8',
+    });
     t.is(stderr, '');
     t.is(status, 0);
   });

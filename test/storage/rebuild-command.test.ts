@@ -58,7 +58,7 @@ test('a node is dead and the record corrupt: rebuild, takeover --fenced, and eve
     rebuilt.stdout,
     /clients +2\n +owner +A, epoch 1, as its journal has it\n +former +.*monitors\.db\./,
   );
-  t.regex(rebuilt.stdout, /takeover --fenced\. The next takeover notifies everybody\./);
+  t.regex(rebuilt.stdout, /takeover --fenced\. The next takeover notifies every client\./);
   t.deepEqual(notified, [], 'rebuild notifies nobody');
   const without = await site.b.tool(['takeover', address, '--no-wait']);
   t.is(without.exitCode, 4);

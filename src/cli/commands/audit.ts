@@ -16,14 +16,14 @@ export function addAudit(program: Command, io: Io, drivers: LoadDrivers, exit: (
       .command('audit')
       .summary('which locks were not reclaimed after the last takeover')
       .description(
-        'Show on the owner of an address what the comparison at the end of its last grace period found: after a release, each ' +
-          'lock that was held and has not been reclaimed, with its file and the client where it is known; after a crash, ' +
-          'each client that has not come back. Where the grace is over and nothing was compared yet (takeover --no-wait, or ' +
-          'interrupted), it is compared now: then a lock that is held counts as reclaimed, and one that was given back since ' +
-          'is named, so sooner is better. Ends with 6 where locks are lost and nobody has acknowledged it.',
+        'Show which locks did not come back after the last takeover; run it on the owner of the address. After a release: each ' +
+          'lock that was held and was not reclaimed, with its file and, where it is known, its client. After a crash: each ' +
+          'client that did not come back. Where the grace is over and nothing was compared yet (takeover --no-wait, or an ' +
+          'interruption), it is compared now: a lock that is held counts as reclaimed, and one that was given back meanwhile ' +
+          'is named too, so sooner is better. Ends with 6 where locks are lost and nobody has acknowledged that.',
       )
       .argument('<address>', 'the floating IP, as in the configuration')
-      .option('--acknowledge', 'show it, and from now on leave it out here and in status'),
+      .option('--acknowledge', 'show it once more, and leave it out from now on, in status too'),
   ).action(async (address: string, options: AuditOptions) => {
     const { openRunContext } = await import('../run-context.js');
     const { acknowledge, audit } = await import('../../failover/reclaim/audit.js');

@@ -9,11 +9,11 @@ export function addClients(program: Command, io: Io, drivers: LoadDrivers): void
   addCommonOptions(
     program
       .command('clients')
-      .summary('who would be notified, per floating IP')
+      .summary('who would be notified, for each floating IP')
       .description(
-        'List the monitored clients in the record: who would be notified at a takeover, per fsid, since when, and which node recorded it.',
+        'List the recorded clients: who would be notified at a takeover, for which fsid, since when, and which node recorded it.',
       )
-      .argument('[address]', 'one floating IP; all of the configuration where it is not given'),
+      .argument('[address]', 'one floating IP (default: all of the configuration)'),
   ).action(async (address: string | undefined, options: CommonOptions) => {
     const { openReader } = await import('../open-reader.js');
     const { withFoldedRecord } = await import('../../failover/access/with-record.js');

@@ -14,13 +14,13 @@ export function addExec(program: Command, _io: Io, drivers: LoadDrivers, exit: (
       .command('exec')
       .summary('run a command inside the instance of an address')
       .description(
-        'Run a command inside the instance of a floating IP, where its driver keeps one (see INSTANCES): in its network ' +
-          'namespace, with its /run and /var/lib/nfs, for example `exportfs -v`, `ss -tn` or `rpcinfo`. The exit ' +
-          "status is the command's own, 128 and the signal's number where one ended it.",
+        'Run a command inside the instance of a floating IP (INSTANCES in nlm-failover(8)): in its network namespace, with its ' +
+          '/run and /var/lib/nfs, for example `exportfs -v`, `ss -tn` or `rpcinfo`. Ends with the exit status of the command; ' +
+          "with 128 and the signal's number where a signal ended it.",
       )
       .usage('[options] <address> -- <command> [args...]')
       .argument('<address>', 'the floating IP, as in the configuration')
-      .argument('<command...>', 'the command and its arguments, after "--" exactly as they are'),
+      .argument('<command...>', 'the command and its arguments, after "--"'),
   ).action(async (address: string, command: readonly [string, ...string[]], options: CommonOptions) => {
     const { openReader } = await import('../open-reader.js');
     const { driverHere } = await import('../../lockmanager/choose.js');

@@ -17,10 +17,10 @@ export function addNotify(
   addCommonOptions(
     program
       .command('notify')
-      .summary('notify those clients that a takeover could not reach')
+      .summary('notify the clients that a takeover could not notify')
       .description(
-        'Send SM_NOTIFY again to the clients that the last takeover of this address could not reach, with the same ' +
-          'NSM state. It helps them only while the grace period lasts; after that it lets their kernels report the lost lock.',
+        'Send SM_NOTIFY again, with the same NSM state, to the clients that the last takeover of this address could not ' +
+          'notify. While the grace period lasts they reclaim; later their kernels at least report the lost locks.',
       )
       .argument('<address>', 'the floating IP, as in the configuration')
       .addOption(

@@ -15,11 +15,11 @@ export function addRebuild(program: Command, io: Io, drivers: LoadDrivers): void
       .command('rebuild')
       .summary('make a lost record anew from the journals')
       .description(
-        'Where monitors.db of an address is missing, empty or corrupt: make it anew from the journals beside it, and put the old one aside. ' +
-          'Everybody whom a journal names is in it, also who has left meanwhile: the next takeover notifies all of them, rather one too many. ' +
-          'The owner is who served last as the journals have it, which is all they know: it goes on recording, and may release; every takeover ' +
-          'needs --fenced until one of the two has happened. Lost are who was not notified at the last takeover, what was held at the last release, and the log. ' +
-          'It may run while the address is served, here or elsewhere, where the record can be reached; it touches nothing but monitors.db, and nobody is notified.',
+        'Make a lost record anew from the journals beside it, where monitors.db is missing, empty or corrupt; the old file is put aside. ' +
+          'It runs on any node that reaches the record, also while the address is served. It touches nothing but monitors.db, and notifies nobody.\n\n' +
+          'Every client that a journal names is in the new record, also those that have left: the next takeover notifies all of them, rather one too many. ' +
+          'Its owner is the node that served last, as far as the journals know. That node goes on, and may release; every takeover ' +
+          'needs --fenced until one of the two has happened. Lost are the list of those who were not notified, the locks noted at the last release, and the log of operations.',
       )
       .argument('<address>', 'the floating IP, as in the configuration')
       .option(
@@ -86,6 +86,6 @@ function rebuildText(result: RebuildResult, node: string): string {
 function nextText(owner: string | undefined, isServedHere: boolean): string {
   if (owner === undefined) return 'The next takeover is the first one of a new record.';
   if (isServedHere)
-    return 'It is recorded here, and goes on. Where its last takeover had not ended, run it again with --fenced: it notifies everybody.';
-  return `If ${owner} still has it, leave it or release it there; else run takeover --fenced. The next takeover notifies everybody.`;
+    return 'It is recorded here, and goes on. If its last takeover had not ended, run that again with --fenced: it notifies every client.';
+  return `If ${owner} still has it, leave it there, or release it there. Else run takeover --fenced. The next takeover notifies every client.`;
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { releaseSteps, stepsText } from '../../step-names.js';
 import type { Io } from '../io.js';
 import type { LoadDrivers } from '../open-reader.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
@@ -20,13 +21,16 @@ export function addRelease(
       .command('release')
       .summary('give an address up: A-1 to A-4')
       .description(
-        'Give a floating IP up on this node: stop recording and take the address down (A-1), unexport (A-2), ' +
-          'drop the locks of each fsid (A-3), unmount (A-4). Each step is checked, done and verified; what is ' +
-          'done already is skipped, so that the same command can be run again after a failure or a crash.',
+        `Give a floating IP up on this node: ${stepsText(releaseSteps)}. From A-1 on its clients are not recorded here. ` +
+          'Each step is checked, done and verified. What is done already is skipped, so that the same command can be ' +
+          'run again after a failure or a crash.',
       )
       .argument('<address>', 'the floating IP, as in the configuration')
       .option('-n, --dry-run', 'print the exact commands and writes, in order, and touch nothing')
-      .option('--steps <list>', 'only these steps, for example A-1,A-3, where somebody else does the others'),
+      .option(
+        '--steps <list>',
+        'only these steps, for example A-1,A-3, where something else does the others',
+      ),
   ).action(async (address: string, options: ReleaseOptions) => {
     const { openRunContext } = await import('../run-context.js');
     const { planRelease } = await import('../../failover/plan.js');

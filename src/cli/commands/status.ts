@@ -21,11 +21,13 @@ export function addStatus(
       .command('status')
       .summary('who owns each floating IP, what is served here, how the last operation ended')
       .description(
-        'Show for each floating IP: its owner and epoch, whether it is served here, its recorded clients, the last ' +
-          'operation and its outcome, and what the callout could not write or not make durable. Ends with 1 where something that should run ' +
-          'does not: an address that is up but not recorded, or the other way, a record that cannot be used, an address that is served here and another node owns, or that the configuration does not have, or an instance with a daemon that is dead, not registered or does not answer.',
+        'Show for each floating IP its owner and epoch, whether it is served here, its recorded clients, how the last ' +
+          'operation ended, and what the callout could not write or not make durable.\n\n' +
+          'Ends with 1 where something is wrong: an address is up here and not recorded, or recorded and not up; it is served ' +
+          'here, and another node owns it or the configuration does not have it; its record cannot be used; a daemon of its ' +
+          'instance is dead, not registered or does not answer.',
       )
-      .argument('[address]', 'one floating IP; all of the configuration where it is not given'),
+      .argument('[address]', 'one floating IP (default: all of the configuration)'),
   ).action(async (address: string | undefined, options: CommonOptions) => {
     const { openReader } = await import('../open-reader.js');
     const { addressStatus, isBroken, refusedMark, unconfiguredStatus } =
@@ -56,7 +58,7 @@ function statusText(status: AddressStatus): string {
   ];
   if (status.unconfigured === true) {
     lines.push(
-      '  NOT IN THE CONFIGURATION, so its clients could not be notified: put it back, and release it before it is taken out',
+      '  NOT IN THE CONFIGURATION: its clients cannot be notified. Put it back; release it before you take it out',
     );
   } else if (status.recordError !== undefined) {
     lines.push(`  record      CANNOT BE USED: ${status.recordError.message}`);

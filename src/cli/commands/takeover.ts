@@ -1,5 +1,11 @@
 import { type Command, Option } from 'commander';
-import { publishedOrder, safeOrder, type TakeoverOrder, takeoverOrders } from '../../step-names.js';
+import {
+  publishedOrder,
+  safeOrder,
+  stepsText,
+  type TakeoverOrder,
+  takeoverOrders,
+} from '../../step-names.js';
 import type { Io } from '../io.js';
 import type { LoadDrivers } from '../open-reader.js';
 import { addCommonOptions, type CommonOptions, parseSeconds } from '../options.js';
@@ -25,33 +31,30 @@ export function addTakeover(
       .command('takeover')
       .summary('take an address over: B-1 to B-5')
       .description(
-        'Take a floating IP over on this node: mount (B-1), enter the grace period and start recording (B-2), ' +
-          'notify each recorded client that the server rebooted (B-3), bring the address up (B-4), export (B-5). ' +
-          'Also starts an address for the first time. What is done already is skipped, so that the same command ' +
+        `Take a floating IP over on this node, or start it for the first time: ${stepsText(safeOrder)}. From B-2 on its clients are ` +
+          'recorded here. Then wait until the locks are reclaimed, at the longest to the end of the grace period, and name ' +
+          'what is lost. Each step is checked, done and verified. What is done already is skipped, so that the same command ' +
           'can be run again after a failure or a crash.',
       )
       .argument('<address>', 'the floating IP, as in the configuration')
       .option('-n, --dry-run', 'print the exact commands and writes, in order, and touch nothing')
-      .option('--steps <list>', 'only these steps, for example B-2,B-3, where somebody else does the others')
+      .option('--steps <list>', 'only these steps, for example B-2,B-3, where something else does the others')
       .addOption(
         new Option(
           '--order <order>',
-          `safe: ${safeOrder.join(' ')}; published: ${publishedOrder.join(' ')}, as in the 2006 proposal, where clients with I/O may see stale file handles`,
+          `safe: ${safeOrder.join(' ')}; published: ${publishedOrder.join(' ')}, as in the 2006 proposal: clients with I/O may see stale file handles, and lose locks`,
         )
           .choices(Object.keys(takeoverOrders))
           .default('safe'),
       )
-      .option('--fenced', 'your word that the node which had the address, and has not released it, is dead')
+      .option('--fenced', 'your word that the node which has the address, and has not released it, is dead')
       .addOption(
         new Option(
           '--notify-deadline <seconds>',
           'how long B-3 tries to notify the clients (default: the length of the grace period)',
         ).argParser(parseSeconds),
       )
-      .option(
-        '--no-wait',
-        'return when the steps are done; else it then waits until the locks are reclaimed, at the longest to the end of the grace period, and names what was lost, as audit does',
-      ),
+      .option('--no-wait', 'return when the steps are done, and do not wait for the reclaims'),
   ).action(async (address: string, options: TakeoverOptions) => {
     const { openRunContext } = await import('../run-context.js');
     const { planTakeover } = await import('../../failover/plan.js');

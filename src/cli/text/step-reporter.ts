@@ -44,9 +44,9 @@ export function jsonReporter(io: Io): StepReporter {
       return exitCodeOf(result.outcome);
     },
     resultAfter: async (result, audit) => {
-      const notified = occasionally((progress) => line({ waiting: progress }));
+      const waiting = occasionally((progress) => line({ waiting: progress }));
       try {
-        const report = await audit(notified);
+        const report = await audit(waiting);
         const code = auditExitCode(ofThisGrace(report));
         const lost = code === exitCodes.locksLost;
         line({ ...resultJson(result), ...(lost ? { result: 'lost' } : {}), audit: auditJson(report) });

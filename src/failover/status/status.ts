@@ -87,7 +87,7 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
   };
 }
 
-/** What is served here and not configured: nobody could tell its clients that their locks go. */
+/** What is served here and not configured: nobody could notify its clients that their locks go. */
 export async function unconfiguredStatus(reader: NodeReader): Promise<readonly AddressStatus[]> {
   const { host, config, run, drivers } = reader;
   const known = new Set(config.floatingIps.map(({ address }) => address));
