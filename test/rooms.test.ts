@@ -109,6 +109,7 @@ const pure = [
   'rpc/rpcbind-messages.ts',
   'rpc/xdr.ts',
   'record/journal/journal.ts',
+  'record/safe-files/layout.ts',
   'record/database/schema.ts',
   'nsm/notify/backoff.ts',
   'nsm/notify/client-address.ts',
@@ -125,7 +126,11 @@ const pure = [
   'failover/reclaim/end-of-grace.ts',
   'failover/reclaim/reclaim.ts',
   'failover/reclaim/finding-report.ts',
+  'failover/steps/steps.ts',
   'host/host.ts',
+  'lockmanager/port.ts',
+  'cli/text/',
+  'man/roff.ts',
 ];
 /** But for these in them. */
 const notPure = ['config/load-config.ts'];
