@@ -8,7 +8,7 @@ export interface CommonOptions {
   readonly logLevel: (typeof logLevels)[number];
 }
 
-/** --config, --json, --log-level: the same on every command. */
+/** --config, --json, --log-level: the same on every command, and before it. */
 export function addCommonOptions(command: Command): Command {
   return command
     .addOption(
@@ -23,6 +23,14 @@ export function addCommonOptions(command: Command): Command {
         .choices(logLevels)
         .default('warn'),
     );
+}
+
+/** Gives a command those of its options that the program has taken: before it and after it, of two the later one. */
+export function handDown(program: Command, command: Command): void {
+  for (const name of command.options.map((option) => option.attributeName())) {
+    if (program.getOptionValueSource(name) === 'cli')
+      command.setOptionValueWithSource(name, program.getOptionValue(name), 'cli');
+  }
 }
 
 /** A number of seconds, fractions allowed, 0 to a day. */

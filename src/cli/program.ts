@@ -10,10 +10,14 @@ import { addRebuild } from './commands/rebuild.js';
 import { addRelease } from './commands/release.js';
 import { addStatus } from './commands/status.js';
 import { addTakeover } from './commands/takeover.js';
+import { addCommonOptions, handDown } from './options.js';
 import { helpEnd } from './text/help-end.js';
 import type { LoadDrivers } from './open-reader.js';
 
 const allDrivers: LoadDrivers = async () => (await import('../lockmanager/drivers.js')).drivers;
+
+/** No wider where the terminal is: long lines are hard to read. */
+const helpWidth = 80;
 
 /**
  * The command tree: what --help prints, the man page is made from, and main runs.
@@ -30,9 +34,18 @@ export function buildProgram(
     )
     .version(version, '-V, --version')
     .showHelpAfterError('(nlm-failover --help lists the commands)')
-    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
+    .configureOutput({
+      writeOut: (text) => io.out(text),
+      writeErr: (text) => io.err(text),
+      getOutHelpWidth: () => Math.min(process.stdout.columns ?? helpWidth, helpWidth),
+      getErrHelpWidth: () => Math.min(process.stderr.columns ?? helpWidth, helpWidth),
+    })
+    // Without "[options]", which all of them have: it leaves no room for what they do.
+    .configureHelp({ subcommandTerm: (command) => [command.name(), ...argumentTerms(command)].join(' ') })
     .addHelpText('after', ({ command }) => helpEnd(command))
+    .hook('preAction', handDown)
     .exitOverride();
+  addCommonOptions(program);
   addRelease(program, io, drivers, exit);
   addTakeover(program, io, drivers, exit);
   addNotify(program, io, drivers, exit);
@@ -43,4 +56,11 @@ export function buildProgram(
   addExec(program, io, drivers, exit);
   addNotifyWorker(program, io);
   return program;
+}
+
+function argumentTerms(command: Command): string[] {
+  return command.registeredArguments.map((argument) => {
+    const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+    return argument.required ? `<${name}>` : `[${name}]`;
+  });
 }

@@ -44,6 +44,9 @@ export function manPage(program: Command, options: ManPageOptions): string {
   const { summary = program.description().replace(/\.$/, ''), sections = [] } = options;
   const commands = commandsBelow(program);
   const common = commonOptions(commands);
+  // What the program takes too may stand before a command.
+  const isEarly = without(common, optionRows(program)).length === 0;
+  const own = isEarly ? without(optionRows(program), common) : optionRows(program);
   return assembled({ ...options, name: program.name(), program: program.name(), summary }, [
     heading('SH', 'SYNOPSIS'),
     ...(commands.length === 0 ? [program] : commands).flatMap((command) => synopsis(command)),
@@ -52,9 +55,16 @@ export function manPage(program: Command, options: ManPageOptions): string {
     ...(commands.length === 0 ? [] : [heading('SH', 'COMMANDS')]),
     ...commands.flatMap((command) => commandPart(command, common)),
     heading('SH', 'OPTIONS'),
-    ...(common.length === 0 ? [] : [...paragraphs('Every command takes:'), ...common.flatMap(tagged)]),
+    ...(common.length === 0
+      ? []
+      : [
+          ...paragraphs(
+            `Every command takes${isEarly ? ', before or after its name; the later one counts' : ''}:`,
+          ),
+          ...common.flatMap(tagged),
+        ]),
     ...(common.length === 0 ? [] : paragraphs('The program itself takes:')),
-    ...optionRows(program).flatMap(tagged),
+    ...own.flatMap(tagged),
     ...sections.flatMap(sectionPart),
   ]);
 }
@@ -113,6 +123,10 @@ function argumentRows(command: Command): Row[] {
   return help.visibleArguments(command).map((arg) => [help.argumentTerm(arg), help.argumentDescription(arg)]);
 }
 
+function without(rows: readonly Row[], others: readonly Row[]): Row[] {
+  return rows.filter((row) => !others.some((other) => isSame(row, other)));
+}
+
 function isSame(a: Row, b: Row): boolean {
   return a[0] === b[0] && a[1] === b[1];
 }
@@ -122,7 +136,7 @@ function synopsis(command: Command): string[] {
 }
 
 function commandPart(command: Command, common: readonly Row[]): string[] {
-  const own = optionRows(command).filter((row) => !common.some((other) => isSame(row, other)));
+  const own = without(optionRows(command), common);
   return [
     heading('SS', `${fullName(command)} ${command.usage()}`.trimEnd()),
     ...paragraphs(command.description()),
