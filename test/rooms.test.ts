@@ -122,7 +122,7 @@ const pure = [
   'nsm/notify/statd-call.ts',
   'nsm/notify/statd-port.ts',
   'nsm/worker/worker-messages.ts',
-  'failover/reclaim/end-of-grace.ts',
+  'failover/limits.ts',
   'failover/reclaim/end-of-grace.ts',
   'failover/reclaim/reclaim.ts',
   'failover/reclaim/finding-report.ts',
