@@ -51,9 +51,9 @@ export function whyGraceGoesOn(evidence: GraceEvidence): string | undefined {
   if (!canEnd) return `the driver ${driver} cannot end it for this address alone`;
   if (!isThisEpoch) return 'the record is that of another takeover';
   if (!planned) return 'what was locked is not known, as after a crash';
-  if (noteGap !== undefined) return `what was locked may not all be noted: ${noteGap}`;
+  if (noteGap !== undefined) return `A-1 may not have noted every lock: ${noteGap}`;
   if (!entered) return 'B-2 was not done by this takeover';
-  if (graces !== 1) return 'it was entered again, so what was locked since is not noted';
+  if (graces !== 1) return 'it was entered again, and locks taken meanwhile are not noted';
   if (notNotified > 0) return `${counted(notNotified, 'client')} not notified`;
   if (missing === undefined) return 'what is locked now cannot be known';
   if (missing > 0) return `${missing} of ${counted(held, 'lock')} not held again`;

@@ -96,8 +96,9 @@ async function noteGap(context: FailoverContext, ip: FloatingIp): Promise<string
   });
   if (missing !== undefined) return `${missing.mountpoint} was not mounted`;
   const since = servingSince(session.opened, config.node);
-  if (since?.epoch !== session.epoch) return `node ${config.node} had not begun to serve it`;
-  if (since.bootId !== bootClock(host).bootId) return `node ${config.node} had booted since it took it over`;
+  if (since?.epoch !== session.epoch) return `node ${config.node} had not begun to serve the address`;
+  if (since.bootId !== bootClock(host).bootId)
+    return `node ${config.node} had booted since it took the address over`;
   if (!(await driver.isUp())) return 'the lock manager was not running';
   const runs = await driver.inGrace();
   const record = session.opened;

@@ -175,5 +175,5 @@ export class LateCount {
 }
 
 function otherSource({ address }: FloatingIp): string {
-  return `${address} is not up here, so they were sent from this host's own address: clients that match the source address ignore them`;
+  return `${address} is not up here, so SM_NOTIFY came from another address of this host: clients that look at the source address ignore it`;
 }

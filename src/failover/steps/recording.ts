@@ -155,7 +155,7 @@ async function makeSynchronous(host: Host, file: string): Promise<boolean> {
 function neverNotified(names: readonly string[]): string {
   const shown = names.slice(0, 3).map((name) => escapeBytes(name, 40));
   const more = names.length > shown.length ? `, and ${names.length - shown.length} more` : '';
-  return `rpc.statd monitors what is neither a host name nor an address, and is not recorded: ${shown.join(', ')}${more}`;
+  return `rpc.statd monitors what is neither a host name nor an address; not recorded: ${shown.join(', ')}${more}`;
 }
 
 /**

@@ -109,7 +109,7 @@ export function addressUp(ip: AddressOnInterface): Action<HostContext> {
         throw notSo(
           'B-4',
           `Another host on ${ip.interface} has ${ip.address} too (IPv6 duplicate address detection): this node has given it up`,
-          'Run "nlm-failover release ${ip.address}" on the node that has it, or fence that node. Then run the same command again.',
+          `Run "nlm-failover release ${ip.address}" on the node that has it, or fence that node. Then run the same command again.`,
         );
       }
     },

@@ -114,7 +114,7 @@ export async function within<T>(limit: Limit, work: () => Promise<T>): Promise<T
         return;
       }
       deadline.giveUp();
-      reject(deadline.error(deadline.doing ?? 'it waits for what it did not name'));
+      reject(deadline.error(deadline.doing ?? 'it did not say what it waits for'));
     };
     timer = setTimeout(look, limit.seconds * 1000 + recheckMs);
   });

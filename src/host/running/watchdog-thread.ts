@@ -65,8 +65,8 @@ for (;;) {
   const [what, seconds, key] = text(cells.limit, headBytes).split('\\n');
   const doing = text(cells.doing, headBytes + textBytes);
   const message = what + ': a system call has not returned for ' + seconds + ' s' + (doing === '' ? '' : ', in or after: ' + doing);
-  const hint = 'A disk or server does not answer. This process (pid ' + process.pid + ') kills itself, and does nothing more; while it waits in ' +
-    'the kernel (state D) it stays until that answers, and only then another node may take over without fencing this one. ' +
+  const hint = 'A disk or server does not answer. This process (pid ' + process.pid + ') kills itself, and does nothing more. While it waits in ' +
+    'the kernel (state D) it stays: another node may take over only when it is gone, or this node is fenced. ' +
     'Then run the same command again.' + (key === '' ? '' : ' ' + key + ' in the configuration sets how long to wait.');
   const say = (descriptor, line) => { try { writeSync(descriptor, line); } catch {} };
   if (json) say(1, JSON.stringify({ result: 'failed', exitCode: ${exitCodes.killed}, error: { code: '${stuck}', operation: what, message, hint } }) + '\\n');

@@ -318,7 +318,7 @@ const gaps: readonly (Changes & { readonly title: string; readonly why: RegExp }
   {
     title: 'a file system was not mounted when A-1 noted the locks',
     fsids: [1234, 5678],
-    why: /all be noted: \/mnt\/vol2 was not mounted$/,
+    why: /every lock: \/mnt\/vol2 was not mounted$/,
     onA: ({ a }) => {
       const mounts = a.read('/proc/self/mountinfo').split('\n');
       a.write('/proc/self/mountinfo', mounts.filter((line) => !line.includes('/mnt/vol2')).join('\n'));
@@ -326,34 +326,34 @@ const gaps: readonly (Changes & { readonly title: string; readonly why: RegExp }
   },
   {
     title: 'the grace was not over where the locks were noted',
-    why: /all be noted: its last grace period was not over$/,
+    why: /every lock: its last grace period was not over$/,
     onA: ({ a }) => a.write(endFile, 'N\n'),
   },
   {
     title: 'a release that was stopped in grace was run again after it',
-    why: /all be noted: its last grace period was not over$/,
+    why: /every lock: its last grace period was not over$/,
     releases: ['A-2', undefined],
     clocks: [0, 1],
   },
   {
     title: 'a client had not been notified by the last takeover',
-    why: /all be noted: 1 client had not been notified$/,
+    why: /every lock: 1 client had not been notified$/,
     onA: ({ a }) => leaveOneOut(a),
   },
   {
     title: 'the node had booted since it took the address over',
-    why: /all be noted: node A had booted since it took it over$/,
+    why: /every lock: node A had booted since it took the address over$/,
     onA: ({ a }) => rewriteJournal(a, (text) => text.replace(/[0-9a-f-]{36}/, '0'.repeat(36))),
   },
   {
     title: 'somebody else did B-2 there, so no takeover knows since when it serves',
-    why: /all be noted: node A had not begun to serve it$/,
+    why: /every lock: node A had not begun to serve the address$/,
     stepsOnA: 'B-1,B-5,B-4,B-3',
     onA: ({ a }) => a.write(`${nfsd}/threads`, '8\n'),
   },
   {
     title: 'the lock manager was not running',
-    why: /all be noted: the lock manager was not running$/,
+    why: /every lock: the lock manager was not running$/,
     onA: ({ a }) => {
       a.write(`${nfsd}/threads`, '0\n');
       a.write('/proc/locks', '');
@@ -361,7 +361,7 @@ const gaps: readonly (Changes & { readonly title: string; readonly why: RegExp }
   },
   {
     title: 'a lock was taken between A-1 and A-3',
-    why: /all be noted: locks were taken while it was being released$/,
+    why: /every lock: locks were taken while it was being released$/,
     releases: ['A-1', 'A-2,A-3,A-4'],
     betweenReleases: ({ a }) =>
       a.write('/proc/locks', `${a.read('/proc/locks')}9: POSIX  ADVISORY  WRITE 4194305 07:01:2000 0 EOF\n`),
@@ -408,7 +408,7 @@ test('never where the list of locks is another one each time it is read', async 
         };
   const story = await tell(t, { driver: flickers });
   t.is(story.report.locks?.held, 2, 'noted is what any reading has shown');
-  goesOn(t, story, /all be noted: the list of locks kept changing$/);
+  goesOn(t, story, /every lock: the list of locks kept changing$/);
 });
 
 test('never where somebody else did B-2', async (t) => {
