@@ -280,7 +280,7 @@ const json: ManSection = {
         [
           'takeover, audit',
           'While takeover waits for reclaims it prints lines with `waiting`. Its last line, and that of audit beside `address`, has `audit`: `state`, `clients` (listed, notified, back), ' +
-            '`locks` (held, reclaimed; null after a crash), `comparedAt` and `findings`: `verdict` (lost, not-reclaimed, silent, not-notified, idle), `path`, `lock`, `clients`, `at`, `acknowledged`.',
+            '`locks` (held, reclaimed; null after a crash), `graceLeft`, `grace` (ended, why) where takeover could have ended it, `comparedAt` and `findings`: `verdict` (lost, not-reclaimed, silent, not-notified, idle), `path`, `lock`, `clients`, `at`, `acknowledged`.',
         ],
         ['clients', 'A line for each client and fsid: `address`, `client`, `fsid`, `node`, `since`.'],
         [
