@@ -54,7 +54,7 @@ export function addTakeover(
           'how long B-3 tries to notify the clients (default: the length of the grace period)',
         ).argParser(parseSeconds),
       )
-      .option('--no-wait', 'return when the steps are done, and do not wait for the reclaims'),
+      .option('--no-wait', 'return when the steps are done: do not wait for the reclaims, and do not end the grace'),
   ).action(async (address: string, options: TakeoverOptions) => {
     const { openRunContext } = await import('../run-context.js');
     const { planTakeover } = await import('../../failover/plan.js');
