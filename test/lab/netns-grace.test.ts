@@ -88,6 +88,11 @@ scenario(
     t.like(audit, { locks: { held: 2, reclaimed: 2 }, grace: { ended: true } }, taken.stdout);
     t.log(audit?.grace?.why);
     t.false(await lockdInGrace(b));
+    t.regex(
+      await b.kernelLog(),
+      /NFSD: starting 10-second grace period/,
+      'nfsd’s part is as short as it can be',
+    );
     // A client's kernel that asks only now.
     const asked = Date.now();
     t.true(await locked.holder.tryLock(free));
