@@ -32,8 +32,8 @@ export function addTakeover(
       .summary('take an address over: B-1 to B-5')
       .description(
         `Take a floating IP over on this node, or start it for the first time: ${stepsText(safeOrder)}. From B-2 on its clients are ` +
-          'recorded here. Then wait until the locks are reclaimed, at the longest to the end of the grace period, and name ' +
-          'what is lost. Each step is checked, done and verified. What is done already is skipped, so that the same command ' +
+          'recorded here. Then wait until the locks are reclaimed, at the longest to the end of the grace period; end it then ' +
+          'where it is certain that nothing is left to reclaim; and name what is lost. Each step is checked, done and verified. What is done already is skipped, so that the same command ' +
           'can be run again after a failure or a crash.',
       )
       .argument('<address>', 'the floating IP, as in the configuration')
@@ -54,7 +54,10 @@ export function addTakeover(
           'how long B-3 tries to notify the clients (default: the length of the grace period)',
         ).argParser(parseSeconds),
       )
-      .option('--no-wait', 'return when the steps are done: do not wait for the reclaims, and do not end the grace'),
+      .option(
+        '--no-wait',
+        'return when the steps are done: do not wait for the reclaims, and do not end the grace',
+      ),
   ).action(async (address: string, options: TakeoverOptions) => {
     const { openRunContext } = await import('../run-context.js');
     const { planTakeover } = await import('../../failover/plan.js');
