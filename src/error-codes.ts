@@ -159,6 +159,11 @@ export const errorCodes = {
     means: 'The record cannot be read or written: read-only, an error of the disk, no permission.',
     todo: '`findmnt -T STATE`, dmesg. A file system that went read-only by an error wants fsck: release the address if you can, else fence the node. Where only monitors.db cannot be read: `rebuild --force`.',
   },
+  RUN_UNSAFE: {
+    means:
+      'The named directory below /run belongs to somebody else, or is a symbolic link: somebody else could decide what is recorded. Nothing was changed there.',
+    todo: "Find out who made it; /run itself must be root's alone. Then remove it and run the same command again.",
+  },
   SERVED_OTHERWISE: {
     means: 'Another driver than the configured one serves the address here. Nothing was touched.',
     todo: 'Release the address with the driver that took it over, or with "auto". Then take it over again.',

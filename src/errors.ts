@@ -70,10 +70,13 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
+/** The kernel's word, or SQLite's for the same. */
+const refused = /^(?:E[A-Z0-9]+|SQLITE_(?:FULL|IOERR|CANTOPEN|READONLY|PERM)[A-Z_]*)$/;
+
 /** What the kernel refused (EIO, ENOSPC, EBUSY...), as a sentence that says during what, and how to go on; any other error as it is. */
 export function systemError(error: unknown, operation: string): unknown {
   const errno = errnoOf(error);
-  if (error instanceof FailoverError || errno === undefined || !/^E[A-Z0-9]+$/.test(errno)) return error;
+  if (error instanceof FailoverError || errno === undefined || !refused.test(errno)) return error;
   return new FailoverError(`${operation}: ${messageOf(error)}`, {
     code: 'SYSTEM_ERROR',
     exitCode: exitCodes.stepFailed,

@@ -9,6 +9,8 @@ import { reportError } from './report-error.js';
 async function main(argv: readonly string[]): Promise<number> {
   let exitCode: number = exitCodes.done;
   try {
+    // What is made, by the commands and daemons that are started too, has its mode whoever runs this.
+    process.umask(0o022);
     await openWatchdog(ownArguments(argv).includes('--json'), printable);
     await buildProgram(processIo, (code) => (exitCode = code)).parseAsync(argv, { from: 'user' });
     return exitCode;

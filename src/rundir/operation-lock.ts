@@ -1,7 +1,8 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
-import { exitCodes, FailoverError, systemError } from '../errors.js';
+import { errnoOf, exitCodes, FailoverError, systemError } from '../errors.js';
+import { makeDirectory } from '../host/directories.js';
 
 /** One release or takeover of an address at a time on this node. */
 export interface OperationLock {
@@ -28,23 +29,33 @@ export function lockOperation(run: string, address: string, operation: string): 
 function lockIn(run: string, address: string, operation: string): OperationLock {
   const directory = path.join(run, 'locks');
   // The serving links beside it are for statd's user to read, this is for root alone.
-  mkdirSync(run, { recursive: true });
-  mkdirSync(directory, { recursive: true });
-  chmodSync(directory, 0o700);
+  makeDirectory(run, 0o755);
+  makeDirectory(directory, 0o700);
   const file = path.join(directory, address);
   const holder = `${file}.holder`;
   const db = new Database(file, { timeout: 0 });
   try {
+    // Nothing of the empty database is written: a full /run must not hold up an operation.
+    db.pragma('journal_mode = MEMORY');
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     db.close();
     if (!(error instanceof Database.SqliteError) || error.code !== 'SQLITE_BUSY') throw error;
     throw running(address, operation, holderOf(holder));
   }
-  writeFileSync(holder, `${operation}, pid ${process.pid}`, { mode: 0o600 });
+  noteHolder(holder, `${operation}, pid ${process.pid}`);
   return {
     release: () => void db.close(),
   };
+}
+
+/** For people alone: where /run is full, they do without. */
+function noteHolder(file: string, text: string): void {
+  try {
+    writeFileSync(file, text, { mode: 0o600 });
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOSPC') throw error;
+  }
 }
 
 function holderOf(file: string): string {

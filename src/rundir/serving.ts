@@ -1,17 +1,8 @@
-import {
-  chmodSync,
-  chownSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import type { Environment } from '../environment.js';
 import { errnoOf } from '../errors.js';
+import { makeDirectory, type Owner } from '../host/directories.js';
 import type { Host } from '../host/host.js';
 import { doing } from '../host/running/watchdog.js';
 
@@ -53,27 +44,20 @@ export function syncedAddresses(run: string): string[] {
   return linksIn(path.join(run, 'sync'));
 }
 
-export interface Serving {
+/** The owner is statd's user, who may leave marks. */
+export interface Serving extends Owner {
   readonly address: string;
   readonly journal: string;
   /** Whether every write to the journal is durable by itself; else the callout runs `sync -d`. */
   readonly synchronous: boolean;
-  /** statd's user, who may leave marks. */
-  readonly uid: number;
-  readonly gid: number;
 }
 
 /** Throws the recording switch on: from here on the callout appends to this journal. */
 export function startServing(run: string, { address, journal, synchronous, uid, gid }: Serving): void {
-  // statd's user reads the first two and writes marks; chmod, because root's umask may be 077.
-  for (const directory of [run, path.join(run, 'serving'), path.join(run, 'sync')]) {
-    mkdirSync(directory, { recursive: true });
-    chmodSync(directory, 0o755);
-  }
-  const marks = path.join(run, 'marks');
-  mkdirSync(marks, { recursive: true });
-  chmodSync(marks, 0o700);
-  chownSync(marks, uid, gid);
+  // statd's user reads the first three, and writes marks.
+  for (const directory of [run, path.join(run, 'serving'), path.join(run, 'sync')])
+    makeDirectory(directory, 0o755);
+  makeDirectory(path.join(run, 'marks'), 0o700, { uid, gid });
   const sync = path.join(run, 'sync', address);
   // First what makes a line durable, then what makes the callout write one.
   if (synchronous) rmSync(sync, { force: true });

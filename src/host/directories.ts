@@ -1,0 +1,51 @@
+import { closeSync, constants, fchmodSync, fchownSync, fstatSync, mkdirSync, openSync } from 'node:fs';
+import path from 'node:path';
+import { errnoOf, exitCodes, FailoverError } from '../errors.js';
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * Makes a directory below /run, or takes the one that is there, with exactly this mode and owner, whatever the umask: default
+ * is this process's user. Its parents are made too. Nothing is followed: mode and owner are changed through a descriptor of a real
+ * directory. Throws FailoverError RUN_UNSAFE where that is none, or belongs to anybody else than root, this user and `owner`.
+ */
+export function makeDirectory(directory: string, mode: number, owner?: Owner): void {
+  mkdirSync(path.dirname(directory), { recursive: true, mode: 0o755 });
+  try {
+    mkdirSync(directory, mode);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+  }
+  const fd = openReal(directory);
+  try {
+    const { uid } = fstatSync(fd);
+    if (![0, process.getuid?.(), owner?.uid].includes(uid)) throw unsafe(directory, `belongs to uid ${uid}`);
+    if (owner !== undefined) fchownSync(fd, owner.uid, owner.gid);
+    fchmodSync(fd, mode);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openReal(directory: string): number {
+  try {
+    return openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOTDIR' || errnoOf(error) === 'ELOOP') {
+      throw unsafe(directory, 'is not a directory, or only a symbolic link to one');
+    }
+    throw error;
+  }
+}
+
+function unsafe(directory: string, why: string): FailoverError {
+  return new FailoverError(`${directory} ${why}: somebody else made it`, {
+    code: 'RUN_UNSAFE',
+    exitCode: exitCodes.stepFailed,
+    operation: `making ${directory}`,
+    hint: 'Find out who it was; then remove it, and run the same command again.',
+  });
+}
