@@ -2,7 +2,7 @@ import { lstatSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync }
 import path from 'node:path';
 import type { Environment } from '../environment.js';
 import { errnoOf } from '../errors.js';
-import { makeDirectory, type Owner } from '../host/directories.js';
+import { makeDirectory } from '../host/directories.js';
 import type { Host } from '../host/host.js';
 import { doing } from '../host/running/watchdog.js';
 
@@ -44,8 +44,7 @@ export function syncedAddresses(run: string): string[] {
   return linksIn(path.join(run, 'sync'));
 }
 
-/** The owner is statd's user, who may leave marks. */
-export interface Serving extends Owner {
+export interface Serving {
   readonly address: string;
   readonly journal: string;
   /** Whether every write to the journal is durable by itself; else the callout runs `sync -d`. */
@@ -53,11 +52,10 @@ export interface Serving extends Owner {
 }
 
 /** Throws the recording switch on: from here on the callout appends to this journal. */
-export function startServing(run: string, { address, journal, synchronous, uid, gid }: Serving): void {
-  // statd's user reads the first three, and writes marks.
+export function startServing(run: string, { address, journal, synchronous }: Serving): void {
+  // statd's user reads them.
   for (const directory of [run, path.join(run, 'serving'), path.join(run, 'sync')])
     makeDirectory(directory, 0o755);
-  makeDirectory(path.join(run, 'marks'), 0o700, { uid, gid });
   const sync = path.join(run, 'sync', address);
   // First what makes a line durable, then what makes the callout write one.
   if (synchronous) rmSync(sync, { force: true });

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { parseJournal } from '../../src/record/journal/journal.js';
-import { readMarks } from '../../src/rundir/marks.js';
+import { allMarks } from '../helpers/all-marks.js';
 import { callout, makeCalloutSite, shells, type Shell } from './helpers/callout.js';
 
 for (const shell of Object.keys(shells) as Shell[]) {
@@ -94,7 +94,7 @@ for (const shell of Object.keys(shells) as Shell[]) {
       t.deepEqual(site.lines(address), ['@1 T add-client c B - .']);
     }
     t.is(site.mark('unsynced'), '');
-    t.deepEqual(readMarks(site.run), []);
+    t.deepEqual(allMarks(site.run), []);
     // That it does sync is seen from its complaint, where a link to be synced leads nowhere.
     site.serve('10.10.1.4');
     symlinkSync('nowhere', join(site.run, 'sync', '10.10.1.4'));

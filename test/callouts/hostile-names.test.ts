@@ -5,7 +5,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { isClientName } from '../../src/names.js';
 import { parseJournal } from '../../src/record/journal/journal.js';
-import { readMarks } from '../../src/rundir/marks.js';
+import { allMarks } from '../helpers/all-marks.js';
 import { acceptedNames, anyName, mayBeRecorded, refusedNames } from '../helpers/hostile-names.js';
 import { treeOf } from '../helpers/tree.js';
 import { type CalloutSite, makeCalloutSite, shells, type Shell } from './helpers/callout.js';
@@ -24,7 +24,7 @@ function untouched(site: CalloutSite): () => boolean {
 
 /** Nothing of the name had an effect but in the one mark: as long as it may be, and safe to show. */
 function onlyMarked(site: CalloutSite): boolean {
-  const [mark, ...others] = readMarks(site.run);
+  const [mark, ...others] = allMarks(site.run);
   return (
     mark?.address === 'refused' &&
     others.length === 0 &&
@@ -80,7 +80,7 @@ for (const shell of Object.keys(shells) as Shell[]) {
     const events = refusedNames.map((name) => ['add-client', 'c', name]);
     t.is(site.calls(shell, events), 0);
     t.deepEqual(site.lines('10.10.1.1'), Array(refusedNames.length).fill('@1 T add-client c - - .'));
-    t.deepEqual(readMarks(site.run), []);
+    t.deepEqual(allMarks(site.run), []);
   });
 
   test(`${shell}: odd names that are none the less names`, (t) => {

@@ -2,7 +2,8 @@
 import { chmodSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { readMarks, unsynced } from '../../src/rundir/marks.js';
+import { unsynced } from '../../src/rundir/marks.js';
+import { allMarks } from '../helpers/all-marks.js';
 import {
   asStatd,
   callout,
@@ -28,8 +29,8 @@ for (const shell of Object.keys(shells) as Shell[]) {
     const link = serveUnsyncable(site);
     t.is(site.event(shell, 'add-client', 'c', 'B').code, 1);
     t.deepEqual(site.lines('10.10.1.1'), ['@1 T add-client c B - .']);
-    t.is(readMarks(site.run).length, 1);
-    const [mark] = readMarks(site.run);
+    t.is(allMarks(site.run).length, 1);
+    const [mark] = allMarks(site.run);
     t.is(mark?.address, unsynced);
     t.regex(
       mark?.text ?? '',
@@ -40,11 +41,11 @@ for (const shell of Object.keys(shells) as Shell[]) {
     for (let count = 0; count < 3; count += 1) site.event(shell, 'del-client', 'c', 'B');
     t.is(statSync(join(site.run, 'marks', unsynced)).size, size);
 
-    const before = readMarks(site.run);
+    const before = allMarks(site.run);
     rmSync(link);
     symlinkSync(join(site.journals, 'journal.10.10.1.1'), link);
     t.is(site.event(shell, 'add-client', 'd', 'B').code, 0);
-    t.deepEqual(readMarks(site.run), before);
+    t.deepEqual(allMarks(site.run), before);
   });
 
   test(`${shell}: what remains of a longer complaint below a shorter one is not shown`, (t) => {
@@ -55,7 +56,7 @@ for (const shell of Object.keys(shells) as Shell[]) {
     chmodSync(path, 0o666);
     site.event(shell, 'add-client', 'c', 'B');
     t.is(readFileSync(path, 'latin1').length, 301);
-    t.regex(readMarks(site.run)[0]?.text ?? '', /: Invalid argument$/u);
+    t.regex(allMarks(site.run)[0]?.text ?? '', /: Invalid argument$/u);
   });
 
   test(`${shell}: nowhere to leave a mark: it syncs none the less`, (t) => {
@@ -72,7 +73,7 @@ for (const shell of Object.keys(shells) as Shell[]) {
     site.serve('10.10.1.1', { sync: true });
     t.is(withoutSync(site, shell), 126);
     t.regex(
-      readMarks(site.run)[0]?.text ?? '',
+      allMarks(site.run)[0]?.text ?? '',
       /not durable: .*sync.*: (?:Permission denied|.*not executable.*)$/iu,
     );
     t.deepEqual(site.lines('10.10.1.1'), ['@1 T add-client c B - .']);
@@ -81,7 +82,7 @@ for (const shell of Object.keys(shells) as Shell[]) {
     site.link('10.10.1.0', join(site.journals, 'absent'));
     t.is(withoutSync(site, shell), 1);
     t.deepEqual(
-      readMarks(site.run).map(({ address }) => address),
+      allMarks(site.run).map(({ address }) => address),
       ['10.10.1.0', unsynced],
     );
   });

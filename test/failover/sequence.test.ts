@@ -50,6 +50,7 @@ B-2  grace: fsid 1234 (/mnt/vol1)
      echo 0 > /proc/fs/nfsd/threads   # only where nfsd runs
      # wait until "rpcinfo -p" no longer lists program 100021: a lock manager that is started while the old one ends answers a reclaim twice
      # /mnt/vol1/.nlm/sm_127.77.3.1/journal.B is made anew and begins with the record as it is; chattr +S where its file system knows that
+     mount -t tmpfs -o mode=0700,size=8m,nr_inodes=1024,nodev,nosuid,noexec tmpfs /run/nlm-failover/marks   # where statd's user leaves marks; unless it is mounted
      ln -sfn /mnt/vol1/.nlm/sm_127.77.3.1/journal.B /run/nlm-failover/serving/127.77.3.1   # the callout records for this address
      start-nfsd
      # wait until "rpcinfo -p" lists program 100021: a client that is notified before gives up its reclaim

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { clearMark, readMarks } from '../../src/rundir/marks.js';
+import { clearMark } from '../../src/rundir/marks.js';
+import { allMarks } from '../helpers/all-marks.js';
 import { makeSite } from '../record/helpers/site.js';
 
 function marksDirectory(t: ExecutionContext): { run: string; marks: string } {
@@ -13,22 +14,22 @@ function marksDirectory(t: ExecutionContext): { run: string; marks: string } {
 }
 
 test('none', (t) => {
-  t.deepEqual(readMarks(join(makeSite(t).state, 'absent')), []);
-  t.deepEqual(readMarks(marksDirectory(t).run), []);
+  t.deepEqual(allMarks(join(makeSite(t).state, 'absent')), []);
+  t.deepEqual(allMarks(marksDirectory(t).run), []);
 });
 
 test('each with its address, until it is cleared', (t) => {
   const { run, marks } = marksDirectory(t);
   writeFileSync(join(marks, 'refused'), '1.00 add-client refused client: x\n');
   writeFileSync(join(marks, '10.10.1.1'), '2.00 add-client c not recorded: why\n');
-  t.deepEqual(readMarks(run), [
+  t.deepEqual(allMarks(run), [
     { address: '10.10.1.1', text: '2.00 add-client c not recorded: why' },
     { address: 'refused', text: '1.00 add-client refused client: x' },
   ]);
   clearMark(run, '10.10.1.1');
   clearMark(run, 'absent');
   t.deepEqual(
-    readMarks(run).map(({ address }) => address),
+    allMarks(run).map(({ address }) => address),
     ['refused'],
   );
 });
@@ -41,7 +42,7 @@ test('nothing in it is shown as it is, followed, or waited for', (t) => {
   mkdirSync(join(marks, 'd'));
   execFileSync('mkfifo', [join(marks, 'e')]);
   writeFileSync(join(marks, '\x1b[2J'), 'a name that is none');
-  const [a, b, ...others] = readMarks(run);
+  const [a, b, ...others] = allMarks(run);
   t.is(a?.text, '\\x1b]0;owned\\x07\\x0a\\xc3\\xbf\\x5c');
   t.true((b?.text.length ?? 0) <= 700);
   t.deepEqual(

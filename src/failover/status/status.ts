@@ -81,9 +81,7 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
     ...(driver === undefined || health === undefined
       ? {}
       : { lockManager: { driver: driver.name, ...health } }),
-    marks: readMarks(run)
-      .filter(({ address }) => concerns.has(address))
-      .map((mark) => mark.text),
+    marks: readMarks(run, [...concerns]).map((mark) => mark.text),
   };
 }
 
@@ -102,9 +100,7 @@ export async function unconfiguredStatus(reader: NodeReader): Promise<readonly A
         address,
         unconfigured: true as const,
         here: { addressUp: await isUp(seen, address), recording: isRecording(links, address) },
-        marks: readMarks(links)
-          .filter((mark) => mark.address === address)
-          .map((mark) => mark.text),
+        marks: readMarks(links, [address]).map((mark) => mark.text),
       })),
   );
 }
@@ -130,5 +126,5 @@ export function isBroken({ here, lockManager, record, recordError, unconfigured 
 
 /** The last name that the callout refused, where it refused one. */
 export function refusedMark(run: string): string | undefined {
-  return readMarks(run).find((mark) => mark.address === 'refused')?.text;
+  return readMarks(run, ['refused']).find((mark) => mark.address === 'refused')?.text;
 }

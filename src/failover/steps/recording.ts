@@ -1,5 +1,5 @@
 import type { FloatingIp } from '../../config/config.js';
-import type { Action } from '../../host/action.js';
+import { type Action, commandText } from '../../host/action.js';
 import { bootClock } from '../../host/reading/boot.js';
 import { isMissing } from '../../host/running/command.js';
 import type { Host } from '../../host/host.js';
@@ -13,7 +13,7 @@ import {
 } from '../../rundir/serving.js';
 import type { Monitored } from '../../host/reading/statd.js';
 import { escapeBytes } from '../../names.js';
-import { clearMark, unsynced } from '../../rundir/marks.js';
+import { clearMark, makeMarks, marksDirectory, mountMarks, unsynced } from '../../rundir/marks.js';
 import { journalPath } from '../../record/journal/journal-file.js';
 import { recordDirectory } from '../../record/safe-files/layout.js';
 import { beginServing } from '../../record/journal/serving-journal.js';
@@ -98,6 +98,7 @@ export function startRecording(ip: FloatingIp, node: string): FailoverAction {
   return {
     commands: [
       `# ${planned} is made anew and begins with the record as it is; chattr +S where its file system knows that`,
+      `${commandText(mountMarks(marksDirectory(defaultRunDirectory)))}   # where statd's user leaves marks; unless it is mounted`,
       `ln -sfn ${planned} ${servingLink(defaultRunDirectory, ip.address)}   # the callout records for this address`,
     ],
     check: () => false,
@@ -118,8 +119,9 @@ export function startRecording(ip: FloatingIp, node: string): FailoverAction {
         makeSynchronous: (file) => makeSynchronous(host, file),
         assertOwner: () => session.assertStillOwner(),
       });
+      const bare = await makeMarks(host, run, owner);
       session.assertStillOwner();
-      startServing(run, { address: ip.address, journal, synchronous, ...owner });
+      startServing(run, { address: ip.address, journal, synchronous });
       let refused: string[];
       try {
         // Asked anew: whom statd has begun to monitor before the link was there has not been recorded.
@@ -130,11 +132,17 @@ export function startRecording(ip: FloatingIp, node: string): FailoverAction {
         if (session.hasLostOwnership) stopServing(run, ip.address);
         throw error;
       }
-      clearMark(run, ip.address);
+      const uncleared = clearMark(run, ip.address);
       // The journal has just been made anew, or synced, by this command; another address's has not.
-      if (syncedAddresses(run).every((address) => address === ip.address)) clearMark(run, unsynced);
-      if (statd === undefined) return 'no state directory of rpc.statd here: is nfs-common installed?';
-      return refused.length === 0 ? undefined : neverNotified(refused);
+      const isLast = syncedAddresses(run).every((address) => address === ip.address);
+      const remarks = [
+        bare,
+        uncleared,
+        isLast ? clearMark(run, unsynced) : undefined,
+        statd === undefined ? 'no state directory of rpc.statd here: is nfs-common installed?' : undefined,
+        refused.length === 0 ? undefined : neverNotified(refused),
+      ].filter((remark) => remark !== undefined);
+      return remarks.length === 0 ? undefined : remarks.join('; ');
     },
     verify: () => undefined,
   };
