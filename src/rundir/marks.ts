@@ -56,7 +56,10 @@ export async function makeMarks(host: Host, run: string, owner: Owner): Promise<
   makeDirectory(run, 0o755);
   const directory = marksDirectory(run);
   // A rehearsal mounts nothing.
-  if (host.kind === 'rehearsal') return void makeDirectory(directory, 0o700, owner);
+  if (host.kind === 'rehearsal') {
+    makeDirectory(directory, 0o700, owner);
+    return undefined;
+  }
   const mountpoint = join(realpathSync(run), 'marks');
   let why: string | undefined;
   if (mountAt(host, mountpoint) === undefined) {

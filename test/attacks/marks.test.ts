@@ -21,7 +21,7 @@ function rehearsal(t: ExecutionContext): { site: RehearsalSite; marks: string } 
 }
 
 for (const [what, make] of [
-  ['an empty directory', (mark: string) => void mkdirSync(mark)],
+  ['an empty directory', (mark: string) => mkdirSync(mark)],
   [
     'a directory with something in it',
     (mark: string) => void mkdirSync(path.join(mark, 'x'), { recursive: true }),

@@ -1,7 +1,7 @@
 import { type Action, commandText, type HostContext, notSo, runOrFail } from '../../host/action.js';
 import type { Argv, Host } from '../../host/host.js';
 import { mountAt, mounts } from '../../host/reading/mounts.js';
-import { makeInstanceDirectories } from './directories.js';
+import { instanceMounts, makeInstanceDirectories } from './directories.js';
 import { insideInstance } from './inside.js';
 import { instanceExists, instanceInterface, instancePlace, instancePrefix } from './place.js';
 
@@ -32,13 +32,10 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
   const commands: Argv[] = [
     ['ip', 'netns', 'add', place.netns],
     ...linkCommands(address, link, place.netns),
-    // A mount namespace can be bound to a file only below a private mount (unshare(1)).
-    ['mount', '--bind', place.directory, place.directory],
-    ['mount', '--make-private', place.directory],
     ['unshare', `--mount=${place.mountNamespace}`, '--propagation', 'slave', 'true'],
   ];
   const insideCommands: Argv[] = [
-    ['mount', '--bind', place.nfs, '/var/lib/nfs'],
+    ['mount', '--rbind', place.nfs, '/var/lib/nfs'],
     ['ip', 'link', 'set', 'lo', 'up'],
     ['ip', 'link', 'set', instanceInterface, 'up'],
     ['mount', '-t', 'nfsd', 'nfsd', '/proc/fs/nfsd'],
@@ -47,7 +44,9 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
   ];
   return {
     commands: [
-      `mkdir -p ${place.run} ${place.nfs}/{sm,sm.bak,rpc_pipefs,v4recovery}   # as nfs-common makes them in /var/lib/nfs`,
+      `mkdir -p ${place.directory}`,
+      ...instanceMounts(address).map(commandText),
+      `mkdir -p ${place.nfs}/{rpc_pipefs,v4recovery} ${place.statd}/{sm,sm.bak}   # as nfs-common makes them in /var/lib/nfs`,
       ...commands.map(commandText),
       ...settings.foreignMountpoints.map(
         (mountpoint) =>
@@ -57,7 +56,7 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
     ],
     check: () => false,
     act: async ({ host }) => {
-      makeInstanceDirectories(host, address);
+      await makeInstanceDirectories(host, address);
       for (const argv of commands) await runOrFail(host, argv);
       await dropForeignMounts(host, settings);
       for (const argv of insideCommands) await runOrFail(host, [...inside, ...argv]);

@@ -1,7 +1,7 @@
 import { commandText, notSo } from '../../host/action.js';
 import type { Argv, Host } from '../../host/host.js';
 import { settleText, waitUntil } from '../../host/running/wait.js';
-import { instancePlace, instancePrefix } from './place.js';
+import { instancePlace, instancePrefix, statdDirectory } from './place.js';
 import { instanceProcesses } from './processes.js';
 import type { LockManagerAction, LockManagerContext } from '../port.js';
 import { startCommand, startSupervised } from './supervision.js';
@@ -33,7 +33,7 @@ export function instanceDaemons(callout: string, { mountd, statd }: DaemonPorts 
   return [
     { argv: ['rpcbind', '-f', '-w'], name: 'rpcbind', program: 100000, version: 2, restarts: false },
     {
-      argv: ['rpc.statd', '-F', '--no-notify', '-H', callout, ...port(statd)],
+      argv: ['rpc.statd', '-F', '--no-notify', '-P', statdDirectory, '-H', callout, ...port(statd)],
       name: 'rpc.statd',
       program: 100024,
       version: 1,

@@ -1,60 +1,127 @@
 import {
-  chmodSync,
-  chownSync,
+  closeSync,
   existsSync,
-  mkdirSync,
+  fchmodSync,
+  fchownSync,
+  lstatSync,
+  openSync,
   rmdirSync,
-  rmSync,
   statSync,
-  writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
 import { errnoOf } from '../../errors.js';
-import type { Host } from '../../host/host.js';
+import { runOrFail } from '../../host/action.js';
+import { makeDirectory, type Owner } from '../../host/directories.js';
+import type { Argv, Host } from '../../host/host.js';
 import { monitored } from '../../host/reading/statd.js';
+import { makeMarks, marksDirectory, mountMarks } from '../../rundir/marks.js';
 import { instancePlace } from './place.js';
 
-/** /run and /var/lib/nfs of an instance, empty, with the owners that the host's packages gave theirs. */
-export function makeInstanceDirectories(host: Host, address: string): void {
-  const { directory, run, nfs, mountNamespace } = instancePlace(address);
-  makeDirectory(directory);
-  for (const name of ['rpcbind', 'lock', 'netns']) makeDirectory(path.join(run, name));
-  // RHEL's statd keeps its state one directory deeper than Debian's.
-  const state = existsSync(host.path('/var/lib/nfs/statd')) ? path.join(nfs, 'statd') : nfs;
-  for (const name of ['sm', 'sm.bak']) makeDirectory(path.join(state, name));
-  for (const name of ['rpc_pipefs', 'v4recovery']) makeDirectory(path.join(nfs, name));
-  for (const file of [
-    path.join(nfs, 'etab'),
-    path.join(nfs, 'rmtab'),
-    path.join(state, 'state'),
-    mountNamespace,
-  ]) {
-    writeFileSync(file, '', { mode: 0o644 });
-  }
-  const statd = monitored(host);
-  if (statd !== undefined) {
-    for (const name of ['sm', 'sm.bak', 'state', '']) chownSync(path.join(state, name), statd.uid, statd.gid);
-  }
-  const rpcbind = statSync('/run/rpcbind', { throwIfNoEntry: false });
-  if (rpcbind !== undefined) chownSync(path.join(run, 'rpcbind'), rpcbind.uid, rpcbind.gid);
+/** A file system of the instance, and the directories that are made in it; statd's marks have another one. */
+interface OwnFilesystem {
+  readonly mount: Argv;
+  readonly directories: readonly string[];
 }
 
-/** Removes them, with all that is in them; they lie on /run and hold nothing that must last. */
+/**
+ * Each user who writes in an instance has a file system of his own there, which he may fill: the top is root's alone, with etab in
+ * it; in /run rpc.statd has its pid file; below statd/ its list, a page and an inode for each client. Nobody may pass through the
+ * top: only who is inside gets to its files.
+ */
+function ownFilesystems(address: string): readonly OwnFilesystem[] {
+  const { directory, run, nfs, statd } = instancePlace(address);
+  const below = (parent: string, ...names: string[]) => names.map((name) => path.join(parent, name));
+  return [
+    {
+      mount: tmpfs('mode=0700,size=64m', directory),
+      directories: [run, nfs, statd, ...below(nfs, 'rpc_pipefs', 'v4recovery')],
+    },
+    { mount: tmpfs('mode=0755,size=16m', run), directories: below(run, 'rpcbind', 'lock', 'netns') },
+    { mount: tmpfs('mode=0755,size=10%', statd), directories: below(statd, 'sm', 'sm.bak') },
+  ];
+}
+
+function tmpfs(options: string, place: string): Argv {
+  return ['mount', '-t', 'tmpfs', '-o', `${options},nodev,nosuid,noexec`, 'tmpfs', place];
+}
+
+/** What makes an instance's directories; the first one of them is there already. */
+export function instanceMounts(address: string): readonly Argv[] {
+  const { directory, runDirectory } = instancePlace(address);
+  const [top, ...others] = ownFilesystems(address).map(({ mount }) => mount);
+  return [
+    ...(top === undefined ? [] : [top]),
+    // A mount namespace can be bound to a file only below a private mount (unshare(1)).
+    ['mount', '--make-private', directory],
+    ...others,
+    mountMarks(marksDirectory(runDirectory)),
+  ];
+}
+
+/** /run and /var/lib/nfs of an instance, empty, with the owners that the host's packages gave theirs. */
+export async function makeInstanceDirectories(host: Host, address: string): Promise<void> {
+  const { directory, run, runDirectory, nfs, statd, mountNamespace } = instancePlace(address);
+  for (const parent of [path.dirname(path.dirname(directory)), path.dirname(directory)])
+    makeDirectory(parent, 0o755);
+  makeDirectory(directory, 0o700);
+  for (const { mount, directories } of ownFilesystems(address)) {
+    await runOrFail(host, mount);
+    if (mount.at(-1) === directory) await runOrFail(host, ['mount', '--make-private', directory]);
+    for (const one of directories) makeDirectory(one, 0o755);
+  }
+  const user = monitored(host);
+  for (const name of ['sm', 'sm.bak']) makeDirectory(path.join(statd, name), 0o755, user);
+  makeFile(path.join(statd, 'state'), user);
+  for (const file of [path.join(nfs, 'etab'), path.join(nfs, 'rmtab'), mountNamespace]) makeFile(file);
+  const base = statdBase(host);
+  // An rpc.statd before nfs-utils 2.4.2 runs as the owner of this one; /var/lib/nfs, which has etab, is never anybody's but
+  // root's (CVE-2019-3689).
+  if (base !== undefined) makeDirectory(statd, 0o755, base);
+  const rpcbind = statSync('/run/rpcbind', { throwIfNoEntry: false });
+  if (rpcbind !== undefined) makeDirectory(path.join(run, 'rpcbind'), 0o755, rpcbind);
+  await makeMarks(host, runDirectory, user ?? { uid: 0, gid: 0 });
+}
+
+/** Who owns the directory that the host's rpc.statd keeps its state in; undefined where it has none. */
+function statdBase(host: Host): Owner | undefined {
+  const base = ['/var/lib/nfs/statd', '/var/lib/nfs']
+    .map((one) => host.path(one))
+    .find((one) => existsSync(path.join(one, 'sm')));
+  return base === undefined ? undefined : lstatSync(base);
+}
+
+/** Empty, in a directory of root's. */
+function makeFile(file: string, owner?: Owner): void {
+  const fd = openSync(file, 'wx', 0o644);
+  try {
+    fchmodSync(fd, 0o644);
+    if (owner !== undefined) fchownSync(fd, owner.uid, owner.gid);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Removes what was mounted on, once that is unmounted: nothing of theirs is removed by name, as who may write there could exchange
+ * a directory for a link to another one meanwhile.
+ */
 export function removeInstanceDirectories(address: string): void {
   const { directory } = instancePlace(address);
-  rmSync(directory, { recursive: true, force: true });
+  removeEmpty(directory);
   // With the last instance goes what held them all, unless something else is in it.
   for (const parent of [path.dirname(directory), path.dirname(path.dirname(directory))]) {
     try {
-      rmdirSync(parent);
+      removeEmpty(parent);
     } catch (error) {
-      if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'ENOENT') throw error;
+      if (errnoOf(error) !== 'ENOTEMPTY') throw error;
     }
   }
 }
 
-/** Whatever the umask. */
-function makeDirectory(directory: string): void {
-  mkdirSync(directory, { recursive: true });
-  chmodSync(directory, 0o755);
+function removeEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
 }

@@ -7,7 +7,6 @@ import { currentDeadline } from '../../host/running/deadline.js';
 import { realHost, writeKernel } from '../../host/real.js';
 import { doing } from '../../host/running/watchdog.js';
 import type { ServingPlace } from '../port.js';
-import { defaultRunDirectory } from '../../rundir/serving.js';
 import { instanceExists, instanceInterface, instancePlace, instancePrefix } from './place.js';
 import { instanceMember } from './processes.js';
 
@@ -46,7 +45,7 @@ export function servingPlace(host: Host, address: string): ServingPlace {
   return {
     host: inside,
     interface: instanceInterface,
-    run: inside.path(defaultRunDirectory),
+    run: instancePlace(address).runDirectory,
     enter: instancePrefix(address),
     absence: () =>
       instanceExists(host, address)

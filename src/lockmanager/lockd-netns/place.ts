@@ -18,11 +18,18 @@ export interface InstancePlace {
   readonly run: string;
   /** The instance's own /var/lib/nfs, as the host sees it. */
   readonly nfs: string;
+  /** What rpc.statd of the instance keeps its state in (-P), as the host sees it; inside: statdDirectory. */
+  readonly statd: string;
+  /** /run/nlm-failover of the instance, as the host sees it. */
+  readonly runDirectory: string;
   /** When its grace began and how long it is; see grace.ts. */
   readonly graceFile: string;
   /** The local socket of the instance's rpcbind, as the host sees it. */
   readonly rpcbindSocket: string;
 }
+
+/** What rpc.statd is started with inside an instance, whatever the host's own has; nothing but its own lies there. */
+export const statdDirectory = '/var/lib/nfs/statd';
 
 /** The floating IP's interface inside its instance. */
 export const instanceInterface = 'nfs0';
@@ -37,6 +44,8 @@ export function instancePlace(address: string): InstancePlace {
     mountNamespace: path.join(directory, 'mnt'),
     run: path.join(directory, 'run'),
     nfs: path.join(directory, 'nfs'),
+    statd: path.join(directory, 'nfs', 'statd'),
+    runDirectory: path.join(directory, 'run', 'nlm-failover'),
     graceFile: path.join(directory, 'grace'),
     rpcbindSocket: path.join(directory, 'run', 'rpcbind.sock'),
   };

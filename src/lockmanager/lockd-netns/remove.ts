@@ -47,10 +47,10 @@ export function removeInstance(address: string): Action<HostContext> {
   return {
     commands: [
       commandText(deleteLink),
-      commandText(['umount', mountNamespace]),
-      commandText(['umount', directory]),
+      commandText(unmount(mountNamespace)),
+      commandText(unmount(directory)),
       commandText(deleteNamespace),
-      `rm -r ${directory}`,
+      `rmdir ${directory}`,
     ],
     check: ({ host }) => !instanceExists(host, address),
     act: async ({ host }) => {
@@ -60,7 +60,7 @@ export function removeInstance(address: string): Action<HostContext> {
       if (existsSync(netnsFile)) await host.run(deleteLink);
       // The mount namespace goes with its last reference; so does its copy of the volume.
       for (const target of [mountNamespace, directory]) {
-        while (mountAt(host, target) !== undefined) await runOrFail(host, ['umount', target]);
+        while (mountAt(host, target) !== undefined) await runOrFail(host, unmount(target));
       }
       if (existsSync(netnsFile)) await runOrFail(host, deleteNamespace);
       removeInstanceDirectories(address);
@@ -72,4 +72,9 @@ export function removeInstance(address: string): Action<HostContext> {
       }
     },
   };
+}
+
+/** With what is mounted below, and also where somebody has a file open there: it goes when he does. */
+function unmount(target: string): Argv {
+  return ['umount', '--lazy', target];
 }
