@@ -123,7 +123,8 @@ export const errorCodes = {
     todo: 'Look for the cause first (dmesg, the disk). Then `nlm-failover rebuild ADDRESS`, on any node that reaches the record, also while the address is served; see STORAGE TROUBLES.',
   },
   RECORD_FULL: {
-    means: 'No space, or no quota, is left for the record.',
+    means:
+      'No space, or no quota, is left for the record, and the reserve beside it (reserve.failover, reserve.serving), with which release, takeover and rebuild do without, is spent or was never made.',
     todo: 'Free some, then run the same command again. Meanwhile the callout cannot record: `status` shows what it could not write, and the next takeover on this node records whom rpc.statd monitors.',
   },
   RECORD_MISSING: {

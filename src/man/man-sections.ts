@@ -312,6 +312,10 @@ const files: ManSection = {
           'every NSM state that the address was given, so that none is used again where monitors.db is restored from a backup',
         ],
         [
+          'STATE/sm_ADDRESS/reserve.*',
+          'space for a failover on a full volume, at least 512 KiB each; they hold nothing, and may be removed where it is needed more',
+        ],
+        [
           'STATE/sm_ADDRESS/monitors.db.TIME',
           'a database that rebuild has put aside; remove it when all is well',
         ],

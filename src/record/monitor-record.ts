@@ -1,4 +1,5 @@
-import type { Database } from 'better-sqlite3';
+import { statSync } from 'node:fs';
+import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { adoptClients, type Adoption } from './journal/adopt.js';
 import * as audit from './tables/audit.js';
 import * as findings from './tables/findings.js';
@@ -14,7 +15,8 @@ import {
 import * as notifications from './tables/notifications.js';
 import * as operations from './tables/operations.js';
 import * as ownership from './tables/ownership.js';
-import { guarded } from './record-error.js';
+import { guarded, isFull } from './record-error.js';
+import { keepReserve, type Reserve, reserveBytes, spendReserve } from './safe-files/reserve.js';
 import { assertNoSuperJournal } from './database/super-journal.js';
 import type { HeldDirectory } from './safe-files/held-directory.js';
 
@@ -25,6 +27,9 @@ export class MonitorRecord {
   readonly #busyMs: number;
   readonly #machine: string | undefined;
   readonly #assertInPlace: () => void;
+  /** In memory; the directory is held by another one. */
+  readonly #isCopy: boolean;
+  #reserve: Reserve | undefined;
   /** The state that those returned by toNotify() are owed. */
   #owedState: number | undefined;
 
@@ -35,8 +40,10 @@ export class MonitorRecord {
     machine: string | undefined,
     busyMs: number,
     assertInPlace: () => void,
+    isCopy = false,
   ) {
     this.#db = db;
+    this.#isCopy = isCopy;
     this.#machine = machine;
     this.#busyMs = busyMs;
     this.#held = held;
@@ -47,7 +54,7 @@ export class MonitorRecord {
   close(): void {
     if (!this.#db.open) return;
     this.#db.close();
-    this.#held.close();
+    if (!this.#isCopy) this.#held.close();
   }
 
   /** sm_<address>, as it was named when it was opened. */
@@ -252,6 +259,49 @@ export class MonitorRecord {
     return this.#guarded(what, () => this.#db.transaction(action).immediate());
   }
 
+  /** `exclusively`, for what can be left out: undefined where there is no space. `isNeeded`: it is worth the reserve. */
+  ifThereIsSpace<T>(what: string, write: () => T, isNeeded = false): { readonly written: T } | undefined {
+    const reserve = this.#reserve;
+    if (!isNeeded) this.#reserve = undefined;
+    try {
+      return { written: this.exclusively(what, write) };
+    } catch (error) {
+      if (isFull(error)) return undefined;
+      throw error;
+    } finally {
+      this.#reserve = reserve;
+    }
+  }
+
+  /** From now on what finds no space takes that of the reserve: see reserve.ts. Whoever only reads must not. */
+  useReserve(reserve: Reserve): void {
+    this.#reserve = reserve;
+  }
+
+  /** Gives up the reserve that may be used. False: none may, or there is none. */
+  spendReserve(): boolean {
+    return this.#reserve !== undefined && spendReserve(this.way, this.#reserve);
+  }
+
+  /** Makes the reserve what it is to be for a record of this size. Returns how much it lacks, in bytes. */
+  keepReserve(): number {
+    const wanted = reserveBytes(statSync(this.#db.name).size);
+    return Math.max(0, 2 * wanted - keepReserve(this.way, wanted));
+  }
+
+  /** The record in memory, with all that the journals say: for who only reads, where nothing can be written. To be closed before this one. */
+  foldedCopy(): MonitorRecord {
+    return this.#guarded('copying the record', () => {
+      const bytes = this.#db.transaction(() => {
+        ownership.readOwnership(this.#db);
+        return this.#db.serialize();
+      })();
+      const db = new SqliteDatabase(bytes);
+      foldJournals(db, this.way);
+      return new MonitorRecord(db, this.#held, this.#machine, this.#busyMs, this.#assertInPlace, true);
+    });
+  }
+
   /** `exclusively`, as long as the epoch lasts; undefined afterwards, when what would be written is another grace's. */
   whileEpochLasts<T>(what: string, epoch: number, write: () => T): T | undefined {
     return this.exclusively(what, () => (this.ownership().epoch === epoch ? write() : undefined));
@@ -261,7 +311,22 @@ export class MonitorRecord {
     return { node, machine: this.#machine };
   }
 
+  /** For `guarded` within `guarded`: only as a whole can it be tried again. */
+  #depth = 0;
+
   #guarded<T>(what: string, action: () => T): T {
+    this.#depth += 1;
+    try {
+      return this.#once(what, action);
+    } catch (error) {
+      if (this.#depth === 1 && isFull(error) && this.spendReserve()) return this.#once(what, action);
+      throw error;
+    } finally {
+      this.#depth -= 1;
+    }
+  }
+
+  #once<T>(what: string, action: () => T): T {
     const use = () => {
       this.#assertInPlace();
       // SQLite looks for a hot journal at the start of each transaction, not only when it opens.

@@ -54,6 +54,18 @@ export function rebuildHint(path: string): string {
   return `Run "nlm-failover rebuild ${address}": it makes the record anew from the journals beside it, and puts this one aside.`;
 }
 
+/** Whether there was no space, or no quota. */
+export function isFull(error: unknown): error is FailoverError {
+  return error instanceof FailoverError && error.code === full.code;
+}
+
+/** Whether nothing can be written, for lack of space or as the file system is read-only, though it can be read. */
+export function isUnwritable(error: unknown): error is FailoverError {
+  if (!(error instanceof FailoverError)) return false;
+  const cause = errnoOf(error.cause);
+  return isFull(error) || cause === 'EROFS' || cause === 'SQLITE_READONLY';
+}
+
 /** Runs `action`; what SQLite or the file system throws becomes a FailoverError. `operation` names what on which path. */
 export function guarded<T>(operation: string, action: () => T, awaited?: Awaited): T {
   doing(operation);

@@ -274,7 +274,7 @@ function onTmpfs(
   const { site, state } = place;
   const script = [
     'set -e; state=$1; shift',
-    'cp -a "$state" "$state.copy"; mount -t tmpfs -o mode=711,size=256k tmpfs "$state"; cp -a "$state.copy/." "$state/"',
+    'cp -a "$state" "$state.copy"; rm -f "$state.copy"/*/reserve.*; mount -t tmpfs -o mode=711,size=256k tmpfs "$state"; cp -a "$state.copy/." "$state/"',
     prepare,
     'exec "$@"',
   ].join('\n');

@@ -16,12 +16,12 @@ export function addClients(program: Command, io: Io, drivers: LoadDrivers): void
       .argument('[address]', 'one floating IP (default: all of the configuration)'),
   ).action(async (address: string | undefined, options: CommonOptions) => {
     const { openReader } = await import('../open-reader.js');
-    const { withFoldedRecord } = await import('../../failover/access/with-record.js');
+    const { withFoldedView } = await import('../../failover/access/with-record.js');
     const reader = await openReader(drivers, address, options, 'later');
     const rows: string[][] = [];
     let readAny = false;
     for (const ip of reader.floatingIps) {
-      const clients = withFoldedRecord(reader, ip, (record) => record.clients());
+      const clients = withFoldedView(reader, ip, (record) => record.clients());
       if (clients === undefined) {
         if (options.json !== true) io.out(`${ip.address}: no record can be reached from this node\n`);
         continue;

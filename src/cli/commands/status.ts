@@ -61,14 +61,16 @@ function statusText(status: AddressStatus): string {
       '  NOT IN THE CONFIGURATION: its clients cannot be notified. Put it back; release it before you take it out',
     );
   } else if (status.recordError !== undefined) {
-    lines.push(`  record      CANNOT BE USED: ${status.recordError.message}`);
+    const what = record === undefined ? 'USED' : 'WRITTEN';
+    lines.push(`  record      CANNOT BE ${what}: ${status.recordError.message}`);
     if (status.recordError.hint !== null) lines.push(`              ${status.recordError.hint}`);
   } else if (record === undefined) {
     const why = status.unreachable ?? 'none yet';
     lines.push(
       `  record      ${here.recording ? `CANNOT BE REACHED, though it is recorded here: ${why}` : why}`,
     );
-  } else {
+  }
+  if (record !== undefined) {
     const { owner, epoch, released } = record;
     const ill = here.recording && !record.ownerHere ? 'NOT THIS NODE: ' : '';
     const namesake = record.otherMachine === true ? ' (ANOTHER MACHINE of this name)' : '';

@@ -7,11 +7,13 @@ import { machineIfKnown, machineOf } from '../../host/reading/machine-id.js';
 import { watch } from '../../host/running/watchdog.js';
 import {
   isCertainlyOwnedBy,
+  isFull,
   isOwnedBy,
   type MonitorRecord,
   type NodeIdentity,
   openRecord,
   type Ownership,
+  type Reserve,
 } from '../../record/record.js';
 import { makeStateDirectory } from '../../record/safe-files/state-directory.js';
 import { recordLocation, type RecordLocation, recordReachable, unreachable } from './location.js';
@@ -29,6 +31,7 @@ export class RecordSession {
   #epoch: number | undefined;
   #previous: Ownership | undefined;
   #handedOver = false;
+  #reserve: Reserve | undefined;
   #vacant: Ownership | undefined;
 
   constructor(host: Host, ip: FloatingIp, { node, timeouts }: Pick<Config, 'node' | 'timeouts'>) {
@@ -77,8 +80,25 @@ export class RecordSession {
         create,
         busySeconds: this.#busySeconds,
       });
+      if (this.#reserve !== undefined) this.#record?.useReserve(this.#reserve);
     }
     return this.#record;
+  }
+
+  /** What finds no space from now on takes that of the reserve: see reserve.ts. */
+  useReserve(reserve: Reserve): void {
+    this.#reserve = reserve;
+    this.#record?.useReserve(reserve);
+  }
+
+  /** `work`, and again with the space of the reserve where there was none. */
+  async withReserve<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (isFull(error) && this.opened.spendReserve()) return work();
+      throw error;
+    }
   }
 
   /** Leaves no file of the record open. */

@@ -2,7 +2,8 @@ import type { Config, FloatingIp } from '../../config/config.js';
 import type { DriverModule, NodeView } from '../../lockmanager/module.js';
 import type { LockManagerContext } from '../../lockmanager/port.js';
 import type { Host } from '../../host/host.js';
-import type { MonitorRecord } from '../../record/record.js';
+import type { FailoverError } from '../../errors.js';
+import { isUnwritable, type MonitorRecord } from '../../record/record.js';
 import { within } from '../../host/running/deadline.js';
 import { expectAnswer } from '../../host/reading/storage.js';
 import { databasePath, recordDirectory } from '../../record/safe-files/layout.js';
@@ -59,4 +60,34 @@ export async function expectRecord({ host, config, floatingIp }: FailoverContext
   const { address, stateDirectory } = floatingIp;
   const file = databasePath(recordDirectory(stateDirectory, address));
   await within(limitOf(`Opening the record of ${address}`, config), () => expectAnswer(host, file, false));
+}
+
+/**
+ * The same for who only shows it: where nothing can be written, in memory. `use` gets why, and what it writes is lost.
+ */
+export function withFoldedView<T>(
+  reader: Reader,
+  ip: FloatingIp,
+  use: (record: MonitorRecord, unwritable: FailoverError | undefined) => T,
+): T | undefined {
+  return withRecord(reader, ip, (record) => {
+    const unwritable = fold(record);
+    if (unwritable === undefined) return use(record, undefined);
+    const copy = record.foldedCopy();
+    try {
+      return use(copy, unwritable);
+    } finally {
+      copy.close();
+    }
+  });
+}
+
+function fold(record: MonitorRecord): FailoverError | undefined {
+  try {
+    record.fold();
+    return undefined;
+  } catch (error) {
+    if (isUnwritable(error)) return error;
+    throw error;
+  }
 }

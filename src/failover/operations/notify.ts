@@ -11,6 +11,7 @@ export async function renotify(context: FailoverContext): Promise<OperationResul
     session.open({ create: false });
     const record = session.opened;
     session.expectOwner();
+    session.useReserve('serving');
     record.fold();
     log.begin();
     const { notified, notNotified, remarks } = await within(notifyLimit(context), () =>

@@ -4,6 +4,7 @@ import { lockOperation } from '../../rundir/operation-lock.js';
 import { runDirectory } from '../../rundir/serving.js';
 import { expectRecord } from '../access/with-record.js';
 import type { FailoverContext, Notified } from '../context.js';
+import type { StepName } from '../../step-names.js';
 import type { StepReport } from './runner.js';
 
 export interface OperationResult {
@@ -27,7 +28,8 @@ export async function operate(
   const log = new OperationLog(context, kind);
   try {
     await expectRecord(context);
-    return await work(log);
+    const result = await work(log);
+    return { ...result, remarks: [...result.remarks, ...log.remarks] };
   } catch (error) {
     failed();
     log.end('failed', messageOf(error));
@@ -52,11 +54,16 @@ export async function operateAlone(
   }
 }
 
+/** What B-2, B-3 and the next run ask for: see rerun.ts. */
+const decidesReruns: ReadonlySet<string> = new Set<StepName>(['B-2', 'B-3']);
+
 /** Keeps in the record what an operation did, as far as the record can be reached at that moment. */
 export class OperationLog {
   readonly #context: FailoverContext;
   readonly #kind: OperationKind;
   #id: number | undefined;
+  /** Whether the last of it found no space. */
+  #isFull = false;
   /** Steps that ended before the record could be opened (B-1 of a record on the moving volume). */
   #waiting: { readonly report: StepReport; readonly at: number }[] = [];
 
@@ -65,42 +72,70 @@ export class OperationLog {
     this.#kind = kind;
   }
 
-  begin(): void {
+  /** What a person must know of it. */
+  get remarks(): readonly string[] {
+    const { directory } = this.#context.session.location;
+    return this.#isFull
+      ? [
+          `the disk of ${directory} is full: not all of this ${this.#kind} is in the record, and the callout may not be able to record`,
+        ]
+      : [];
+  }
+
+  begin(isNeeded = false): void {
     const { session, host, config } = this.#context;
     if (this.#id !== undefined) return;
     const start = { kind: this.#kind, node: config.node, epoch: session.epoch, now: host.now() };
-    this.#id = this.#write('beginning an operation', (record) => record.beginOperation(start));
+    this.#id = this.#write(
+      'beginning an operation',
+      (record) => record.beginOperation(start),
+      isNeeded,
+    )?.written;
   }
 
   step(report: StepReport): void {
     this.#waiting.push({ report, at: this.#context.host.now() });
     if (this.#context.session.record === undefined) return;
-    this.begin();
+    const isNeeded = this.#waiting.some(({ report: ended }) => decidesReruns.has(ended.step));
+    this.begin(isNeeded);
     const id = this.#id;
     if (id === undefined) return;
-    this.#write('writing a step', (record) => {
-      for (const { report: ended, at } of this.#waiting) {
-        const { step, fsid, state, ms, detail } = ended;
-        record.recordStep(id, { step, ...(fsid === undefined ? {} : { fsid }), state, ms, detail, at });
-      }
-    });
-    this.#waiting = [];
+    const done = this.#write(
+      'writing a step',
+      (record) => {
+        for (const { report: ended, at } of this.#waiting) {
+          const { step, fsid, state, ms, detail } = ended;
+          record.recordStep(id, { step, ...(fsid === undefined ? {} : { fsid }), state, ms, detail, at });
+        }
+      },
+      isNeeded,
+    );
+    if (done !== undefined) this.#waiting = [];
   }
 
   end(outcome: OperationEnd['outcome'], detail: string): void {
     const id = this.#id;
     if (id === undefined) return;
     const now = this.#context.host.now();
-    this.#write('ending an operation', (record) => record.endOperation(id, { outcome, now, detail }));
+    this.#write('ending an operation', (record) => record.endOperation(id, { outcome, now, detail }), false);
   }
 
   /**
    * In one transaction with the question whose the address is: else the last operation that status shows could be that of a
    * node that has lost it.
    */
-  #write<T>(what: string, write: (record: MonitorRecord) => T): T | undefined {
+  #write<T>(
+    what: string,
+    write: (record: MonitorRecord) => T,
+    isNeeded: boolean,
+  ): { readonly written: T | undefined } | undefined {
     const { session } = this.#context;
     const { record } = session;
-    return record?.exclusively(what, () => (session.hasLostOwnership ? undefined : write(record)));
+    if (record === undefined) return undefined;
+    // Where there is no space it is not worth a failover.
+    const asked = () => (session.hasLostOwnership ? undefined : write(record));
+    const done = record.ifThereIsSpace(what, asked, isNeeded);
+    this.#isFull = done === undefined;
+    return done;
   }
 }

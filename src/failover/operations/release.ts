@@ -13,6 +13,7 @@ export async function release(
   const run = async (log: OperationLog): Promise<OperationResult> => {
     session.open({ create: false });
     session.expectOwner();
+    session.useReserve('failover');
     log.begin();
     await runPlan(plan, context, {
       begin: (step) => {

@@ -21,6 +21,7 @@ export async function takeover(
       await within(limitOf(`takeover ${plan.address}`, context.config), async () =>
         withOthers(context, () => undefined),
       );
+    session.useReserve('failover');
     if (session.open({ create: session.location.onVolume === undefined }) !== undefined) {
       session.claim(context.fenced);
       log.begin();

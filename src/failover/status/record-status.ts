@@ -8,23 +8,28 @@ import {
   largeJournalText,
   type MonitorRecord,
 } from '../../record/record.js';
-import { type Reader, withFoldedRecord } from '../access/with-record.js';
+import { type Reader, withFoldedView } from '../access/with-record.js';
 import { findingReport } from '../reclaim/finding-report.js';
 import type { AddressStatus } from './status.js';
 
 /** What the record of an address says. One bad record is said, and does not hide how the other addresses are. */
 export function recordStatus(reader: Reader, ip: FloatingIp): Pick<AddressStatus, 'record' | 'recordError'> {
   try {
-    const record = withFoldedRecord(reader, ip, (opened) =>
+    const shown = withFoldedView(reader, ip, (opened, unwritable) => ({
       // An operation may be under way: its epoch must not be shown with the NSM state of the one before.
-      opened.atOneMoment('reading the status', () => describeRecord(reader, opened)),
-    );
-    return record === undefined ? {} : { record };
+      record: opened.atOneMoment('reading the status', () => describeRecord(reader, opened)),
+      ...(unwritable === undefined ? {} : { recordError: errorOf(unwritable) }),
+    }));
+    return shown ?? {};
   } catch (error) {
     if (!(error instanceof FailoverError)) throw error;
-    const { code, message, hint = null } = error;
-    return { recordError: { code, message, hint } };
+    return { recordError: errorOf(error) };
   }
+}
+
+function errorOf(error: FailoverError): NonNullable<AddressStatus['recordError']> {
+  const { code, message, hint } = error;
+  return { code, message, hint: hint ?? null };
 }
 
 function describeRecord(

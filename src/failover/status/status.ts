@@ -46,7 +46,7 @@ export interface AddressStatus {
       readonly endedAt: string | null;
     } | null;
   };
-  /** Why it cannot be used, where it is there: corrupt, locked, unsafe... */
+  /** Why it cannot be used, where it is there: corrupt, locked, unsafe... Beside `record`: why it can only be read. */
   readonly recordError?: {
     readonly code: ErrorCode;
     readonly message: string;

@@ -5,7 +5,7 @@ import type { LockManager } from '../../lockmanager/port.js';
 import { bootClock } from '../../host/reading/boot.js';
 import { isMountOf, mountAt } from '../../host/reading/mounts.js';
 import { servingSince } from '../../record/journal/serving-journal.js';
-import type { HeldLock } from '../../record/record.js';
+import { type HeldLock, isFull } from '../../record/record.js';
 import type { FailoverContext } from '../context.js';
 import { heldLocks } from '../reclaim/held-locks.js';
 
@@ -56,7 +56,11 @@ export function noteLocks(
       if (read === undefined) return `${context.driver.name} cannot say which locks are held`;
       const { locks, isSteady } = read;
       const gap = (await noteGap(context, ip)) ?? (isSteady ? undefined : 'the list of locks kept changing');
-      session.asOwner('noting the locks held', (record) => record.noteHeldLocks(session.epoch, locks, gap));
+      const isNoted = unlessFull(() =>
+        session.asOwner('noting the locks held', (record) => record.noteHeldLocks(session.epoch, locks, gap)),
+      );
+      if (!isNoted)
+        return 'no space to note the locks held: the audit after the takeover goes by the clients';
       const held = `${counted(locks.length, 'lock')} held`;
       if (gap !== undefined) return `${held}, perhaps more: ${gap}`;
       return locks.length === 0 ? undefined : held;
@@ -75,9 +79,12 @@ export function noteLaterLocks(ip: FloatingIp): Action<FailoverContext> {
       const { session } = context;
       const locks = await heldLocks(context, ip);
       if (locks === undefined) return undefined;
-      const later = session.asOwner('noting the locks held', (record) =>
-        record.noteLaterLocks(session.epoch, locks),
-      );
+      let later = 0;
+      unlessFull(() => {
+        later = session.asOwner('noting the locks held', (record) =>
+          record.noteLaterLocks(session.epoch, locks),
+        );
+      });
       return later === 0 ? undefined : `${counted(later, 'lock')} taken since A-1`;
     },
     verify: () => undefined,
@@ -110,4 +117,15 @@ async function noteGap(context: FailoverContext, ip: FloatingIp): Promise<string
   const firstAt = record.firstReleaseAt(session.epoch) ?? host.now();
   const wasOver = runs === false && firstAt >= beganAt + driver.graceSeconds() * 1000;
   return wasOver || isWorkDone ? undefined : 'its last grace period was not over';
+}
+
+/** Writes what is not worth a release: false where there is no space for it. */
+function unlessFull(write: () => void): boolean {
+  try {
+    write();
+    return true;
+  } catch (error) {
+    if (isFull(error)) return false;
+    throw error;
+  }
 }

@@ -22,6 +22,8 @@ export function notifyClients(ip: FloatingIp): Action<FailoverContext> {
     ],
     check: () => false,
     act: async (context) => {
+      // The address is up, so clients can fill the volume again: the rest is for the next failover.
+      context.session.useReserve('serving');
       if (!listIsMade(context)) {
         context.session.asOwner('listing whom to notify', (record) => {
           record.fold();

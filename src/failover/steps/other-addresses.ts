@@ -82,6 +82,7 @@ export function openOther(
     if (to !== undefined) return to;
     if (ownership.owner === undefined) throw noRecord(ip);
     session.expectOwner();
+    session.useReserve('serving');
     return undefined;
   } catch (error) {
     if (isNotOwner(error)) return error.message;

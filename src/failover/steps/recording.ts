@@ -107,7 +107,7 @@ export function startRecording(ip: FloatingIp, node: string): FailoverAction {
       const record = session.opened;
       const statd = await driver.monitored();
       const owner = statd ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-      const { journal, synchronous } = await beginServing(record, {
+      const serving = {
         directory: session.location.directory,
         node: config.node,
         epoch: session.epoch,
@@ -116,9 +116,10 @@ export function startRecording(ip: FloatingIp, node: string): FailoverAction {
         gid: owner.gid,
         now: host.now(),
         ...bootClock(host),
-        makeSynchronous: (file) => makeSynchronous(host, file),
+        makeSynchronous: (file: string) => makeSynchronous(host, file),
         assertOwner: () => session.assertStillOwner(),
-      });
+      };
+      const { journal, synchronous } = await session.withReserve(() => beginServing(record, serving));
       const bare = await makeMarks(host, run, owner);
       session.assertStillOwner();
       startServing(run, { address: ip.address, journal, synchronous });
@@ -135,12 +136,15 @@ export function startRecording(ip: FloatingIp, node: string): FailoverAction {
       const uncleared = clearMark(run, ip.address);
       // The journal has just been made anew, or synced, by this command; another address's has not.
       const isLast = syncedAddresses(run).every((address) => address === ip.address);
+      // While no client can take the space: the volume is not exported yet.
+      const lacking = record.keepReserve();
       const remarks = [
         bare,
         uncleared,
         isLast ? clearMark(run, unsynced) : undefined,
         statd === undefined ? 'no state directory of rpc.statd here: is nfs-common installed?' : undefined,
         refused.length === 0 ? undefined : neverNotified(refused),
+        lacking === 0 ? undefined : noReserve(session.location.directory, lacking),
       ].filter((remark) => remark !== undefined);
       return remarks.length === 0 ? undefined : remarks.join('; ');
     },
@@ -157,6 +161,11 @@ async function makeSynchronous(host: Host, file: string): Promise<boolean> {
     if (isMissing(error)) return false; // no chattr here: the callout then syncs by itself
     throw error;
   }
+}
+
+/** What a failover needs is not there for the next one. */
+function noReserve(directory: string, lacking: number): string {
+  return `the disk of ${directory} is all but full: ${Math.ceil(lacking / 1024)} KiB are missing of the reserve for the next failover`;
 }
 
 /** What statd monitors under a name that cannot be one: the callout has refused it, and nobody can notify it. */

@@ -5,6 +5,7 @@ import {
   fchmodSync,
   fchownSync,
   fsyncSync,
+  ftruncateSync,
   openSync,
   readdirSync,
   renameSync,
@@ -74,7 +75,11 @@ export async function beginServing(record: MonitorRecord, session: ServingSessio
     removeLeftovers(way, node);
     const temporary = join(way, `.journal.${node}.${randomUUID()}`);
     // Only root can make names in this directory; O_EXCL follows no link in any case.
-    const fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+    const fd = openSync(
+      temporary,
+      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_APPEND,
+      0o600,
+    );
     try {
       fchmodSync(fd, 0o600);
       fchownSync(fd, session.uid, session.gid);
@@ -83,6 +88,8 @@ export async function beginServing(record: MonitorRecord, session: ServingSessio
       record.exclusively(`replacing ${journal}`, () => {
         session.assertOwner();
         record.fold();
+        // Again from the start, where it is tried again with the space of the reserve.
+        ftruncateSync(fd);
         writeAll(fd, [line, ...recordedLines(record)].map(formatLine).join(''));
         fsyncSync(fd);
         renameSync(temporary, journalPath(way, node));
