@@ -142,6 +142,7 @@ export function startRecording(ip: FloatingIp, node: string): FailoverAction {
         bare,
         uncleared,
         isLast ? clearMark(run, unsynced) : undefined,
+        statd?.unread,
         statd === undefined ? 'no state directory of rpc.statd here: is nfs-common installed?' : undefined,
         refused.length === 0 ? undefined : neverNotified(refused),
         lacking === 0 ? undefined : noReserve(session.location.directory, lacking),
