@@ -15,16 +15,17 @@ const script = join(import.meta.dirname, 'instance-inside.js');
 const instance = (netns: Netns, verb: 'make' | 'remove') =>
   netns.run(process.execPath, script, verb, address);
 
+const drop = [
+  'setpriv',
+  '--reuid=statd',
+  '--regid=nogroup',
+  '--clear-groups',
+  '--bounding-set=-all',
+  '--inh-caps=-all',
+];
+
 /** Runs a shell script as statd, in a directory that it was given. */
 function asStatd(netns: Netns, at: string, text: string): Program {
-  const drop = [
-    'setpriv',
-    '--reuid=statd',
-    '--regid=nogroup',
-    '--clear-groups',
-    '--bounding-set=-all',
-    '--inh-caps=-all',
-  ];
   return netns.start('sh', ['-c', 'cd "$1"; shift; exec "$@"', 'sh', at, ...drop, 'sh', '-c', text]);
 }
 
@@ -150,6 +151,38 @@ test('rpc.statd as it is started in an instance runs as statd, and keeps its lis
   const request = { procedure: 'mon', monName: '10.88.1.21', myName: 'A' };
   await netns.run(process.execPath, monitor, JSON.stringify([request]));
   t.deepEqual(readdirSync(netns.path(`${directory}/nfs/statd/sm`)), ['10.88.1.21']);
+});
+
+test('a process of the instance that has another root shows root nothing of it', async (t) => {
+  const netns = await withNetns(t);
+  await netns.run('ip', 'netns', 'add', `nfs-${address}`);
+  await instance(netns, 'make');
+  // Linux 6.18 numbers namespaces in batches of each CPU, and binds only one with a higher number than the own one has.
+  const bind = `for cpu in $(seq 0 $(($(nproc) - 1))); do
+    taskset -c $cpu unshare --mount=${directory}/mnt --propagation slave true 2>/dev/null && exit; done`;
+  await netns.run('sh', '-c', bind);
+  await netns.run(
+    'sh',
+    '-c',
+    'mkdir -p /run/root/proc/fs/nfsd; echo 7777 >/run/root/proc/fs/nfsd/threads; chmod -R a+rX /run/root',
+  );
+  const change = 'chroot("/run/root") or die "chroot: $!"; $| = 1; print "ready\\n"; sleep 60';
+  const inside = ['nsenter', `--net=/run/netns/nfs-${address}`, `--mount=${directory}/mnt`, '--'];
+  const process = netns.start(inside[0] ?? '', [
+    ...inside.slice(1),
+    ...drop,
+    'unshare',
+    '--user',
+    '--map-root-user',
+    'perl',
+    '-e',
+    change,
+  ]);
+  await process.saw(/ready/);
+  t.is(
+    await netns.run(globalThis.process.execPath, script, 'read', address, '/proc/fs/nfsd/threads'),
+    'none',
+  );
 });
 
 /** Exchanges directories and links to another one in the working directory, as fast as it can, until /run/stop is there. */

@@ -17,10 +17,16 @@ export function instanceProcesses(host: Host, address: string): InstanceProcess[
   return members(address).map((pid) => ({ pid, name: host.readText(`/proc/${pid}/comm`)?.trim() ?? '' }));
 }
 
-/** The pid of some process that is in the instance's network and mount namespaces; undefined where none is. */
+/**
+ * The pid of some process that is in the instance's network and mount namespaces, and in this one's user namespace: in one of its
+ * own any user may change its root, and so what is read by way of /proc/PID/root. Undefined where none is.
+ */
 export function instanceMember(address: string): number | undefined {
   const mounts = inode(instancePlace(address).mountNamespace);
-  return members(address).find((pid) => inode(`/proc/${pid}/ns/mnt`) === mounts);
+  const users = inode('/proc/self/ns/user');
+  return members(address).find(
+    (pid) => inode(`/proc/${pid}/ns/mnt`) === mounts && inode(`/proc/${pid}/ns/user`) === users,
+  );
 }
 
 function members(address: string): number[] {
