@@ -7,5 +7,5 @@ export const environmentTexts = {
   PATH: "where the system's commands are; /usr/sbin and /sbin are always looked in",
 } as const;
 
-/** Them alone: another one does not compile. */
+/** An environment with these variables alone: to ask for another one does not compile. */
 export type Environment = { readonly [Name in keyof typeof environmentTexts]?: string | undefined };

@@ -9,7 +9,7 @@ export const clientNamePattern = '[A-Za-z0-9:][A-Za-z0-9._:%-]{0,254}';
 export const fsidPattern = '[0-9A-Fa-f][0-9A-Fa-f-]{0,35}';
 /** A node's name, also the ending of its journal's file name: nothing in it can leave a directory or hide in a listing. */
 export const nodePattern = '[A-Za-z0-9][A-Za-z0-9._-]{0,62}';
-/** The same for people. */
+/** The rule as a sentence, for messages. */
 export const nodeNameRule =
   'a node name is 1 to 63 letters, digits, ".", "_" and "-", and begins with a letter or digit';
 

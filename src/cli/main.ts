@@ -21,7 +21,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** What is before `--`: the rest is a command's for `exec`. */
+/** The arguments before `--`: the rest is the command that `exec` runs. */
 function ownArguments(argv: readonly string[]): readonly string[] {
   const end = argv.indexOf('--');
   return end === -1 ? argv : argv.slice(0, end);

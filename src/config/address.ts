@@ -60,7 +60,7 @@ function refusalOf(address: string, family: 4 | 6): string | undefined {
   const parsed = new Address6(address);
   if (address === '::') return 'an unspecified address cannot be served; write one that clients mount from';
   if (parsed.isMulticast()) return 'a multicast address cannot be served; write one that clients mount from';
-  // The same address as its IPv4 form, so the two could be configured as if they were different.
+  // It is the same address as its IPv4 form: the two could be configured as if they were different.
   if (parsed.isMapped4())
     return `this is an IPv4 address: write "${parsed.to4().correctForm()}" with its prefix length`;
   // Needs a zone to be reached, and a zone differs from node to node.

@@ -13,7 +13,7 @@ export interface DriverKey<T = unknown> {
   readonly text: string;
   /** The value where the file has none. */
   readonly default: T;
-  /** The same in the manual's words; absent: as TOML has it. */
+  /** The default in the manual's words; absent: as TOML writes it. */
   readonly defaultText?: string;
   /** What TOML makes of it (an integer is a bigint) as a value, or the reason why it cannot be one. */
   readonly read: (input: unknown) => T | Wrong;
@@ -35,7 +35,7 @@ export interface DriverSettings {
   /** For which hosts it is, in the manual and where it is refused: "stock kernels". */
   readonly summary: string;
   readonly keys: readonly DriverKey[];
-  /** What is wrong between values that are right in themselves; passes over what is not. */
+  /** What is wrong between several values that are each right; values that are wrong in themselves are passed over. */
   problems?(file: RawFile): Problem[];
 }
 

@@ -28,7 +28,7 @@ export function parseConfig(text: string, options: ParseOptions): Config {
   return checkConfig(parseToml(text, options.file), options);
 }
 
-/** The same for what the TOML text stands for: integers as bigint, tables as plain objects. */
+/** As parseConfig, from what the TOML text stands for: integers as bigint, tables as plain objects. */
 export function checkConfig(input: unknown, { file, hostname, drivers }: ParseOptions): Config {
   const schema = schemaOf(drivers);
   const result = v.safeParse(schema, input);
@@ -107,7 +107,7 @@ function toFloatingIp(ip: ConfigFile['floating_ip'][number], directory: string |
   };
 }
 
-/** The same fsid was accepted; whoever exports adds it once, from the file system. */
+/** An fsid= that agrees with the file system was accepted; the export adds it by itself. */
 function withoutFsid(options: string): string {
   return options
     .split(',')

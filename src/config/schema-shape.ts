@@ -93,7 +93,7 @@ function tablesBelow(shape: Shape, path: string): KeyTable[] {
   return [own, ...below];
 }
 
-/** What is a table, or an array of such, as that table. */
+/** The table that this key holds, one or an array of them; undefined: the key is no table. */
 function tableOf(member: Shape): Shape | undefined {
   const table = itemOf(member) ?? member;
   return entriesOf(table) === undefined ? undefined : table;

@@ -16,7 +16,7 @@ export function stepLimit({ name, subject }: Step, context: FailoverContext): Li
   return { ...limitOf(`${name} (${subject})`, context.config), seconds, key: `[timeouts].${name}` };
 }
 
-/** The same for `notify`, which is B-3 alone. */
+/** How long `notify` may take, which is B-3 alone. */
 export function notifyLimit(context: FailoverContext): Limit {
   const { floatingIp, config } = context;
   const seconds = notifySeconds(context) + config.timeouts.step;

@@ -17,7 +17,7 @@ export function commandText(argv: readonly string[]): string {
 export interface CommandOptions {
   /** What it reads from its standard input; else that is closed. */
   readonly input?: string;
-  /** It only asks, or does its best: [timeouts].settle is enough for it. */
+  /** The command only asks, or does its best: [timeouts].settle is enough for it. */
   readonly short?: boolean;
 }
 

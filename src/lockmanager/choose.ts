@@ -110,7 +110,7 @@ async function candidatesOf(modules: readonly DriverModule[], site: Site): Promi
   return candidates;
 }
 
-/** Those of which something is here. An instance counts before the node: what is on that may be what a crash left. */
+/** The drivers of which something is here. An instance counts before the node, where a crash may have left something. */
 function servingOf(candidates: readonly Candidate[]): Candidate[] {
   const signed = candidates.filter(({ sign }) => sign !== undefined);
   const instances = signed.filter(({ module }) => module.servesFrom === 'instance');

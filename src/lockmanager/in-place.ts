@@ -21,7 +21,7 @@ export function inPlace(place: Place, action: Action<LockManagerContext>): Actio
   };
 }
 
-/** The same for what is to be taken away: gone with the place, if the place is gone. */
+/** An action in a place that takes something away: where the place is gone, there is nothing to do. */
 export function unlessGone(place: Place, action: Action<LockManagerContext>): Action<LockManagerContext> {
   const there = inPlace(place, action);
   return { ...there, check: (context) => place.absence() !== undefined || there.check(context) };

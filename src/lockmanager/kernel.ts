@@ -15,7 +15,7 @@ export function onNode(node: Pick<ServingPlace, 'host' | 'interface' | 'run'>): 
   return { ...node, enter: [], absence: () => undefined };
 }
 
-/** The same for an address. */
+/** The node itself as the place where this address is served. */
 export function onSite({ host, floatingIp, run }: Site): ServingPlace {
   return onNode({ host, interface: floatingIp.interface, run });
 }

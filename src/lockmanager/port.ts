@@ -72,9 +72,9 @@ export interface ServingPlace {
 export interface GraceFacts {
   /** B-2 comes once for each fsid; else one grace covers all of an address. */
   readonly gracePerFsid: boolean;
-  /** Whose locks go with it. Of `node`, every address that the node serves, their clients must be notified too. */
+  /** Which locks B-2 drops: `node` means those of every address that the node serves, whose clients must then be notified too. */
   readonly graceTakesLocksOf: 'fsid' | 'address' | 'node';
-  /** It takes the exports of those other addresses away. */
+  /** B-2 takes the exports of those other addresses away. */
   readonly graceTakesExports: boolean;
   /** Clients that statd knows already are announced again when they ask for a lock, as the lock manager is a new one. */
   readonly announcesAgain: boolean;
@@ -118,7 +118,7 @@ export interface LockManager extends ServingPlace, GraceFacts {
    * the audit goes by the clients, as after a crash. Throws FailoverError where something else is mounted there.
    */
   heldLocks(filesystem: LockedFilesystem): Promise<readonly LockOnFile[] | undefined>;
-  /** Whom its statd monitors, and whose user runs the callout; undefined where there is no statd. */
+  /** The clients that its statd monitors, and the user that runs the callout; undefined where there is no statd. */
   monitored(): Promise<Monitored | undefined>;
   /** Undefined where it has nothing to say about this address. */
   health(context: LockManagerContext): Promise<Health | undefined>;

@@ -77,7 +77,7 @@ export class MonitorRecord {
     return this.#guarded('looking at the journals', () => largeJournals(this.directory));
   }
 
-  /** Who would be notified at the next takeover, by client, fsid, node. */
+  /** The clients that would be notified at the next takeover, by client, fsid, node. */
   clients(): RecordedClient[] {
     return this.#guarded('reading the clients', () =>
       this.#db
@@ -174,7 +174,7 @@ export class MonitorRecord {
     return this.#guarded('noting the locks held', () => heldLocks.noteLaterLocks(this.#db, epoch, locks));
   }
 
-  /** Those of the last release, and which of them were seen reclaimed. */
+  /** The locks noted at the last release, and which of them were seen reclaimed. */
   heldLocks(): heldLocks.AuditedLock[] {
     return this.#guarded('reading the locks held', () => heldLocks.readHeldLocks(this.#db));
   }
@@ -183,12 +183,12 @@ export class MonitorRecord {
     this.#guarded('writing what was reclaimed', () => heldLocks.markReclaimed(this.#db, locks, now));
   }
 
-  /** What is known of the last grace. */
+  /** The audit of the last grace. */
   audit(): audit.Audit {
     return this.#guarded('reading the audit', () => audit.readAudit(this.#db));
   }
 
-  /** Whom the last grace was for, and whether `node` has seen them since. Fold first. */
+  /** The clients of the last grace, and whether `node` has seen them since. Fold first. */
   auditedClients(node: string): audit.AuditedClient[] {
     return this.#guarded('reading the audit', () => audit.readAuditedClients(this.#db, node));
   }

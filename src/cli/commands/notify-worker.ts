@@ -22,7 +22,7 @@ export function addNotifyWorker(program: Command, io: Io): void {
       const stop = new AbortController();
       interruption().addEventListener('abort', () => stop.abort());
       const say = (message: WorkerMessage) => io.out(`${JSON.stringify(message)}\n`);
-      // Whoever asked is gone where nobody hears us or holds our input any more.
+      // The nlm-failover that asked is gone when nobody reads our output or holds our input any more.
       process.stdout.on('error', () => stop.abort());
       const lines = createInterface({ input: process.stdin });
       lines.once('close', () => stop.abort());

@@ -82,7 +82,7 @@ function rebuildText(result: RebuildResult, node: string): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** What is to be done now. */
+/** What the reader should do next. */
 function nextText(owner: string | undefined, isServedHere: boolean): string {
   if (owner === undefined) return 'The next takeover is the first one of a new record.';
   if (isServedHere)

@@ -50,7 +50,7 @@ export function recordReachable(host: Host, ip: FloatingIp): boolean {
   return whyUnreachable(host, ip) === undefined;
 }
 
-/** What is to be mounted or made first, as a clause; undefined where the record can be reached. */
+/** Why the record cannot be reached: what is not mounted or not there, as a clause; undefined where it can. */
 export function whyUnreachable(host: Host, ip: FloatingIp): string | undefined {
   const { onVolume } = recordLocation(host, ip);
   const volume = ip.filesystems.find(({ mountpoint }) => mountpoint === onVolume);

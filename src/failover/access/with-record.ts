@@ -63,7 +63,7 @@ export async function expectRecord({ host, config, floatingIp }: FailoverContext
 }
 
 /**
- * The same for who only shows it: where nothing can be written, in memory. `use` gets why, and what it writes is lost.
+ * As above, for a caller that only shows the record: where the record cannot be written, a copy in memory is folded. `use` gets the reason, and what it writes is lost.
  */
 export function withFoldedView<T>(
   reader: Reader,

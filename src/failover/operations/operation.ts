@@ -39,7 +39,7 @@ export async function operate(
   }
 }
 
-/** The same for what changes this node, which one command of an address may do at a time. */
+/** Runs an operation that changes this node: only one for each address runs at a time. */
 export async function operateAlone(
   context: FailoverContext,
   kind: OperationKind,

@@ -136,7 +136,7 @@ async function auditReport(context: FailoverContext): Promise<AuditReport> {
   return { comparedAt: null, findings: [], ...recorded, state, clients, locks, graceLeft };
 }
 
-/** Somebody has seen what was found. */
+/** Marks all findings of the address as seen by an administrator. */
 export function acknowledge(context: FailoverContext): void {
   withRecord(context, context.floatingIp, (record) => record.acknowledgeFindings(context.host.now()));
 }

@@ -1,6 +1,6 @@
 import { counted } from '../../counted.js';
 
-/** What is known when the question is whether the grace may end before its time. */
+/** What decides whether the grace may end before its time. */
 export interface GraceEvidence {
   /** [lock_manager].end_grace. */
   readonly wish: 'reclaimed' | 'timer';

@@ -38,7 +38,7 @@ export interface Look extends ReclaimProgress {
 
 /** How it came to the end of a grace, or did not. */
 export interface GraceEnd {
-  /** It was ended before its time. */
+  /** Whether takeover ended the grace before its time. */
   readonly ended: boolean;
   /** Why, or why not, as a clause. */
   readonly why: string;

@@ -89,7 +89,7 @@ function without(ranges: readonly ByteRange[], wanted: ByteRange): ByteRange[] |
 export interface JudgedClient {
   readonly client: string;
   readonly notified: boolean;
-  /** It asked for a lock, or reclaimed one, since the grace began. */
+  /** The client asked for a lock, or reclaimed one, since the grace began. */
   readonly back: boolean;
   /** Whether one that was notified, and is not back, answers. */
   readonly answers: boolean;
@@ -106,7 +106,7 @@ export interface Evidence {
 }
 
 /**
- * What is to be said when a grace is over. Nothing in the kernel tells whose a lock was, so nobody is guessed at:
+ * The findings when a grace is over. The kernel does not say which client held a lock, so no single one is guessed:
  *
  * - A Linux client that is notified reclaims every lock it holds, one after another (fs/lockd/clntlock.c, reclaimer), and each
  *   attempt makes lockd monitor it (nlmsvc: SM_MON before the lock is looked at), refused or not. So one that was notified and

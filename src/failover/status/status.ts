@@ -15,7 +15,7 @@ import type { FindingReport } from '../reclaim/finding-report.js';
 export interface AddressStatus {
   readonly address: string;
   readonly here: { readonly addressUp: boolean; readonly recording: boolean };
-  /** There where this node serves an address that its configuration does not have. */
+  /** Set where this node serves an address that its configuration does not have. */
   readonly unconfigured?: true;
   /** Why there is no record, where there is none. */
   readonly unreachable?: string;
@@ -23,7 +23,7 @@ export interface AddressStatus {
     readonly owner: string | null;
     /** Whether that is this node. */
     readonly ownerHere: boolean;
-    /** There where the owner is another machine that has this node's name. */
+    /** Set where the owner is another machine that has this node's name. */
     readonly otherMachine?: true;
     readonly epoch: number;
     readonly released: boolean;
@@ -85,7 +85,7 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
   };
 }
 
-/** What is served here and not configured: nobody could notify its clients that their locks go. */
+/** Addresses that are served here and are not configured: their clients could not be notified. */
 export async function unconfiguredStatus(reader: NodeReader): Promise<readonly AddressStatus[]> {
   const { host, config, run, drivers } = reader;
   const known = new Set(config.floatingIps.map(({ address }) => address));

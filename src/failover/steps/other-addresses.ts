@@ -18,7 +18,7 @@ export interface OtherAddress {
 /** One that this node still records for, although another node has it by now, or may have. */
 export interface LostAddress {
   readonly ip: FloatingIp;
-  /** Whose it is, as a clause. */
+  /** Who owns the address, as a clause. */
   readonly to: string;
 }
 
@@ -164,7 +164,7 @@ export function restoreOtherExports({ address }: FloatingIp): Action<FailoverCon
 
 function otherExports(context: FailoverContext) {
   const { host, driver } = context;
-  // What is another node's by now is not exported again here.
+  // An address that another node owns by now is not exported again here.
   const ours = otherAffected(context).filter((ip) => !isLost(context, ip));
   return ours.flatMap(({ filesystems }) =>
     filesystems

@@ -3,7 +3,7 @@ import { isAtOrBelow } from '../../paths.js';
 import type { Host } from '../host.js';
 
 /**
- * Who keeps a mount busy: processes with their working directory, root or an open file below it,
+ * What keeps a mount busy: processes with their working directory, root or an open file below it,
  * as `name (pid N)`, at most eight. Needs root to see everybody's.
  */
 export function holders(host: Host, mountpoint: string): string[] {

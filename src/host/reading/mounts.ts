@@ -42,7 +42,7 @@ export function mounts(host: Host): Mount[] {
   return parseMountinfo(host.readText('/proc/self/mountinfo') ?? '');
 }
 
-/** What is mounted at this very path, the topmost where several are stacked. */
+/** The mount at this very path; the topmost where several are stacked. */
 export function mountAt(host: Host, mountpoint: string): Mount | undefined {
   return mounts(host).findLast((mount) => mount.mountpoint === mountpoint);
 }

@@ -8,7 +8,7 @@ const monitorDirectories = ['/var/lib/nfs/statd/sm', '/var/lib/nfs/sm'];
 export interface Monitored {
   /** Names of the hosts it monitors: mon_name, one file each (nfs-utils support/nsm/file.c); one character a byte (latin1). */
   readonly hosts: readonly string[];
-  /** Whom statd, and so its callout, runs as: the owner of the directory (nsm_drop_privileges). */
+  /** The user that statd, and so its callout, runs as: the owner of the directory (nsm_drop_privileges). */
   readonly uid: number;
   readonly gid: number;
   /** Why the names are not known, as a sentence, where they are not. */

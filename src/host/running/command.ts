@@ -97,7 +97,7 @@ class Command {
     this.#closed = new Promise((resolve) => this.#child.once('close', () => resolve()));
     this.#collect(this.#child.stdout, this.#out);
     this.#collect(this.#child.stderr, this.#err);
-    // It may end before it has read its input; its exit code tells.
+    // The command may end before it has read its input; its exit code says why.
     this.#child.stdin?.on('error', () => undefined).end(input);
   }
 

@@ -42,7 +42,7 @@ const current = new AsyncLocalStorage<Deadline>();
  */
 export class Deadline {
   readonly limit: Limit;
-  /** What is being done, for the sentence: a command or a write as --dry-run has it. */
+  /** The command or write that is being done, as --dry-run has it, for the sentence. */
   doing: string | undefined;
   /** Commands that are running, and bring their own end about. */
   commands = 0;
@@ -68,7 +68,7 @@ export class Deadline {
     this.#over = true;
   }
 
-  /** What is thrown when it is over. `why`: what was waited for, as a clause. */
+  /** The error when the time is over. `why`: what was waited for, as a clause. */
   error(why: string, { code, hint }: Unended = unnamed): FailoverError {
     const { what, seconds, key } = this.limit;
     return new FailoverError(`${what} was not done within ${seconds} s: ${why}`, {

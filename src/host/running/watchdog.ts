@@ -194,7 +194,7 @@ export function isAsking(): boolean {
   return watchdog?.isAsking === true;
 }
 
-/** The same clock in both threads, unlike performance.now(). */
+/** A clock that is the same in both threads, unlike performance.now(). */
 function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
@@ -207,7 +207,7 @@ export function stoppedMs(): number {
   return watchdog?.stoppedMs ?? 0;
 }
 
-/** What is being done, and for how long this process may stand still in it. Returns the end of it. */
+/** Says what is being done, and for how long this process may stand still in it. Returns a function that ends that. */
 export function begun(limit: Watched): () => void {
   return watchdog?.begun(limit) ?? ((): void => undefined);
 }
@@ -217,7 +217,7 @@ export function doing(what: string): void {
   watchdog?.doing(what);
 }
 
-/** The same right before a file is read, which need not be watched where it is the kernel's memory, or has answered. */
+/** Right before a file is read: which. Not needed where it is in the kernel's memory, or has answered before. */
 export function reading(file: string): void {
   watchdog?.reading(file);
 }

@@ -82,7 +82,7 @@ export async function makeInstanceDirectories(host: Host, address: string): Prom
   await makeMarks(host, runDirectory, user ?? { uid: 0, gid: 0 });
 }
 
-/** Who owns the directory that the host's rpc.statd keeps its state in; undefined where it has none. */
+/** The owner of the host's state directory of rpc.statd; undefined where the host has none. */
 function statdBase(host: Host): Owner | undefined {
   const base = ['/var/lib/nfs/statd', '/var/lib/nfs']
     .map((one) => host.path(one))

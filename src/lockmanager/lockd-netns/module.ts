@@ -147,7 +147,7 @@ function bridgeProblems({ link, bridge }: Table): Problem[] {
   if (link === 'veth' && bridge === undefined) {
     return [{ path, message: 'link "veth" needs the name of an existing bridge, such as "br0"' }];
   }
-  // Whoever names a bridge relies on it, so it is not passed over in silence.
+  // A bridge that is named and not used would be a mistake that nobody sees.
   if (bridge !== undefined && (link === undefined || link === 'macvlan' || link === 'ipvlan')) {
     return [{ path, message: 'only link "veth" joins a bridge: write link = "veth", or leave bridge out' }];
   }

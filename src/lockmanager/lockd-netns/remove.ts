@@ -54,7 +54,7 @@ export function removeInstance(address: string): Action<HostContext> {
     ],
     check: ({ host }) => !instanceExists(host, address),
     act: async ({ host }) => {
-      // Whoever came since the daemons ended: `nlm-failover exec` of somebody who looks around.
+      // Processes that came after the daemons ended: an `nlm-failover exec`.
       const end = endDaemons(address);
       if (!(await end.check({ host }))) await end.act({ host });
       if (existsSync(netnsFile)) await host.run(deleteLink);

@@ -9,7 +9,7 @@ export type Answer =
   | { readonly kind: 'silence' }
   /** The kernel refused to send, with this errno: EHOSTUNREACH, EPERM, ... */
   | { readonly kind: 'unsent'; readonly errno: string }
-  /** Nobody wants the answer any more; nothing may be concluded about the peer. */
+  /** The answer is not wanted any more; nothing may be concluded about the peer. */
   | { readonly kind: 'dropped' };
 
 /**

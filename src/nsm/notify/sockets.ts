@@ -18,7 +18,7 @@ export interface Source {
  * - those known by a link-local address: asked there from a global one, libtirpc (1.3.3, svc_dg.c) answers
  *   from the link-local one without its scope, which the kernel refuses, so no answer ever comes.
  *
- * They know the server by its name in SM_NOTIFY, if they monitor it.
+ * Clients know the server by its name in SM_NOTIFY, if they monitor it.
  */
 export class Sockets {
   readonly #source: Source;

@@ -40,7 +40,7 @@ export async function notifyThrough(
   return new NotifyChild(child, [file, ...args].join(' '), options).result;
 }
 
-/** The same from where `prefix` leads; from this process itself where it is empty. */
+/** Sends SM_NOTIFY from where `prefix` leads; from this process itself where it is empty. */
 export async function notifyFrom(prefix: readonly string[], options: ThroughOptions): Promise<NotifyResult> {
   return prefix.length === 0 ? notify(options) : notifyThrough(prefix, options);
 }
@@ -67,7 +67,7 @@ class NotifyChild {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-quotedMax);
     });
-    // It ended before it read its job; why, its end tells.
+    // The worker ended before it read its job; its end says why.
     child.stdin.on('error', () => undefined);
     options.signal?.addEventListener('abort', this.#interrupt);
     if (options.signal?.aborted === true) this.#interrupt();

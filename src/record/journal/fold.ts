@@ -30,7 +30,7 @@ const pieceSize = 8 << 20;
  * Folds what the journals say since the last fold into the table of clients, each event exactly once: the
  * offset moves in the same transaction, and the write lock of the database admits one folding process at a time.
  *
- * What is written after it has begun is the next fold's, so that nobody who writes faster holds it up. A journal that has grown
+ * Lines written after a fold has begun are left to the next fold, so that a fast writer does not hold it up. A journal that has grown
  * much is folded in pieces, each a transaction of its own where this is not part of a larger one: what was done stays done.
  */
 export function foldJournals(db: Database, directory: string): FoldReport {

@@ -28,7 +28,7 @@ export interface LargeJournal {
   readonly bytes: number;
 }
 
-/** Those in the directory, sorted. */
+/** The nodes that have a journal in the directory, sorted. */
 export function largeJournals(directory: string): LargeJournal[] {
   return journalNodes(directory).flatMap((node) => {
     const path = journalPath(directory, node);

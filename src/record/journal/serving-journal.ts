@@ -141,7 +141,7 @@ function recordedLines(record: MonitorRecord) {
   return record.clients().map((row) => ({ kind: 'recorded', uptime: 0, ...row }) as const);
 }
 
-/** The same command again: true if the journal is of this node, epoch and boot. Other fsids get a line of their own. */
+/** Whether the journal is of this node, epoch and boot: the same command was run again. Other fsids get a line of their own. */
 function continueSession(record: MonitorRecord, session: ServingSession, line: ServingLine): boolean {
   const { node, epoch, bootId, uid, gid } = session;
   const kept = withJournal(record.way, node, constants.O_RDWR | constants.O_APPEND, (fd) => {

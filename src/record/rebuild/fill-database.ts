@@ -22,10 +22,10 @@ export interface Filled {
 /**
  * Makes a database under the name `file`, complete and durable, of what the journals in `directory` say.
  *
- * Everybody whom they name is recorded, also where a del-client follows: whether its node still had the address when it wrote
+ * Every client that they name is recorded, also where a del-client follows: whether its node still had the address when it wrote
  * that, and so whether it counted, only the lost database knew (a takeover that was stopped before B-2 is in no journal).
  *
- * Nobody is put on the list of those to notify: notified outside of a grace, a client reclaims in vain, and loses the lock that it has
+ * No client is put on the list of those to notify: a client that is notified outside of a grace reclaims in vain, and loses the lock that it has
  * (fs/lockd/svclock.c: nlm_lck_denied_grace_period). The next takeover makes the list, of everybody.
  */
 export function fillDatabase(file: string, directory: string, { clients, served }: JournalContents): Filled {

@@ -6,9 +6,9 @@ import type { RecordedClient } from '../tables/journal-tables.js';
 
 /** What the journals of one floating IP say by themselves, without a database. */
 export interface JournalContents {
-  /** Whose they are. */
+  /** The nodes that have a journal. */
   readonly nodes: readonly string[];
-  /** Everybody whom any line names as monitored, whatever a later line says. */
+  /** Every client that any line names as monitored, whatever a later line says. */
   readonly clients: readonly RecordedClient[];
   /** Undefined: no journal says who served. */
   readonly served: LastServed | undefined;
@@ -73,7 +73,7 @@ function namedIn(line: JournalLine, node: string, session: ServingLine | undefin
   return [{ client, myName, node, since, fsids: fsid === undefined ? (session?.fsids ?? []) : [fsid] }];
 }
 
-/** Who served in the highest epoch. Where two nodes say they did, it is the later one, one epoch up: then neither goes on by itself. */
+/** The node that served in the highest epoch. Where two nodes say they did, the later one, one epoch up: then neither goes on by itself. */
 function lastServed(lines: readonly ServingLine[]): LastServed | undefined {
   const epoch = Math.max(...lines.map((line) => line.epoch));
   const last = lines.filter((line) => line.epoch === epoch).toSorted((a, b) => a.wall - b.wall);

@@ -25,7 +25,7 @@ export interface RebuildRequest {
 }
 
 export interface Rebuilt extends Filled {
-  /** Whose journals were read. */
+  /** The nodes whose journals were read. */
   readonly journals: readonly string[];
   /** Where the former database is; undefined: there was none. */
   readonly aside: string | undefined;

@@ -87,7 +87,7 @@ export class HeldDirectory {
       throw unsafe(name, 'is writable by others, and not sticky');
   }
 
-  /** The same one under another name that leads to it; to be used instead of this one. */
+  /** Another name that leads to the same directory; to be used instead of this one. */
   named(directory: string): HeldDirectory {
     return new HeldDirectory(directory, this.#fd);
   }

@@ -70,7 +70,7 @@ export function readAudit(db: Database): Audit {
   };
 }
 
-/** Everybody on the list of the last grace, sorted. Fold first. */
+/** Every client on the list of the last grace, sorted. Fold first. */
 export function readAuditedClients(db: Database, node: string): AuditedClient[] {
   return db
     .prepare<[string], { client: string; notified: number; back: number }>(

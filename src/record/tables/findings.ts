@@ -22,7 +22,7 @@ export interface Finding {
   readonly lock?: FoundLock;
   /** The file, as the server names it; else why its name is not known. */
   readonly path?: string;
-  /** Who is meant; of a lock: each of those it may be that lost it, nobody where nobody can be named. */
+  /** The client that is meant. Of a lock: each client that may have lost it; none where none can be named. */
   readonly clients: readonly string[];
 }
 
@@ -105,7 +105,7 @@ function listIn(json: string): string[] {
   return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
 }
 
-/** Somebody has read them. Returns how many there were. `now` is in ms. */
+/** Marks all findings as read by an administrator. Returns how many there were. `now` is in ms. */
 export function acknowledgeFindings(db: Database, now: number): number {
   return db.prepare('UPDATE findings SET acknowledged_at = ? WHERE acknowledged_at IS NULL').run(now).changes;
 }

@@ -32,7 +32,7 @@ export interface JournalProgress {
 }
 
 export interface BadLine {
-  /** Whose journal. */
+  /** The node whose journal it is. */
   readonly node: string;
   /** Byte offset in the journal as it was then. */
   readonly offset: number;

@@ -52,7 +52,7 @@ function nextState(last: number, now: number): number {
   return odd > maxState ? 1 : odd;
 }
 
-/** Those still owed the latest state, sorted, and that state. */
+/** The clients still to be notified of the latest state, sorted, and that state. */
 export function readToNotify(db: Database): { clients: string[]; state: number | undefined } {
   const rows = db
     .prepare<[], { client: string; state: number }>(

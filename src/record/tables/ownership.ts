@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3';
 import { FailoverError, exitCodes } from '../../errors.js';
 import { claimAudit } from './audit.js';
 
-/** Who may change anything of the floating IP. */
+/** The node that may change anything of the floating IP. */
 export interface Ownership {
   /** The node's name. Undefined: nobody has claimed it yet. */
   readonly owner: string | undefined;
