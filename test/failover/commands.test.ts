@@ -72,7 +72,7 @@ for (const module of drivers.filter(({ servesFrom }) => servesFrom === 'node')) 
       const { floatingIp, driver } = taking;
       const plan = planTakeover(floatingIp, driver, { node: 'A', order: 'safe', recordOnVolume: false });
       await takeover(watched(plan, record, seen, drifted), taking, silent);
-      // Another address of the interface, which goes with the first one unless the kernel is told otherwise.
+      // Another address of the interface, which goes with the first one unless the kernel is set to keep it.
       const rows = JSON.parse(a.read('/addresses.json')) as unknown[];
       const other = { local: '127.77.6.2', prefixlen: 24, secondary: true };
       a.write('/addresses.json', JSON.stringify([...rows, { ifname: 'eth0', addr_info: [other] }]));

@@ -263,7 +263,7 @@ test('never after a crash', async (t) => {
   );
 });
 
-/** Whoever was told asks B's lockd for a lock: what takeover waits for where nobody knows what was locked. */
+/** Each client that was notified asks B's lockd for a lock: what takeover waits for where nobody knows what was locked. */
 const comesBack: NonNullable<Changes['onWaiting']> = (b, _locks, _progress, client) => addClient(b, client);
 
 /** A's machine is gone, and its locks with it. */
