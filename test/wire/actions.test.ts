@@ -26,7 +26,10 @@ for (const ip of [ip4, ip6]) {
     t.deepEqual(await act(server, 'address-up', ip), { already: false });
     t.deepEqual(await act(server, 'address-up', ip), { already: true });
     await client.run('ping', '-c', '1', '-W', '5', ip.address);
-    t.regex((await act(server, 'address-up', { ...ip, interface: 'lo' })).error ?? '', /is up on veth0, and the configuration says lo/);
+    t.regex(
+      (await act(server, 'address-up', { ...ip, interface: 'lo' })).error ?? '',
+      /is up on veth0, and the configuration says lo/,
+    );
     t.deepEqual(await act(server, 'address-down', ip), { already: false });
     t.deepEqual(await act(server, 'address-down', ip), { already: true });
     await t.throwsAsync(client.run('ping', '-c', '1', '-W', '1', ip.address));
