@@ -5,6 +5,9 @@
  *
  *     node build/test/bench/start.js [RUNS [CHECKOUT...]]      default: 31, this checkout
  *
+ * Where NODE_EXTRA_CA_CERTS is set, Node reads those certificates at every start: that makes all of them slower, and the ratios smaller.
+ * Then there is a second table, without.
+ *
  * Further checkouts, each built, are measured in the same run: how a change is seen on a machine that does other things too.
  */
 import { execFileSync } from 'node:child_process';
@@ -41,13 +44,13 @@ for ((round = -2; round < runs; round++)); do
 done
 `;
 
-/** Of one checkout: what is run in each round, in this order. The rehearsed node serves before and after. */
-function rowsOf(site: RehearsalSite, checkout: string): Row[] {
+/** Of one checkout: what is run in each round, in this order. The rehearsed node serves neither before nor after. `also`: in its environment. */
+function rowsOf(site: RehearsalSite, checkout: string, also: Row['env']): Row[] {
   const { a, directory } = site;
   const [bin, nowhere] = [path.join(checkout, 'bin/nlm-failover'), path.join(directory, 'nowhere.toml')];
   const rehearsed = { NLM_FAILOVER_REHEARSAL: a.root, NLM_FAILOVER_CONFIG: a.config };
   const tool = (label: string, env: Row['env'], ...args: string[]): Row => {
-    return { label, env, argv: [process.execPath, bin, ...args] };
+    return { label, env: { ...env, ...also }, argv: [process.execPath, bin, ...args] };
   };
   writeFileSync(nowhere, a.read('/etc/nlm-failover.toml').replaceAll('"/mnt/', '"/nowhere/'));
   mkdirSync(path.join(directory, 'run'), { recursive: true });
@@ -61,9 +64,9 @@ function rowsOf(site: RehearsalSite, checkout: string): Row[] {
       },
       'status',
     ),
+    tool('takeover', rehearsed, 'takeover', address),
     tool('status, served here', rehearsed, 'status'),
     tool('release', rehearsed, 'release', address),
-    tool('takeover', rehearsed, 'takeover', address),
   ];
 }
 
@@ -89,28 +92,35 @@ function median(all: readonly number[]): number {
   return all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)] ?? Number.NaN;
 }
 
-const checkouts = [projectRoot(), ...others.map((other) => path.resolve(other))];
-const sites = checkouts.map(() => makeRehearsal({ address, rpcbindPort: 1 }));
+const checkouts = [projectRoot(), ...others.map((other) => path.resolve(other))].map((checkout) => ({
+  checkout,
+  site: makeRehearsal({ address, rpcbindPort: 1 }),
+}));
+const certificates = process.env['NODE_EXTRA_CA_CERTS'] ?? '';
+const tables = [
+  { title: certificates === '' ? '' : `with NODE_EXTRA_CA_CERTS=${certificates}`, also: {} },
+  ...(certificates === '' ? [] : [{ title: 'without it', also: { NODE_EXTRA_CA_CERTS: '' } }]),
+].map(({ title, also }) => {
+  const node = { label: 'node -e 0', env: also, argv: [process.execPath, '-e', '0'] };
+  const parts = checkouts.map(({ site, checkout }) => ({ checkout, rows: rowsOf(site, checkout, also) }));
+  return { title, parts: [{ checkout: '', rows: [node] }, ...parts] };
+});
 try {
-  const rows = [
-    { label: 'node -e 0', env: {}, argv: [process.execPath, '-e', '0'] },
-    ...sites.flatMap((site, index) => rowsOf(site, checkouts[index] ?? '')),
-  ];
-  for (const site of sites) {
-    const { exitCode, stderr } = await site.a.tool(['takeover', address]);
-    if (exitCode !== 0) throw new Error(stderr);
-  }
-  const results = measure(rows);
+  const results = measure(tables.flatMap(({ parts }) => parts.flatMap(({ rows }) => rows))).values();
   console.log(`${runs} interleaved runs each, medians; CPU is user and system`);
-  const base = results[0]?.cpu ?? Number.NaN;
-  for (const [index, { label }] of rows.entries()) {
-    const perCheckout = (rows.length - 1) / checkouts.length;
-    if ((index - 1) % perCheckout === 0 && others.length > 0)
-      console.log(`${checkouts[(index - 1) / perCheckout]}:`);
-    const { cpu, elapsed } = results[index] ?? { cpu: Number.NaN, elapsed: Number.NaN };
-    const numbers = `${cpu.toFixed(0).padStart(5)} ms CPU ${(cpu / base).toFixed(2).padStart(6)} x`;
-    console.log(`${label.padEnd(26)} ${numbers} ${elapsed.toFixed(0).padStart(6)} ms elapsed`);
+  for (const { title, parts } of tables) {
+    if (title !== '') console.log(`\n${title}:`);
+    let base: number | undefined;
+    for (const { checkout, rows } of parts) {
+      if (others.length > 0 && checkout !== '') console.log(`${checkout}:`);
+      for (const { label } of rows) {
+        const { cpu, elapsed } = results.next().value ?? { cpu: Number.NaN, elapsed: Number.NaN };
+        base ??= cpu;
+        const numbers = `${cpu.toFixed(0).padStart(5)} ms CPU ${(cpu / base).toFixed(2).padStart(6)} x`;
+        console.log(`${label.padEnd(26)} ${numbers} ${elapsed.toFixed(0).padStart(6)} ms elapsed`);
+      }
+    }
   }
 } finally {
-  for (const site of sites) site.remove();
+  for (const { site } of checkouts) site.remove();
 }

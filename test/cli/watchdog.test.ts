@@ -62,7 +62,7 @@ test('a status that finds nothing starts no thread, and loads nothing that it do
     NLM_FAILOVER_CONFIG: a.config,
     NLM_FAILOVER_RUN: a.path('/run/nlm-failover'),
   });
-  t.true(modules.includes('child_process'), 'it has run a command');
+  t.true(modules.includes('child_process'), 'commander uses it');
   t.deepEqual(
     modules.filter((name) => dear.includes(name) || name.includes('/better-sqlite3/')),
     [],

@@ -1,7 +1,7 @@
 import type { FloatingIp } from '../../config/config.js';
 import type { ErrorCode } from '../../error-codes.js';
 import { isTimeout } from '../../host/running/deadline.js';
-import { findAddress } from '../../host/reading/addresses.js';
+import { hasAddress } from '../../host/reading/addresses.js';
 import type { Host } from '../../host/host.js';
 import { isRecording, servedAddresses, syncedAddresses } from '../../rundir/serving.js';
 import { readMarks, unsynced } from '../../rundir/marks.js';
@@ -62,7 +62,10 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
   const driver = await driverHere(reader.drivers, { ...reader, floatingIp: ip });
   const { host, run } = driver ?? reader;
   const isInstance = driver !== undefined && driver.enter.length > 0;
-  const here = { addressUp: await isUp(host, ip.address), recording: isRecording(run, ip.address) };
+  const here = {
+    addressUp: await isUp(host, ip.address, ip.interface),
+    recording: isRecording(run, ip.address),
+  };
   // On the node itself a lock manager may run, or not, for other addresses than this one.
   const health = isInstance || here.addressUp || here.recording ? await driver?.health(reader) : undefined;
   const concerns = new Set([
@@ -105,9 +108,9 @@ export async function unconfiguredStatus(reader: NodeReader): Promise<readonly A
   );
 }
 
-async function isUp(host: Host, address: string): Promise<boolean> {
+async function isUp(host: Host, address: string, link?: string): Promise<boolean> {
   try {
-    return (await findAddress(host, address)) !== undefined;
+    return await hasAddress(host, address, link);
   } catch (error) {
     if (isTimeout(error)) throw error;
     return false; // in an instance that was left half-built there is nothing to ask

@@ -1,6 +1,8 @@
+import { networkInterfaces } from 'node:os';
 import { Address6 } from 'ip-address';
 import * as v from 'valibot';
 import type { Host } from '../host.js';
+import { realHost } from '../real.js';
 import { ipJson } from './ip-json.js';
 
 export interface LocalAddress {
@@ -54,6 +56,28 @@ export async function localAddresses(host: Host): Promise<LocalAddress[]> {
 /** Where this host has an address, undefined where it has not. */
 export async function findAddress(host: Host, address: string): Promise<LocalAddress | undefined> {
   return (await localAddresses(host)).find((local) => local.address === address);
+}
+
+/**
+ * Whether this host has an address. `link`: where it ought to be. On the machine itself it takes no process to tell, unless that link is
+ * there and does not run, or has no address at all: of such Node says nothing (libuv's uv_interface_addresses), and `ip` does.
+ */
+export async function hasAddress(host: Host, address: string, link?: string): Promise<boolean> {
+  if (host === realHost) {
+    const running = Object.entries(networkInterfaces());
+    if (running.some(([, infos = []]) => infos.some((info) => canonical(info.address) === address)))
+      return true;
+    // The label of an address may stand for its link: "eth0:1".
+    const names = new Set(running.map(([name]) => name.replace(/:.*$/, '')));
+    if (link !== undefined && (names.has(link) || !hasLink(host, link))) return false;
+  }
+  return (await findAddress(host, address)) !== undefined;
+}
+
+/** proc_pid_net(5): the links of this process's network namespace, a name and a colon on each line. */
+function hasLink(host: Host, link: string): boolean {
+  const lines = (host.readText('/proc/net/dev') ?? '').split('\n');
+  return lines.some((line) => line.trimStart().startsWith(`${link}:`));
 }
 
 function canonical(text: string): string {

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { ErrorCode } from '../../error-codes.js';
 import { exitCodes, FailoverError } from '../../errors.js';
-import { begun, isAsking, stoppedMs } from './watchdog.js';
+import { begun, isAsking, monotonicMs, stoppedMs } from './watchdog.js';
 
 /** How long something may take, in seconds, and what an administrator reads when it does not end. */
 export interface Limit {
@@ -137,7 +137,7 @@ function patienceOf(limit: Limit): Limit {
 
 /** For how long this process has been running, ms. */
 function ranMs(): number {
-  return performance.now() - stoppedMs();
+  return monotonicMs() - stoppedMs();
 }
 
 /** The deadline that this code runs under; one that begins now where nobody has set any. */

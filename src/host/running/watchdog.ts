@@ -195,7 +195,7 @@ export function isAsking(): boolean {
 }
 
 /** A clock that is the same in both threads, unlike performance.now(). */
-function monotonicMs(): number {
+export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
