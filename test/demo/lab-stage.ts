@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import { bootLab } from '../lab/lab.js';
-import { projectRoot } from '../lab/project-root.js';
-import { endGrace, lockThrough, moving, prepareServers, reclaimed } from '../lab/scenario-steps.js';
+import { lockThrough, moving, prepareServers, reclaimed } from '../lab/scenario-steps.js';
+import { tool } from '../lab/site.js';
 import type { Stage } from './stage.js';
 
 /** The story on three real kernels. */
@@ -22,9 +21,8 @@ export async function labStage(): Promise<Stage> {
       `This is the lab: three Linux kernels of their own (User-Mode Linux), up in ${seconds} s. Servers A and B share a disk;\n` +
       `two NFS clients, the holder of a lock and a rival who wants it, use the floating IP ${moving.address}. Everything is real.`,
     address: moving.address,
-    tool: async (node, args) =>
-      (await nodes[node].run([join(projectRoot(), 'bin', 'nlm-failover'), ...args])).stdout,
-    endGrace: (node) => endGrace(nodes[node], moving.address),
+    tool: async (node, args) => (await nodes[node].run([tool, ...args])).stdout,
+    endGrace: (node) => nodes[node].endGrace(moving.address),
     lock: async (text) => {
       const { holder } = await lockThrough(lab, moving);
       await holder.write('/mnt/nfs/ledger.txt', text);

@@ -18,8 +18,7 @@ export function volume({ disks }: Lab): {
 /** A serves the volume, both clients have it mounted and the holder has its lock. */
 export async function lockOnA(lab: Lab): Promise<void> {
   const { a, c } = lab;
-  await a.startNfs();
-  await a.endGrace();
+  await a.startNfs({ pastGrace: true });
   await a.serveByHand(volume(lab));
   for (const name of ['holder', 'rival'] as const) {
     await c.client(name).mount({ server: floatingIp, path: mountpoint });

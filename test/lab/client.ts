@@ -1,7 +1,7 @@
 import type { Command, RunOptions, RunResult } from './command.js';
 import { type AppendLoop, startAppendLoop } from './append-loop.js';
 import type { Guest, Job, Shell } from './guest.js';
-import { labScript } from './project-root.js';
+import { inGuest } from './project-root.js';
 
 export interface MountOptions {
   /** The floating IP. */
@@ -31,6 +31,7 @@ export class NfsClient implements Shell {
   readonly address: string;
   readonly address6: string;
   readonly #guest: Guest;
+  #isUp: Promise<void> | undefined;
 
   constructor(guest: Guest, name: string, address: string, address6: string) {
     this.#guest = guest;
@@ -39,16 +40,27 @@ export class NfsClient implements Shell {
     this.address6 = address6;
   }
 
-  /** Makes the namespaces; once per boot of the guest. */
-  async setUp(): Promise<void> {
-    await this.#guest.run([labScript('client'), this.name, `${this.address}/24`, `${this.address6}/64`]);
+  /** Makes the namespaces, once in a boot of the guest. The first command does it; before, for whom it should not wait. */
+  setUp(): Promise<void> {
+    this.#isUp ??= this.#guest
+      .run([inGuest('test/lab/sh/client'), this.name, `${this.address}/24`, `${this.address6}/64`])
+      .then(() => undefined);
+    // Whoever never uses the client need not hear of it.
+    this.#isUp.catch(() => undefined);
+    return this.#isUp;
+  }
+
+  /** The guest has been switched off, and nothing of the client is left. */
+  forget(): void {
+    this.#isUp = undefined;
   }
 
   async run(command: Command, options: RunOptions = {}): Promise<RunResult> {
     return (await this.start(command, options)).result();
   }
 
-  start(command: Command, options: RunOptions = {}): Promise<Job> {
+  async start(command: Command, options: RunOptions = {}): Promise<Job> {
+    await this.setUp();
     return this.#guest.startIn(this.name, command, options);
   }
 
@@ -59,8 +71,8 @@ export class NfsClient implements Shell {
       .filter((word) => word !== '')
       .join(',');
     const source = server.includes(':') ? `[${server}]:${path}` : `${server}:${path}`;
-    await this.run(['mkdir', '-p', at]);
-    await this.run(['mount', '-t', 'nfs', '-o', words, source, at]);
+    const script = '[ -d "$3" ] || mkdir -p "$3"; exec mount -t nfs -o "$1" "$2" "$3"';
+    await this.run(script, { args: [words, source, at] });
   }
 
   /**

@@ -8,7 +8,7 @@ import type { ExecutionContext } from 'ava';
 import { type Effect, type Fault, faultVariable } from '../fault/fault.js';
 import { waitFor } from '../wire/wait-for.js';
 import type { Lab } from './lab.js';
-import { projectRoot } from './project-root.js';
+import { inGuest } from './project-root.js';
 import { startRivalLoop } from './rival-loop.js';
 import {
   file,
@@ -25,7 +25,7 @@ import { type Driver, nlmFailover, tool } from './site.js';
 
 const full = process.env['NLM_FULL'] === '1';
 const cutsOf = { release: full ? 6 : 1, takeover: full ? 6 : 1 };
-const preload = join(projectRoot(), 'build/test/fault/preload.js');
+const preload = inGuest('build/test/fault/preload.js');
 
 type Operation = 'release' | 'takeover';
 

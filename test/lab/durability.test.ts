@@ -19,6 +19,7 @@ import { deferred } from './deferred.js';
 import type { Job } from './guest.js';
 import { labUnavailable } from './lab.js';
 import { monitoredAfter } from './monitor-sequence.js';
+import { inGuest } from './project-root.js';
 import { openServerLab, type ServerLab } from './one-server.js';
 import { copyImage, eventsOf, ofRound, recoverCopy, type Remains } from './recovered.js';
 import { moving } from './scenario-steps.js';
@@ -133,7 +134,7 @@ async function assertDurableBy(t: ExecutionContext, { server, by }: Round): Prom
 }
 
 async function startLoop(server: Server, round: number, fold: boolean): Promise<Job> {
-  const loop = join(import.meta.dirname, 'monitor-loop.js');
+  const loop = inGuest('build/test/lab/monitor-loop.js');
   const argv = ['node', loop, String(round), ...(fold ? [record] : [])];
   return server.start(argv, { timeoutSeconds: 3_600 });
 }

@@ -122,11 +122,7 @@ export class Guest implements Shell {
 
   /** Writes a file in the guest. */
   async write(path: string, content: string): Promise<void> {
-    this.#lastJob += 1;
-    const staged = this.#path(`${this.#lastJob}.content`);
-    await writeFile(staged, content);
-    await this.run(['cp', staged, path]);
-    await rm(staged);
+    await this.run('printf %s "$2" >"$1"', { args: [path, content] });
   }
 
   /** Reads a file of the guest, as UTF-8. */

@@ -63,8 +63,7 @@ labTest('without grace and notification the rival gets the lock; other locks of 
   withLab(t, async (lab) => {
     const { a, b, c, disks } = lab;
     const other = c.client('other');
-    await b.startNfs();
-    await b.endGrace();
+    await b.startNfs({ pastGrace: true });
     await b.serveByHand({
       device: disks.vol3.device,
       mountpoint: '/mnt/vol3',

@@ -13,8 +13,9 @@
  *     await lab.stop();
  *
  * - `guest.run(argv | script)` runs in a guest or in a client; `start` does not wait for the end.
- * - The machine's file tree is every guest's root, with a tmpfs above it, so node and the checkout
- *   (read-only) are where they are on the machine; `lab.directory` is shared, and can be written.
+ * - The machine's file tree is every guest's root, with a tmpfs above it, so node is where it is on the machine. The checkout
+ *   is at /opt/nlm-failover (`inGuest`), and everybody may read its callouts there; `lab.directory` is shared, and can be written.
+ * - A guest runs on one CPU: its processes hand over to each other all the time, which costs half as much there.
  * - Empty in each guest at each boot: /run, /tmp, /mnt, /dev/shm, /var/lib/nfs. Only disks survive.
  * - Both servers see all disks, and nothing but the test keeps them from mounting one at once.
  * - `LAB_SYSTEM=DIRECTORY` makes another Debian release the guests' root, with its kernel and its nfs-utils: a tree that
@@ -134,7 +135,7 @@ export function guestSettings(
 
 /** What the guests find in the lab's directory when they boot. */
 async function prepareDirectory(directory: string): Promise<void> {
-  const variables = `LAB_ROOT='${projectRoot()}'\nLAB_NODE='${dirname(process.execPath)}'\n`;
+  const variables = `LAB_CHECKOUT='${projectRoot()}'\nLAB_NODE='${dirname(process.execPath)}'\n`;
   await mkdir(join(directory, 'uml'));
   await Promise.all([
     copyFile(labScript('init'), join(directory, 'init')),

@@ -20,10 +20,12 @@ scenario(
     await startAddress(a, second);
     const holder = c.client('holder');
     const rival = c.client('rival');
-    for (const client of [holder, rival]) {
-      await client.mount({ server: moving.address, path: '/mnt/vol1' });
-      await client.mount({ server: second.address, path: '/mnt/vol2', at: '/mnt/second' });
-    }
+    await Promise.all(
+      [holder, rival].map(async (client) => {
+        await client.mount({ server: moving.address, path: '/mnt/vol1' });
+        await client.mount({ server: second.address, path: '/mnt/vol2', at: '/mnt/second' });
+      }),
+    );
     await holder.lock(file);
     await holder.lock(secondFile);
     t.is((await a.nfsLocks()).length, 2);
@@ -46,6 +48,7 @@ scenario(
     await Promise.all([move(b, a, moving), move(a, b, second)]);
     t.true(await reclaimed(a, disks.vol1.device));
     t.true(await reclaimed(b, disks.vol2.device));
+    await Promise.all([a.endGrace(moving.address), b.endGrace(second.address)]);
     t.false(await rival.tryLock(file));
     t.false(await rival.tryLock(secondFile));
     t.false(await c.clientLogHas('failed to reclaim'));

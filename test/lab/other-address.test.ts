@@ -37,6 +37,7 @@ scenario(
     t.true((taken.lines.at(-1)?.clients?.notified ?? 0) >= 2, 'the clients of both addresses were notified');
     t.true(await reclaimed(b, disks.vol3.device), 'the other client reclaimed');
     t.true(await reclaimed(b, disks.vol1.device));
+    await b.endGrace();
     t.false(await rival.tryLock('/mnt/other/theirs'), "the rival did not get the other client's lock");
     await assertSurvived(t, lab, locked);
     // One lock each, and not a second one that the old lock manager left behind.

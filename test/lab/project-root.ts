@@ -15,7 +15,12 @@ export function projectRoot(): string {
   return directory;
 }
 
-/** One of the lab's shell scripts, by its path in the checkout (which guests see at the same path). */
+/** A path of the checkout as guests have it, wherever it is on the machine: sh/init makes it. */
+export function inGuest(path: string): string {
+  return join('/opt/nlm-failover', path);
+}
+
+/** One of the lab's shell scripts, on the machine. */
 export function labScript(name: string): string {
   return join(projectRoot(), 'test', 'lab', 'sh', name);
 }

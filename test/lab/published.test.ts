@@ -26,7 +26,9 @@ async function underIo(
   const io = await holder.appendLoop('/mnt/nfs/log');
   await nlmFailover(a, ['release', moving.address]);
   t.log(`${what}: ${await take(io)}`);
-  // Waits out the grace, by when a reclaim has come or never will.
+  // Waits out the grace, which nobody needs any more once the reclaim has come, or failed.
+  await decided(lab);
+  await b.endGrace();
   const refused = !(await rival.tryLock('/mnt/nfs/file').catch(() => false));
   const { appended, errors, longestGapMs } = await io.stop();
   const failedReclaim = await c.clientLogHas('failed to reclaim');
@@ -39,6 +41,15 @@ async function underIo(
   const lost = appended - (await b.read('/mnt/vol1/log')).trimEnd().split('\n').length;
   t.log(`${what}: ${lost} appends that the application believes in are not in the file`);
   return { errors, refused, failedReclaim, lost };
+}
+
+/** Until the lock is on B, or its reclaim has failed; or 30 s are over, which is as long as lockd's client tries. */
+async function decided({ b, c, disks }: Lab): Promise<void> {
+  const onB = b.untilLocked(disks.vol1.device, 1, 30);
+  const failed = c.run(['timeout', '30', 'grep', '-q', '-m', '1', 'failed to reclaim', '/dev/kmsg'], {
+    reject: false,
+  });
+  await Promise.race([onB, failed]);
 }
 
 for (const order of ['published', 'safe'] as const) {

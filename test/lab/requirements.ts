@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-const machineCommands = ['unshare', 'nsenter', 'setsid', 'ip', 'mkfs.ext4'];
+const machineCommands = ['unshare', 'nsenter', 'taskset', 'setsid', 'ip', 'mkfs.ext4'];
 const guestCommands =
   'linux.uml busybox modprobe flock rpcbind rpc.statd rpc.nfsd rpc.mountd exportfs mount.nfs'.split(' ');
 

@@ -25,6 +25,8 @@ export async function prepareServers(
   ips: readonly SiteIp[] = [moving],
   preparation: Preparation = {},
 ): Promise<void> {
+  // They come up beside the servers; nearly every scenario has use for them.
+  for (const name of ['holder', 'rival'] as const) void lab.c.client(name).setUp();
   await Promise.all([lab.a, lab.b].map((server) => prepareServer(lab, server, ips, preparation)));
 }
 
@@ -37,28 +39,18 @@ export async function prepareServer(
 ): Promise<void> {
   const graceSeconds = server === lab.a && !failback ? shortestGrace : lab.graceSeconds;
   await configure(lab, server, ips, { graceSeconds, ...options });
-  await server.startNfs({ callout, graceSeconds: lab.graceSeconds });
-  await server.endGrace();
+  await server.startNfs({ callout, graceSeconds: lab.graceSeconds, pastGrace: true });
 }
 
 /** Starts an address on a server for the first time, past its grace, so that locks are to be had at once. */
 export async function startAddress(server: Server, { address }: SiteIp): Promise<void> {
   await nlmFailover(server, ['takeover', address]);
-  await endGrace(server, address);
-}
-
-/** Ends the grace of an address: of its instance, where it has one, else of the server. */
-export async function endGrace(server: Server, address: string): Promise<void> {
-  const script = `netns=/run/netns/nfs-$1 mnt=/run/nlm-failover/instances/$1/mnt
-    [ -e "$netns" ] || exit 3
-    # nfsd's own grace there is not to be ended (EBUSY: no NFSv4 client tracking), so a first lock waits for it.
-    echo Y | nsenter "--net=$netns" "--mount=$mnt" tee /proc/fs/lockd/nlm_end_grace >/dev/null`;
-  const { exitCode } = await server.run(script, { args: [address], reject: false });
-  if (exitCode === 3) await server.endGrace();
-  else if (exitCode !== 0) throw new Error(`the grace of ${address} could not be ended`);
+  await server.endGrace(address);
 }
 
 export interface Locked {
+  /** The floating IP that they use. */
+  readonly address: string;
   readonly holder: NfsClient;
   readonly rival: NfsClient;
   readonly lock: HeldLock;
@@ -72,15 +64,10 @@ export async function lockThrough(lab: Lab, { address, filesystems }: SiteIp): P
   await Promise.all([holder, rival].map((client) => client.mount({ server: address, path })));
   const lock = await holder.lock(file);
   await holder.write(dataFile, 'written before');
-  return { holder, rival, lock };
+  return { address, holder, rival, lock };
 }
 
-/** The client reclaims on its own time after it was notified: until its lock is there, or 30 s are over. */
+/** The client reclaims on its own time after it was told: until its lock is there, or 30 s are over. */
 export async function reclaimed(server: Server, device: string, count = 1): Promise<boolean> {
-  const end = performance.now() + 30_000;
-  while ((await server.nfsLocks(device)).length < count) {
-    if (performance.now() > end) return false;
-    await server.run(['sleep', '0.1']);
-  }
-  return true;
+  return server.untilLocked(device, count, 30);
 }

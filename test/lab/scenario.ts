@@ -29,17 +29,17 @@ export function scenario(
 }
 
 /**
- * Every witness that the lock survived: B's kernel, the rival, the clients' kernel log, the data. The grace of B's own
- * lock manager is ended first, as nobody else has anything to reclaim, so that the rival's answer comes at once.
+ * Every witness that the lock survived: B's kernel, the rival, the clients' kernel log, the data. The grace on B is ended once
+ * the lock is there, as nobody else has anything to reclaim, so that the rival's answer comes at once.
  */
 export async function assertSurvived(
   t: ExecutionContext,
   lab: Lab,
-  { holder, rival }: Locked,
+  { address, holder, rival }: Locked,
 ): Promise<void> {
   const { b, c, disks } = lab;
   t.is((await b.nfsLocks(disks.vol1.device)).length, 1, 'B holds the lock for the client');
-  await b.endGrace();
+  await b.endGrace(address);
   t.false(await rival.tryLock(file), 'the rival is refused after the failover');
   t.false(await c.clientLogHas('failed to reclaim'), 'no reclaim failed');
   t.is(await holder.read(dataFile), 'written before');

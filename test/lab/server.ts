@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { Guest } from './guest.js';
 import { type Mount, type NfsLock, parseMounts, parseNfsLocks } from './proc-tables.js';
-import { labScript } from './project-root.js';
+import { inGuest } from './project-root.js';
 
 export interface NfsOptions {
   /** Grace of lockd, and of nfsd, which has 10 s at least. The default 10. */
@@ -10,6 +10,8 @@ export interface NfsOptions {
   readonly callout?: string;
   /** nfsd's threads; 4 by default. */
   readonly threads?: number;
+  /** Whether the grace is ended at once, so that a test need not wait for its first lock. */
+  readonly pastGrace?: boolean;
 }
 
 export interface ServeOptions {
@@ -23,24 +25,31 @@ export interface ServeOptions {
 /** Server A or B. Boots with rpcbind, an empty /var/lib/nfs and nfsd's module, and no NFS service. */
 export class Server extends Guest {
   /** For the `restart` key of the configuration: stops and starts nfsd, as the unit of a distribution does. */
-  readonly restartCommand: readonly string[] = [labScript('restart-nfsd')];
+  readonly restartCommand: readonly string[] = [inGuest('test/lab/sh/restart-nfsd')];
 
   /** Starts statd, nfsd with lockd (version 3 only) and mountd. Locks are to be had after the grace. */
-  async startNfs({ graceSeconds = 10, callout, threads = 4 }: NfsOptions = {}): Promise<void> {
+  async startNfs({
+    graceSeconds = 10,
+    callout,
+    threads = 4,
+    pastGrace = false,
+  }: NfsOptions = {}): Promise<void> {
     const callouts = callout === undefined ? [] : [callout];
-    await this.run([labScript('start-nfs'), String(graceSeconds), String(threads), ...callouts]);
+    const start = [inGuest('test/lab/sh/start-nfs'), String(graceSeconds), String(threads), ...callouts];
+    await this.run(pastGrace ? `"$@" && exec ${inGuest('test/lab/sh/end-grace')}` : '"$@"', { args: start });
   }
 
-  /**
-   * Ends both grace periods, so that a test need not wait for its first lock. A kernel without the old NFSv4 client
-   * tracking (Debian's since 6.12) refuses for nfsd's part: the first lock waits for that one.
-   */
-  async endGrace(): Promise<void> {
-    // A grace that has ended already may not be ended again (EBUSY).
-    const script = `end() { case $(tr -d '\\0' <"$1") in N*) echo Y >"$1" ;; esac }
-    end /proc/fs/nfsd/v4_end_grace
-    end /proc/fs/lockd/nlm_end_grace`;
-    await this.run(script);
+  /** Ends the grace of an address, or of the server; see sh/end-grace. */
+  async endGrace(address?: string): Promise<void> {
+    await this.run([inGuest('test/lab/sh/end-grace'), ...(address === undefined ? [] : [address])]);
+  }
+
+  /** Waits until lockd holds so many locks on a device; whether it did before the time was over. */
+  async untilLocked(device: string, count: number, seconds: number): Promise<boolean> {
+    const argv = [inGuest('test/lab/sh/until-locked'), device, String(count), String(seconds)];
+    const { exitCode, stderr } = await this.run(argv, { reject: false, timeoutSeconds: seconds + 60 });
+    if (exitCode > 1) throw new Error(`${this.name}: until-locked: ${stderr}`);
+    return exitCode === 0;
   }
 
   /** By hand what a takeover does, without locks: mount, export, address up, neighbours informed. */

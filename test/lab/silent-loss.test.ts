@@ -73,7 +73,7 @@ scenario('a lock that is not reclaimed is named, with its file and its client', 
 });
 
 scenario('after a power cut the client that does not come back is named', async (t, lab) => {
-  const { a, b, c } = lab;
+  const { a, b, c, disks } = lab;
   await prepareServers(lab);
   await startAddress(a, moving);
   const [frozen, idle, healthy] = [c.client('holder'), c.client('rival'), c.client('other')];
@@ -88,6 +88,8 @@ scenario('after a power cut the client that does not come back is named', async 
   const notified = await nlmFailover(b, ['takeover', moving.address, '--fenced']);
   t.is(notified.lines.at(-1)?.clients?.notNotified, 0, notified.stdout);
   await freeze(frozen);
+  t.true(await reclaimed(b, disks.vol1.device), 'the healthy one');
+  await b.endGrace();
   const waited = await nlmFailoverWaiting(b, ['takeover', moving.address, '--fenced'], false);
   t.is(waited.exitCode, 6);
   t.deepEqual(findings(waited), [

@@ -1,8 +1,7 @@
-import { join } from 'node:path';
 import type { RunResult } from './command.js';
 import type { Lab } from './lab.js';
 import type { Server } from './server.js';
-import { projectRoot } from './project-root.js';
+import { inGuest } from './project-root.js';
 
 /** A line of `--json`: a step, or the last one, the result. */
 export interface ReportLine {
@@ -37,8 +36,8 @@ export interface ToolResult extends RunResult {
   readonly lines: readonly ReportLine[];
 }
 
-export const callout = join(projectRoot(), 'callouts', 'ha-callout');
-export const tool = join(projectRoot(), 'bin', 'nlm-failover');
+export const callout = inGuest('callouts/ha-callout');
+export const tool = inGuest('bin/nlm-failover');
 
 export interface SiteIp {
   readonly address: string;
@@ -117,20 +116,15 @@ ${filesystems
   );
   const fixed = Object.entries(ports ?? {}).map(([daemon, port]) => `${daemon}_port = ${port}\n`);
   const restart = server.restartCommand.map((word) => JSON.stringify(word)).join(', ');
-  await server.write(
-    '/etc/nlm-failover.toml',
-    `[lock_manager]
+  const file = `[lock_manager]
 driver = "${driver}"
 restart = [${restart}]
 grace = ${graceSeconds}
 link = "${link}"
-${link === 'veth' ? `bridge = "${bridge}"\n` : ''}${fixed.join('')}${text.join('')}`,
-  );
-  await server.run([
-    'mkdir',
-    '-p',
-    ...ips.flatMap(({ filesystems }) => filesystems.map(({ disk }) => mountpointOf(disk))),
-  ]);
+${link === 'veth' ? `bridge = "${bridge}"\n` : ''}${fixed.join('')}${text.join('')}`;
+  const mountpoints = ips.flatMap(({ filesystems }) => filesystems.map(({ disk }) => mountpointOf(disk)));
+  const script = 'printf %s "$1" >/etc/nlm-failover.toml && shift && mkdir -p "$@"';
+  await server.run(script, { args: [file, ...mountpoints] });
 }
 
 /**

@@ -49,6 +49,7 @@ scenario('two fsids under one floating IP: the locks on both survive', async (t,
   );
   for (const disk of [disks.vol1, disks.vol2]) t.true(await reclaimed(b, disk.device));
   t.is((await b.nfsLocks(disks.vol2.device)).length, 1);
+  await b.endGrace();
   t.false(await rival.tryLock('/mnt/nfs2/file'));
   await assertSurvived(t, lab, locked);
 });
