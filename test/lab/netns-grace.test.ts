@@ -4,7 +4,6 @@ import { startLockWatch } from './lock-watch.js';
 import { fileHandle, type NlmAnswer, startNlmRival } from './nlm-rival.js';
 import { startRivalLoop } from './rival-loop.js';
 import {
-  endGrace,
   file,
   lockThrough,
   logSteps,
@@ -135,7 +134,7 @@ scenario('counter-proof: a grace that is ended before the reclaim loses the lock
   const locked = await prepare(lab);
   await nlmFailover(a, ['release', address]);
   await nlmFailover(b, ['takeover', address, '--steps', 'B-1,B-2,B-5,B-4']);
-  await endGrace(b, address);
+  await b.endGrace(address);
   t.true(await locked.rival.tryLock(file), 'the rival gets the lock');
   const notified = await nlmFailover(b, ['takeover', address, '--steps', 'B-3']);
   t.is(notified.lines.at(-1)?.clients?.notNotified, 0, notified.stdout);

@@ -13,9 +13,7 @@ scenario(
   'lockd-netns: two addresses of one client; one moves alone, then both in opposite directions',
   async (t, lab) => {
     const { a, b, c, disks } = lab;
-    // Two takeovers at once take twice as long, on two cores.
-    const graceSeconds = lab.graceSeconds * 2;
-    await prepareServers(lab, [moving, second], { driver: 'lockd-netns', failback: true, graceSeconds });
+    await prepareServers(lab, [moving, second], { driver: 'lockd-netns', failback: true });
     await startAddress(a, moving);
     await startAddress(a, second);
     const holder = c.client('holder');

@@ -1,5 +1,5 @@
-import path from 'node:path';
 import type { NfsClient } from './client.js';
+import { inGuest } from './project-root.js';
 import type { Server } from './server.js';
 
 /** What lockd answered to a request for a new lock, from then on until the next. */
@@ -40,7 +40,7 @@ export async function startNlmRival(
 ): Promise<NlmRival> {
   rivals += 1;
   const stopFile = `/run/nlm-rival-stop-${rivals}`;
-  const program = path.join(import.meta.dirname, 'nlm-rival-inside.js');
+  const program = inGuest('build/test/lab/nlm-rival-inside.js');
   const targets = Object.entries(handles).map(([name, handle]) => `${name}=${handle}`);
   const job = await client.start(['node', program, stopFile, address, ...targets], { timeoutSeconds: 600 });
   return {

@@ -13,7 +13,10 @@ export const file = '/mnt/nfs/file';
 export const dataFile = '/mnt/nfs/data';
 
 export interface Preparation extends SiteOptions {
-  /** Whether an address with locks comes back to A: else A's instances have the shortest grace, which first locks wait out. */
+  /**
+   * Whether an address with locks comes back to A: else A's instances have the shortest grace, so that it is over when A releases
+   * the first time, and what A notes then is all that is locked.
+   */
   readonly failback?: boolean;
 }
 
@@ -39,7 +42,7 @@ export async function prepareServer(
 ): Promise<void> {
   const graceSeconds = server === lab.a && !failback ? shortestGrace : lab.graceSeconds;
   await configure(lab, server, ips, { graceSeconds, ...options });
-  await server.startNfs({ callout, graceSeconds: lab.graceSeconds, pastGrace: true });
+  await server.startNfs({ callout, graceSeconds: options.graceSeconds ?? lab.graceSeconds, pastGrace: true });
 }
 
 /** Starts an address on a server for the first time, past its grace, so that locks are to be had at once. */
