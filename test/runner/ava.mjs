@@ -4,13 +4,14 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { withLocalBin } from './check.mjs';
 import { fileOfTitle } from './file-of-title.mjs';
+import { startMeasuring } from './costs.mjs';
 import { progress, seconds, write } from './screen.mjs';
 import { tapReader } from './tap.mjs';
 
 const marks = { passed: 'ok  ', failed: 'FAIL', skipped: 'skip' };
 
 /**
- * Adds the outcome of the test files to the tally.
+ * Adds the outcome of the test files to the tally. Resolves to the seconds that each took, of those that ran.
  *
  * @param options.missing why none of them can be run here, if so: each file counts as skipped
  * @param options.each show every test with what it logged, and how far into the phase it ended, not only those that failed
@@ -19,19 +20,20 @@ export async function runAva(tally, { files, args, missing, each = false }) {
   if (files.length === 0) {
     tally.failed++;
     write('   FAILED: there is no test file for this phase');
-    return;
+    return {};
   }
   if (missing !== undefined) {
     tally.skipped += files.length;
     write(`   skipped: ${missing} sh test/setup says how to get what Debian has.`);
     for (const file of files) write(`   skip ${file}`);
-    return;
+    return {};
   }
   const failedTitles = [];
   const tap = tapReader(reporter(each, failedTitles));
+  const measuring = startMeasuring();
   // Not a shell's expansion and not ava's: exactly these files.
   const ava = spawn('ava', ['--tap', ...args, ...files], {
-    env: withLocalBin(process.env),
+    env: withLocalBin({ ...process.env, ...measuring.env }),
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(ava, 'close').catch((error) => [error.message]);
@@ -44,6 +46,7 @@ export async function runAva(tally, { files, args, missing, each = false }) {
   tally.passed += passed;
   tally.failed += failed;
   tally.skipped += skipped;
+  return measuring.seconds();
 }
 
 /** Says and counts what ava's own counts do not have. */

@@ -1,7 +1,33 @@
 // What the tests with real kernels and real daemons need from this machine.
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+
+/** What this machine has: CPUs, memory in GB, and how many labs it bears at once. */
+export const machine = {
+  cpus: availableParallelism(),
+  gigabytes: Math.round(totalmem() / 2 ** 30),
+  labs: labsAtOnce(),
+};
+
+/**
+ * Two labs for each CPU: half of a failover is waiting, for a grace, a client, a disk. As far as memory goes, and /dev/shm, where
+ * that of the guests is: three of them in a lab, of 384 MB, and what the lab's own processes take.
+ */
+function labsAtOnce() {
+  const lab = 1.5 * 2 ** 30;
+  const available = Number(/^MemAvailable: +(\d+) kB$/m.exec(readText('/proc/meminfo'))?.[1] ?? 0) * 1024;
+  const { bavail, bsize } = existsSync('/dev/shm') ? statfsSync('/dev/shm') : { bavail: 0, bsize: 0 };
+  return Math.max(
+    1,
+    Math.min(2 * availableParallelism(), Math.floor(Math.min(available, bavail * bsize) / lab)),
+  );
+}
+
+function readText(file) {
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
+}
 
 const wirePrograms = ['ip', 'unshare', 'rpcbind', 'rpc.statd'];
 const labRequirements = 'build/test/lab/requirements.js';

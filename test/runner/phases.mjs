@@ -3,9 +3,11 @@
 import { rmSync } from 'node:fs';
 import { runAva } from './ava.mjs';
 import { check } from './check.mjs';
-import { missingForLab, missingForWire } from './machine.mjs';
+import { machine, missingForLab, missingForWire } from './machine.mjs';
 import { manDrift } from './man-drift.mjs';
 import { testFiles } from './test-files.mjs';
+
+const files = testFiles();
 
 export const phases = [
   {
@@ -34,31 +36,28 @@ export const phases = [
   {
     name: 'unit',
     headline: 'without network, root and kernels',
-    run: (tally) => runAva(tally, { files: testFiles().unit, args: ['--timeout=6m'] }),
+    files: files.unit,
+    atOnce: machine.cpus,
+    run: (tally) =>
+      runAva(tally, { files: files.unit, args: ['--timeout=6m', `--concurrency=${machine.cpus}`] }),
   },
-  {
-    name: 'wire',
-    headline: 'real sockets, rpcbind and rpc.statd',
-    run: oneByOne('wire', missingForWire, 1),
-  },
-  {
-    name: 'lab',
-    headline: 'real kernels: two servers, a client, locks that move',
-    // Two labs at once: much of a failover is waiting for a grace to end.
-    run: oneByOne('lab', missingForLab, 2),
-  },
+  oneByOne('wire', 'real sockets, rpcbind and rpc.statd', missingForWire, Math.min(2, machine.cpus)),
+  oneByOne('lab', 'real kernels: two servers, a client, locks that move', missingForLab, machine.labs),
 ];
 
-/**
- * Each test shown as it ends, one at a time in a file, in so many files at once; skipped as a whole where the machine
- * cannot run them.
- */
-function oneByOne(name, missing, concurrency) {
-  return async (tally) =>
-    runAva(tally, {
-      files: testFiles()[name],
-      args: ['--serial', `--concurrency=${concurrency}`, '--timeout=10m'],
-      missing: await missing(),
-      each: true,
-    });
+/** Each test shown as it ends, one at a time in a file, so many files at once; skipped as a whole where the machine cannot run them. */
+function oneByOne(name, headline, missing, atOnce) {
+  return {
+    name,
+    headline,
+    files: files[name],
+    atOnce,
+    run: async (tally) =>
+      runAva(tally, {
+        files: files[name],
+        args: ['--serial', `--concurrency=${atOnce}`, '--timeout=10m'],
+        missing: await missing(),
+        each: true,
+      }),
+  };
 }

@@ -1,6 +1,8 @@
 import test from 'ava';
 import { chooseFrom } from './choice.mjs';
+import { secondsOf } from './costs.mjs';
 import { fileOfTitle } from './file-of-title.mjs';
+import { planLines, planOf, spread, totalOf } from './plan.mjs';
 import { seconds } from './screen.mjs';
 import { exitCodeOf, lastLines } from './tally.mjs';
 import { tapReader } from './tap.mjs';
@@ -101,4 +103,35 @@ test("a failed test's file is found by its title", (t) => {
   t.is(fileOfTitle(files, 'runner › a'), files[2]);
   t.is(fileOfTitle(files, 'ReferenceError: x is not defined'), undefined);
   t.is(fileOfTitle(files.slice(0, 1), 'a'), files[0]);
+});
+
+test('a file that is not known takes as long as the one in the middle of its folder', (t) => {
+  const files = { 'lab/a.js': 10, 'lab/b.js': 100, 'lab/c.js': 20, 'unit/d.js': 3 };
+  t.is(secondsOf(files, 'lab/a.js'), 10);
+  t.is(secondsOf(files, 'lab/new.js'), 20);
+  t.is(secondsOf(files, 'other/new.js'), 1);
+});
+
+test('so many at once, the longest first', (t) => {
+  t.is(spread([1, 2, 3, 4], 1), 10);
+  t.is(spread([1, 2, 3, 4], 2), 5);
+  t.is(spread([1, 1, 9], 2), 9);
+  t.is(spread([5], 4), 5);
+});
+
+test('what comes, and how long it takes here', (t) => {
+  const phases = [
+    { name: 'types' },
+    { name: 'unit', files: ['unit/a.js', 'unit/b.js'], atOnce: 2 },
+    { name: 'lab', files: ['lab/a.js', 'lab/b.js', 'lab/c.js'], atOnce: 2 },
+  ];
+  const files = { 'unit/a.js': 5, 'unit/b.js': 3, 'lab/a.js': 90, 'lab/b.js': 60 };
+  const plan = planOf(phases, { phases: { types: 4, unit: 99 }, tests: { unit: 40 }, files });
+  t.is(totalOf(plan), 4 + 5 + 150);
+  t.deepEqual(planLines(plan, { cpus: 2, gigabytes: 24 }), [
+    'what comes, and how long it takes here, on 2 CPUs and 24 GB: 2 min 39 s',
+    '   types        4.0 s  a check',
+    '   unit         5.0 s  2 files, 2 at once, 40 tests the last time',
+    '   lab     2 min 30 s  3 files, 2 at once',
+  ]);
 });

@@ -1,11 +1,18 @@
-// Which compiled test file belongs to which phase: build/test/wire and build/test/lab by their folder.
-import { existsSync, readdirSync } from 'node:fs';
+// Which compiled test file belongs to which phase: build/test/wire and build/test/lab by their folder. By their sources, so that it
+// can be said before anything is compiled.
+import { readdirSync } from 'node:fs';
 
 const root = 'build/test';
 
 /** @returns {{ unit: string[], wire: string[], lab: string[] }} paths from the project's top, sorted */
 export function testFiles() {
-  const all = [...filesBelow(root, '.test.js'), ...filesBelow('test/runner', '.test.mjs')];
+  const names = readdirSync('test', { recursive: true }).toSorted();
+  const all = [
+    ...names
+      .filter((name) => name.endsWith('.test.ts'))
+      .map((name) => `${root}/${name.replace(/ts$/, 'js')}`),
+    ...names.filter((name) => name.endsWith('.test.mjs')).map((name) => `test/${name}`),
+  ];
   const wire = all.filter((file) => file.startsWith(`${root}/wire/`));
   // There and back again, and again, is for the full run: LAB_FAILOVERS=20 npm test -- lab. A -> B -> A is in
   // netns-two-addresses in every run.
@@ -13,12 +20,4 @@ export function testFiles() {
   const inLab = all.filter((file) => file.startsWith(`${root}/lab/`));
   const lab = inLab.filter((file) => full || !file.endsWith('/netns-failback.test.js'));
   return { unit: all.filter((file) => !wire.includes(file) && !inLab.includes(file)), wire, lab };
-}
-
-function filesBelow(directory, ending) {
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory, { recursive: true })
-    .filter((name) => name.endsWith(ending))
-    .map((name) => `${directory}/${name}`)
-    .toSorted();
 }
