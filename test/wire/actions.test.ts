@@ -5,7 +5,7 @@ import { type Netns, netnsUnavailable, withNetns, withNetnsPair } from '../helpe
 import type { Acted } from './act.js';
 
 const reason = netnsUnavailable();
-const wireTest = reason === undefined ? test : test.skip;
+const wireTest = reason === undefined ? test.serial : test.serial.skip;
 
 async function act(netns: Netns, name: string, argument: unknown): Promise<Acted> {
   const script = join(import.meta.dirname, 'act.js');
