@@ -56,8 +56,7 @@ export async function lookAtReclaims(context: FailoverContext): Promise<Look> {
   const { host, floatingIp, driver, config } = context;
   const now = await heldLocks(context, floatingIp);
   // Asked after the locks were read: if it runs still, all that was read is reclaimed.
-  const runs = await driver.inGrace();
-  const driversLeft = await driver.graceLeft();
+  const [runs, driversLeft] = await Promise.all([driver.inGrace(), driver.graceLeft()]);
   const seen = withFoldedRecord(context, floatingIp, (record): Look => {
     const { planned: isNoted, beganAt, comparedAt } = record.audit();
     const ownership = record.ownership();

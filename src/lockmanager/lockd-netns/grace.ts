@@ -76,7 +76,8 @@ export function endLockdGrace(address: string): Action<object> {
   const inside = insideInstance(address);
   return {
     commands: [`${instancePrefix(address).join(' ')} sh -c 'echo Y > ${file}'`],
-    check: () => lockdInGrace(inside) === false,
+    // Harmless where it has ended (fs/nfs_common/grace.c, locks_end_grace), and sooner done than asked for.
+    check: () => false,
     act: async () => {
       await inside.writeKernel(file, 'Y\n');
       return undefined;
