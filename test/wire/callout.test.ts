@@ -4,13 +4,12 @@ import type { ExecutionContext } from 'ava';
 import { parseJournal } from '../../src/record/journal/journal.js';
 import { type Netns, withNetns } from '../helpers/netns.js';
 import { netnsTest as test } from './netns-test.js';
-import { projectRoot } from '../lab/project-root.js';
+import { reachableCallout as callout } from '../helpers/reachable-callout.js';
 import { startNotify } from './notify.js';
 import type { SmMon, SmMonResult } from './sm-mon.js';
 import { startRpcbind, startStatd, witnessed } from './statd.js';
 
 // The callout as rpc.statd itself runs it, fed by SM_MON and SM_UNMON as lockd feeds it.
-const callout = join(projectRoot(), 'callouts', 'ha-callout');
 const address = '10.99.0.1';
 
 /** A journal as B-2 leaves it, and the serving link to it. Returns its path in the namespace. */

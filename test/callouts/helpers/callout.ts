@@ -12,10 +12,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
+import { reachableCallout as callout } from '../../helpers/reachable-callout.js';
 
-export const callout = fileURLToPath(new URL('../../../../callouts/ha-callout', import.meta.url));
+export { reachableCallout as callout } from '../../helpers/reachable-callout.js';
 
 /** Under which a callout must work, each as an argument vector. */
 export const shells = {
