@@ -9,7 +9,7 @@ import type { NodeReader } from '../failover/access/with-record.js';
 import { limitOf } from '../failover/limits.js';
 import { nlmProgram } from '../host/reading/nfsd.js';
 import { standsStillAfter } from '../host/running/deadline.js';
-import { asking, watch } from '../host/running/watchdog.js';
+import { asking } from '../host/running/watchdog.js';
 import type { DriverModule } from '../lockmanager/module.js';
 import { runDirectory } from '../rundir/serving.js';
 import { openHost } from './open-host.js';
@@ -20,22 +20,17 @@ export type LoadDrivers = () => Promise<readonly DriverModule[]>;
 
 const readAside = promisify(readFile);
 
-/**
- * The floating IPs that a command is about: one, or all of the configuration. A command that says `later` is watched only from where it
- * opens a record, or does something else that may block: see watchdog.ts.
- */
+/** The floating IPs that a command is about: one, or all of the configuration. */
 export async function openReader(
   loadDrivers: LoadDrivers,
   address: string | undefined,
   options: CommonOptions,
-  watched: 'now' | 'later' = 'now',
 ): Promise<NodeReader & { readonly floatingIps: readonly FloatingIp[] }> {
-  if (watched === 'now') watch();
   const { rpcbindPort: _, ...node } = await openNode(loadDrivers, options);
   const { host, config } = node;
   standsStillAfter(limitOf('This command', config));
   const floatingIps = address === undefined ? config.floatingIps : [findFloatingIp(config, address)];
-  if (watched === 'later') await askPlaces(host, floatingIps);
+  await askPlaces(host, floatingIps);
   return { ...node, floatingIps };
 }
 

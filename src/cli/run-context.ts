@@ -3,7 +3,6 @@ import { Collected, type FailoverContext, type Log } from '../failover/context.j
 import { limitOf } from '../failover/limits.js';
 import { RecordSession } from '../failover/access/session.js';
 import { standsStillAfter, within } from '../host/running/deadline.js';
-import { watch } from '../host/running/watchdog.js';
 import { chooseDriver, type DriverChoice } from '../lockmanager/choose.js';
 import type { Progress as NotifyProgress } from '../nsm/notify/report.js';
 import { type CommonOptions } from './options.js';
@@ -31,7 +30,6 @@ export async function openRunContext(
   options: RunOptions,
   onNotifyProgress: (progress: NotifyProgress) => void,
 ): Promise<RunContext> {
-  watch();
   const { rpcbindPort, ...node } = await openNode(loadDrivers, options);
   const { host, config, nlmRegistered, registeredAt } = node;
   const floatingIp = findFloatingIp(config, address);

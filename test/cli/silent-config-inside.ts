@@ -4,4 +4,4 @@ import { begun, openWatchdog } from '../../src/host/running/watchdog.js';
 
 await openWatchdog(false, (text) => text);
 begun({ what: 'This command', seconds: 2, key: '' });
-await openReader(async () => [], undefined, { config: process.argv[2] ?? '', logLevel: 'warn' }, 'later');
+await openReader(async () => [], undefined, { config: process.argv[2] ?? '', logLevel: 'warn' });

@@ -137,3 +137,22 @@ test('a Node that cannot load a module when it is wanted (before 20.16) loads it
   const modules = await modulesOf(t, ['takeover', address], { ...env, NODE_OPTIONS: `--require=${old}` });
   t.true(modules.includes('worker_threads'));
 });
+
+test('what is read of the kernel’s memory needs no thread, but for what nfsd and lockd lock', async (t) => {
+  for (const [file, isWatched] of [
+    ['/proc/self/mountinfo', false],
+    ['/proc/locks', false],
+    ['/sys/class/net/eth0/flags', false],
+    ['/run/nlm-failover/instances/10.10.1.1/grace', false],
+    ['/proc/fs/nfsd/threads', true],
+    ['/proc/fs/lockd/nlm_end_grace', true],
+    ['/proc/77/root/proc/fs/nfsd/threads', true],
+    ['/etc/fstab', true],
+    ['/processes', true],
+    ['/srv/run/file', true],
+  ] as const) {
+    const script = path.join(import.meta.dirname, 'watched-files-inside.js');
+    const { stdout } = await promisify(execFile)(process.execPath, [script, file]);
+    t.is(stdout, String(isWatched), file);
+  }
+});

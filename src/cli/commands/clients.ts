@@ -17,7 +17,7 @@ export function addClients(program: Command, io: Io, drivers: LoadDrivers): void
   ).action(async (address: string | undefined, options: CommonOptions) => {
     const { openReader } = await import('../open-reader.js');
     const { withFoldedView } = await import('../../failover/access/with-record.js');
-    const reader = await openReader(drivers, address, options, 'later');
+    const reader = await openReader(drivers, address, options);
     const rows: string[][] = [];
     let readAny = false;
     for (const ip of reader.floatingIps) {

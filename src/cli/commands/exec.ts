@@ -24,7 +24,7 @@ export function addExec(program: Command, _io: Io, drivers: LoadDrivers, exit: (
   ).action(async (address: string, command: readonly [string, ...string[]], options: CommonOptions) => {
     const { openReader } = await import('../open-reader.js');
     const { driverHere } = await import('../../lockmanager/choose.js');
-    const reader = await openReader(drivers, address, options, 'later');
+    const reader = await openReader(drivers, address, options);
     for (const ip of reader.floatingIps) {
       const driver = await driverHere(reader.drivers, { ...reader, floatingIp: ip });
       const [nsenter, ...args] = driver?.enter ?? [];

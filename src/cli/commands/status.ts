@@ -35,7 +35,7 @@ export function addStatus(
     const { limitOf } = await import('../../failover/limits.js');
     const { within } = await import('../../host/running/deadline.js');
     let broken = false;
-    const reader = await openReader(drivers, address, options, 'later');
+    const reader = await openReader(drivers, address, options);
     const say = (status: AddressStatus): void => {
       broken ||= isBroken(status);
       io.out(options.json === true ? `${JSON.stringify(status)}\n` : statusText(status));

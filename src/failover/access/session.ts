@@ -4,7 +4,6 @@ import type { Config, FloatingIp } from '../../config/config.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Host } from '../../host/host.js';
 import { machineIfKnown, machineOf } from '../../host/reading/machine-id.js';
-import { watch } from '../../host/running/watchdog.js';
 import {
   isCertainlyOwnedBy,
   isFull,
@@ -65,7 +64,6 @@ export class RecordSession {
   /** Opens the record where it can be reached; with `create` makes one where there was none. */
   open({ create }: { readonly create: boolean }): MonitorRecord | undefined {
     if (this.#record === undefined && recordReachable(this.#host, this.#ip)) {
-      watch();
       const { onVolume } = this.location;
       // On the moving volume the state directory is ours to make; on shared storage its absence means: not mounted.
       if (create && onVolume !== undefined) {

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { ErrorCode } from '../../error-codes.js';
 import { exitCodes, FailoverError } from '../../errors.js';
-import { begun, isAsking, monotonicMs, stoppedMs } from './watchdog.js';
+import { begun, monotonicMs, stoppedMs } from './watchdog.js';
 
 /** How long something may take, in seconds, and what an administrator reads when it does not end. */
 export interface Limit {
@@ -108,8 +108,7 @@ export async function within<T>(limit: Limit, work: () => Promise<T>): Promise<T
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     const look = (): void => {
-      // Of a question to a file system too: while it is open this process could not end by itself.
-      if (deadline.commands > 0 || isAsking() || deadline.left > 0) {
+      if (deadline.commands > 0 || deadline.left > 0) {
         timer = setTimeout(look, deadline.left + recheckMs);
         return;
       }

@@ -30,8 +30,9 @@ const soonMs = 1_000;
  *
  * It counts the time in which it ran itself: a process that was stopped, or a virtual machine that was frozen, has not waited.
  *
- * The thread costs as much as Node's own start. It is started by whatever changes something, and else right before the first call that
- * may block. What a command must look at before it knows whether there is anything to look at, is asked in Node's thread pool first.
+ * The thread costs as much as Node's own start, so it is started right before the first call that may block: by `doing` and
+ * `reading`, which whoever makes such a call says it to. What every command must look at before it knows whether there is anything to
+ * do is asked in Node's thread pool: by `asking`.
  */
 class Watchdog {
   readonly #memory = new SharedArrayBuffer(headBytes + 2 * textBytes);
@@ -54,7 +55,7 @@ class Watchdog {
     setInterval(this.#turn, beatMs).unref();
   }
 
-  watch(): void {
+  #watch(): void {
     if (this.#watched) return;
     this.#look();
     this.#watched = true;
@@ -70,7 +71,7 @@ class Watchdog {
   }
 
   readonly #turn = (): void => {
-    if (!this.isAsking) this.#beat();
+    if (this.#asked.size === 0) this.#beat();
     if (!this.#watched) this.#look();
   };
 
@@ -91,13 +92,9 @@ class Watchdog {
     return (this.#clocks[clocks.stopped] ?? 0) + (late > stoppedAfterMs ? late : 0);
   }
 
-  get isAsking(): boolean {
-    return this.#asked.size > 0;
-  }
-
   async asking<T>(file: string, question: Promise<T>): Promise<T> {
     this.#noteAsked(file);
-    const timer = setTimeout(() => this.watch(), soonMs);
+    const timer = setTimeout(() => this.#watch(), soonMs);
     try {
       return await question;
     } finally {
@@ -144,7 +141,7 @@ class Watchdog {
 
   doing(what: string): void {
     this.#note(what);
-    this.watch();
+    this.#watch();
   }
 
   #note(what: string): void {
@@ -175,11 +172,6 @@ export async function openWatchdog(json: boolean, printable: (text: string) => s
   watchdog ??= new Watchdog(json, printable);
 }
 
-/** From here on the thread watches this process. */
-export function watch(): void {
-  watchdog?.watch();
-}
-
 /**
  * What a file, or a directory, answers in Node's thread pool, where this process does not wait with it. Where it does not answer that
  * is said, and this process ends, as with any call that does not return: the thread is started, and sees no life until there is an
@@ -187,11 +179,6 @@ export function watch(): void {
  */
 export function asking<T>(file: string, question: Promise<T>): Promise<T> {
   return watchdog?.asking(file, question) ?? question;
-}
-
-/** Whether a question to a file system is not answered yet. */
-export function isAsking(): boolean {
-  return watchdog?.isAsking === true;
 }
 
 /** A clock that is the same in both threads, unlike performance.now(). */
@@ -212,12 +199,12 @@ export function begun(limit: Watched): () => void {
   return watchdog?.begun(limit) ?? ((): void => undefined);
 }
 
-/** Right before a call that may block: what, for the sentence. "opening /srv/vol1/.nlm/sm_10.10.1.1/monitors.db". */
+/** Right before a call that may block, which is watched from here on: what, for the sentence. "opening /srv/vol1/.nlm/sm_10.10.1.1/monitors.db". */
 export function doing(what: string): void {
   watchdog?.doing(what);
 }
 
-/** Right before a file is read: which. Not needed where it is in the kernel's memory, or has answered before. */
+/** The same right before a file is read. One that is in the kernel's memory, or has answered before, need not be watched. */
 export function reading(file: string): void {
   watchdog?.reading(file);
 }
