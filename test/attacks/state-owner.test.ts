@@ -151,6 +151,10 @@ test('what is opened below a directory that is held is in that directory, whoeve
   mkdirSync(directory);
   writeFileSync(path.join(directory, 'theirs'), '');
   t.deepEqual(readdirSync(held.way), ['mine']);
+  t.deepEqual(
+    ['mine', 'theirs'].map((name) => existsSync(held.at(name))),
+    [true, false],
+  );
   t.false(held.isInPlace);
   t.is(holdDirectory(path.join(state, 'c')), undefined);
 });

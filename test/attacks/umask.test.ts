@@ -1,7 +1,7 @@
 // Whatever the umask of whoever runs the command: nothing is made that others may write to, and no link that somebody has put in
 // the way is followed.
 import { spawnSync } from 'node:child_process';
-import { lstatSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { rehearsalHost } from '../../src/host/rehearsal/rehearsal.js';
@@ -88,3 +88,14 @@ for (const name of ['', 'serving', 'sync', 'marks', 'locks']) {
     t.throws(() => lockOperation(run, address, 'release'), { code: 'RUN_UNSAFE', message: /uid 65534/ });
   },
 );
+
+test('one that anybody could write to, as it was made once, is that no longer', (t) => {
+  const { state } = makeSite(t);
+  const run = path.join(state, 'run');
+  mkdirSync(run);
+  for (const mode of [0o777, 0o700]) {
+    chmodSync(run, mode);
+    lockOperation(run, address, 'release').release();
+    t.is(statSync(run).mode & 0o7777, 0o755);
+  }
+});

@@ -2,6 +2,7 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readMarks } from '../../src/rundir/marks.js';
 import { type Netns, type Program, withNetns } from '../helpers/netns.js';
 import { instanceDaemons } from '../../src/lockmanager/lockd-netns/daemons.js';
 import { netnsTest as test } from './netns-test.js';
@@ -107,10 +108,11 @@ test('what statd can fill is its own: root exports, and notes the grace, all the
   const names = asStatd(
     netns,
     filled[1] ?? '',
-    'rm a; n=0; while true >$n 2>/dev/null; do n=$((n + 1)); done; echo made $n',
+    'rm -f a rpc.statd.pid; n=0; while [ $n -lt 3000 ] && true >$n 2>/dev/null; do n=$((n + 1)); done; echo made $n',
   );
   await names.exited;
   t.true(Number(/made ([0-9]+)/.exec(names.output())?.[1]) < 1100, names.output());
+  t.regex(readMarks(netns.path(`${directory}/run/nlm-failover`), [])[0]?.text ?? '', /marks is full/);
   await netns.run('exportfs', '-i', '-o', 'rw,fsid=5', '127.0.0.2:/run');
   t.regex(readFileSync(netns.path('/var/lib/nfs/etab'), 'utf8'), /^\/run\t127\.0\.0\.2\(/);
   await netns.run(
