@@ -326,7 +326,7 @@ const files: ManSection = {
         ],
         [
           '/run/nlm-failover/marks/',
-          'what the callout could not write or not make durable, and the last name it refused',
+          "what the callout could not write or not make durable, and the last name it refused; a tmpfs of 8 MB, as rpc.statd's user may write there",
         ],
         [
           '/run/nlm-failover/locks/ADDRESS',
@@ -334,7 +334,7 @@ const files: ManSection = {
         ],
         [
           '/run/nlm-failover/instances/ADDRESS',
-          'driver lockd-netns: the mount namespace of the instance, its /run and its /var/lib/nfs',
+          'driver lockd-netns: the mount namespace of the instance, its /run and its /var/lib/nfs; tmpfs, for root alone. What rpc.statd writes there has file systems of its own',
         ],
       ],
     },
