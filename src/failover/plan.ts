@@ -145,6 +145,7 @@ function graceStep(
   return {
     ...onFsid('B-2', filesystem),
     skipReason: (context) => graceIsDone(context, filesystem.fsid),
+    mends: index === 0 ? driver.mend() : [],
     actions: [
       ...(index === 0 ? [prepareNotification(ip)] : []),
       ...driver.beforeGrace(filesystem),

@@ -61,6 +61,7 @@ export function kernelDefaults(place: ServingPlace, nfsd: string) {
     endGrace: undefined,
     inGrace: async () => nfsdThreads(host, nfsd) > 0 && inGrace(host, nfsd) !== false,
     isUp: async () => nfsdThreads(host, nfsd) > 0,
+    mend: () => [],
     graceSeconds: () => graceSeconds(host, nfsd),
     heldLocksText: "lockd's locks in /proc/locks",
     graceLeft: async () => undefined,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { type RawFile, settingOf } from '../config/driver-settings.js';
 import { isNumericFsid, readFsid } from '../config/fsid.js';
 import { Wrong, type Problem } from '../config/problem.js';
+import { mountAt } from '../host/reading/mounts.js';
 import { kernelDefaults, nfsdKey, onSite } from './kernel.js';
 import type { DriverModule } from './module.js';
 import { locksOf, verifyLocksGone } from './lockd/locks-gone.js';
@@ -59,7 +60,7 @@ export function nlmFsid(place: ServingPlace, nfsd: string): LockManager {
         ...writeFsid(`${nfsd}/nlm_unlock`, filesystem.fsid),
         check: (context) => {
           locksOf(context, filesystem); // throws where another device is mounted: then no fsid is written
-          return false;
+          return mountAt(context.host, filesystem.mountpoint) === undefined;
         },
         verify: (context) => verifyLocksGone(context, filesystem),
       },

@@ -105,8 +105,10 @@ export interface LockManager extends ServingPlace, GraceFacts {
   readonly endGrace: (() => LockManagerAction) | undefined;
   /** Whether a grace entered earlier still accepts reclaims; undefined where the driver cannot see it. */
   inGrace(): Promise<boolean | undefined>;
-  /** Whether the lock manager serves at all. */
-  isUp(): Promise<boolean>;
+  /** Whether the lock manager serves, or can again after `mend`: else only a new grace helps. */
+  isUp(context: LockManagerContext): Promise<boolean>;
+  /** B-2 of an address that is served here already: what of it has died, and can be started anew without a grace. */
+  mend(): readonly LockManagerAction[];
   /** For how long it accepts reclaims, seconds: in the grace that it entered last, or where it does so now. */
   graceSeconds(): number;
   /** What `heldLocks` goes by, for people: "lockd's locks in /proc/locks". */

@@ -1,4 +1,4 @@
-// lockd-netns: a daemon of an instance dies; status and its exit code say so, and takeover mends nothing behind one's back.
+// lockd-netns: a daemon of an instance dies; status and its exit code say so, and takeover mends what it can without a grace.
 import { lockThrough, moving, prepareServers, scenario } from './scenario.js';
 import { nlmFailover, tool } from './site.js';
 
@@ -38,6 +38,21 @@ scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, l
   t.true(begun.inGrace && begun.graceLeft <= graceSeconds, `${begun.graceLeft} s of ${graceSeconds} s left`);
   await lockThrough(lab, moving); // waits out the grace
   t.like(await status(), { exitCode: 0, inGrace: false, graceLeft: 0, clients: 1 });
+  // Twice is once, also where the first time there was nobody to notify: no new grace, and the lock stays.
+  const again = await nlmFailover(a, ['takeover', moving.address]);
+  t.deepEqual([...new Set(again.lines.map((line) => line.state ?? line.result))], ['skipped', 'done']);
+  // What can be started anew without a grace is.
+  await kill('rpc.mountd');
+  await kill('rpc.statd', 'STOP');
+  const mended = await nlmFailover(a, ['takeover', moving.address]);
+  const done = mended.lines.filter((line) => line.state === 'done');
+  t.deepEqual(
+    done.map((line) => line.step),
+    ['B-2'],
+  );
+  t.regex(done[0]?.detail ?? '', /started anew: rpc\.statd, rpc\.mountd/);
+  t.like(await status(), { exitCode: 0, daemons: healthy, inGrace: false, clients: 1 });
+  t.is((await a.nfsLocks()).length, 1);
   t.regex((await exec('exportfs', '-v')).stdout, /\/mnt\/vol1/);
   t.is((await exec('sh', '-c', 'exit 7')).exitCode, 7);
   t.regex((await exec('ip', '-br', 'address')).stdout, /nfs0@\S+ +UP +10\.10\.1\.1\/24/);

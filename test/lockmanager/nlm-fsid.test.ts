@@ -16,10 +16,17 @@ const context: LockManagerContext = {
   nlmRegistered: async () => true,
   registeredAt: async () => true,
 };
+// What is mounted on every host, and has no locks: of what is not mounted there is nothing to drop.
 const filesystems = [
-  { fsid: '1234', device: '/dev/absent1', mountpoint: '/nowhere/1' },
-  { fsid: '5678', device: '/dev/absent2', mountpoint: '/nowhere/2' },
+  { fsid: '1234', device: 'proc', mountpoint: '/proc' },
+  { fsid: '5678', device: 'proc', mountpoint: '/proc' },
 ];
+
+test.serial('A-3 of what is not mounted writes nothing', async (t) => {
+  const driver = nlmFsid(nodeItself(realHost), nfsd);
+  const [drop] = driver.dropLocks({ fsid: '1234', device: '/dev/absent1', mountpoint: '/nowhere/1' });
+  t.true(await drop?.check(context));
+});
 
 test.serial('A-3 and B-2 write each fsid once, newline included', async (t) => {
   const driver = nlmFsid(nodeItself(realHost), nfsd);

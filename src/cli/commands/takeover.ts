@@ -34,7 +34,8 @@ export function addTakeover(
         `Take a floating IP over on this node, or start it for the first time: ${stepsText(safeOrder)}. From B-2 on its clients are ` +
           'recorded here. Then wait until the locks are reclaimed, at the longest to the end of the grace period; end it then ' +
           'where it is certain that nothing is left to reclaim; and name what is lost. Each step is checked, done and verified. What is done already is skipped, so that the same command ' +
-          'can be run again after a failure or a crash.',
+          'can be run again after a failure or a crash. Where the address is served here already and all is well, nothing changes and no client notices; ' +
+          'a daemon that has died is started anew, and only where lockd has gone does a new grace begin.',
       )
       .argument('<address>', 'the floating IP, as in the configuration')
       .option('-n, --dry-run', 'print the exact commands and writes, in order, and touch nothing')

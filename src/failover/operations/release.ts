@@ -1,4 +1,8 @@
+import { FailoverError } from '../../errors.js';
+import { isTimeout, within } from '../../host/running/deadline.js';
 import type { FailoverContext } from '../context.js';
+import { limitOf } from '../limits.js';
+import { isNotOwner } from '../steps/other-addresses.js';
 import type { Plan } from '../steps/steps.js';
 import { operateAlone, type OperationLog, type OperationResult } from './operation.js';
 import { type Reporter, runPlan } from './runner.js';
@@ -12,7 +16,18 @@ export async function release(
   const { session } = context;
   const run = async (log: OperationLog): Promise<OperationResult> => {
     session.open({ create: false });
-    session.expectOwner();
+    try {
+      session.expectOwner();
+    } catch (error) {
+      // A namesake's is another matter: whoever runs this may well mean that machine.
+      if (!isNotOwner(error) || session.record?.ownership().owner === context.config.node) throw error;
+      // Done before, and taken over since: what is not here needs no owner.
+      session.close();
+      if (!(await within(limitOf(`release ${plan.address}`, context.config), () => isGone(plan, context))))
+        throw error;
+      reportGone(plan, reporter);
+      return released;
+    }
     session.useReserve('failover');
     log.begin();
     await runPlan(plan, context, {
@@ -29,9 +44,40 @@ export async function release(
     });
     handOverWithoutUnmount(plan, context);
     log.end('done', '');
-    return { outcome: 'done', clients: { notified: 0, notNotified: 0 }, notNotified: [], remarks: [] };
+    return released;
   };
   return operateAlone(context, 'release', run, () => takeBack(context));
+}
+
+const released: OperationResult = {
+  outcome: 'done',
+  clients: { notified: 0, notNotified: 0 },
+  notNotified: [],
+  remarks: [],
+};
+
+/** Whether nothing of what a release takes away is here. What cannot be looked at may be. */
+async function isGone({ steps }: Plan, context: FailoverContext): Promise<boolean> {
+  for (const { actions } of steps) {
+    for (const action of actions) {
+      try {
+        if (!(await action.check(context))) return false;
+      } catch (error) {
+        if (error instanceof FailoverError && !isTimeout(error)) return false;
+        throw error;
+      }
+    }
+  }
+  return true;
+}
+
+function reportGone({ steps }: Plan, reporter: Reporter): void {
+  for (const step of steps) {
+    const { name, fsid, subject } = step;
+    reporter.begin(step);
+    const report = { step: name, state: 'skipped', ms: 0, detail: `${subject}: unchanged` } as const;
+    reporter.end(step, fsid === undefined ? report : { ...report, fsid });
+  }
 }
 
 /** Where somebody else unmounts (`--steps` without A-4), the address is handed over once its locks are dropped. */

@@ -56,10 +56,9 @@ async function runStep(
 ): Promise<StepReport> {
   context.session.assertStillOwner();
   const reason = step.covered ?? (await step.skipReason?.(context));
-  if (reason !== undefined) return report('skipped', `${step.subject}: ${reason}`);
   const remarks: string[] = [];
   let acted = false;
-  for (const action of step.actions) {
+  for (const action of reason === undefined ? step.actions : (step.mends ?? [])) {
     await refuseWhenInterrupted(context, step);
     currentDeadline().doing = action.commands.join('; ').slice(0, 300);
     if (await action.check(context)) continue;
@@ -70,8 +69,14 @@ async function runStep(
     acted ||= action.repeats !== true;
     if (remark !== undefined) remarks.push(remark);
   }
-  if (!acted) return report('skipped', `${step.subject}: unchanged`);
+  if (!acted) return report('skipped', `${step.subject}: ${unchanged(context, reason)}`);
   return report('done', [step.subject, ...remarks].join('; '));
+}
+
+/** A step that changed nothing; `reason`: why it was not even begun. Where this node goes on with what it has, that is no news. */
+function unchanged({ session }: FailoverContext, reason: string | undefined): string {
+  if (reason === undefined) return 'unchanged';
+  return session.holds(session.previous) ? `unchanged, ${reason}` : reason;
 }
 
 async function refuseWhenInterrupted({ signal }: FailoverContext, step: Step): Promise<void> {

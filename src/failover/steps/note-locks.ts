@@ -106,7 +106,7 @@ async function noteGap(context: FailoverContext, ip: FloatingIp): Promise<string
   if (since?.epoch !== session.epoch) return `node ${config.node} had not begun to serve the address`;
   if (since.bootId !== bootClock(host).bootId)
     return `node ${config.node} had booted since it took the address over`;
-  if (!(await driver.isUp())) return 'the lock manager was not running';
+  if (!(await driver.isUp(context))) return 'the lock manager was not running';
   const runs = await driver.inGrace();
   const record = session.opened;
   const { notNotified } = record.notifyCounts();

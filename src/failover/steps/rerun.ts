@@ -5,15 +5,17 @@ import { isOwed, otherAffected } from './other-addresses.js';
 /**
  * Why B-2 must not be done again, or undefined when it must. Run twice it would take the locks that
  * clients have reclaimed since, so it is done once per epoch, unless the lock manager or the journal has
- * gone meanwhile, or the grace has passed before anybody was notified.
+ * gone meanwhile, or the grace has passed before those were notified who are to be.
  */
 export async function graceIsDone(context: FailoverContext, fsid: string): Promise<string | undefined> {
   const { session, run, floatingIp, driver } = context;
   const record = session.opened;
-  if (!isRecording(run, floatingIp.address) || !(await driver.isUp())) return undefined;
+  if (!isRecording(run, floatingIp.address)) return undefined;
   const { epoch } = session;
-  if (!record.stepDone({ epoch, step: 'B-2', fsid })) return undefined;
-  if (record.stepDone({ epoch, step: 'B-3' })) return `done before in epoch ${epoch}`;
+  if (!record.stepDone({ epoch, step: 'B-2', fsid }) || !(await driver.isUp(context))) return undefined;
+  // B-3 that had nobody to notify was skipped, and is done all the same.
+  if (record.stepDone({ epoch, step: 'B-3' }) || nobodyToNotify(context) !== undefined)
+    return `done before in epoch ${epoch}`;
   return (await driver.inGrace()) === true ? `entered before in epoch ${epoch}, and still in it` : undefined;
 }
 

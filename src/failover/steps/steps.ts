@@ -14,6 +14,8 @@ export interface Step {
   readonly covered?: string;
   /** A reason to skip the whole step, where its actions cannot tell by looking at the system alone. */
   readonly skipReason?: (context: FailoverContext) => string | undefined | Promise<string | undefined>;
+  /** Done where the step is skipped for that reason: what has gone since it was done, and comes back without it. */
+  readonly mends?: readonly Action<FailoverContext>[];
 }
 
 /** A value: the steps in order with their exact commands. Printed by --dry-run, run by the runner. */

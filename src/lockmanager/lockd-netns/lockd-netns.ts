@@ -2,6 +2,7 @@ import { type Action, type HostContext, notSo, onlyWhere, runOrFail } from '../.
 import type { Argv, Host } from '../../host/host.js';
 import { buildInstance, type InstanceLink } from './build.js';
 import { type DaemonPorts, instanceDaemons, startDaemon } from './daemons.js';
+import { mendDaemons } from './mend.js';
 import {
   endLockdGrace,
   graceLeft,
@@ -85,6 +86,8 @@ export function lockdNetns(host: Host, config: InstanceConfig): LockManager {
     afterAddressUp: () => [copyDefaultRoute({ address, parent: config.link.parent })],
     endGrace: () => endLockdGrace(address),
     inGrace: () => isInGrace(inside, nfsd),
+    isUp: (context) => serves(config, context),
+    mend: () => [mendDaemons(config, daemons)],
     graceSeconds: () => wholeGrace(host, address, config.grace),
     graceLeft: async () =>
       graceLeft(host, address, {
@@ -225,6 +228,18 @@ function startNfsd({ address, nfsd, threads, grace, ports }: InstanceConfig): Ac
       }
     },
   };
+}
+
+/**
+ * Whether clients find lockd. One that a new rpcbind does not know, and nfsd that has died, come back with a new instance alone: only
+ * their start registers them. rpcbind is given its time to answer: to clear an instance away that is only slow would cost every lock.
+ */
+async function serves({ address, nfsd }: InstanceConfig, { host, registeredAt }: LockManagerContext) {
+  if (!instanceExists(host, address) || nfsdThreads(insideInstance(address), nfsd) === 0) return false;
+  const { rpcbindSocket } = instancePlace(address);
+  return waitUntil(host, `rpcbind of the instance of ${address}`, () =>
+    registeredAt(rpcbindSocket, nlmProgram),
+  );
 }
 
 /** Whether the host's own nfsd serves NFSv4, as `+4` in nfsd's file of versions (nfsctl.c, __write_versions). */

@@ -40,12 +40,21 @@ function members(address: string): number[] {
 
 /** Ends every process of an instance: SIGTERM, and SIGKILL for what is left after 3 s. False if one stays for [timeouts].settle. */
 export async function endInstanceProcesses(host: Host, address: string): Promise<boolean> {
-  const gone = () => instanceProcesses(host, address).length === 0;
+  return end(host, () => instanceProcesses(host, address));
+}
+
+/** The same for those of this name. */
+export async function endProcesses(host: Host, address: string, name: string): Promise<boolean> {
+  return end(host, () => instanceProcesses(host, address).filter((one) => one.name === name));
+}
+
+async function end(host: Host, processes: () => readonly InstanceProcess[]): Promise<boolean> {
+  const gone = () => processes().length === 0;
   for (const [signal, seconds] of [
     ['SIGTERM', 3],
     ['SIGKILL', undefined],
   ] as const) {
-    for (const { pid } of instanceProcesses(host, address)) kill(pid, signal);
+    for (const { pid } of processes()) kill(pid, signal);
     if (await waitUntil(host, 'the processes of the instance to end', gone, { seconds, intervalMs: 50 }))
       return true;
   }

@@ -226,6 +226,8 @@ for (const [what, { make, code, exitCode }] of Object.entries(refusals)) {
   test(`${what}, and B-2 comes again: refused before lockd is stopped`, async (t) => {
     const place = await makePlace(t, 'volume');
     const { site } = place;
+    // Known to rpc.statd, and so on the list of those to notify.
+    site.a.write('/var/lib/nfs/sm/127.77.14.99', '');
     await succeed(t, site, 'A', ['takeover', moving, '--no-wait', '--steps', 'B-1,B-2']);
     site.a.write('/proc/locks', lock);
     // The grace has passed before anybody was notified, so that B-2 is done again.

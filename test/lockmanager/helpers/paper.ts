@@ -94,6 +94,7 @@ function paper(site: Site, suffix = ''): LockManager {
     endGrace: undefined,
     inGrace: async () => delay(20, existsSync(file('grace'))),
     isUp: async () => delay(20, existsSync(file('up'))),
+    mend: () => [],
     graceSeconds: () => settingOf(config.lockManager, hourglassKey),
     heldLocksText: 'what nobody has written down',
     graceLeft: async () => undefined,
