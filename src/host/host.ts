@@ -19,6 +19,8 @@ export interface CommandOptions {
   readonly input?: string;
   /** The command only asks, or does its best: [timeouts].settle is enough for it. */
   readonly short?: boolean;
+  /** What it prints is no text: one character a byte (latin1). */
+  readonly bytes?: boolean;
 }
 
 /**

@@ -183,7 +183,7 @@ const waiting: ManSection = {
       text:
         'What waits in the kernel (state D) cannot be killed. A command in that state is left behind, and named with its pid. What it was to do, a mount for example, ' +
         'may still happen when the disk answers: see that it is gone, or fence the node, before another node takes over. ' +
-        'Before the record is opened, and before B-1 looks at a device, such a command asks whether the disk answers.\n\n' +
+        'Before the record is opened such a command asks whether the disk answers, and B-1 looks at a device by one.\n\n' +
         'Where nlm-failover itself waits for a disk, nothing can interrupt that. After the time of the step, and at least two seconds more, a thread ' +
         'says so and kills the process: exit status 137. In state D it stays until the disk answers, and then ends without doing anything more. While it is there, fence this node before another one takes over.',
     },

@@ -41,8 +41,10 @@ async function fixture(
 
 const takeoverPlan = `B-1  mount: /dev/vol1 on /mnt/vol1, /dev/vol2 on /mnt/vol2
      dumpe2fs -h /dev/vol1 | grep needs_recovery   # there: mounted elsewhere or crashed; go on only if the other node is dead
+     mkdir -p /mnt/vol1   # only where there is none
      mount -t ext4 /dev/vol1 /mnt/vol1
      dumpe2fs -h /dev/vol2 | grep needs_recovery   # there: mounted elsewhere or crashed; go on only if the other node is dead
+     mkdir -p /mnt/vol2   # only where there is none
      mount -t ext4 /dev/vol2 /mnt/vol2
      # this node becomes the owner of 127.77.3.1 in /mnt/vol1/.nlm/sm_127.77.3.1/monitors.db, one epoch up
 B-2  grace: fsid 1234 (/mnt/vol1)
@@ -86,7 +88,9 @@ A-4  unmount: /mnt/vol1, /mnt/vol2
      exportfs -f
      # /mnt/vol1/.nlm/sm_127.77.3.1/monitors.db: released; the record is closed
      umount /mnt/vol2
+     mount -t ext4 /dev/vol2 /mnt/vol2   # only where somebody on this node still has /dev/vol2
      umount /mnt/vol1
+     mount -t ext4 /dev/vol1 /mnt/vol1   # only where somebody on this node still has /dev/vol1
 `;
 
 /** Both nodes see one directory at the same path, as with a cluster file system. */

@@ -8,7 +8,9 @@ import {
   mountFilesystem,
   unmountFilesystem,
 } from '../../src/host/actions/mount.js';
+import { superblockState } from '../../src/host/reading/superblock.js';
 import { realHost } from '../../src/host/real.js';
+import { within } from '../../src/host/running/deadline.js';
 
 import { recording, unsaid } from '../helpers/effects.js';
 
@@ -28,6 +30,12 @@ const actions: Record<string, Action<HostContext>> = {
   'cut-connections': cutConnections(argument),
   mount: mountFilesystem(argument),
   unmount: unmountFilesystem(argument),
+  superblock: {
+    commands: [],
+    check: () => false,
+    act: ({ host }) => superblockState(host, argument.device),
+    verify: () => undefined,
+  },
 };
 
 async function act(): Promise<Acted> {
@@ -53,4 +61,5 @@ function expectSaid(effects: readonly string[], { commands }: Action<HostContext
   if (missing.length > 0) throw new Error(`done, and not in the commands of ${name}: ${missing.join('; ')}`);
 }
 
-process.stdout.write(JSON.stringify(await act()));
+const limit = { what: name, seconds: 60, key: 'the test', settle: 15, busy: 1, record: 15 };
+process.stdout.write(JSON.stringify(await within(limit, act)));

@@ -105,8 +105,9 @@ wireTest('TCP connections of the address are cut, others are not', async (t) => 
 wireTest('a mount: once, never over another device, and who holds it is named', async (t) => {
   const host = await withNetns(t);
   const filesystem = { device: '/dev/volume', mountpoint: '/run/volume', type: 'tmpfs', options: 'size=64k' };
+  await host.run('touch', '/run/volume');
   t.regex((await act(host, 'mount', filesystem)).error ?? '', /is not a directory/);
-  await host.run('mkdir', '/run/volume');
+  await host.run('rm', '/run/volume');
   t.deepEqual(await act(host, 'mount', filesystem), { already: false });
   t.deepEqual(await act(host, 'mount', filesystem), { already: true });
   const other = { ...filesystem, device: '/dev/other' };

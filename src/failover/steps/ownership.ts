@@ -2,8 +2,7 @@ import type { Filesystem, FloatingIp } from '../../config/config.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Action } from '../../host/action.js';
 import { superblockState } from '../../host/reading/superblock.js';
-import { devicePath, isMountOf, mountAt } from '../../host/reading/mounts.js';
-import { expectAnswer } from '../../host/reading/storage.js';
+import { isMountOf, mountAt } from '../../host/reading/mounts.js';
 import { largeJournalText } from '../../record/record.js';
 import { databasePath, recordDirectory } from '../../record/safe-files/layout.js';
 import type { FailoverContext } from '../context.js';
@@ -78,8 +77,7 @@ export function refuseMountedElsewhere(
         (mount !== undefined && isMountOf(host, mount, device))
       )
         return true;
-      await expectAnswer(host, devicePath(device));
-      if (superblockState(host, device) === 'dirty') {
+      if ((await superblockState(host, device)) === 'dirty') {
         throw new FailoverError(
           `${device} was not unmounted cleanly: another node has it mounted, or crashed`,
           {

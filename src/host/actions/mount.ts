@@ -1,10 +1,14 @@
-import { statSync } from 'node:fs';
+import { mkdirSync, realpathSync, statSync } from 'node:fs';
+import type { FailoverError } from '../../errors.js';
 import type { StepName } from '../../step-names.js';
+import { isAtOrBelow } from '../../paths.js';
 import { type Action, commandText, type HostContext, notSo, runOrFail } from '../action.js';
 import { currentDeadline } from '../running/deadline.js';
 import type { Argv, Host } from '../host.js';
+import { isFree } from '../reading/devices.js';
+import { deviceUsers } from '../reading/device-users.js';
 import { holders } from '../reading/holders.js';
-import { isMountOf, type Mount, mountAt } from '../reading/mounts.js';
+import { isMountOf, type Mount, mountAt, mounts } from '../reading/mounts.js';
 import { waitUntil } from '../running/wait.js';
 
 export interface MountableFilesystem {
@@ -16,19 +20,13 @@ export interface MountableFilesystem {
 
 /** B-1: the file system is mounted, and it is that device, not another one, that is. */
 export function mountFilesystem(filesystem: MountableFilesystem): Action<HostContext> {
-  const { device, mountpoint, type, options } = filesystem;
-  const command: Argv = ['mount', '-t', type, ...(options === '' ? [] : ['-o', options]), device, mountpoint];
+  const { device, mountpoint } = filesystem;
+  const command = mountCommand(filesystem);
   return {
-    commands: [commandText(command)],
+    commands: [`mkdir -p ${commandText([mountpoint])}   # only where there is none`, commandText(command)],
     check: ({ host }) => mountedRight(host, filesystem, 'B-1') !== undefined,
     act: async ({ host }) => {
-      if (statSync(host.path(mountpoint), { throwIfNoEntry: false })?.isDirectory() !== true) {
-        throw notSo(
-          'B-1',
-          `The mount point ${mountpoint} is not a directory`,
-          `Make it: mkdir -p ${mountpoint}`,
-        );
-      }
+      makeMountpoint(host, mountpoint);
       await runOrFail(host, command, `See "dmesg" and "blkid ${device}".`);
       return undefined;
     },
@@ -43,37 +41,54 @@ export function mountFilesystem(filesystem: MountableFilesystem): Action<HostCon
   };
 }
 
-/** A-4: the file system is unmounted. nfsd lets go of it a moment after exportfs -f, hence a bounded retry. */
+function mountCommand({ device, mountpoint, type, options }: MountableFilesystem): Argv {
+  return ['mount', '-t', type, ...(options === '' ? [] : ['-o', options]), device, mountpoint];
+}
+
+/** Never by way of a link: one that lies on a volume is whoever's who can write there. */
+function makeMountpoint(host: Host, mountpoint: string): void {
+  const place = host.path(mountpoint);
+  mkdirIfMissing(place);
+  if (statSync(place, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw notSo('B-1', `The mount point ${mountpoint} is not a directory`, 'Move away what is there.');
+  if (host.kind === 'real' && realpathSync(place) !== place) {
+    throw notSo(
+      'B-1',
+      `The mount point ${mountpoint} leads to ${realpathSync(place)} by a symbolic link on a volume`,
+      'Make it a directory.',
+    );
+  }
+}
+
+function mkdirIfMissing(place: string): void {
+  if (statSync(place, { throwIfNoEntry: false }) === undefined)
+    mkdirSync(place, { recursive: true, mode: 0o755 });
+}
+
+/**
+ * A-4: the file system is unmounted, and nobody on this node has its device any more: from here on another node mounts it, and two at once
+ * destroy it. Where somebody has, it is mounted again, as if umount had found it busy. nfsd lets go of it a moment after
+ * exportfs -f, hence a bounded retry.
+ */
 export function unmountFilesystem(filesystem: MountableFilesystem): Action<HostContext> {
-  const { mountpoint } = filesystem;
+  const { device, mountpoint } = filesystem;
   const command: Argv = ['umount', mountpoint];
+  const mountAgain = mountCommand(filesystem);
   return {
-    commands: [commandText(command)],
-    check: ({ host }) => mountedRight(host, filesystem, 'A-4') === undefined,
+    commands: [
+      commandText(command),
+      `${commandText(mountAgain)}   # only where somebody on this node still has ${device}`,
+    ],
+    check: ({ host }) => mountedRight(host, filesystem, 'A-4') === undefined && isFree(host, device),
     act: async ({ host }) => {
-      const { busy } = currentDeadline().limit;
-      let said = '';
-      const gone = await waitUntil(
-        host,
-        `umount ${mountpoint}, which is busy`,
-        async () => {
-          const result = await host.run(command);
-          said = result.stderr.trim();
-          return result.exitCode === 0;
-        },
-        { seconds: busy, intervalMs: 100 },
-      );
-      if (!gone) {
-        const who = holders(host, mountpoint);
-        throw notSo(
-          'A-4',
-          `umount ${mountpoint}: ${said}${who.length > 0 ? `; held by ${who.join(', ')}` : ''}; tried for ${busy} s ([timeouts].busy)`,
-          who.length > 0
-            ? 'End what holds it. Then run the same command again.'
-            : 'A lock (/proc/locks), a swap file, a mount below it or another mount namespace may hold it. End that, then run the same command again.',
-        );
-      }
-      return undefined;
+      const wasMounted = mountedRight(host, filesystem, 'A-4') !== undefined;
+      if (wasMounted) await unmount(host, filesystem, command);
+      const { busy: seconds } = currentDeadline().limit;
+      const isLetGo = () => isFree(host, device);
+      if (await waitUntil(host, `whoever has ${device}`, isLetGo, { seconds, intervalMs: 100 }))
+        return undefined;
+      const who = await deviceUsers(host, device);
+      throw stillInUse(filesystem, who, wasMounted && (await host.run(mountAgain)).exitCode === 0);
     },
     verify: ({ host }) => {
       if (mountedRight(host, filesystem, 'A-4') !== undefined) {
@@ -81,6 +96,52 @@ export function unmountFilesystem(filesystem: MountableFilesystem): Action<HostC
       }
     },
   };
+}
+
+/** Until nothing of it is mounted there: it may be so twice. */
+async function unmount(
+  host: Host,
+  { device, mountpoint }: MountableFilesystem,
+  command: Argv,
+): Promise<void> {
+  const { busy: seconds } = currentDeadline().limit;
+  let said = '';
+  const isGone = async () => {
+    const result = await host.run(command);
+    said = result.stderr.trim();
+    if (result.exitCode !== 0) return false;
+    const left = mountAt(host, mountpoint);
+    return left === undefined || !isMountOf(host, left, device);
+  };
+  const what = `umount ${mountpoint}, which is busy`;
+  if (await waitUntil(host, what, isGone, { seconds, intervalMs: 100 })) return;
+  const who = [
+    ...mounts(host)
+      .filter((one) => one.mountpoint !== mountpoint && isAtOrBelow(one.mountpoint, mountpoint))
+      .map((one) => `the mount on ${one.mountpoint}`),
+    ...holders(host, mountpoint),
+  ];
+  throw notSo(
+    'A-4',
+    `umount ${mountpoint}: ${said}${who.length > 0 ? `; held by ${who.join(', ')}` : ''}; tried for ${seconds} s ([timeouts].busy)`,
+    who.length > 0
+      ? 'End what holds it. Then run the same command again.'
+      : 'A lock (/proc/locks), a swap file or another mount namespace may hold it. End that, then run the same command again.',
+  );
+}
+
+function stillInUse(
+  { device, mountpoint }: MountableFilesystem,
+  who: readonly string[],
+  isMountedAgain: boolean,
+): FailoverError {
+  const unknown = 'by whom is not to be seen: perhaps a mount namespace without a process, or nfsd';
+  const now = isMountedAgain ? `${mountpoint} is mounted again` : `${mountpoint} is not mounted`;
+  return notSo(
+    'A-4',
+    `${device} is still in use on this node, ${who.length > 0 ? who.join(', ') : unknown}: another node must not mount it; ${now}`,
+    'End that use: umount it there, or end the process. Then run the same command again.',
+  );
 }
 
 /** The mount at the mount point; throws where it is of another device, which is then none of ours to touch. */
@@ -93,7 +154,7 @@ function mountedRight(
   if (mount !== undefined && !isMountOf(host, mount, device)) {
     throw notSo(
       step,
-      `${mountpoint} has ${mount.source} mounted, and the configuration says ${device}: not touched`,
+      `${mountpoint} has ${mount.root === '/' ? '' : `${mount.root} of `}${mount.source} mounted, and the configuration says ${device}: not touched`,
       'Unmount what is there, or correct "device" in the configuration.',
     );
   }

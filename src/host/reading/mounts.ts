@@ -1,9 +1,11 @@
-import { realpathSync, statSync } from 'node:fs';
 import type { Host } from '../host.js';
+import { deviceAt, isFromDevice } from './devices.js';
 
 export interface Mount {
   /** MAJOR:MINOR in decimal, as /proc/self/mountinfo has it. */
   readonly deviceNumber: string;
+  /** What of the file system is mounted: "/" is all of it. */
+  readonly root: string;
   readonly mountpoint: string;
   readonly type: string;
   readonly source: string;
@@ -17,12 +19,19 @@ export function parseMountinfo(text: string): Mount[] {
     const [left, right] = line.split(' - ');
     const fields = left?.split(' ') ?? [];
     const [type, source, superOptions] = right?.split(' ') ?? [];
-    const [, , deviceNumber, , mountpoint] = fields;
-    if (deviceNumber === undefined || mountpoint === undefined || type === undefined || source === undefined)
+    const [, , deviceNumber, root, mountpoint] = fields;
+    if (
+      deviceNumber === undefined ||
+      root === undefined ||
+      mountpoint === undefined ||
+      type === undefined ||
+      source === undefined
+    )
       return [];
     return [
       {
         deviceNumber,
+        root: unescapeOctal(root),
         mountpoint: unescapeOctal(mountpoint),
         type,
         source: unescapeOctal(source),
@@ -32,9 +41,19 @@ export function parseMountinfo(text: string): Mount[] {
   });
 }
 
-/** The kernel writes blank, tab, newline and backslash as \ooo (seq_path, mangle). */
+/**
+ * The kernel writes blank, tab, newline and backslash as \ooo (seq_path, mangle), nfs-utils in etab every byte beyond ASCII too: bytes of
+ * UTF-8 that belong together.
+ */
 export function unescapeOctal(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+  return text.replace(/(?:\\[0-7]{3})+/g, (run) =>
+    Buffer.from(
+      run
+        .split('\\')
+        .slice(1)
+        .map((octal) => Number.parseInt(octal, 8)),
+    ).toString('utf8'),
+  );
 }
 
 /** Every mount of this process's namespace, in the order they were made. */
@@ -48,33 +67,31 @@ export function mountAt(host: Host, mountpoint: string): Mount | undefined {
 }
 
 /**
- * Whether a mount is of the device that the configuration names (a path, UUID=, LABEL=, PARTUUID=).
- * By device number where the path is a block device, else by its text (btrfs and
- * network file systems have anonymous numbers).
+ * Whether what is mounted is the file system of the device that the configuration names, whole: a bind mount of one directory of it is not.
+ * Judged by what the names lead to, as one device has many: /dev/vg0/vol1, /dev/mapper/vg0-vol1, /dev/dm-0, an image file and its loop
+ * device. Where the device is not there (any more), or is none, as of a network file system, by the text of the name.
  */
-export function isMountOf(host: Host, mount: Mount, device: string): boolean {
-  const path = devicePath(device);
-  if (mount.source === path || mount.source === device) return true;
-  try {
-    const real = realpathSync(host.path(path));
-    if (mount.source === real) return true;
-    const stats = statSync(real);
-    return stats.isBlockDevice() && deviceNumberOf(stats.rdev) === mount.deviceNumber;
-  } catch {
-    return false;
-  }
+export function isMountOf(host: Host, mount: Mount, path: string): boolean {
+  const device = deviceAt(host, path);
+  if (device === undefined) return mount.source === path;
+  const number = numberOf(host, mount);
+  return number !== undefined && isFromDevice(host, number, device) && (mount.root === '/' || isBtrfs(mount));
 }
 
-/** Where udev keeps UUID=, LABEL=, PARTUUID=, PARTLABEL= (mount(8)); a path is itself. */
-export function devicePath(device: string): string {
-  const [, tag, value] = /^(UUID|LABEL|PARTUUID|PARTLABEL)=(.+)$/.exec(device) ?? [];
-  return tag === undefined || value === undefined ? device : `/dev/disk/by-${tag.toLowerCase()}/${value}`;
+/** Whether a mount is of anything that lies on the block device of that number. */
+export function isMountFrom(host: Host, mount: Mount, number: string): boolean {
+  const from = numberOf(host, mount);
+  return from !== undefined && isFromDevice(host, from, { kind: 'block', path: '', number });
 }
 
-/** dev_t as MAJOR:MINOR in decimal (gnu_dev_major, gnu_dev_minor of glibc's sys/sysmacros.h). */
-export function deviceNumberOf(rdev: number): string {
-  const number = BigInt(rdev);
-  const major = ((number >> 8n) & 0xfffn) | ((number >> 32n) & ~0xfffn);
-  const minor = (number & 0xffn) | ((number >> 12n) & ~0xffn);
-  return `${major & 0xffffffffn}:${minor & 0xffffffffn}`;
+/** The number of the block device that is mounted. File systems with many devices have an anonymous one (major 0), and their source tells. */
+function numberOf(host: Host, { deviceNumber, source }: Mount): string | undefined {
+  if (!deviceNumber.startsWith('0:')) return deviceNumber;
+  const device = source.startsWith('/') ? deviceAt(host, source) : undefined;
+  return device?.kind === 'block' ? device.number : undefined;
+}
+
+/** Of which every mount is one of a subvolume: mount options say of which. */
+function isBtrfs({ type }: Mount): boolean {
+  return type === 'btrfs';
 }

@@ -30,7 +30,8 @@ export async function runCommand(argv: Argv, options: CommandOptions = {}): Prom
     const settleMs = deadline.limit.settle * 1000;
     const isShort = options.short === true && settleMs < deadline.left;
     const command = new Command(argv, start(execa, argv, options.input), options.input);
-    if (await command.endsWithin(isShort ? settleMs : deadline.left)) return await command.result();
+    if (await command.endsWithin(isShort ? settleMs : deadline.left))
+      return await command.result(options.bytes === true ? 'latin1' : 'utf8');
     throw tooLong(argv, await command.end(), deadline, isShort);
   } finally {
     deadline.commands -= 1;
@@ -120,7 +121,7 @@ class Command {
     return this.#exitCode !== undefined || this.#failure !== undefined;
   }
 
-  async result(): Promise<CommandResult> {
+  async result(encoding: 'utf8' | 'latin1'): Promise<CommandResult> {
     if (this.#exitCode === undefined) throw missing(this.#argv, this.#failure);
     // Whatever it wrote is in the pipes when it has ended: to be read until they are closed, or nothing more comes.
     for (;;) {
@@ -130,7 +131,7 @@ class Command {
       if (this.#lastOutput === before) break;
     }
     this.#letGo();
-    return { exitCode: this.#exitCode, stdout: text(this.#out), stderr: text(this.#err) };
+    return { exitCode: this.#exitCode, stdout: text(this.#out, encoding), stderr: text(this.#err) };
   }
 
   /** Ends it, whether it wants or not. */
@@ -175,8 +176,8 @@ async function settled(promise: Promise<void>, ms: number): Promise<boolean> {
   }
 }
 
-function text(pieces: readonly Buffer[]): string {
-  return Buffer.concat(pieces).toString('utf8');
+function text(pieces: readonly Buffer[], encoding: 'utf8' | 'latin1' = 'utf8'): string {
+  return Buffer.concat(pieces).toString(encoding);
 }
 
 /** R, S, D...: proc_pid_stat(5). The name before it may hold anything. */

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { deviceNumberOf, devicePath, parseMountinfo } from '../../../src/host/reading/mounts.js';
+import { deviceNumberOf } from '../../../src/host/reading/devices.js';
+import { parseMountinfo, unescapeOctal } from '../../../src/host/reading/mounts.js';
 
 test('parses mountinfo: optional fields, octal escapes', (t) => {
   const text = `36 35 98:0 / /mnt/with\\040blank rw,noatime master:1 shared:7 - ext4 /dev/ubda rw,errors=continue
@@ -8,6 +9,7 @@ test('parses mountinfo: optional fields, octal escapes', (t) => {
   t.deepEqual(parseMountinfo(text), [
     {
       deviceNumber: '98:0',
+      root: '/',
       mountpoint: '/mnt/with blank',
       type: 'ext4',
       source: '/dev/ubda',
@@ -15,6 +17,7 @@ test('parses mountinfo: optional fields, octal escapes', (t) => {
     },
     {
       deviceNumber: '0:52',
+      root: '/sub',
       mountpoint: '/mnt/bind',
       type: 'btrfs',
       source: '/dev/vg0/vol\\one',
@@ -23,10 +26,9 @@ test('parses mountinfo: optional fields, octal escapes', (t) => {
   ]);
 });
 
-test('UUID=, LABEL= and PARTUUID= are found where udev keeps them', (t) => {
-  t.is(devicePath('UUID=0a-1'), '/dev/disk/by-uuid/0a-1');
-  t.is(devicePath('LABEL=vol1'), '/dev/disk/by-label/vol1');
-  t.is(devicePath('/dev/vg0/vol1'), '/dev/vg0/vol1');
+test('octal escapes of bytes that belong together are one letter', (t) => {
+  t.is(unescapeOctal('/srv/B\\303\\274ro\\040\\342\\202\\254'), '/srv/Büro €');
+  t.is(unescapeOctal('/srv/a\\134040b'), '/srv/a\\040b');
 });
 
 test('device numbers beyond eight bits', (t) => {

@@ -21,24 +21,24 @@ for (const [type, offset, clean, dirty] of [
   ['ext4', 1024 + 0x60, 0xc2, 0xc6], // INCOMPAT_RECOVER
   ['ext2', 1024 + 0x3a, 0x01, 0x00], // VALID_FS
 ] as const) {
-  test(`${type}: clean as made, dirty as a mounted one has it`, (t) => {
+  test(`${type}: clean as made, dirty as a mounted one has it`, async (t) => {
     const file = image(type);
-    t.is(superblockState(realHost, file), 'clean');
+    t.is(await superblockState(realHost, file), 'clean');
     const poke = (byte: number) => {
       const descriptor = openSync(file, 'r+');
       writeSync(descriptor, Uint8Array.of(byte), 0, 1, offset);
       closeSync(descriptor);
     };
     poke(dirty);
-    t.is(superblockState(realHost, file), 'dirty');
+    t.is(await superblockState(realHost, file), 'dirty');
     poke(clean);
-    t.is(superblockState(realHost, file), 'clean');
+    t.is(await superblockState(realHost, file), 'clean');
   });
 }
 
-test('what is no ext file system, or cannot be read, is unknown', (t) => {
+test('what is no ext file system, or cannot be read, is unknown', async (t) => {
   const file = path.join(directory, 'zeros');
   writeFileSync(file, Buffer.alloc(4096));
-  t.is(superblockState(realHost, file), 'unknown');
-  t.is(superblockState(realHost, path.join(directory, 'absent')), 'unknown');
+  t.is(await superblockState(realHost, file), 'unknown');
+  t.is(await superblockState(realHost, path.join(directory, 'absent')), 'unknown');
 });

@@ -1,0 +1,111 @@
+import { readdirSync, readlinkSync } from 'node:fs';
+import type { Host } from '../host.js';
+import { type Device, deviceAt, deviceNumberOf, devicesAbove, loopsOf } from './devices.js';
+import { isMountFrom, parseMountinfo } from './mounts.js';
+
+/** More would not be read. */
+const mostNamed = 8;
+/** Arguments of one stat(1): well below what execve(2) takes. */
+const filesAtOnce = 5000;
+
+/**
+ * Who on this node has a device that is not mounted where it should be, as clauses, eight at most: "mounted on /backup in the mount
+ * namespace of sleep (pid 7)". Looks at every process's mounts, open files, working directory and root, at swap, and at what is made
+ * of the device. Sees what root sees: not a mount namespace in which no process is.
+ */
+export async function deviceUsers(host: Host, path: string): Promise<string[]> {
+  const device = deviceAt(host, path);
+  if (device === undefined) return [];
+  const loops = loopsOf(host, device);
+  const numbers = [...(device.kind === 'block' ? [device.number] : []), ...loops.map(({ number }) => number)];
+  const users = [
+    ...loops.map((loop) => `${loop.path} is made of it`),
+    ...numbers.flatMap((number) => devicesAbove(host, number).map((above) => `${above} is made of it`)),
+    ...swapOn(host, device),
+    ...mountedAnywhere(host, numbers),
+    ...(await openAnywhere(host, numbers)),
+  ];
+  return users.slice(0, mostNamed);
+}
+
+/** Of each mount namespace, and each root in it, one process tells; the first of those that see a mount. */
+function mountedAnywhere(host: Host, numbers: readonly string[]): string[] {
+  const seen = new Set<string>();
+  const here = tableOf(host, 'self');
+  const found = new Set<string>();
+  for (const pid of processes(host)) {
+    const table = tableOf(host, pid);
+    if (seen.has(table)) continue;
+    seen.add(table);
+    const text = textOf(host, `/proc/${pid}/mountinfo`);
+    for (const mount of parseMountinfo(text)) {
+      if (!numbers.some((number) => isMountFrom(host, mount, number))) continue;
+      const where = table === here ? '' : ` in the mount namespace of ${named(host, pid)}`;
+      found.add(`mounted on ${mount.mountpoint}${where}`);
+    }
+  }
+  return [...found];
+}
+
+/** proc_pid_mountinfo(5): a process is shown its namespace as far as it lies below its root. */
+function tableOf(host: Host, pid: string): string {
+  return `${targetOf(host, `/proc/${pid}/ns/mnt`)} ${targetOf(host, `/proc/${pid}/root`)}`;
+}
+
+/** By a process of its own: one of those files may lie on a server that does not answer. */
+async function openAnywhere(host: Host, numbers: readonly string[]): Promise<string[]> {
+  const files = processes(host).flatMap((pid) => [
+    ...['cwd', 'root', 'exe'].map((name) => `/proc/${pid}/${name}`),
+    ...listing(host, `/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`),
+  ]);
+  const pids = new Set<string>();
+  for (let at = 0; at < files.length; at += filesAtOnce) {
+    const some = files.slice(at, at + filesAtOnce).map((file) => host.path(file));
+    const { stdout } = await host.run(['stat', '-L', '-c', '%d %n', ...some], { short: true });
+    for (const [, dev = '', pid = ''] of stdout.matchAll(/^(\d+) .*\/proc\/(\d+)\//gm))
+      if (numbers.includes(deviceNumberOf(Number(dev)))) pids.add(pid);
+  }
+  return [...pids].map((pid) => `open in ${named(host, pid)}`);
+}
+
+function swapOn(host: Host, device: Device): string[] {
+  const [, ...rows] = textOf(host, '/proc/swaps').split('\n');
+  return rows.flatMap((row) => {
+    const [path = ''] = row.split(/\s/);
+    const swap = path.startsWith('/') ? deviceAt(host, path) : undefined;
+    const isIt = swap?.kind === 'block' && device.kind === 'block' && swap.number === device.number;
+    return isIt ? [`used as swap (swapoff ${path})`] : [];
+  });
+}
+
+function processes(host: Host): string[] {
+  return listing(host, '/proc').filter((name) => /^\d+$/.test(name));
+}
+
+function named(host: Host, pid: string): string {
+  return `${textOf(host, `/proc/${pid}/comm`).trim() || '?'} (pid ${pid})`;
+}
+
+function textOf(host: Host, file: string): string {
+  try {
+    return host.readText(file) ?? '';
+  } catch {
+    return ''; // EINVAL, EACCES: the process ends just now, or is not ours to look into
+  }
+}
+
+function listing(host: Host, directory: string): string[] {
+  try {
+    return readdirSync(host.path(directory));
+  } catch {
+    return [];
+  }
+}
+
+function targetOf(host: Host, link: string): string {
+  try {
+    return readlinkSync(host.path(link));
+  } catch {
+    return '';
+  }
+}
