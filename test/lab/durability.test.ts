@@ -25,6 +25,7 @@ import { copyImage, eventsOf, ofRound, recoverCopy, type Remains } from './recov
 import { moving } from './scenario-steps.js';
 import type { Server } from './server.js';
 import { callout, configure, nlmFailover } from './site.js';
+import { useLab } from './use-lab.js';
 
 const isFull = process.env['NLM_FULL'] === '1';
 const rounds = isFull ? 10 : 2;
@@ -80,9 +81,7 @@ const reason = labUnavailable();
 const labTest = reason === undefined ? test.serial : test.serial.skip;
 
 labTest(`power cuts while clients are recorded${reason === undefined ? '' : ` (${reason})`}`, async (t) => {
-  t.timeout(3_600_000);
-  const lab = await openServerLab();
-  try {
+  await useLab(t, isFull ? 60 : 10, openServerLab, async (lab) => {
     const figures = { cuts: 0, acknowledged: 0, missing: 0, torn: 0 };
     const count: Count = (acknowledged, { events, torn }) => {
       figures.cuts += 1;
@@ -108,9 +107,7 @@ labTest(`power cuts while clients are recorded${reason === undefined ? '' : ` ($
     );
     t.is(figures.missing, 0);
     await assertItCanFail(t, lab, server);
-  } finally {
-    await lab.stop();
-  }
+  });
 });
 
 /** Switches a server on; it takes over, and records for the address in the way given. */

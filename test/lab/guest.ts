@@ -1,5 +1,6 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Command,
   CommandError,
@@ -11,6 +12,7 @@ import {
 import { deferred } from './deferred.js';
 import type { Holder } from './holder.js';
 import { type Machine, type MachineSettings, powerOn } from './machine.js';
+import { inGuest } from './project-root.js';
 
 /** A command that runs in a guest while the test goes on. */
 export interface Job {
@@ -38,6 +40,7 @@ export class Guest implements Shell {
   readonly #holder: Holder;
   readonly #settings: MachineSettings;
   readonly #waiting = new Map<string, (status: number | undefined) => void>();
+  readonly #running = new Map<string, string>();
   #machine: Machine | undefined;
   #lastJob = 0;
 
@@ -101,12 +104,14 @@ export class Guest implements Shell {
       timedOut = true;
       kill();
     }, seconds * 1000);
-    this.#machine.send(`run ${id} ${namespace}`);
     const where = namespace === '-' ? this.name : `${this.name}/${namespace}`;
     const summary = `on ${where}: ${describeCommand(command)}`;
+    this.#running.set(id, summary);
+    this.#machine.send(`run ${id} ${namespace}`);
     const finish = async (status: number | undefined): Promise<RunResult> => {
       clearTimeout(timer);
       this.#waiting.delete(id);
+      this.#running.delete(id);
       const result = await this.#collect(id, status ?? -1);
       if (status === undefined) throw new CommandError(`${summary}: the power was cut`, result);
       if (timedOut) throw new CommandError(`${summary}: still running after ${seconds} s, killed`, result);
@@ -133,6 +138,18 @@ export class Guest implements Shell {
   /** The kernel's log since this boot. */
   async kernelLog(): Promise<string> {
     return (await this.run(['dmesg', '--notime'])).stdout;
+  }
+
+  /** What runs in it, and what its kernel waits for; in half a minute, also where it does not answer. */
+  async sight(): Promise<string> {
+    const running = [...this.#running.values()];
+    const seen = await Promise.race([
+      this.run([inGuest('test/lab/sh/sight')], { reject: false, timeoutSeconds: 20 })
+        .then(({ stdout, stderr }) => stdout + stderr)
+        .catch(String),
+      delay(30_000, `it does not answer; its console:\n${this.console().slice(-2000)}`, { ref: false }),
+    ]);
+    return [`-- guest ${this.name}, running:`, ...running, seen].join('\n');
   }
 
   /** What came over the console since this boot, to look at when a guest behaves oddly. */

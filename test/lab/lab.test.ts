@@ -10,22 +10,21 @@ import { file, floatingIp, lockOnA, mountpoint, notifyByHand, releaseByHand, vol
 import { CommandError } from './command.js';
 import { bootLab, type Lab, labUnavailable } from './lab.js';
 import { startRivalLoop } from './rival-loop.js';
+import { useLab } from './use-lab.js';
 
 const reason = labUnavailable();
 const labTest = reason === undefined ? test.serial : test.serial.skip;
 if (reason !== undefined) test.serial.skip(reason, () => {});
 
 async function withLab(t: ExecutionContext, use: (lab: Lab) => Promise<void>): Promise<void> {
-  t.timeout(400_000);
   const started = Date.now();
-  const lab = await bootLab();
-  t.log(`booted in ${Date.now() - started} ms`);
-  try {
-    await use(lab);
-  } finally {
-    await lab.stop();
-  }
-  await t.throwsAsync(access(lab.directory));
+  let directory: string | undefined;
+  await useLab(t, 7, bootLab, (lab) => {
+    t.log(`booted in ${Date.now() - started} ms`);
+    ({ directory } = lab);
+    return use(lab);
+  });
+  await t.throwsAsync(access(directory ?? ''), { code: 'ENOENT' });
 }
 
 labTest('a lock moves from A to B by hand, and the rival never gets it', (t) =>
@@ -106,6 +105,17 @@ labTest('a command fails readably, by its exit status or its time', (t) =>
     t.is((await a.run(['node', '-p', '6 * 7'], { env: { NO_COLOR: '1' } })).stdout, '42\n');
   }),
 );
+
+labTest('a scenario that does not end is ended, and says what it waited for', async (t) => {
+  const waiting = useLab(t, 0.1, bootLab, async ({ c }) => {
+    await c.client('holder').run(['sleep', '600'], { timeoutSeconds: 700 });
+  });
+  const { message } = await t.throwsAsync(waiting);
+  t.regex(message, /^after 0\.1 minutes the lab was stopped\.\n/);
+  t.regex(message, /^-- guest C, running:\non C\/holder: sleep 600$/m);
+  t.regex(message, /^\/run\/netns\/holder\n/m);
+  t.notRegex(message, /not found|No such file/);
+});
 
 /** The processes whose command line has this text. */
 async function processesWith(text: string): Promise<string[]> {

@@ -94,12 +94,16 @@ export async function openLab<T extends object>(
     await rm(directory, { recursive: true, force: true });
     throw error;
   });
+  // A kernel that does not come up is ended, and says so.
+  const limit = setTimeout(() => void holder.stop(), 180_000);
   try {
     await prepareDirectory(directory);
     return { ...(await make(directory, holder)), directory, stop: () => holder.stop() };
   } catch (error) {
     await holder.stop();
     throw error;
+  } finally {
+    clearTimeout(limit);
   }
 }
 

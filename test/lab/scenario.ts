@@ -2,30 +2,30 @@ import test, { type ExecutionContext } from 'ava';
 import { bootLab, type Lab, type LabOptions, labUnavailable } from './lab.js';
 import { dataFile, file, type Locked } from './scenario-steps.js';
 import { stepTimes, type ToolResult } from './site.js';
+import { useLab } from './use-lab.js';
 
 export * from './scenario-steps.js';
 
 const reason = labUnavailable();
 
-/** An ava test in a freshly booted lab that is stopped afterwards; skipped, with the reason, where none can run. */
+/** An ava test in a freshly booted lab that is stopped afterwards, or after `minutes`; skipped, with the reason, where none can run. */
 export function scenario(
   title: string,
   body: (t: ExecutionContext, lab: Lab) => Promise<void>,
-  options: LabOptions = {},
+  { minutes = 10, ...options }: LabOptions & { readonly minutes?: number } = {},
 ): void {
   if (reason !== undefined) {
     test.serial.skip(`${title} (${reason})`, () => undefined);
     return;
   }
-  test.serial(title, async (t) => {
-    t.timeout(600_000);
-    const lab = await bootLab(options);
-    try {
-      await body(t, lab);
-    } finally {
-      await lab.stop();
-    }
-  });
+  test.serial(title, (t) =>
+    useLab(
+      t,
+      minutes,
+      () => bootLab(options),
+      (lab) => body(t, lab),
+    ),
+  );
 }
 
 /**
