@@ -137,9 +137,10 @@ for (const stateDirectory of [undefined, '/shared_storage']) {
       const taken = await steps(to, ['takeover', floatingIp]);
       t.is(taken.exitCode, 0, taken.stderr + taken.stdout);
       t.deepEqual(taken.lines.at(-1)?.clients, { notified: 1, notNotified: 0 });
-      const names = notified.slice(before).map((one) => one.monName);
+      // Each at least once: a client that answers late is sent to again.
+      const names = new Set(notified.slice(before).map((one) => one.monName));
       t.deepEqual(
-        names.toSorted(),
+        [...names].toSorted(),
         [floatingIp, 'nfs', 'nfs.example.com'],
         'the address, the name and its short form',
       );
@@ -178,7 +179,7 @@ test('a client that does not answer stays in the record: exit code 5, and notify
   const absent = '127.77.3.250';
   addClient(a, absent);
   await steps(a, ['release', floatingIp]);
-  const taken = await steps(b, ['takeover', floatingIp, '--notify-deadline', '1']);
+  const taken = await steps(b, ['takeover', floatingIp, '--notify-deadline', '4']);
   t.is(taken.exitCode, 5);
   t.like(taken.lines.at(-1), { result: 'not-notified', clients: { notified: 1, notNotified: 1 } });
   t.regex(taken.stdout, /127\.77\.3\.250/);
