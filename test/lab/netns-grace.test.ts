@@ -155,7 +155,7 @@ scenario('lockd-netns: after a power cut the grace is not ended, whoever is back
   t.true(await reclaimed(b, disks.vol1.device, 2));
   const { grace, graceLeft = 0 } = taken.lines.at(-1)?.audit ?? {};
   t.is(grace?.ended, false, taken.stdout);
-  t.regex(grace?.why ?? '', /not known, as after a crash/);
+  t.regex(grace?.why ?? '', /no release noted what was locked/);
   t.true(graceLeft > 0);
   t.true(await lockdInGrace(b));
   const answers = await rival.stop();

@@ -50,7 +50,7 @@ export function whyGraceGoesOn(evidence: GraceEvidence): string | undefined {
   if (wish === 'timer') return 'end_grace = "timer"';
   if (!canEnd) return `the driver ${driver} cannot end it for this address alone`;
   if (!isThisEpoch) return 'the record is that of another takeover';
-  if (!planned) return 'what was locked is not known, as after a crash';
+  if (!planned) return 'no release noted what was locked';
   if (noteGap !== undefined) return `A-1 may not have noted every lock: ${noteGap}`;
   if (!entered) return 'B-2 was not done by this takeover';
   if (graces !== 1) return 'it was entered again, and locks taken meanwhile are not noted';

@@ -259,7 +259,7 @@ test('never after a crash', async (t) => {
   goesOn(
     t,
     await tell(t, { releases: [], fenced: true, beforeTakeover: crash, onWaiting: comesBack }),
-    /not known, as after a crash/,
+    /no release noted what was locked/,
   );
 });
 
@@ -305,13 +305,13 @@ test('never where a lock that was reclaimed is not held any more', async (t) => 
 
 test('never where the release did not note what was locked', async (t) => {
   const skipped = await tell(t, { releases: ['A-2,A-3,A-4'], onWaiting: comesBack });
-  goesOn(t, skipped, /not known, as after a crash/);
+  goesOn(t, skipped, /no release noted what was locked/);
   const unreadable = await tell(t, {
     onA: ({ a }) => a.remove('/proc/locks'),
     releases: ['A-1,A-2', 'A-4'],
     onWaiting: comesBack,
   });
-  goesOn(t, unreadable, /not known, as after a crash/);
+  goesOn(t, unreadable, /no release noted what was locked/);
 });
 
 const gaps: readonly (Changes & { readonly title: string; readonly why: RegExp })[] = [
