@@ -5,6 +5,9 @@ export default {
   workerThreads: false,
   timeout: '10m',
   sortTestFiles: longestFirst,
-  // Where npm test wants to know what each file costs.
-  require: process.env.NLM_TEST_COSTS === undefined ? [] : ['./test/runner/note-cost.mjs'],
+  require: [
+    './test/runner/own-tmp.mjs',
+    // Where npm test wants to know what each file costs.
+    ...(process.env.NLM_TEST_COSTS === undefined ? [] : ['./test/runner/note-cost.mjs']),
+  ],
 };

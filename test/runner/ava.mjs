@@ -32,7 +32,8 @@ export async function runAva(tally, { files, args, missing, each = false }) {
   const tap = tapReader(reporter(each, failedTitles));
   const measuring = startMeasuring();
   // Not a shell's expansion and not ava's: exactly these files.
-  const ava = spawn('ava', ['--tap', ...args, ...files], {
+  // Killed with this process, as it would notice only when it has something to say.
+  const ava = spawn('setpriv', ['--pdeathsig', 'KILL', 'ava', '--tap', ...args, ...files], {
     env: withLocalBin({ ...process.env, ...measuring.env }),
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -1,3 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { chooseFrom } from './choice.mjs';
 import { secondsOf } from './costs.mjs';
@@ -134,4 +140,22 @@ test('what comes, and how long it takes here', (t) => {
     '   unit         5.0 s  2 files, 2 at once, 40 tests the last time',
     '   lab     2 min 30 s  3 files, 2 at once',
   ]);
+});
+
+test('what a test process made goes with it, also when it is killed', async (t) => {
+  const preload = fileURLToPath(new URL('own-tmp.mjs', import.meta.url));
+  const program = `const made = require('fs').mkdtempSync(require('path').join(require('os').tmpdir(), 'made-'));
+    console.log(made);
+    setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ['--import', preload, '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
+  const [said] = await once(child.stdout, 'data');
+  const made = said.toString().trim();
+  t.true(existsSync(made));
+  t.is(statSync(dirname(made)).mode & 0o777, 0o711);
+  child.kill('SIGKILL');
+  // Bounded by the test's timeout.
+  while (existsSync(dirname(made))) await delay(10);
+  t.pass();
 });
