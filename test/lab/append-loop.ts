@@ -1,4 +1,5 @@
 import type { Shell } from './guest.js';
+import { startPerlLoop } from './perl-loop.js';
 
 export interface AppendReport {
   /** Appends that the client's kernel acknowledged (each opened, written and closed on its own). */
@@ -19,10 +20,9 @@ export interface AppendLoop {
 // Every line of the log is "ok N UPTIME" or "error N UPTIME"; the resolution of /proc/uptime, 10 ms, is that of the guest's
 // timer. One process: a shell that sleeps in between would keep half a core busy. What close(2) says it does not look at, as
 // many applications do not.
-const script = `use strict;
-  my ($file, $log) = @ARGV;
+const program = `my ($file, $log) = @ARGV;
   open my $out, '>>', $log or die;
-  for (my $number = 1; !-e "$log.stop"; $number += 1) {
+  for (my $number = 1; !stopped(); $number += 1) {
     my ($word, $handle) = ('ok');
     if (!open($handle, '>>', $file) || !defined syswrite($handle, "$number\\n")) {
       print STDERR "$number: $!\\n";
@@ -41,7 +41,7 @@ let loops = 0;
 export async function startAppendLoop(shell: Shell, file: string): Promise<AppendLoop> {
   loops += 1;
   const log = `/tmp/append-loop-${loops}`;
-  const job = await shell.start(['perl', '-e', script, file, log], { timeoutSeconds: 600 });
+  const loop = await startPerlLoop(shell, program, [file, log]);
   await shell.run('until [ -s "$1" ]; do sleep 0.01; done', { args: [log] });
   return {
     failed: async () => {
@@ -49,8 +49,7 @@ export async function startAppendLoop(shell: Shell, file: string): Promise<Appen
       await shell.run('until grep -q ^error "$1"; do sleep 0.1; done', { args: [log], timeoutSeconds: 180 });
     },
     stop: async () => {
-      await shell.run(['touch', `${log}.stop`]);
-      const { stderr } = await job.result();
+      const { stderr } = await loop.stop();
       const { stdout } = await shell.run(['cat', log]);
       const times = stdout.split('\n').flatMap((line) => {
         const [word, , uptime] = line.split(' ');

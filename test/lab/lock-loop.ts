@@ -1,4 +1,5 @@
 import type { NfsClient } from './client.js';
+import { startPerlLoop } from './perl-loop.js';
 
 /** A client that takes and frees a lock, again and again: the bystander. */
 export interface LockLoop {
@@ -14,11 +15,10 @@ export interface LockRound {
 
 // One process, so that a round is the lock's own time and not that of starting programs. Closing frees the lock. /proc/uptime
 // has a resolution of 10 ms.
-const script = `use Fcntl qw(:flock);
-  my ($file, $stop) = @ARGV;
+const program = `use Fcntl qw(:flock);
+  my ($file) = @ARGV;
   sub uptime { open my $clock, '<', '/proc/uptime'; (split ' ', <$clock>)[0] }
-  unlink $stop;
-  until (-e $stop) {
+  until (stopped()) {
     my $before = uptime();
     my $handle;
     my $locked = open($handle, '+>>', $file) && flock($handle, LOCK_EX) && close($handle);
@@ -27,12 +27,10 @@ const script = `use Fcntl qw(:flock);
   }`;
 
 export async function startLockLoop(client: NfsClient, file: string): Promise<LockLoop> {
-  const stopFile = `/run/lock-loop-stop-${file.replaceAll('/', '-')}`;
-  const job = await client.start(['perl', '-e', script, file, stopFile], { timeoutSeconds: 600 });
+  const loop = await startPerlLoop(client, program, [file]);
   return {
     stop: async () => {
-      await client.run(['touch', stopFile]);
-      const { stdout } = await job.result();
+      const { stdout } = await loop.stop();
       return stdout
         .trimEnd()
         .split('\n')

@@ -1,3 +1,4 @@
+import { startPerlLoop } from './perl-loop.js';
 import type { Server } from './server.js';
 
 /** How many locks lockd of a server holds, from then on. */
@@ -8,11 +9,9 @@ export interface LockCount {
 }
 
 // 50 ms between two looks; one process, as a new one each time would keep a whole guest busy.
-const script = `use Time::HiRes qw(time sleep);
-  my ($stop) = @ARGV;
-  unlink $stop;
+const program = `use Time::HiRes qw(time sleep);
   my $last = -1;
-  until (-e $stop) {
+  until (stopped()) {
     my ($lockd) = grep { open my $comm, '<', "$_/comm"; defined $comm && <$comm> eq "lockd\\n" } glob '/proc/[0-9]*';
     my $pid = defined $lockd ? substr($lockd, 6) : 'none';
     open my $locks, '<', '/proc/locks';
@@ -24,12 +23,11 @@ const script = `use Time::HiRes qw(time sleep);
 
 /** Watches until stopped; resolves to each change. */
 export async function startLockWatch(server: Server): Promise<{ stop(): Promise<readonly LockCount[]> }> {
-  const stopFile = '/run/lock-watch-stop';
-  const job = await server.start(['perl', '-e', script, stopFile], { timeoutSeconds: 600 });
+  const loop = await startPerlLoop(server, program);
   return {
     stop: async () => {
-      await server.run(['touch', stopFile]);
-      const lines = (await job.result()).stdout.trimEnd().split('\n');
+      const { stdout } = await loop.stop();
+      const lines = stdout.trimEnd().split('\n');
       return lines.map((line) => {
         const [at = Number.NaN, count = Number.NaN] = line.split(' ').map(Number);
         return { at, count };

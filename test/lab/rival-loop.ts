@@ -1,4 +1,5 @@
 import type { NfsClient } from './client.js';
+import { startPerlLoop } from './perl-loop.js';
 
 /** A client that tries to take a lock, again and again, until stopped. */
 export interface RivalLoop {
@@ -8,11 +9,10 @@ export interface RivalLoop {
 
 // One process, as a shell with flock(1) would keep a whole guest busy. Opened anew each time; a grace period makes one try
 // wait, not fail.
-const script = `use Fcntl qw(:flock);
-  my ($file, $stop) = @ARGV;
-  unlink $stop;
+const program = `use Fcntl qw(:flock);
+  my ($file) = @ARGV;
   my ($tries, $stolen) = (0, 0);
-  until (-e $stop) {
+  until (stopped()) {
     $tries += 1;
     if (open my $handle, '+<', $file) { $stolen += 1 if flock $handle, LOCK_EX | LOCK_NB }
     select undef, undef, undef, 0.02;
@@ -21,15 +21,11 @@ const script = `use Fcntl qw(:flock);
 
 /** Starts `flock -n` in a loop; the lock is given back at once when it was got. */
 export async function startRivalLoop(client: NfsClient, file: string): Promise<RivalLoop> {
-  const stopFile = `/run/rival-stop-${file.replaceAll('/', '-')}`;
-  const job = await client.start(['perl', '-e', script, file, stopFile], { timeoutSeconds: 3_600 });
+  const loop = await startPerlLoop(client, program, [file]);
   return {
     stop: async () => {
-      await client.run(['touch', stopFile]);
-      const [tries = Number.NaN, stolen = Number.NaN] = (await job.result()).stdout
-        .trim()
-        .split(' ')
-        .map(Number);
+      const { stdout } = await loop.stop();
+      const [tries = Number.NaN, stolen = Number.NaN] = stdout.trim().split(' ').map(Number);
       return { tries, stolen };
     },
   };
