@@ -92,6 +92,10 @@ export const errorCodes = {
       'A step was done, but the system is not as it should be afterwards; or it was not begun because that can be seen before. The message says what was found.',
     todo: 'Remove the cause, then run the same command again: it goes on where this one stopped.',
   },
+  NOT_ROOT: {
+    means: 'The command needs root, and was run by another user. Nothing was looked at or touched.',
+    todo: 'Run it as root.',
+  },
   NSM_NOTIFICATION: {
     means: 'SM_NOTIFY cannot be sent with this name, state or address. Nobody was notified.',
     todo: 'Look at `names` of the address in the configuration.',

@@ -9,6 +9,7 @@ export const exitCodes = {
   notOwner: 4,
   clientsNotNotified: 5,
   locksLost: 6,
+  notServed: 7,
   /** As a shell has it where SIGKILL ended a process. */
   killed: 137,
 } as const;
@@ -17,15 +18,18 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /** What each of them means, in --help and in the manual. */
 export const exitCodeTexts: Readonly<Record<ExitCode, string>> = {
-  [exitCodes.done]: 'done: everything that was asked for is so',
-  [exitCodes.stepFailed]: 'a step failed; remove the cause, then run the same command again',
-  [exitCodes.usage]: 'the command line is wrong; nothing was touched',
+  [exitCodes.done]:
+    'done: everything that was asked for is so; status: all that should be here is here and well',
+  [exitCodes.stepFailed]:
+    'a step failed; remove the cause, then run the same command again; status: something is wrong, and WRONG says what',
+  [exitCodes.usage]: 'the command line is wrong, or this is not root; nothing was touched',
   [exitCodes.configuration]:
     'the configuration is wrong, or asks for what this host cannot do; nothing was touched',
   [exitCodes.notOwner]: 'another node owns the address, or may still have it; nothing more was touched',
   [exitCodes.clientsNotNotified]: 'done, but some clients could not be notified: run notify',
   [exitCodes.locksLost]:
     'takeover: done, but locks were not reclaimed, or a client fell silent; audit: such findings, not acknowledged',
+  [exitCodes.notServed]: 'status --is-served: the address is not served here',
   [exitCodes.killed]: 'killed; nlm-failover kills itself where a system call does not return',
 };
 

@@ -14,6 +14,7 @@ import type { DriverModule } from '../lockmanager/module.js';
 import { runDirectory } from '../rundir/serving.js';
 import { openHost } from './open-host.js';
 import type { CommonOptions } from './options.js';
+import { requireRoot } from './require-root.js';
 
 /** Loads the lock manager drivers that there are, when a command needs them. */
 export type LoadDrivers = () => Promise<readonly DriverModule[]>;
@@ -30,6 +31,7 @@ export async function openReader(
   const { host, config } = node;
   standsStillAfter(limitOf('This command', config));
   const floatingIps = address === undefined ? config.floatingIps : [findFloatingIp(config, address)];
+  requireRoot(host);
   await askPlaces(host, floatingIps);
   return { ...node, floatingIps };
 }

@@ -9,6 +9,7 @@ import { type CommonOptions } from './options.js';
 import { processIo } from './io.js';
 import { type LoadDrivers, openNode } from './open-reader.js';
 import { interruption } from './interruption.js';
+import { requireRoot } from './require-root.js';
 
 export interface RunOptions extends CommonOptions {
   readonly fenced?: boolean;
@@ -33,6 +34,7 @@ export async function openRunContext(
   const { rpcbindPort, ...node } = await openNode(loadDrivers, options);
   const { host, config, nlmRegistered, registeredAt } = node;
   const floatingIp = findFloatingIp(config, address);
+  requireRoot(host);
   standsStillAfter(limitOf(`This command for ${floatingIp.address}`, config));
   const choice = await within(limitOf('Choosing the lock manager driver', config), () =>
     chooseDriver(node.drivers, { ...node, floatingIp }, { takesOver: options.takesOver === true }),

@@ -68,7 +68,6 @@ export function nlmFsid(place: ServingPlace, nfsd: string): LockManager {
     enterGrace: ({ fsid }) => [writeFsid(`${nfsd}/nlm_set_ip_grace`, fsid)],
     // The kernel tells of no grace but its own.
     inGrace: async () => undefined,
-    isUp: async () => true,
   };
 }
 

@@ -282,11 +282,15 @@ const json: ManSection = {
           'While takeover waits for reclaims it prints lines with `waiting`. Its last line, and that of audit beside `address`, has `audit`: `state`, `clients` (listed, notified, back), ' +
             '`locks` (held, reclaimed; null after a crash), `graceLeft`, `grace` (ended, why) where takeover could have ended it, `comparedAt` and `findings`: `verdict` (lost, not-reclaimed, silent, not-notified, idle), `path`, `lock`, `clients`, `at`, `acknowledged`.',
         ],
-        ['clients', 'A line for each client and fsid: `address`, `client`, `fsid`, `node`, `since`.'],
+        [
+          'clients',
+          'A line for each client and fsid: `address`, `client`, `fsid`, `node`, `since`. Of a record that cannot be read: `address` with `unreachable` or `recordError`.',
+        ],
         [
           'status',
           'A line for each address: `address`, `here` (addressUp, recording), `marks`; `record` (owner, ownerHere, epoch, released, nsmState, clients, notNotified, badLines, remarks, findings, lastOperation), ' +
-            'or `unreachable`, or `recordError`; `lockManager` (driver, daemons, inGrace, graceLeft, clients, counts); `unconfigured` where the configuration does not have the address.',
+            'or `unreachable`, or `recordError`; `lockManager` (driver, daemons, inGrace, graceLeft, clients, counts); `unconfigured` where the configuration does not have the address; `wrong`, every sentence for which it ends with 1, and of these `ill`, ' +
+            'what keeps the address from being served; `isHere`. With --is-served: `address`, `isHere`, `ill`.',
         ],
         [
           'rebuild',

@@ -3,6 +3,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { errnoOf, exitCodes, FailoverError, systemError } from '../errors.js';
 import { makeDirectory } from '../host/directories.js';
+import { locksDirectory } from './operating.js';
 
 /** One release or takeover of an address at a time on this node. */
 export interface OperationLock {
@@ -27,7 +28,7 @@ export function lockOperation(run: string, address: string, operation: string): 
 }
 
 function lockIn(run: string, address: string, operation: string): OperationLock {
-  const directory = path.join(run, 'locks');
+  const directory = locksDirectory(run);
   // The serving links beside it are for statd's user to read, this is for root alone.
   makeDirectory(run, 0o755);
   makeDirectory(directory, 0o700);

@@ -160,6 +160,9 @@ for (const [name, { script, says }] of Object.entries(inMounts)) {
       const listed = await inMount('clients');
       t.is(listed.code, 0, listed.stdout + listed.stderr);
       t.true(listed.stdout.includes(early), listed.stdout);
+      const audited = await inMount('audit');
+      t.is(audited.code, 0, audited.stdout + audited.stderr);
+      t.regex(audited.stdout, /in its grace period: 0 of 0 clients back/u);
       const status = await inMount('status');
       t.is(status.code, 1, status.stdout + status.stderr);
       t.regex(status.stdout, says);

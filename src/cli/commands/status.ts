@@ -1,13 +1,18 @@
 import type { Command } from 'commander';
 import { exitCodes } from '../../errors.js';
-import type { DaemonState, Health } from '../../lockmanager/port.js';
+import type { Health } from '../../lockmanager/port.js';
 import type { FindingReport } from '../../failover/reclaim/finding-report.js';
 import type { AddressStatus } from '../../failover/status/status.js';
+import { illTexts } from '../../failover/status/wrong.js';
 import { verdictTitles } from '../text/audit-text.js';
 import type { Io } from '../io.js';
 import type { LoadDrivers } from '../open-reader.js';
 import { printable } from '../text/printable.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
+
+interface StatusOptions extends CommonOptions {
+  readonly isServed?: boolean;
+}
 
 /** nlm-failover status: what is where, and what went wrong. */
 export function addStatus(
@@ -23,32 +28,65 @@ export function addStatus(
       .description(
         'Show for each floating IP its owner and epoch, whether it is served here, its recorded clients, how the last ' +
           'operation ended, and what the callout could not write or not make durable.\n\n' +
-          'Ends with 1 where something is wrong: an address is up here and not recorded, or recorded and not up; it is served ' +
-          'here, and another node owns it or the configuration does not have it; its record cannot be used; a daemon of its ' +
-          'instance is dead, not registered or does not answer.',
+          'Ends with 0 where all that should be here is here and well, and with 1 where something is wrong; each line WRONG says what: ' +
+          'an address that is served here is not up, not recorded, not mounted or not exported; another node owns it, or the ' +
+          'configuration does not have it; a daemon is dead, not registered or does not answer; this node owns the address and does ' +
+          'not serve it; its record cannot be used, or the storage that every node sees is not there; the last operation of this node failed or was ' +
+          'interrupted; locks are LOST, or a client SILENT, and nobody has acknowledged it; the callout could not record an event. ' +
+          'That an address is served elsewhere, or a client still to be notified, is not wrong.',
       )
-      .argument('[address]', 'one floating IP (default: all of the configuration)'),
-  ).action(async (address: string | undefined, options: CommonOptions) => {
+      .argument('[address]', 'one floating IP (default: all of the configuration)')
+      .option(
+        '--is-served',
+        'for scripts, with an address: one line; ends with 0 where it is served here and well, 7 where nothing of it is here, 1 where it is ' +
+          'here and not well. Findings, and how the last operation ended, do not count',
+      ),
+  ).action(async (address: string | undefined, options: StatusOptions, command: Command) => {
+    if (options.isServed === true && address === undefined)
+      command.error('error: --is-served needs an address');
     const { openReader } = await import('../open-reader.js');
-    const { addressStatus, isBroken, refusedMark, unconfiguredStatus } =
+    const { addressStatus, refusedMark, unconfiguredStatus } =
       await import('../../failover/status/status.js');
     const { limitOf } = await import('../../failover/limits.js');
     const { within } = await import('../../host/running/deadline.js');
-    let broken = false;
+    let wrong = false;
     const reader = await openReader(drivers, address, options);
     const say = (status: AddressStatus): void => {
-      broken ||= isBroken(status);
+      wrong ||= status.wrong.length > 0;
       io.out(options.json === true ? `${JSON.stringify(status)}\n` : statusText(status));
     };
-    for (const ip of reader.floatingIps)
-      say(await within(limitOf(`status ${ip.address}`, reader.config), () => addressStatus(reader, ip)));
+    for (const ip of reader.floatingIps) {
+      const status = await within(limitOf(`status ${ip.address}`, reader.config), () =>
+        addressStatus(reader, ip),
+      );
+      if (options.isServed === true) {
+        io.out(options.json === true ? `${JSON.stringify(servedJson(status))}\n` : servedText(status));
+        exit(servedCode(status));
+        return;
+      }
+      say(status);
+    }
     if (address === undefined)
       for (const status of await within(limitOf('status', reader.config), () => unconfiguredStatus(reader)))
         say(status);
     const refused = refusedMark(reader.run);
     if (refused !== undefined && options.json !== true) io.out(`the callout refused a name: ${refused}\n`);
-    exit(broken ? exitCodes.stepFailed : exitCodes.done);
+    exit(wrong ? exitCodes.stepFailed : exitCodes.done);
   });
+}
+
+function servedCode({ isHere, ill }: AddressStatus): number {
+  if (!isHere) return exitCodes.notServed;
+  return ill.length === 0 ? exitCodes.done : exitCodes.stepFailed;
+}
+
+function servedJson({ address, isHere, ill }: AddressStatus) {
+  return { address, isHere, ill };
+}
+
+function servedText({ address, isHere, ill }: AddressStatus): string {
+  if (!isHere) return `${address} is not served here\n`;
+  return `${address} is served here${ill.length === 0 ? '' : `, and not well: ${ill.map(printable).join('; ')}`}\n`;
 }
 
 function statusText(status: AddressStatus): string {
@@ -95,6 +133,7 @@ function statusText(status: AddressStatus): string {
     lines.push(`  ${driver.padEnd(11)} ${healthText(health)}`);
   }
   for (const mark of status.marks) lines.push(`  callout     ${mark}`);
+  for (const one of status.wrong) lines.push(`  WRONG       ${printable(one)}`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -106,12 +145,6 @@ function findingsText(findings: readonly Pick<FindingReport, 'verdict'>[]): stri
     .map(([count, title]) => `${count} ${title}`)
     .join(', ');
 }
-
-const illTexts = {
-  dead: 'is dead',
-  unregistered: 'is not registered with rpcbind',
-  silent: 'does not answer',
-} satisfies Record<Exclude<DaemonState, 'running'>, string>;
 
 function healthText({ daemons, counts, inGrace, graceLeft, clients }: Health): string {
   const ill = Object.entries(daemons).flatMap(([name, state]) =>

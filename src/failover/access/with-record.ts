@@ -2,13 +2,14 @@ import type { Config, FloatingIp } from '../../config/config.js';
 import type { DriverModule, NodeView } from '../../lockmanager/module.js';
 import type { LockManagerContext } from '../../lockmanager/port.js';
 import type { Host } from '../../host/host.js';
-import type { FailoverError } from '../../errors.js';
+import { FailoverError } from '../../errors.js';
 import { isUnwritable, type MonitorRecord } from '../../record/record.js';
 import { within } from '../../host/running/deadline.js';
 import { expectAnswer } from '../../host/reading/storage.js';
 import { databasePath, recordDirectory } from '../../record/safe-files/layout.js';
 import type { FailoverContext } from '../context.js';
 import { limitOf } from '../limits.js';
+import { whyUnreachable } from './location.js';
 import { RecordSession } from './session.js';
 
 export interface Reader {
@@ -80,6 +81,32 @@ export function withFoldedView<T>(
       copy.close();
     }
   });
+}
+
+/** What there is to read of a record; `value` undefined with nothing else: there is no record yet. */
+export interface Seen<T> {
+  readonly value?: T;
+  /** Why it cannot be reached, as a clause. */
+  readonly unreachable?: string;
+  /** Why it cannot be used; beside a value: why it can only be read. */
+  readonly error?: FailoverError;
+}
+
+/** What status and clients say of a record, and agree about: one bad record is said, and does not hide the others. */
+export function seenInRecord<T>(reader: Reader, ip: FloatingIp, use: (record: MonitorRecord) => T): Seen<T> {
+  const unreachable = whyUnreachable(reader.host, ip);
+  if (unreachable !== undefined) return { unreachable };
+  try {
+    return (
+      withFoldedView(reader, ip, (record, unwritable): Seen<T> => ({
+        value: use(record),
+        ...(unwritable === undefined ? {} : { error: unwritable }),
+      })) ?? {}
+    );
+  } catch (error) {
+    if (error instanceof FailoverError) return { error };
+    throw error;
+  }
 }
 
 function fold(record: MonitorRecord): FailoverError | undefined {

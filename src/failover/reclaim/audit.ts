@@ -1,6 +1,12 @@
 import path from 'node:path';
 import { within } from '../../host/running/deadline.js';
-import type { AuditedClient, Finding, MonitorRecord, RecordedFinding } from '../../record/record.js';
+import {
+  type AuditedClient,
+  type Finding,
+  isUnwritable,
+  type MonitorRecord,
+  type RecordedFinding,
+} from '../../record/record.js';
 import type { FailoverContext } from '../context.js';
 import { heldLocks } from './held-locks.js';
 import { auditLimit } from '../limits.js';
@@ -52,7 +58,12 @@ export async function audit(context: FailoverContext): Promise<AuditReport> {
     session.close();
   }
   return within(auditLimit(context), async () => {
-    if ((await lookAtReclaims(context)).state === 'over') await compare(context, false);
+    try {
+      if ((await lookAtReclaims(context)).state === 'over') await compare(context, false);
+    } catch (error) {
+      // Shown as far as it can be read, as status and clients do.
+      if (!isUnwritable(error)) throw error;
+    }
     return auditReport(context);
   });
 }

@@ -5,7 +5,7 @@ import type { FailoverContext } from '../context.js';
 import { type GraceEvidence, whyGraceGoesOn } from './end-of-grace.js';
 import { heldLocks } from './held-locks.js';
 import { reclaimedOf } from './reclaim.js';
-import { withFoldedRecord } from '../access/with-record.js';
+import { withFoldedView } from '../access/with-record.js';
 
 /** How it stands with the reclaims of a grace. */
 export interface ReclaimProgress {
@@ -57,7 +57,7 @@ export async function lookAtReclaims(context: FailoverContext): Promise<Look> {
   const now = await heldLocks(context, floatingIp);
   // Asked after the locks were read: if it runs still, all that was read is reclaimed.
   const [runs, driversLeft] = await Promise.all([driver.inGrace(), driver.graceLeft()]);
-  const seen = withFoldedRecord(context, floatingIp, (record): Look => {
+  const seen = withFoldedView(context, floatingIp, (record): Look => {
     const { planned: isNoted, beganAt, comparedAt } = record.audit();
     const ownership = record.ownership();
     const { epoch } = ownership;

@@ -1,5 +1,5 @@
 import type { FloatingIp } from '../../config/config.js';
-import { FailoverError } from '../../errors.js';
+import type { FailoverError } from '../../errors.js';
 import { machineIfKnown } from '../../host/reading/machine-id.js';
 import {
   isNamesake,
@@ -8,27 +8,28 @@ import {
   largeJournalText,
   type MonitorRecord,
 } from '../../record/record.js';
-import { type Reader, withFoldedView } from '../access/with-record.js';
+import { type Reader, seenInRecord } from '../access/with-record.js';
 import { findingReport } from '../reclaim/finding-report.js';
 import type { AddressStatus } from './status.js';
 
-/** What the record of an address says. One bad record is said, and does not hide how the other addresses are. */
-export function recordStatus(reader: Reader, ip: FloatingIp): Pick<AddressStatus, 'record' | 'recordError'> {
-  try {
-    const shown = withFoldedView(reader, ip, (opened, unwritable) => ({
-      // An operation may be under way: its epoch must not be shown with the NSM state of the one before.
-      record: opened.atOneMoment('reading the status', () => describeRecord(reader, opened)),
-      ...(unwritable === undefined ? {} : { recordError: errorOf(unwritable) }),
-    }));
-    return shown ?? {};
-  } catch (error) {
-    if (!(error instanceof FailoverError)) throw error;
-    return { recordError: errorOf(error) };
-  }
+/** What the record of an address says. */
+export function recordStatus(
+  reader: Reader,
+  ip: FloatingIp,
+): Pick<AddressStatus, 'record' | 'recordError' | 'unreachable'> {
+  // An operation may be under way: its epoch must not be shown with the NSM state of the one before.
+  const { value, unreachable, error } = seenInRecord(reader, ip, (opened) =>
+    opened.atOneMoment('reading the status', () => describeRecord(reader, opened)),
+  );
+  return {
+    ...(value === undefined ? {} : { record: value }),
+    ...(unreachable === undefined ? {} : { unreachable }),
+    ...(error === undefined ? {} : { recordError: errorOf(error) }),
+  };
 }
 
-function errorOf(error: FailoverError): NonNullable<AddressStatus['recordError']> {
-  const { code, message, hint } = error;
+/** As --json has it. */
+export function errorOf({ code, message, hint }: FailoverError): NonNullable<AddressStatus['recordError']> {
   return { code, message, hint: hint ?? null };
 }
 

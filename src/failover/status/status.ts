@@ -2,14 +2,23 @@ import type { FloatingIp } from '../../config/config.js';
 import type { ErrorCode } from '../../error-codes.js';
 import { isTimeout } from '../../host/running/deadline.js';
 import { hasAddress } from '../../host/reading/addresses.js';
+import { isMountOf, mountAt } from '../../host/reading/mounts.js';
 import type { Host } from '../../host/host.js';
-import { isRecording, servedAddresses, syncedAddresses } from '../../rundir/serving.js';
+import { isOperating } from '../../rundir/operating.js';
+import {
+  isRecording,
+  runDirectory,
+  servedAddresses,
+  servingJournal,
+  syncedAddresses,
+} from '../../rundir/serving.js';
 import { readMarks, unsynced } from '../../rundir/marks.js';
 import { driverHere } from '../../lockmanager/choose.js';
 import type { Health } from '../../lockmanager/port.js';
 import type { NodeReader } from '../access/with-record.js';
-import { whyUnreachable } from '../access/location.js';
+import { recordLocation, whyUnreachable } from '../access/location.js';
 import type { FindingReport } from '../reclaim/finding-report.js';
+import { whatIsWrong } from './wrong.js';
 
 /** One object a line of `status --json`. Times are ISO 8601 in UTC. */
 export interface AddressStatus {
@@ -56,6 +65,12 @@ export interface AddressStatus {
   readonly lockManager?: Health & { readonly driver: string };
   /** What the callout could not write, or not make durable, for this address. */
   readonly marks: readonly string[];
+  /** Whether anything of the address is here, so that it must not be served elsewhere. */
+  readonly isHere: boolean;
+  /** What keeps it from being served well here, as sentences; where it is not here, nothing. */
+  readonly ill: readonly string[];
+  /** All that is wrong, that among it, as sentences. */
+  readonly wrong: readonly string[];
 }
 
 export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise<AddressStatus> {
@@ -67,24 +82,52 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
     recording: isRecording(run, ip.address),
   };
   // On the node itself a lock manager may run, or not, for other addresses than this one.
-  const health = isInstance || here.addressUp || here.recording ? await driver?.health(reader) : undefined;
+  const isAsked = isInstance || here.addressUp || here.recording;
+  const health = isAsked ? await driver?.health(reader) : undefined;
+  const exported = new Set((await driver?.exports.current())?.map(({ path }) => path));
   const concerns = new Set([
     ip.address,
     ...(isInstance ? ['refused'] : []),
     ...(syncedAddresses(run).includes(ip.address) ? [unsynced] : []),
   ]);
-  const why = whyUnreachable(reader.host, ip);
   // Loaded only where there is a record to read, for what it costs.
-  const record = why === undefined ? (await import('./record-status.js')).recordStatus(reader, ip) : {};
-  return {
+  const why = whyUnreachable(reader.host, ip);
+  const record =
+    why === undefined ? (await import('./record-status.js')).recordStatus(reader, ip) : { unreachable: why };
+  const marks = readMarks(run, [...concerns]);
+  const { onVolume } = recordLocation(reader.host, ip);
+  const mounted = ip.filesystems.filter(({ mountpoint, device }) => {
+    const mount = mountAt(reader.host, mountpoint);
+    return mount !== undefined && isMountOf(reader.host, mount, device);
+  });
+  const paths = ip.filesystems.flatMap((filesystem) => filesystem.exports.map((one) => one.path));
+  const status = {
     address: ip.address,
     here,
     ...record,
-    ...(why === undefined ? {} : { unreachable: why }),
     ...(driver === undefined || health === undefined
       ? {}
       : { lockManager: { driver: driver.name, ...health } }),
-    marks: readMarks(run, [...concerns]).map((mark) => mark.text),
+    marks: marks.map((mark) => mark.text),
+  };
+  return {
+    ...status,
+    ...whatIsWrong(status, {
+      isInstance,
+      isLinked: servingJournal(run, ip.address) !== undefined,
+      mustReachRecord: onVolume === undefined,
+      volumeIsMounted: mounted.some(({ mountpoint }) => mountpoint === onVolume),
+      unmounted: ip.filesystems.filter((one) => !mounted.includes(one)).map(({ mountpoint }) => mountpoint),
+      exported: paths.filter((path) => exported.has(path)),
+      unexported: paths.filter((path) => !exported.has(path)),
+      lockManagerIsUp:
+        !isAsked || health !== undefined || driver === undefined || (await driver.isUp(reader)),
+      isNode: (name) => name === reader.config.node,
+      isOperating: isOperating(runDirectory(reader.host), ip.address),
+      lostEvents: marks
+        .filter(({ address }) => ![unsynced, 'refused'].includes(address))
+        .map(({ text }) => text),
+    }),
   };
 }
 
@@ -104,6 +147,9 @@ export async function unconfiguredStatus(reader: NodeReader): Promise<readonly A
         unconfigured: true as const,
         here: { addressUp: await isUp(seen, address), recording: isRecording(links, address) },
         marks: readMarks(links, [address]).map((mark) => mark.text),
+        isHere: true,
+        ill: [notConfigured],
+        wrong: [notConfigured],
       })),
   );
 }
@@ -117,15 +163,7 @@ async function isUp(host: Host, address: string, link?: string): Promise<boolean
   }
 }
 
-/** Whether something that should run does not, or runs that should not. */
-export function isBroken({ here, lockManager, record, recordError, unconfigured }: AddressStatus): boolean {
-  if (recordError !== undefined || unconfigured === true) return true;
-  if (here.recording && record?.ownerHere !== true) return true;
-  return (
-    here.addressUp !== here.recording ||
-    Object.values(lockManager?.daemons ?? {}).some((state) => state !== 'running')
-  );
-}
+const notConfigured = 'it is served here, and is not in the configuration';
 
 /** The last name that the callout refused, where it refused one. */
 export function refusedMark(run: string): string | undefined {

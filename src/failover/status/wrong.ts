@@ -1,0 +1,128 @@
+import { isLoss } from '../reclaim/reclaim.js';
+import type { DaemonState } from '../../lockmanager/port.js';
+import type { AddressStatus } from './status.js';
+
+/** What was seen of an address on this node beside what status shows. */
+export interface Seen {
+  readonly isInstance: boolean;
+  /** There is a serving link, whatever it points to. */
+  readonly isLinked: boolean;
+  /** The record lies on storage that every node sees. */
+  readonly mustReachRecord: boolean;
+  /** Its volume, where the record lies on one. */
+  readonly volumeIsMounted: boolean;
+  readonly unmounted: readonly string[];
+  readonly exported: readonly string[];
+  readonly unexported: readonly string[];
+  /** Of a lock manager that says nothing of its daemons. */
+  readonly lockManagerIsUp: boolean;
+  /** Whether that is this node's name. */
+  readonly isNode: (name: string) => boolean;
+  /** A release or takeover of the address is going on. */
+  readonly isOperating: boolean;
+  /** Events that the callout could not write. */
+  readonly lostEvents: readonly string[];
+}
+
+type Shown = Omit<AddressStatus, 'isHere' | 'ill' | 'wrong'>;
+
+/**
+ * What is wrong with an address on this node. Only what is here, or should be, counts: where another node has the address, nothing
+ * of it is to be here. A client that is still to be notified is no fault of this node's, and may be gone for good.
+ */
+export function whatIsWrong(status: Shown, seen: Seen): Pick<AddressStatus, 'isHere' | 'ill' | 'wrong'> {
+  const { here, record } = status;
+  const isServed = here.addressUp || seen.isLinked || seen.isInstance || seen.exported.length > 0;
+  // A volume that has the record on it moves with the address.
+  const isHere = isServed || seen.volumeIsMounted;
+  const isOurs = record?.ownerHere === true && !record.released;
+  const ill = isServed ? illOf(status, seen) : isHere ? [leftover(status, isOurs)] : [];
+  const missing =
+    isOurs && !isHere ? [`this node owns it (epoch ${record.epoch}), and does not serve it`] : [];
+  const unread = isServed
+    ? []
+    : [
+        ...(seen.mustReachRecord && status.unreachable !== undefined
+          ? [`its record cannot be reached: ${status.unreachable}`]
+          : []),
+        ...recordIll(status),
+      ];
+  return {
+    isHere,
+    ill,
+    wrong: [...ill, ...missing, ...unread, ...historyOf(status, seen), ...seen.lostEvents.map(lost)],
+  };
+}
+
+function illOf(status: Shown, seen: Seen): string[] {
+  const { here, record, lockManager } = status;
+  const unread = status.unreachable ?? 'there is none';
+  return [
+    ...(here.addressUp ? [] : ['the address is not up']),
+    ...(here.recording
+      ? []
+      : [
+          seen.isLinked
+            ? 'its journal is gone, so that no client is recorded'
+            : 'its clients are not recorded',
+        ]),
+    ...recordIll(status),
+    ...(record !== undefined || status.recordError !== undefined
+      ? []
+      : [`its record cannot be reached: ${unread}`]),
+    ...(record === undefined ? [] : ownerIll(record)),
+    ...seen.unmounted.map((mountpoint) => `${mountpoint} is not mounted`),
+    ...seen.unexported.map((path) => `${path} is not exported`),
+    ...Object.entries(lockManager?.daemons ?? {}).flatMap(([name, state]) =>
+      state === 'running' ? [] : [`${name} ${illTexts[state]}`],
+    ),
+    ...(seen.lockManagerIsUp ? [] : ['the lock manager does not run']),
+  ];
+}
+
+/** What is said of a daemon that does not run as it should. */
+export const illTexts = {
+  dead: 'is dead',
+  unregistered: 'is not registered with rpcbind',
+  silent: 'does not answer',
+} satisfies Record<Exclude<DaemonState, 'running'>, string>;
+
+function ownerIll({ owner, ownerHere, released, epoch }: NonNullable<Shown['record']>): string[] {
+  if (ownerHere && !released) return [];
+  if (owner === null) return ['nobody owns it'];
+  return [ownerHere ? `it was released (epoch ${epoch})` : `node ${owner} owns it (epoch ${epoch})`];
+}
+
+/** Its volume is mounted here, and nothing else. */
+function leftover({ record }: Shown, isOurs: boolean): string {
+  if (isOurs) return `this node owns it (epoch ${record?.epoch ?? 0}), and does not serve it`;
+  return 'its volume is mounted, and the address is not served: a takeover or release has not ended, or somebody else mounted it';
+}
+
+function recordIll({ record, recordError }: Shown): string[] {
+  if (recordError === undefined) return [];
+  return [`its record cannot be ${record === undefined ? 'used' : 'written'} (${recordError.code})`];
+}
+
+/** What went wrong here, and nobody has put right or acknowledged. */
+function historyOf({ address, record }: Shown, { isNode, isOperating }: Seen): string[] {
+  if (record === undefined) return [];
+  const { lastOperation: last, findings } = record;
+  const losses = record.ownerHere ? findings.filter(isLoss).length : 0;
+  const isOurs = last !== null && isNode(last.node);
+  return [
+    ...(isOurs && last.outcome === 'failed'
+      ? [`the last ${last.kind} failed: run "nlm-failover ${last.kind} ${address}" again`]
+      : []),
+    ...(isOurs && last.endedAt === null && !isOperating
+      ? [`the last ${last.kind} was interrupted: run "nlm-failover ${last.kind} ${address}" again`]
+      : []),
+    ...(losses === 0
+      ? []
+      : [`${losses} LOST or SILENT, and not acknowledged: nlm-failover audit ${address}`]),
+  ];
+}
+
+function lost(text: string): string {
+  return `the callout could not record an event: ${text}`;
+}

@@ -1,0 +1,275 @@
+// What status, clients and audit end with, and that they agree about what can be read.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import Sqlite from 'better-sqlite3';
+import { projectRoot } from '../../lab/project-root.js';
+import { makeRehearsal, type RehearsalNode, type RehearsalSite } from '../../helpers/rehearsal-site.js';
+
+const address = '127.77.16.1';
+const shared = '/shared_storage';
+
+/** The address is served by A. */
+async function served(t: ExecutionContext, stateDirectory?: string): Promise<RehearsalSite> {
+  const site = makeRehearsal({
+    address,
+    rpcbindPort: 1,
+    ...(stateDirectory === undefined ? {} : { stateDirectory }),
+  });
+  t.teardown(() => site.remove());
+  if (stateDirectory !== undefined) {
+    mkdirSync(path.join(site.directory, stateDirectory));
+    for (const node of [site.a, site.b]) node.link(stateDirectory, path.join(site.directory, stateDirectory));
+  }
+  const { exitCode, stderr } = await site.a.tool(['takeover', address, '--no-wait']);
+  t.is(exitCode, 0, stderr);
+  return site;
+}
+
+/** The exit codes of status and of status --is-served, and the lines WRONG. */
+async function seen(node: RehearsalNode): Promise<{ status: number; isServed: number; wrong: string[] }> {
+  const [status, isServed] = await Promise.all([
+    node.tool(['status', address]),
+    node.tool(['status', '--is-served', address]),
+  ]);
+  const wrong = [...status.stdout.matchAll(/^ {2}WRONG {7}(.*)$/gm)].map(([, text = '']) => text);
+  return { status: status.exitCode, isServed: isServed.exitCode, wrong };
+}
+
+function inRecord(node: RehearsalNode, sql: string, directory = '/mnt/vol1/.nlm'): void {
+  const db = new Sqlite(node.path(`${directory}/sm_${address}/monitors.db`));
+  db.exec(sql);
+  db.close();
+}
+
+for (const stateDirectory of [undefined, shared]) {
+  test(`0 and 0 where it is served, 0 and 7 elsewhere, before and after (${stateDirectory ?? 'on the volume'})`, async (t) => {
+    const { a, b } = await served(t, stateDirectory);
+    t.deepEqual(await seen(a), { status: 0, isServed: 0, wrong: [] });
+    t.deepEqual(await seen(b), { status: 0, isServed: 7, wrong: [] });
+    await a.tool(['release', address]);
+    for (const node of [a, b]) t.deepEqual(await seen(node), { status: 0, isServed: 7, wrong: [] });
+  });
+}
+
+/** What is done to A, and what it then says. `isServed` 0: it is served all the same. */
+const ills: readonly (readonly [
+  what: string,
+  make: (site: RehearsalSite) => void | Promise<unknown>,
+  isServed: number,
+  wrong: RegExp,
+])[] = [
+  [
+    'its volume, with the record, is not mounted',
+    ({ a }) => a.write('/proc/self/mountinfo', ''),
+    1,
+    /\/mnt\/vol1 is not mounted/,
+  ],
+  [
+    'a takeover failed',
+    async ({ a }) => {
+      await a.tool(['release', address]);
+      const file = '/etc/nlm-failover.toml';
+      a.write(file, a.read(file).replace('"start-nfsd"', '"start-nothing"'));
+      a.write('/proc/fs/nfsd/threads', '0\n');
+      await a.tool(['takeover', address]);
+    },
+    1,
+    /the last takeover failed/,
+  ],
+  [
+    'a release failed',
+    async ({ a }) => {
+      a.write('/umount-fails', 'target is busy');
+      await a.tool(['release', address]);
+    },
+    1,
+    /the last release failed/,
+  ],
+  [
+    'locks are lost',
+    ({ a }) =>
+      inRecord(
+        a,
+        `INSERT INTO findings (epoch, verdict, clients, at) VALUES (1, 'silent', '["127.77.16.9"]', 1)`,
+      ),
+    0,
+    /1 LOST or SILENT/,
+  ],
+  ['an export is gone', ({ a }) => a.write('/var/lib/nfs/etab', ''), 1, /\/mnt\/vol1 is not exported/],
+  ['nfsd has died', ({ a }) => a.write('/proc/fs/nfsd/threads', '0\n'), 1, /the lock manager does not run/],
+  ['the address is down', ({ a }) => a.write('/addresses.json', '[]'), 1, /the address is not up/],
+  [
+    'an operation was interrupted',
+    ({ a }) => inRecord(a, `UPDATE operations SET ended_at = NULL, outcome = NULL`),
+    0,
+    /the last takeover was interrupted/,
+  ],
+  [
+    'the callout could not record a client',
+    ({ a }) =>
+      a.write(`/run/nlm-failover/marks/${address}`, '1.0 add-client x not recorded: the disk is full\n'),
+    0,
+    /could not record an event: .*disk is full/,
+  ],
+];
+
+for (const [what, make, isServed, wrong] of ills) {
+  test(`1 where ${what}, and it is said`, async (t) => {
+    const site = await served(t);
+    await make(site);
+    const now = await seen(site.a);
+    t.is(now.status, 1);
+    t.is(now.isServed, isServed);
+    t.true(
+      now.wrong.some((one) => wrong.test(one)),
+      now.wrong.join('\n'),
+    );
+    t.is((await seen(site.b)).isServed, 7, 'B has nothing of it');
+  });
+}
+
+test('an acknowledged loss is none any more', async (t) => {
+  const { a } = await served(t);
+  inRecord(a, `INSERT INTO findings (epoch, verdict, clients, at) VALUES (1, 'lost', '[]', 1)`);
+  t.is((await seen(a)).status, 1);
+  t.is((await a.tool(['audit', address])).exitCode, 6);
+  t.is((await a.tool(['audit', address, '--acknowledge'])).exitCode, 0);
+  t.is((await seen(a)).status, 0);
+});
+
+test('storage that every node sees and that is not there is wrong on every node', async (t) => {
+  const { a, b, directory } = await served(t, shared);
+  rmSync(path.join(directory, shared), { recursive: true });
+  t.like(await seen(b), { status: 1, isServed: 7 });
+  t.like(await seen(a), { status: 1, isServed: 1 });
+  t.regex((await seen(b)).wrong.join(), /\/shared_storage does not exist/);
+});
+
+test('an owner that serves nothing, as after a reboot: 1, and 7 for who may start it', async (t) => {
+  const { a } = await served(t, shared);
+  for (const file of ['/proc/self/mountinfo', '/var/lib/nfs/etab']) a.write(file, '');
+  a.write('/addresses.json', '[]');
+  rmSync(path.join(a.root, 'run/nlm-failover'), { recursive: true });
+  const now = await seen(a);
+  t.like(now, { status: 1, isServed: 7 });
+  t.regex(now.wrong.join(), /this node owns it \(epoch 1\), and does not serve it/);
+});
+
+test('a volume that is mounted where nothing is served', async (t) => {
+  const { a, b } = await served(t);
+  await a.tool(['release', address]);
+  await b.tool(['takeover', address, '--steps', 'B-1']);
+  t.like(await seen(b), { status: 1, isServed: 1 });
+});
+
+for (const [what, make, said] of [
+  [
+    'the volume is not mounted',
+    (a: RehearsalNode) => a.write('/proc/self/mountinfo', ''),
+    '/mnt/vol1 is not mounted',
+  ],
+  [
+    'the database is no database',
+    (a: RehearsalNode) => a.write(`/mnt/vol1/.nlm/sm_${address}/monitors.db`, 'x'.repeat(5000)),
+    'monitors.db',
+  ],
+] as const) {
+  test(`status, clients and audit agree: ${what}`, async (t) => {
+    const { a } = await served(t);
+    make(a);
+    for (const command of ['status', 'clients', 'audit']) {
+      const { exitCode, stdout, stderr } = await a.tool([command, address]);
+      t.is(exitCode, 1, command);
+      t.true((stdout + stderr).includes(said), `${command}: ${stdout}${stderr}`);
+      const json = await a.tool([command, address, '--json']);
+      t.is(json.exitCode, 1, command);
+      t.true(json.stdout.includes(said), `${command}: ${json.stdout}`);
+    }
+    // Of all addresses those are shown that can be.
+    t.is((await a.tool(['clients'])).exitCode, what === 'the volume is not mounted' ? 0 : 1);
+  });
+}
+
+test('one record that cannot be used does not hide the clients of another address', async (t) => {
+  const other = '127.77.16.2';
+  const site = makeRehearsal({ address, rpcbindPort: 1, others: [{ address: other, fsid: 5 }] });
+  t.teardown(() => site.remove());
+  const { a } = site;
+  a.write('/var/lib/nfs/sm/127.77.16.21', '');
+  for (const one of [other, address]) await a.tool(['takeover', one, '--no-wait', '--steps', 'B-1,B-2']);
+  a.write(`/mnt/vol1/.nlm/sm_${address}/monitors.db`, 'x'.repeat(5000));
+  const { exitCode, stdout, stderr } = await a.tool(['clients']);
+  t.is(exitCode, 1);
+  t.regex(stderr, /monitors\.db[^]*rebuild 127\.77\.16\.1/);
+  t.regex(stdout, /127\.77\.16\.2 +5 +127\.77\.16\.21/);
+});
+
+test('--is-served wants an address', async (t) => {
+  const site = makeRehearsal({ address, rpcbindPort: 1 });
+  t.teardown(() => site.remove());
+  const { exitCode, stderr } = await site.a.tool(['status', '--is-served']);
+  t.is(exitCode, 2);
+  t.regex(stderr, /--is-served needs an address/);
+  t.is((await site.a.tool(['status', '--is-served', '127.77.16.9'])).exitCode, 2);
+});
+
+const canBeNobody = spawnSync('unshare', ['--user', 'true']).status === 0;
+
+(canBeNobody ? test : test.skip)('not root: one sentence, from every command that needs it', (t) => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'nlm-failover-not-root-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const file = path.join(directory, 'nlm-failover.toml');
+  writeFileSync(
+    file,
+    `[[floating_ip]]
+address = "10.10.1.1/24"
+interface = "eth0"
+state_directory = "/srv/vol1/.nlm"
+  [[floating_ip.filesystem]]
+  fsid = 1234
+  device = "/dev/vg0/vol1"
+  mountpoint = "/srv/vol1"
+  type = "ext4"
+    [[floating_ip.filesystem.export]]
+    clients = "*"
+`,
+    { mode: 0o644 },
+  );
+  const bin = path.join(projectRoot(), 'bin', 'nlm-failover');
+  const ip = '10.10.1.1';
+  for (const args of [
+    ['release', ip],
+    ['release', ip, '--dry-run'],
+    ['takeover', ip],
+    ['takeover', ip, '--dry-run'],
+    ['notify', ip],
+    ['audit', ip],
+    ['clients'],
+    ['status'],
+    ['status', '--is-served', ip],
+    ['rebuild', ip],
+    ['exec', ip, '--', 'true'],
+  ]) {
+    // A user of a namespace without a mapping is nobody, whoever made it.
+    const { status, stdout, stderr } = spawnSync(
+      'unshare',
+      ['--user', process.execPath, bin, args[0] ?? '', '--config', file, ...args.slice(1)],
+      { encoding: 'utf8' },
+    );
+    t.is(status, 2, `${args.join(' ')}: ${stderr}`);
+    t.regex(
+      stderr,
+      /^nlm-failover: This command needs root, and runs as uid \d+\n {2}Run it as root: /,
+      args.join(' '),
+    );
+    t.is(stderr.trim().split('\n').length, 2, stderr);
+    t.is(stdout, '');
+  }
+  t.regex(
+    execFileSync('unshare', ['--user', process.execPath, bin, '--help'], { encoding: 'utf8' }),
+    /Exit codes:/,
+  );
+});
