@@ -39,6 +39,7 @@ export async function openRunContext(
   const choice = await within(limitOf('Choosing the lock manager driver', config), () =>
     chooseDriver(node.drivers, { ...node, floatingIp }, { takesOver: options.takesOver === true }),
   );
+  const collected = new Collected();
   const seconds = options.notifyDeadline ?? config.timeouts.notify;
   return {
     choice,
@@ -54,7 +55,8 @@ export async function openRunContext(
       rpcbindPort,
       signal: interruption(),
       log: await openLog(options.logLevel),
-      collected: new Collected(),
+      collected,
+      undone: (sentence) => void collected.undone.push(sentence),
       onNotifyProgress,
       nlmRegistered,
       registeredAt,

@@ -68,3 +68,40 @@ function refusalOf(address: string, family: 4 | 6): string | undefined {
     return 'a link-local address cannot move; write a global or unique local one (fd00::/8)';
   return undefined;
 }
+
+/** Addresses of one family that follow each other, as numbers. */
+export interface AddressRange {
+  readonly family: number;
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/**
+ * The addresses that an address or a network has: "10.0.0.0/8", "10.0.0.0/255.0.0.0", "[fd00::]/64", with or without brackets.
+ * Undefined for every other text, and for a netmask with holes.
+ */
+export function addressRange(text: string): AddressRange | undefined {
+  const [, bracketed, plain, mask] = /^(?:\[([^\]]*)\]|([^/]*))(?:\/(.*))?$/.exec(text) ?? [];
+  const host = bracketed ?? plain ?? '';
+  const family = isIP(host);
+  if (family === 0) return undefined;
+  const bits = family === 4 ? PREFIX_MAX[4] : PREFIX_MAX[6];
+  const prefix = mask === undefined ? bits : prefixOf(mask, bits);
+  if (prefix === undefined) return undefined;
+  const size = 1n << BigInt(bits - prefix);
+  const address = asNumber(host);
+  const first = address - (address % size);
+  return { family, first, last: first + size - 1n };
+}
+
+/** Of "24", or of "255.255.255.0". */
+function prefixOf(mask: string, bits: number): number | undefined {
+  if (/^\d{1,3}$/.test(mask)) return Number(mask) <= bits ? Number(mask) : undefined;
+  if (isIP(mask) !== (bits === PREFIX_MAX[4] ? 4 : 6)) return undefined;
+  const ones = asNumber(mask).toString(2).padStart(bits, '0').replace(/0+$/, '');
+  return /^1*$/.test(ones) ? ones.length : undefined;
+}
+
+function asNumber(address: string): bigint {
+  return (isIP(address) === 4 ? new Address4(address) : new Address6(address)).bigInt();
+}

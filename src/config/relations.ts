@@ -3,8 +3,8 @@ import { isSameFsid, readFsid } from './fsid.js';
 import type { DriverSettings } from './driver-settings.js';
 import { isAtOrBelow } from '../paths.js';
 import { readDevice, readMountpoint, readPath } from './paths.js';
-import { renderPath, type Problem, Wrong } from './problem.js';
-import { readExportOptions } from './words.js';
+import { renderPath, renderValue, type Problem, Wrong } from './problem.js';
+import { mayMatchBoth, readClients, readExportOptions } from './words.js';
 
 type Path = Problem['path'];
 type Row = { readonly at: Path; readonly row: Readonly<Record<string, unknown>> };
@@ -26,7 +26,7 @@ export function relationProblems(input: unknown, drivers: readonly DriverSetting
       (driver) => driver.problems?.({ lockManager: record(top['lock_manager']), filesystems }) ?? [],
     ),
     ...floatingIps.flatMap((ip) => stateDirectoryProblems(ip, top)),
-    ...filesystems.flatMap((fs) => exportProblems(fs)),
+    ...filesystems.flatMap((fs) => [...exportProblems(fs), ...sharedFsidProblems(fs)]),
   ];
 }
 
@@ -78,6 +78,29 @@ function exportProblems({ at, row }: Row): Problem[] {
       problems.push({ path: [...entry.at, 'options'], message });
     }
     return problems;
+  });
+}
+
+/**
+ * Two paths of one file system carry its one fsid, which is all that a file handle says of them: who may mount both is given either
+ * for the other, and whoever may mount one of them with the rules of the other (exports(5), fsid=).
+ */
+function sharedFsidProblems({ at, row }: Row): Problem[] {
+  const mountpoint = ofString(readMountpoint)(row['mountpoint']);
+  const exports = rows(row['export'], [...at, 'export']).flatMap((entry) => {
+    const path = entry.row['path'] === undefined ? mountpoint : ofString(readPath)(entry.row['path']);
+    const clients = ofString(readClients)(entry.row['clients']);
+    return typeof path === 'string' && typeof clients === 'string' ? [{ at: entry.at, path, clients }] : [];
+  });
+  return exports.flatMap((one, index) => {
+    const other = exports
+      .slice(0, index)
+      .find(({ path, clients }) => path !== one.path && mayMatchBoth(clients, one.clients));
+    if (other === undefined) return [];
+    const message =
+      `a client may match this and ${renderPath([...other.at, 'clients'])} = ${renderValue(other.clients)}, and ${one.path} and ${other.path} have one fsid: ` +
+      'it would read the one in place of the other. Export one path that has both below it, or each to addresses or networks that do not overlap';
+    return [{ path: [...one.at, 'clients'], message }];
   });
 }
 

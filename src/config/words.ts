@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import { canonicalAddress } from './address.js';
+import { addressRange, canonicalAddress } from './address.js';
 import { Wrong } from './problem.js';
 
 // Each of these becomes one argument of mount(8) or exportfs(8). No shell is involved, but both programs
@@ -71,4 +71,15 @@ function readIpv6Clients(text: string): string | Wrong {
     return new Wrong('a ":" belongs only into an IPv6 address, such as "fd00::1" or "[fd00::]/64"');
   }
   return `[${canonicalAddress(host)}]${prefix === undefined ? '' : `/${Number(prefix)}`}`;
+}
+
+/**
+ * Whether one client may match both of two client specifications of exports(5): of a name, a wildcard or a netgroup nobody knows whom
+ * it matches; of addresses and networks their bits tell. A client is judged by the address that it comes from, which is of one family
+ * (check_subnetwork in nfs-utils support/export/client.c).
+ */
+export function mayMatchBoth(one: string, other: string): boolean {
+  const [a, b] = [addressRange(one), addressRange(other)];
+  if (a === undefined || b === undefined) return true;
+  return a.family === b.family && a.first <= b.last && b.first <= a.last;
 }

@@ -33,10 +33,13 @@ export class Collected {
   lastSeenInGrace = Number.NEGATIVE_INFINITY;
   /** Whether the looks went on without a gap until the grace was over; undefined: not over yet. */
   watchedToTheEnd: boolean | undefined;
+  /** What could not be done and kept nothing else from being done; see HostContext. */
+  readonly undone: string[] = [];
 }
 
 /** Everything that the steps of one release, takeover or notify may use. */
 export interface FailoverContext extends LockManagerContext {
+  readonly undone: NonNullable<LockManagerContext['undone']>;
   readonly config: Config;
   readonly floatingIp: FloatingIp;
   readonly driver: LockManager;

@@ -40,7 +40,7 @@ export function planRelease(ip: FloatingIp, driver: LockManager, recordOnVolume:
         name: 'A-2',
         subject: listed(exports.map(({ path }) => path)),
         actions: filesystems.flatMap((filesystem) =>
-          filesystem.exports.map((one) => driver.exports.takeAway(one, filesystem)),
+          filesystem.exports.map((one) => driver.exports.takeAway(one, filesystem, filesystems)),
         ),
       },
       ...filesystems.map((filesystem, index): Step => ({

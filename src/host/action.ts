@@ -32,6 +32,11 @@ export function onlyWhere<Context>(condition: string, action: Action<Context>): 
 /** What actions on the machine alone need; richer contexts extend it. */
 export interface HostContext {
   readonly host: Host;
+  /**
+   * For what could not be done and keeps nothing else from being done, as a sentence: it is said at the end, with exit code 1.
+   * Absent: it ends the step.
+   */
+  readonly undone?: (sentence: string) => void;
 }
 
 /** For a failure whose cause only the command or the kernel knows. */
@@ -42,18 +47,20 @@ const goOn =
 export async function runOrFail(host: Host, argv: Argv, hint = goOn): Promise<CommandResult> {
   const result = await host.run(argv);
   if (result.exitCode !== 0) {
-    const said = (result.stderr.trim() || result.stdout.trim()).split('\n').join('; ');
-    throw new FailoverError(
-      `"${commandText(argv)}" exited with ${result.exitCode}: ${said || 'it said nothing'}`,
-      {
-        code: 'COMMAND_FAILED',
-        exitCode: exitCodes.stepFailed,
-        operation: commandText(argv),
-        hint,
-      },
-    );
+    throw new FailoverError(`"${commandText(argv)}" exited with ${result.exitCode}: ${saidOf(result)}`, {
+      code: 'COMMAND_FAILED',
+      exitCode: exitCodes.stepFailed,
+      operation: commandText(argv),
+      hint,
+    });
   }
   return result;
+}
+
+/** What a command said, on one line, each of its lines once. */
+export function saidOf({ stdout, stderr }: CommandResult): string {
+  const lines = (stderr.trim() || stdout.trim()).split('\n');
+  return [...new Set(lines)].join('; ') || 'it said nothing';
 }
 
 /** A command that succeeded and a system that is not so: kernels and daemons do that. */

@@ -5,6 +5,7 @@ import { exported } from '../host/reading/exports.js';
 import { seesLockd } from '../host/reading/locks.js';
 import { graceSeconds, inGrace, nfsdThreads } from '../host/reading/nfsd.js';
 import { monitored } from '../host/reading/statd.js';
+import { rememberedExports } from '../rundir/exported.js';
 import { inPlace, unlessGone } from './in-place.js';
 import { locksOf } from './lockd/locks-gone.js';
 import type { Site } from './module.js';
@@ -33,9 +34,10 @@ export const nfsdKey: DriverKey<string> = {
 
 /** exportfs(8), and its table. */
 function exportfs(place: ServingPlace): Exports {
+  const memory = rememberedExports(place.run);
   return {
-    make: (one, filesystem) => inPlace(place, exportPath(one, filesystem)),
-    takeAway: (one) => unlessGone(place, unexport(one)),
+    make: (one, filesystem) => inPlace(place, exportPath(one, filesystem, memory)),
+    takeAway: (one, filesystem, moving) => unlessGone(place, unexport(one, filesystem, memory, moving)),
     current: async () => (place.absence() === undefined ? exported(place.host) : []),
   };
 }

@@ -26,8 +26,12 @@ export type LockManagerAction = Action<LockManagerContext>;
 export interface Exports {
   /** B-5: one export comes, and never one of an empty mount point. */
   make(one: PathExport, filesystem: ExportedFilesystem): LockManagerAction;
-  /** A-2: one export goes. */
-  takeAway(one: PathExport, filesystem: ExportedFilesystem): LockManagerAction;
+  /** A-2: one export goes. `moving`: all file systems of the address, whose exports go too. */
+  takeAway(
+    one: PathExport,
+    filesystem: ExportedFilesystem,
+    moving: readonly ExportedFilesystem[],
+  ): LockManagerAction;
   /** Everything that is exported now; nothing where that which exports does not run. */
   current(): Promise<readonly ExportEntry[]>;
 }

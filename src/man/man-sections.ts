@@ -274,8 +274,8 @@ const json: ManSection = {
       terms: [
         [
           'release, takeover, notify',
-          'A line for each step: `step`, `fsid` (A-3 and B-2), `state` (done, skipped or failed), `ms`, `detail`. The last line has `result` (done, not-notified, lost or failed), ' +
-            '`clients` with `notified` and `notNotified`, and, where there are any, `notNotified` (a list of `address`, `client`, `reason`) and `remarks`. With --dry-run: `step`, `fsid`, `subject`, `commands`.',
+          'A line for each step: `step`, `fsid` (A-3 and B-2), `state` (done, skipped or failed), `ms`, `detail`. The last line has `result` (done, incomplete, not-notified, lost or failed), ' +
+            '`clients` with `notified` and `notNotified`, and, where there are any, `notNotified` (a list of `address`, `client`, `reason`), `undone` (what could not be done while everything else was; exit code 1) and `remarks`. With --dry-run: `step`, `fsid`, `subject`, `commands`.',
         ],
         [
           'takeover, audit',
@@ -331,6 +331,10 @@ const files: ManSection = {
         [
           '/run/nlm-failover/marks/',
           "what the callout could not write or not make durable, and the last name it refused; a tmpfs of 8 MB, as rpc.statd's user may write there",
+        ],
+        [
+          '/run/nlm-failover/exported/',
+          'what exportfs made of each export: it decides how a client is spelt in etab',
         ],
         [
           '/run/nlm-failover/locks/ADDRESS',

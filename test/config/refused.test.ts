@@ -324,8 +324,53 @@ const twoIps = sample + secondFloatingIp;
 const own = 'each file system has its own';
 const one = 'a file system belongs to exactly one floating IP, because they move together';
 
+/** The sample with another export of its file system. */
+const withExport = (second: string, path: string, first = '*') =>
+  `${replaced(replaced(sample, '"*"', `"${first}"`), 'path = "/srv/vol1"', 'path = "/srv/vol1/a"')}
+    [[floating_ip.filesystem.export]]
+    path = "${path}"
+    clients = "${second}"
+`;
+/** How it is refused where a client may match both. */
+const bothMatch = (second: string, path = '/srv/vol1/b', first = '*') =>
+  `${filesystem}.export[1].clients = "${second}": a client may match this and ${filesystem}.export[0].clients = "${first}", and ${path} and /srv/vol1/a have one fsid: ` +
+  'it would read the one in place of the other. Export one path that has both below it, or each to addresses or networks that do not overlap';
+
 const relations: readonly (readonly [title: string, text: string, ...lines: string[]])[] = [
   ['nothing wrong', two],
+  ['two paths under one fsid, to everybody', withExport('*', '/srv/vol1/b'), bothMatch('*')],
+  [
+    'a path and the volume that it is on, with different rules',
+    withExport('10.0.0.0/8', '/srv/vol1'),
+    bothMatch('10.0.0.0/8', '/srv/vol1'),
+  ],
+  [
+    'two paths under one fsid, to a network and a host in it',
+    withExport('10.0.7.1', '/srv/vol1/b', '10.0.0.0/255.255.0.0'),
+    bothMatch('10.0.7.1', '/srv/vol1/b', '10.0.0.0/255.255.0.0'),
+  ],
+  [
+    'two paths under one fsid, to two IPv6 networks of which one is in the other',
+    withExport('[fd00:0:0:7::]/64', '/srv/vol1/b', '[fd00::]/48'),
+    bothMatch('[fd00:0:0:7::]/64', '/srv/vol1/b', '[fd00::]/48'),
+  ],
+  [
+    'two paths under one fsid, to names, of which nobody knows whose they are',
+    withExport('b.example.com', '/srv/vol1/b', 'a.example.com'),
+    bothMatch('b.example.com', '/srv/vol1/b', 'a.example.com'),
+  ],
+  [
+    'two paths under one fsid, to a netgroup and an address',
+    withExport('@trusted', '/srv/vol1/b', '10.0.0.1'),
+    bothMatch('@trusted', '/srv/vol1/b', '10.0.0.1'),
+  ],
+  ['one path, to a network and a host in it', withExport('10.0.0.1', '/srv/vol1/a', '10.0.0.0/8')],
+  ['two paths under one fsid, to two networks', withExport('10.1.0.0/16', '/srv/vol1/b', '10.0.0.0/16')],
+  [
+    'two paths under one fsid, to networks by netmask',
+    withExport('10.1.0.0/255.255.0.0', '/srv/vol1/b', '10.0.255.255'),
+  ],
+  ['two paths under one fsid, to two families', withExport('[fd00::]/64', '/srv/vol1/b', '10.0.0.0/8')],
   ['nothing wrong with two', twoIps],
   [
     'an fsid twice',

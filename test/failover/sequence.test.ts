@@ -60,8 +60,8 @@ B-2  grace: fsid 1234 (/mnt/vol1)
 B-2  grace: fsid 5678 (/mnt/vol2)
      # in the same grace as fsid 1234
 B-5  export: /mnt/vol1, /mnt/vol2
-     exportfs -o rw,no_subtree_check,fsid=1234 '*:/mnt/vol1'
-     exportfs -o rw,no_subtree_check,fsid=5678 '*:/mnt/vol2'
+     exportfs -v -i -o rw,no_subtree_check,fsid=1234 '*:/mnt/vol1'
+     exportfs -v -i -o rw,no_subtree_check,fsid=5678 '*:/mnt/vol2'
 B-4  floating IP up: 127.77.3.1 on eth0
      ip address add 127.77.3.1/24 dev eth0
      arping -U -c 1 -I eth0 127.77.3.1   # iputils-arping; with the package arping:
@@ -78,8 +78,8 @@ const releasePlan = `A-1  floating IP down: 127.77.3.1 on eth0
      ss -HtnK state connected src 127.77.3.1
      # lockd's locks in /proc/locks, on /mnt/vol1, /mnt/vol2, go into monitors.db, for "nlm-failover audit" after the takeover
 A-2  unexport: /mnt/vol1, /mnt/vol2
-     exportfs -u '*:/mnt/vol1'
-     exportfs -u '*:/mnt/vol2'
+     exportfs -u '*:/mnt/vol1'   # where etab has another name for it: that
+     exportfs -u '*:/mnt/vol2'   # where etab has another name for it: that
 A-3  drop the locks: fsid 1234 (/mnt/vol1)
      echo '/mnt/vol1' > /proc/fs/nfsd/unlock_filesystem   # then see in /proc/locks that no lockd lock of /dev/vol1 is left
 A-3  drop the locks: fsid 5678 (/mnt/vol2)
@@ -309,6 +309,47 @@ test('a takeover that stopped before B-3 enters grace again when the first one i
   const again = await steps(b, ['takeover', floatingIp]);
   t.is(again.lines.find((line) => line.step === 'B-2')?.state, 'done');
   t.deepEqual(again.lines.at(-1)?.clients, { notified: 1, notNotified: 0 });
+});
+
+test('a client that cannot be resolved is named, exit code 1, and everybody else is served', async (t) => {
+  const { site, client, notified } = await fixture(t);
+  const { a } = site;
+  const another = '    [[floating_ip.filesystem.export]]\n    clients = "nosuch.example.com"\n';
+  a.write('/etc/nlm-failover.toml', a.read('/etc/nlm-failover.toml') + another);
+  t.is((await a.tool(['takeover', floatingIp, '--no-wait'])).exitCode, 0);
+  addClient(a, client.address);
+  t.is((await a.tool(['release', floatingIp])).exitCode, 0);
+  a.write('/unresolvable', 'nosuch.example.com\n');
+  const taken = await a.tool(['takeover', floatingIp, '--no-wait', '--json']);
+  const lines = jsonLines(taken.stdout);
+  const undone = [
+    '/mnt/vol1 is not exported to nosuch.example.com, a name that cannot be resolved (exportfs: Failed to resolve nosuch.example.com)',
+  ];
+  t.is(taken.exitCode, 1);
+  t.deepEqual(
+    lines.map(({ step, state }) => [step, state]),
+    [
+      ['B-1', 'done'],
+      ['B-2', 'done'],
+      ['B-5', 'done'],
+      ['B-4', 'done'],
+      ['B-3', 'done'],
+      [undefined, undefined],
+    ],
+  );
+  t.like(lines.at(-1), { result: 'incomplete', undone });
+  t.true(notified.length > 0);
+  t.regex(a.read('/var/lib/nfs/etab'), /^\/mnt\/vol1\t\*\([^\n]*\)\n$/);
+  const again = await a.tool(['takeover', floatingIp, '--no-wait']);
+  t.is(again.exitCode, 1);
+  t.regex(
+    again.stdout,
+    /done in .*, but not everything\n {2}NOT DONE: \/mnt\/vol1 is not exported to nosuch/,
+  );
+  t.regex((await a.tool(['status'])).stdout, /takeover on A at .*: failed \(\/mnt\/vol1 is not exported/);
+  a.remove('/unresolvable');
+  t.is((await a.tool(['takeover', floatingIp, '--no-wait'])).exitCode, 0);
+  t.regex(a.read('/var/lib/nfs/etab'), /nosuch\.example\.com/);
 });
 
 test('an empty mount point is never exported', async (t) => {

@@ -22,6 +22,7 @@ export async function rehearsalContext(
   const floatingIp = lastOf(config.floatingIps.slice(0, 1));
   const host = over.host ?? rehearsalHost(node.root);
   const run = path.join(node.root, 'run/nlm-failover');
+  const collected = new Collected();
   const driver = driverOf({ host, config, run, callout: '/ha-callout', floatingIp });
   return {
     host,
@@ -35,7 +36,8 @@ export async function rehearsalContext(
     rpcbindPort: 1,
     signal: new AbortController().signal,
     log: () => undefined,
-    collected: new Collected(),
+    collected,
+    undone: (sentence) => void collected.undone.push(sentence),
     onNotifyProgress: () => undefined,
     nlmRegistered: async () => Number(node.read(`${nfsd}/threads`)) > 0,
     registeredAt: async () => true,

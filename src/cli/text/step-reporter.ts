@@ -59,8 +59,15 @@ export function jsonReporter(io: Io): StepReporter {
   };
 }
 
-function resultJson({ outcome, clients, notNotified, remarks }: OperationResult): Record<string, unknown> {
+function resultJson({
+  outcome,
+  clients,
+  notNotified,
+  undone,
+  remarks,
+}: OperationResult): Record<string, unknown> {
   const more = {
+    ...(undone.length > 0 ? { undone } : {}),
     ...(notNotified.length > 0 ? { notNotified } : {}),
     ...(remarks.length > 0 ? { remarks } : {}),
   };
@@ -80,11 +87,14 @@ export function textReporter(
   let current: Step | undefined;
   const startedAt = performance.now();
   io.out(`${begin}\n`);
-  const result = ({ outcome, clients, notNotified, remarks }: OperationResult): number => {
+  const result = ({ outcome, clients, notNotified, undone, remarks }: OperationResult): number => {
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     const all = clients.notified + clients.notNotified;
     const notified = all > 0 ? `, ${clients.notified} of ${all} clients notified` : '';
-    io.out(`${plan.kind} ${plan.address}: done in ${seconds} s${notified}\n`);
+    const but = undone.length > 0 ? ', but not everything' : '';
+    io.out(`${plan.kind} ${plan.address}: done in ${seconds} s${notified}${but}\n`);
+    for (const one of undone) io.out(`  NOT DONE: ${printable(one)}\n`);
+    if (undone.length > 0) io.out(`  Remove the cause. Then run the same command again: it does the rest.\n`);
     for (const remark of remarks) io.out(`  NOTE: ${remark}\n`);
     for (const { address, client, reason } of notNotified)
       io.out(`  NOT NOTIFIED: ${printable(client)}, a client of ${address} (${reason})\n`);
@@ -158,5 +168,12 @@ function occasionally(report: (progress: ReclaimProgress) => void): (progress: R
 }
 
 function exitCodeOf(outcome: OperationResult['outcome']): number {
-  return outcome === 'not-notified' ? exitCodes.clientsNotNotified : exitCodes.done;
+  switch (outcome) {
+    case 'incomplete':
+      return exitCodes.stepFailed;
+    case 'not-notified':
+      return exitCodes.clientsNotNotified;
+    case 'done':
+      return exitCodes.done;
+  }
 }

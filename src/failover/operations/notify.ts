@@ -21,6 +21,12 @@ export async function renotify(context: FailoverContext): Promise<OperationResul
       throw interrupted('notify', floatingIp, { notified, notNotified });
     const outcome = notNotified.length > 0 ? 'not-notified' : 'done';
     log.end(outcome, `${notified} notified, ${notNotified.length} not notified`);
-    return { outcome, clients: { notified, notNotified: notNotified.length }, notNotified, remarks };
+    return {
+      outcome,
+      clients: { notified, notNotified: notNotified.length },
+      notNotified,
+      undone: [],
+      remarks,
+    };
   });
 }

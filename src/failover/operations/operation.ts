@@ -8,9 +8,12 @@ import type { StepName } from '../../step-names.js';
 import type { StepReport } from './runner.js';
 
 export interface OperationResult {
-  readonly outcome: 'done' | 'not-notified';
+  /** `incomplete`: see `undone`. */
+  readonly outcome: 'done' | 'not-notified' | 'incomplete';
   readonly clients: { readonly notified: number; readonly notNotified: number };
   readonly notNotified: Notified['notNotified'];
+  /** What could not be done, as sentences, while everything else was. */
+  readonly undone: readonly string[];
   /** Sentences worth a person's attention about how the clients were notified. */
   readonly remarks: readonly string[];
 }

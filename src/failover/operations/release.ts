@@ -13,7 +13,10 @@ export async function release(
   context: FailoverContext,
   reporter: Reporter,
 ): Promise<OperationResult> {
-  const { session } = context;
+  const { session, collected } = context;
+  const { undone } = collected;
+  /** As the record has it. */
+  const end = () => (undone.length > 0 ? 'failed' : 'done');
   const run = async (log: OperationLog): Promise<OperationResult> => {
     session.open({ create: false });
     try {
@@ -34,7 +37,8 @@ export async function release(
       begin: (step) => {
         reporter.begin(step);
         // The record may lie on what A-4 unmounts: what it will say then is written before.
-        if (step.name === 'A-4' && session.location.onVolume !== undefined) log.end('done', 'A-4 follows');
+        if (step.name === 'A-4' && session.location.onVolume !== undefined)
+          log.end(end(), [...undone, 'A-4 follows'].join('; '));
       },
       end: (step, report) => {
         reporter.end(step, report);
@@ -43,8 +47,8 @@ export async function release(
       },
     });
     handOverWithoutUnmount(plan, context);
-    log.end('done', '');
-    return released;
+    log.end(end(), undone.join('; '));
+    return undone.length === 0 ? released : { ...released, outcome: 'incomplete', undone };
   };
   return operateAlone(context, 'release', run, () => takeBack(context));
 }
@@ -53,6 +57,7 @@ const released: OperationResult = {
   outcome: 'done',
   clients: { notified: 0, notNotified: 0 },
   notNotified: [],
+  undone: [],
   remarks: [],
 };
 

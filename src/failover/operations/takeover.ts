@@ -37,10 +37,13 @@ export async function takeover(
       },
     });
     const { notified, notNotified, remarks: more } = collected.notified ?? nobody;
-    const outcome = notNotified.length > 0 ? 'not-notified' : 'done';
-    log.end(outcome, notNotified.length > 0 ? `${notNotified.length} clients not notified` : '');
+    const { undone } = collected;
+    const silent = notNotified.length > 0 ? `${notNotified.length} clients not notified` : '';
+    if (undone.length > 0) log.end('failed', undone.join('; '));
+    else log.end(silent === '' ? 'done' : 'not-notified', silent);
     return {
-      outcome,
+      outcome: undone.length > 0 ? 'incomplete' : silent === '' ? 'done' : 'not-notified',
+      undone,
       clients: { notified, notNotified: notNotified.length },
       notNotified,
       remarks: [...remarks, ...more],

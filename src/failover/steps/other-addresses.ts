@@ -2,6 +2,7 @@ import type { FloatingIp } from '../../config/config.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Action } from '../../host/action.js';
 import { isMountOf, mountAt } from '../../host/reading/mounts.js';
+import { isTimeout } from '../../host/running/deadline.js';
 import type { Ownership } from '../../record/record.js';
 import { servedAddresses, stopServing } from '../../rundir/serving.js';
 import { unreachable, whyUnreachable } from '../access/location.js';
@@ -149,10 +150,16 @@ export function restoreOtherExports({ address }: FloatingIp): Action<FailoverCon
     act: async (context) => {
       const lost: string[] = [];
       for (const action of otherExports(context)) {
-        if (await action.check(context)) continue;
-        await action.act(context);
-        await action.verify(context);
-        lost.push(...action.commands);
+        try {
+          if (await action.check(context)) continue;
+          await action.act(context);
+          await action.verify(context);
+          lost.push(...action.commands);
+        } catch (error) {
+          // Not this address's: it keeps nobody of this one waiting.
+          if (!(error instanceof FailoverError) || isTimeout(error)) throw error;
+          context.undone(error.message);
+        }
       }
       return lost.length === 0
         ? undefined

@@ -56,15 +56,24 @@ function rehearseIp(host: Host, args: readonly string[]): CommandResult {
   return { exitCode: 0, stdout: '', stderr: '' };
 }
 
-/** `exportfs -o OPTIONS CLIENTS:PATH`, `-u CLIENTS:PATH` and `-f` on a file in etab's format. */
+/**
+ * `exportfs -v -i -o OPTIONS CLIENTS:PATH`, `-u CLIENTS:PATH` and `-f` on a file in etab's format. A name that /unresolvable has, one a
+ * line, cannot be resolved.
+ */
 function rehearseExportfs(host: Host, args: readonly string[]): CommandResult {
   const spec = args.at(-1) ?? '';
   const [, clients = '', path = ''] = /^(.*?):(\/.*)$/.exec(spec) ?? [];
   const lines = (host.readText(etab) ?? '').split('\n').filter((line) => line !== '');
   const others = lines.filter((line) => !line.startsWith(`${path}\t${clients}(`));
   if (args[0] === '-u') writeLines(host, etab, others);
-  if (args[0] === '-o') writeLines(host, etab, [...others, `${path}\t${clients}(${args[1] ?? ''})`]);
-  return { exitCode: 0, stdout: '', stderr: '' };
+  const options = args.indexOf('-o');
+  if (options === -1) return succeeded;
+  if (host.readText('/unresolvable')?.split('\n').includes(clients) === true) {
+    writeLines(host, etab, others);
+    return { ...succeeded, stderr: `exportfs: Failed to resolve ${clients}\n` };
+  }
+  writeLines(host, etab, [...others, `${path}\t${clients}(${args[options + 1] ?? ''})`]);
+  return { ...succeeded, stdout: `exporting ${spec}\n` };
 }
 
 function mount(host: Host, device: string, mountpoint: string, type: string): CommandResult {
