@@ -116,6 +116,11 @@ export const errorCodes = {
     means: 'Another nlm-failover works on the same address on this node. Nothing was touched.',
     todo: 'Wait for it, or end that process. Then run the same command again.',
   },
+  OWNER_UNKNOWN: {
+    means:
+      'B-1 mounted nothing: the record lies on a file system that does not show whether another node has it mounted (anything but ext2, ext3 and ext4).',
+    todo: 'See on every other node that it is not mounted, then add --fenced. A state volume of type ext4 makes that unnecessary; see WHERE THE RECORD LIES.',
+  },
   RECORD_BUSY: {
     means: 'Another process has kept the database locked for 15 seconds (`record` in [timeouts]).',
     todo:
@@ -125,6 +130,11 @@ export const errorCodes = {
   RECORD_CORRUPT: {
     means: 'monitors.db is damaged, or no record.',
     todo: 'Look for the cause first (dmesg, the disk). Then `nlm-failover rebuild ADDRESS`, on any node that reaches the record, also while the address is served; see STORAGE TROUBLES.',
+  },
+  RECORD_EXPOSED: {
+    means:
+      'The file system that the record lies on is exported to clients with AUTH_SYS: each of them can claim the user of rpc.statd, and erase the record. Nothing is served with it.',
+    todo: 'Move it to a state volume; see WHERE THE RECORD LIES. Or end that export. Only where every client is trusted set `trust_clients = true`.',
   },
   RECORD_FULL: {
     means:

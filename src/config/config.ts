@@ -49,18 +49,27 @@ export interface FloatingIp {
   readonly names: readonly string[];
   /** Absolute directory in which sm_<address> is made. */
   readonly stateDirectory: string;
-  /** At least one, in the order of the file. */
+  /** Whether it may lie where clients with AUTH_SYS reach it. */
+  readonly trustClients: boolean;
+  /** What carries the record and nothing else, and is never exported; absent: the record lies elsewhere. See volumesOf. */
+  readonly stateVolume?: Volume;
+  /** What is exported: at least one, in the order of the file. */
   readonly filesystems: readonly Filesystem[];
 }
 
-export interface Filesystem {
-  /** Decimal digits, or a UUID as lower-case text with dashes. */
-  readonly fsid: string;
+/** A file system that moves with an address. */
+export interface Volume {
   readonly device: string;
   readonly mountpoint: string;
   readonly type: string;
   /** Mount options, comma separated; may be empty. */
   readonly options: string;
+}
+
+/** One that is exported. */
+export interface Filesystem extends Volume {
+  /** Decimal digits, or a UUID as lower-case text with dashes. */
+  readonly fsid: string;
   /** At least one. */
   readonly exports: readonly Export[];
 }

@@ -1,6 +1,7 @@
 import { FailoverError, exitCodes } from '../errors.js';
 import { canonicalAddress } from './address.js';
-import type { Config, FloatingIp } from './config.js';
+import { isAtOrBelow, nearestAbove } from '../paths.js';
+import type { Config, FloatingIp, Volume } from './config.js';
 import { renderValue } from './problem.js';
 
 /**
@@ -20,6 +21,38 @@ export function findFloatingIp(config: Config, text: string): FloatingIp {
     operation: `looking up ${renderValue(text)}`,
     hint: 'Give one of the configured addresses, or add a [[floating_ip]] for this one.',
   });
+}
+
+/** Every file system that moves with an address, exported or not, as the file has them, the state volume first. */
+export function volumesOf({ stateVolume, filesystems }: FloatingIp): readonly Volume[] {
+  return [...(stateVolume === undefined ? [] : [stateVolume]), ...filesystems];
+}
+
+/** The volume of the address that its record lies on; undefined: on storage that every node sees. */
+export function recordVolume(ip: FloatingIp): Volume | undefined {
+  const volumes = volumesOf(ip);
+  const mountpoint = nearestAbove(
+    ip.stateDirectory,
+    volumes.map((one) => one.mountpoint),
+  );
+  return volumes.find((one) => one.mountpoint === mountpoint);
+}
+
+/**
+ * In which order they are mounted, whatever the order in the file: `first` what the record lies on (and what that is mounted
+ * below), so that it says whose the address is before any `other` is touched. They are unmounted the other way round.
+ */
+export function mountOrder(ip: FloatingIp): {
+  readonly first: readonly Volume[];
+  readonly others: readonly Volume[];
+} {
+  const place = recordVolume(ip)?.mountpoint;
+  const isFirst = ({ mountpoint }: Volume) => place !== undefined && isAtOrBelow(place, mountpoint);
+  const volumes = volumesOf(ip);
+  return {
+    first: volumes.filter(isFirst).toSorted((a, b) => a.mountpoint.length - b.mountpoint.length),
+    others: volumes.filter((one) => !isFirst(one)),
+  };
 }
 
 /**

@@ -4,6 +4,9 @@ import { Wrong } from './problem.js';
 const FSID_MAX = 0xffff_ffffn;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
+/** How one is asked for. */
+export const fsidWanted = 'an integer from 1 to 4294967295, or a UUID in quotes';
+
 /** `filesystem.fsid`: decimal digits or a lower-case UUID, or the reason why it cannot be one. */
 export function readFsid(value: unknown): string | Wrong {
   if (typeof value === 'bigint') {

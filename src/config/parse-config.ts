@@ -96,15 +96,32 @@ function toFloatingIp(ip: ConfigFile['floating_ip'][number], directory: string |
     names: ip.names,
     // relationProblems has made sure that one of the two is there.
     stateDirectory: ip.state_directory ?? directory ?? '',
-    filesystems: ip.filesystem.map(({ export: exports, ...filesystem }) => ({
-      ...filesystem,
-      exports: exports.map(({ path, clients, options }) => ({
-        path: path ?? filesystem.mountpoint,
-        clients,
-        options: withoutFsid(options),
-      })),
-    })),
+    trustClients: ip.trust_clients,
+    ...stateVolumeOf(ip),
+    filesystems: ip.filesystem.flatMap(({ export: exports = [], fsid = '', ...volume }) =>
+      exports.length === 0
+        ? []
+        : [
+            {
+              ...volume,
+              fsid,
+              exports: exports.map(({ path, clients, options }) => ({
+                path: path ?? volume.mountpoint,
+                clients,
+                options: withoutFsid(options),
+              })),
+            },
+          ],
+    ),
   };
+}
+
+/** relationProblems has made sure that there is one at the most, and that it carries the record. */
+function stateVolumeOf({ filesystem }: ConfigFile['floating_ip'][number]): Pick<FloatingIp, 'stateVolume'> {
+  const found = filesystem.find((one) => one.export === undefined);
+  if (found === undefined) return {};
+  const { device, mountpoint, type, options } = found;
+  return { stateVolume: { device, mountpoint, type, options } };
 }
 
 /** An fsid= that agrees with the file system was accepted; the export adds it by itself. */

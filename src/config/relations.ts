@@ -1,10 +1,10 @@
 import { readPrefixedAddress } from './address.js';
-import { isSameFsid, readFsid } from './fsid.js';
+import { fsidWanted, isSameFsid, readFsid } from './fsid.js';
 import type { DriverSettings } from './driver-settings.js';
-import { isAtOrBelow } from '../paths.js';
+import { isAtOrBelow, nearestAbove } from '../paths.js';
 import { readDevice, readMountpoint, readPath } from './paths.js';
 import { renderPath, renderValue, type Problem, Wrong } from './problem.js';
-import { mayMatchBoth, readClients, readExportOptions } from './words.js';
+import { letsAuthSysIn, mayMatchBoth, readClients, readExportOptions } from './words.js';
 
 type Path = Problem['path'];
 type Row = { readonly at: Path; readonly row: Readonly<Record<string, unknown>> };
@@ -26,6 +26,8 @@ export function relationProblems(input: unknown, drivers: readonly DriverSetting
       (driver) => driver.problems?.({ lockManager: record(top['lock_manager']), filesystems }) ?? [],
     ),
     ...floatingIps.flatMap((ip) => stateDirectoryProblems(ip, top)),
+    ...floatingIps.flatMap((ip) => reachProblems(ip, top, filesystems)),
+    ...floatingIps.flatMap((ip) => unexportedProblems(ip, top, filesystems)),
     ...filesystems.flatMap((fs) => [...exportProblems(fs), ...sharedFsidProblems(fs)]),
   ];
 }
@@ -62,10 +64,88 @@ function stateDirectoryProblems({ at, row }: Row, top: Row['row']): Problem[] {
   return [{ path: [...at, 'state_directory'], message }];
 }
 
+/** Where the record lies, and the key that says so; undefined where that is missing or wrong. */
+function statePlace(
+  { at, row }: Row,
+  top: Row['row'],
+): { readonly at: Path; readonly directory: string } | undefined {
+  const own = row['state_directory'];
+  const directory = ofString(readPath)(own ?? record(top['state'])['directory']);
+  if (directory instanceof Wrong) return undefined;
+  return { at: own === undefined ? ['state', 'directory'] : [...at, 'state_directory'], directory };
+}
+
+/** Of these file systems the one that a path lies on, by its mount point. */
+function filesystemOf(path: string, filesystems: readonly Row[]): Row | undefined {
+  const mountpoints = filesystems.map(({ row }) => ofString(readMountpoint)(row['mountpoint']));
+  const nearest = nearestAbove(
+    path,
+    mountpoints.filter((one) => typeof one === 'string'),
+  );
+  return filesystems.find((_, index) => mountpoints[index] === nearest);
+}
+
+/** A record that clients can write to: they name their user themselves, also statd's, whose the journal is. */
+function reachProblems(ip: Row, top: Row['row'], filesystems: readonly Row[]): Problem[] {
+  const place = statePlace(ip, top);
+  if (place === undefined || ip.row['trust_clients'] === true) return [];
+  const filesystem = filesystemOf(place.directory, filesystems);
+  const open = exportsOf(filesystem).some(({ row }) => {
+    const options = ofString(readExportOptions)(row['options'] ?? '');
+    return typeof options === 'string' && letsAuthSysIn(options.split(','));
+  });
+  if (!open) return [];
+  const message =
+    `this lies on ${String(filesystem?.row['mountpoint'])}, which is exported to clients with AUTH_SYS: each of them could erase the record. ` +
+    'Write a directory on a file system without exports (a state volume), or trust_clients = true';
+  return [{ path: place.at, message }];
+}
+
+/** A file system without exports is a state volume, or a mistake. */
+function unexportedProblems(ip: Row, top: Row['row'], filesystems: readonly Row[]): Problem[] {
+  const own = rows(ip.row['filesystem'], [...ip.at, 'filesystem']);
+  const place = statePlace(ip, top);
+  const carrier = place === undefined ? undefined : filesystemOf(place.directory, own);
+  const unexported = own.filter(({ row }) => row['export'] === undefined);
+  if (own.length > 0 && unexported.length === own.length) {
+    const path = [...(own[0]?.at ?? ip.at), 'export'];
+    return [{ path, message: `${writeExport}; a state volume stands beside what is exported` }];
+  }
+  return unexported.flatMap((fs): Problem[] => {
+    if (fs !== carrier) {
+      const message = `${writeExport}, or let state_directory lie below its mount point: then it carries the record, and is never exported`;
+      return [{ path: [...fs.at, 'export'], message }];
+    }
+    return nestedProblems(fs, filesystems);
+  });
+}
+
+const writeExport = 'write at least one table that begins with [[floating_ip.filesystem.export]]';
+
+/** It is mounted before what it would lie below; and with crossmnt clients go from there to it. */
+function nestedProblems({ at, row }: Row, filesystems: readonly Row[]): Problem[] {
+  const mountpoint = ofString(readMountpoint)(row['mountpoint']);
+  if (typeof mountpoint !== 'string') return [];
+  const others = filesystems.filter((other) => other.row !== row);
+  const above = filesystemOf(mountpoint, others)?.row['mountpoint'];
+  if (above === undefined || above === mountpoint) return [];
+  const message = `a state volume is mounted first, and this lies below ${String(above)}: write a mount point outside of it`;
+  return [{ path: [...at, 'mountpoint'], message }];
+}
+
+function exportsOf(filesystem: Row | undefined): Row[] {
+  return filesystem === undefined ? [] : rows(filesystem.row['export'], [...filesystem.at, 'export']);
+}
+
 function exportProblems({ at, row }: Row): Problem[] {
   const mountpoint = ofString(readMountpoint)(row['mountpoint']);
   const fsid = readFsid(row['fsid']);
-  return rows(row['export'], [...at, 'export']).flatMap((entry) => {
+  const entries = rows(row['export'], [...at, 'export']);
+  const missing: Problem[] =
+    entries.length > 0 && row['fsid'] === undefined
+      ? [{ path: [...at, 'fsid'], message: `write ${fsidWanted}` }]
+      : [];
+  const wrong = entries.flatMap((entry) => {
     const problems: Problem[] = [];
     const path = ofString(readPath)(entry.row['path']);
     if (typeof path === 'string' && typeof mountpoint === 'string' && !isAtOrBelow(path, mountpoint)) {
@@ -79,6 +159,7 @@ function exportProblems({ at, row }: Row): Problem[] {
     }
     return problems;
   });
+  return [...missing, ...wrong];
 }
 
 /**

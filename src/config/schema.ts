@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { readPrefixedAddress } from './address.js';
 import type { TimedStep } from './config.js';
-import { readFsid } from './fsid.js';
+import { fsidWanted, readFsid } from './fsid.js';
 import {
   defaultText,
   type DriverKey,
@@ -70,6 +70,8 @@ function isTable(input: unknown): boolean {
   return typeof input === 'object' && input !== null && !Array.isArray(input) && !(input instanceof Date);
 }
 
+const trueOrFalse = 'true or false, without quotes';
+
 /** How an absolute path is asked for. */
 const absolute = (example: string) => `an absolute path, such as "${example}"`;
 
@@ -97,12 +99,15 @@ const exportTable = {
 };
 
 const filesystemTable = {
-  fsid: value(
-    'an integer from 1 to 4294967295, or a UUID in quotes',
-    {
-      text: 'what the file handles of the clients contain: the same on every node, and of no other file system',
-    },
-    readFsid,
+  fsid: v.exactOptional(
+    value(
+      fsidWanted,
+      {
+        text: 'what the file handles of the clients contain: the same on every node, and of no other file system',
+        default: 'none; required where something is exported',
+      },
+      readFsid,
+    ),
   ),
   device: string(
     'an absolute path, or UUID=... or LABEL=...',
@@ -123,10 +128,13 @@ const filesystemTable = {
     ),
     '',
   ),
-  export: tables(
-    'floating_ip.filesystem.export',
-    'What is exported of the file system that the table before it names. At least one for each.',
-    exportTable,
+  export: v.exactOptional(
+    tables(
+      'floating_ip.filesystem.export',
+      'What is exported of the file system that the table before it names. At least one for each, but for a state volume: a file system ' +
+        'that `state_directory` lies on and that has none is never exported, and carries the record alone. See WHERE THE RECORD LIES in nlm-failover(8).',
+      exportTable,
+    ),
   ),
 };
 
@@ -156,17 +164,31 @@ const floatingIpTable = {
   ),
   state_directory: v.optional(
     string(
-      absolute('/srv/vol1/.nlm'),
+      absolute('/srv/state1'),
       {
-        text: 'where the record of this address is, instead of `directory` in [state]: a directory on its own volume, which moves with it',
+        text:
+          'where the record of this address is, instead of `directory` in [state]: a directory on one of its own file systems, which moves with it, best a state volume. ' +
+          'On a file system that is exported to clients with AUTH_SYS it is refused',
         default: '`directory` in [state]; one of the two is required',
       },
       readPath,
     ),
   ),
+  trust_clients: v.optional(
+    value(
+      trueOrFalse,
+      {
+        text:
+          'true: the record may lie where clients with AUTH_SYS reach it. Any of them can claim the user of rpc.statd, and erase who holds locks: then a failover notifies nobody, ' +
+          'the locks are lost, and nobody hears of it. Only where you trust every machine that `clients` lets in, and everybody who is root on one',
+      },
+      (input) => (typeof input === 'boolean' ? input : new Wrong(`write ${trueOrFalse}`)),
+    ),
+    false,
+  ),
   filesystem: tables(
     'floating_ip.filesystem',
-    'A file system that moves with the address that the table before it names. At least one for each. A file system belongs to exactly one address.',
+    'A file system that moves with the address that the table before it names. At least one that is exported for each. A file system belongs to exactly one address.',
     filesystemTable,
   ),
 };

@@ -46,6 +46,15 @@ export function readExportOptions(text: string): string | Wrong {
 }
 
 /**
+ * Whether such options let clients in whose word for who they are is believed: AUTH_SYS, where exports(5) names no sec=, or
+ * any flavor but those of Kerberos.
+ */
+export function letsAuthSysIn(options: readonly string[]): boolean {
+  const flavors = options.flatMap((option) => /^sec=(.*)$/.exec(option)?.[1]?.split(':') ?? []);
+  return flavors.length === 0 || flavors.some((flavor) => !/^krb5[ip]?$/.test(flavor));
+}
+
+/**
  * `export.clients`, as exportfs(8) takes it before the ":" of "clients:path". There an IPv6 address stands
  * in brackets with its prefix length behind them, in exports(5) it has none: both are accepted.
  */

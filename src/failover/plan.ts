@@ -1,24 +1,31 @@
-import type { Filesystem, FloatingIp } from '../config/config.js';
+import type { Filesystem, FloatingIp, Volume } from '../config/config.js';
+import { mountOrder } from '../config/floating-ip.js';
 import { addressDown, addressUp } from '../host/actions/address.js';
 import { announce } from '../host/actions/announce.js';
 import { cutConnections } from '../host/actions/connections.js';
 import { mountFilesystem, unmountFilesystem } from '../host/actions/mount.js';
+import type { Action } from '../host/action.js';
 import { type StepName, type TakeoverOrder, takeoverOrders, type TakeoverStepName } from '../step-names.js';
 import { inPlace, unlessGone } from '../lockmanager/in-place.js';
 import type { LockManager, LockManagerAction } from '../lockmanager/port.js';
+import type { FailoverContext } from './context.js';
 import { notifyClients } from './steps/notify-clients.js';
 import { restoreOtherExports } from './steps/other-addresses.js';
-import { claimOwnership, handOver, refuseMountedElsewhere } from './steps/ownership.js';
+import { claimOwnership, handOver } from './steps/ownership.js';
+import { refuseExposed } from './steps/exposed.js';
+import { refuseMountedElsewhere } from './steps/mounted-elsewhere.js';
 import { noteLaterLocks, noteLocks } from './steps/note-locks.js';
 import { prepareNotification, startRecording, stopRecording } from './steps/recording.js';
 import { graceIsDone, nobodyToNotify } from './steps/rerun.js';
 import type { Plan, Step } from './steps/steps.js';
 
 /** A-1 to A-4 for an address. */
-export function planRelease(ip: FloatingIp, driver: LockManager, recordOnVolume: boolean): Plan {
+export function planRelease(ip: FloatingIp, driver: LockManager): Plan {
   const { address, filesystems } = ip;
   const exports = filesystems.flatMap((filesystem) => filesystem.exports);
-  const unmounts = filesystems.toReversed().map((filesystem) => unmountFilesystem(filesystem));
+  const { first, others } = mountOrder(ip);
+  const unmounts = (volumes: readonly Volume[]) =>
+    volumes.toReversed().map((volume) => unmountFilesystem(volume));
   const served = servedIp(ip, driver);
   const there = (action: LockManagerAction) => unlessGone(driver, action);
   return {
@@ -49,11 +56,13 @@ export function planRelease(ip: FloatingIp, driver: LockManager, recordOnVolume:
       })),
       {
         name: 'A-4',
-        subject: listed(filesystems.map(({ mountpoint }) => mountpoint)),
+        subject: listed([...others, ...first].map(({ mountpoint }) => mountpoint)),
         actions: [
           ...driver.beforeUnmount(filesystems),
-          // Nothing of a record that lies on the volume may be open, so there it is handed over just before.
-          ...(recordOnVolume ? [handOver(ip), ...unmounts] : [...unmounts, handOver(ip)]),
+          // Nothing of a record may be open when what it lies on is unmounted, last: it is handed over just before.
+          ...unmounts(others),
+          handOver(ip),
+          ...unmounts(first),
         ],
       },
     ],
@@ -64,7 +73,6 @@ export interface TakeoverPlanOptions {
   /** This node's name. */
   readonly node: string;
   readonly order: TakeoverOrder;
-  readonly recordOnVolume: boolean;
 }
 
 /** B-1 to B-5 for an address, in the order asked for. */
@@ -80,20 +88,23 @@ function takeoverSteps(
   options: TakeoverPlanOptions,
 ): Record<TakeoverStepName, readonly Step[]> {
   const { address, filesystems } = ip;
-  const mounts = filesystems.flatMap((filesystem) => [
-    refuseMountedElsewhere(ip, filesystem),
-    mountFilesystem(filesystem),
-  ]);
-  const claim = claimOwnership(ip);
+  const { first, others } = mountOrder(ip);
+  const exposed = ip.trustClients ? [] : [refuseExposed(ip)];
   const served = servedIp(ip, driver);
   const there = (action: LockManagerAction) => inPlace(driver, action);
   return {
     'B-1': [
       {
         name: 'B-1',
-        subject: listed(filesystems.map(({ device, mountpoint }) => `${device} on ${mountpoint}`)),
-        // Where the record can be read before anything is mounted, ownership comes first.
-        actions: options.recordOnVolume ? [...mounts, claim] : [claim, ...mounts],
+        subject: listed([...first, ...others].map(({ device, mountpoint }) => `${device} on ${mountpoint}`)),
+        // Whose the address is stands in the record: before it can be read nothing is touched but what it lies on.
+        actions: [
+          ...mounts(ip, first, false).map(closingRecord),
+          ...exposed,
+          claimOwnership(ip),
+          ...mounts(ip, others, true),
+          ...exposed.map((action) => ({ ...action, commands: [] })),
+        ],
       },
     ],
     'B-2': filesystems.map((filesystem, index) => graceStep(ip, driver, options.node, filesystem, index)),
@@ -127,6 +138,30 @@ function takeoverSteps(
         ),
       },
     ],
+  };
+}
+
+function mounts(
+  ip: FloatingIp,
+  volumes: readonly Volume[],
+  ownerIsKnown: boolean,
+): Action<FailoverContext>[] {
+  return volumes.flatMap((volume) => [
+    refuseMountedElsewhere(ip, volume, ownerIsKnown),
+    mountFilesystem(volume),
+  ]);
+}
+
+/** Nothing of the record is open when what it lies on is unmounted again. */
+function closingRecord(action: Action<FailoverContext>): Action<FailoverContext> {
+  const { undo } = action;
+  if (undo === undefined) return action;
+  return {
+    ...action,
+    undo: async (context) => {
+      context.session.close();
+      await undo(context);
+    },
   };
 }
 

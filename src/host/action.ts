@@ -19,6 +19,8 @@ export interface Action<Context> {
   act(context: Context): Promise<string | undefined>;
   /** Reads the system and throws FailoverError unless it is so; never trusts what `act` was answered. */
   verify(context: Context): void | Promise<void>;
+  /** Takes back what `act` did, where the step ends because the address is another node's. Throws where it cannot. */
+  undo?(context: Context): Promise<void>;
 }
 
 /** An action as the plan has it where it is done in some cases only: "an earlier instance is still there". */
@@ -46,15 +48,18 @@ const goOn =
 /** Runs a command that must succeed. Throws FailoverError COMMAND_FAILED with what it said. */
 export async function runOrFail(host: Host, argv: Argv, hint = goOn): Promise<CommandResult> {
   const result = await host.run(argv);
-  if (result.exitCode !== 0) {
-    throw new FailoverError(`"${commandText(argv)}" exited with ${result.exitCode}: ${saidOf(result)}`, {
-      code: 'COMMAND_FAILED',
-      exitCode: exitCodes.stepFailed,
-      operation: commandText(argv),
-      hint,
-    });
-  }
+  if (result.exitCode !== 0) throw failed(argv, result, hint);
   return result;
+}
+
+/** The error COMMAND_FAILED for what a command answered. */
+export function failed(argv: Argv, result: CommandResult, hint = goOn): FailoverError {
+  return new FailoverError(`"${commandText(argv)}" exited with ${result.exitCode}: ${saidOf(result)}`, {
+    code: 'COMMAND_FAILED',
+    exitCode: exitCodes.stepFailed,
+    operation: commandText(argv),
+    hint,
+  });
 }
 
 /** What a command said, on one line, each of its lines once. */

@@ -16,8 +16,9 @@ export function configSections(): ManSection[] {
       blocks: [
         {
           text:
-            'The same file on two nodes. Both reach both volumes. At rest each node serves one address; either can serve both. ' +
-            'The record of an address is on its own volume, outside of what is exported, so that no NFS client can change it.',
+            'The same file on two nodes. Both reach all four volumes. At rest each node serves one address; either can serve both. ' +
+            'The record of an address is on a state volume: it moves with the address, and no NFS client reaches it. It was made once, with ' +
+            '`mke2fs -t ext4 -O mmp -E mmp_update_interval=1 /dev/vg0/state1`, 64 MB.',
         },
         { example: exampleFile },
       ],
@@ -71,7 +72,14 @@ A-4 = 600    # much is written back when /srv/vol2 is unmounted
 address = "10.10.1.1/24"
 interface = "eth0"
 names = ["nfs1.example.com"]
-state_directory = "/srv/vol1/nlm-failover"
+state_directory = "/srv/state1"
+
+  # Mounted first, unmounted last, never exported.
+  [[floating_ip.filesystem]]
+  device = "/dev/vg0/state1"
+  mountpoint = "/srv/state1"
+  type = "ext4"
+  options = "noatime"
 
   [[floating_ip.filesystem]]
   fsid = 1234
@@ -89,7 +97,13 @@ state_directory = "/srv/vol1/nlm-failover"
 address = "fd00:10::2/64"
 interface = "eth0"
 names = ["nfs2.example.com"]
-state_directory = "/srv/vol2/nlm-failover"
+state_directory = "/srv/state2"
+
+  [[floating_ip.filesystem]]
+  device = "UUID=93f0a6d4-6c63-4e5b-8f0f-1d3b9a4c7e21"
+  mountpoint = "/srv/state2"
+  type = "ext4"
+  options = "noatime"
 
   [[floating_ip.filesystem]]
   fsid = "6f1ed002-ab59-5f25-7d1a-a3b6b9a1c0de"

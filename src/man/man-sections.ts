@@ -16,6 +16,7 @@ export function manSections(): ManSection[] {
     configuration,
     instances,
     grace,
+    recordPlace,
     callout,
     lostLocks,
     waiting,
@@ -112,6 +113,59 @@ const grace: ManSection = {
   ],
 };
 
+const recordPlace: ManSection = {
+  title: 'WHERE THE RECORD LIES',
+  blocks: [
+    {
+      text:
+        "The journals of a record belong to rpc.statd's user, which writes them. An NFS client with AUTH_SYS says itself which user it is, any but root where root is squashed. " +
+        'So whoever is root on a client can erase a record that an export reaches: the next failover notifies nobody, and the locks are lost in silence. Below the exported path or beside it makes no ' +
+        'difference: file handles of the whole file system can be made up (exports(5), no_subtree_check). The record of an address lies in one of these places:',
+    },
+    {
+      terms: [
+        [
+          'a state volume',
+          'The recommended place: a small file system of its own, a [[floating_ip.filesystem]] without exports, that `state_directory` lies on. It moves with the address. B-1 mounts it first, whatever ' +
+            'the order in the file, and A-4 unmounts it last: whose the address is has been read, and claimed, before any other file system is touched. Where another node has not released the address, takeover ends with exit code 4 and unmounts it again.',
+        ],
+        [
+          'shared storage',
+          '`directory` in [state]: storage that every node sees, and that no client of these nodes reaches. It must be mounted before takeover.',
+        ],
+        [
+          'an exported file system',
+          'Only with `trust_clients = true`: every machine that the exports let in, and everybody who is root on one, can then erase the record, fill it, and read who has locks.',
+        ],
+      ],
+    },
+    {
+      text:
+        'A record that clients with AUTH_SYS reach is refused with exit code 3: by the configuration where that tells (CONFIG_INVALID), else by what is mounted and exported when takeover looks (RECORD_EXPOSED): an export of the same device under ' +
+        'another name, a bind mount or a symbolic link, of another floating IP or of /etc/exports, or one with crossmnt of a file system above it.\n\n' +
+        'An export is not counted where every sec= of it is krb5, krb5i or krb5p. Then the server knows who the user is; who has a key for a principal that is mapped to the user of rpc.statd still reaches the record.\n\n' +
+        'Of xfs, btrfs, and whatever is not ext2, ext3 or ext4, nobody can see before it is mounted whether another node has it. Where the record lies on such a file system, takeover needs --fenced (OWNER_UNKNOWN). ' +
+        'Beside a state volume of type ext4, or shared storage, other file systems can be of any type.',
+    },
+    { heading: 'Multiple mount protection' },
+    {
+      text: 'Make the state volume once, on one node:',
+    },
+    {
+      example:
+        'lvcreate -L 64M -n state1 vg0\nmke2fs -t ext4 -O mmp -E mmp_update_interval=1 /dev/vg0/state1\nmkdir -p /srv/state1   # on every node',
+    },
+    {
+      text:
+        'With `-O mmp` ext4 itself refuses to be mounted by a second node while a first one has it mounted, also with --fenced. After a clean unmount it costs nothing (seen: 13 ms for the mount). ' +
+        'After a crash the mount waits whether the other node still counts: 22 s, and a refused mount 11 s (seen on Linux 6.18; the kernel looks no faster than every 5 s, and waits twice 2 x 5 + 1 s, ' +
+        'fs/ext4/mmp.c). mmp_update_interval=1 is the smallest; a larger one than 5 makes the wait longer. So with it a takeover after a crash takes 22 s more. It begins before the grace, which is not shortened by it.\n\n' +
+        'mount(8) says of such a refusal only "already mounted or mount point busy"; takeover says which node has it (DEVICE_IN_USE), as `e2mmpstatus -i DEVICE` does. ' +
+        'Where e2fsck was stopped, the mark stays: `tune2fs -f -E clear_mmp DEVICE`, when no node has it mounted for certain.',
+    },
+  ],
+};
+
 const callout: ManSection = {
   title: 'CALLOUT',
   blocks: [
@@ -194,11 +248,10 @@ const waiting: ManSection = {
 function byHand(): ManSection {
   const driver = exampleDriver(exampleIp);
   const plans = [
-    planRelease(exampleIp, driver, true),
+    planRelease(exampleIp, driver),
     planTakeover(exampleIp, driver, {
       node: 'B',
       order: 'safe',
-      recordOnVolume: true,
     }),
   ];
   return {
@@ -221,7 +274,9 @@ const exampleIp: FloatingIp = {
   prefix: 24,
   interface: 'eth0',
   names: ['nfs1.example.com'],
-  stateDirectory: '/srv/vol1/.nlm',
+  stateDirectory: '/srv/state1',
+  trustClients: false,
+  stateVolume: { device: '/dev/vg0/state1', mountpoint: '/srv/state1', type: 'ext4', options: 'noatime' },
   filesystems: [
     {
       fsid: '1234',

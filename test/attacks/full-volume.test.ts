@@ -75,12 +75,8 @@ function onFullVolume(t: ExecutionContext, site: RehearsalSite, script: string):
   );
 }
 
-function makeSite(t: ExecutionContext, stateDirectory?: string): RehearsalSite {
-  const site = makeRehearsal({
-    address,
-    rpcbindPort: 1,
-    ...(stateDirectory === undefined ? {} : { stateDirectory }),
-  });
+function makeSite(t: ExecutionContext, stateDirectory = '/mnt/vol1/.nlm'): RehearsalSite {
+  const site = makeRehearsal({ address, rpcbindPort: 1, stateDirectory });
   t.teardown(() => site.remove());
   return site;
 }

@@ -71,7 +71,7 @@ interface Last {
 test('another process holds the record: it is named, with the key, and the same command goes on afterwards', async (t) => {
   const { a } = site(t, 1);
   t.is((await tool(t, a, 'takeover', address, '--no-wait')).exitCode, 0);
-  const file = a.path(`/mnt/vol1/.nlm/sm_${address}/monitors.db`);
+  const file = a.path(`/mnt/state1/sm_${address}/monitors.db`);
   const holder = startProcess(t, 'hold-database.js', [file]);
   t.is(await holder.line(), 'held');
   const { exitCode, last, stderr } = await withTimeouts(a, 'record = 1', () =>

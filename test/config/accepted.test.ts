@@ -34,7 +34,8 @@ test('the example of the manual', (t) => {
         prefix: 24,
         interface: 'eth0',
         names: ['nfs1.example.com'],
-        stateDirectory: '/srv/vol1/.nlm',
+        stateDirectory: '/srv/state/.nlm',
+        trustClients: false,
         filesystems: [
           {
             fsid: '1234',
@@ -154,7 +155,7 @@ const rows: readonly Row[] = [
   ['10.10.1.1/24', '127.0.0.2/32', (s) => [ip(s)?.address, ip(s)?.prefix], ['127.0.0.2', 32]],
   ['"eth0"', '"bond0.100@x"', (s) => ip(s)?.interface, 'bond0.100@x'],
   ['["nfs1.example.com"]', '["nfs1", "3com.example"]', (s) => ip(s)?.names, ['nfs1', '3com.example']],
-  ['"/srv/vol1/.nlm"', '"/srv/vol1/.nlm//"', (s) => ip(s)?.stateDirectory, '/srv/vol1/.nlm'],
+  ['"/srv/state/.nlm"', '"/srv/state/.nlm//"', (s) => ip(s)?.stateDirectory, '/srv/state/.nlm'],
   ['1234', '4294967295', (s) => filesystem(s)?.fsid, '4294967295'],
   ['1234', '0x4d2', (s) => filesystem(s)?.fsid, '1234'],
   ['1234', `"${uuid.toUpperCase()}"`, (s) => filesystem(s)?.fsid, uuid],

@@ -198,7 +198,7 @@ const rows: readonly Row[] = [
     '"nfs1.example.com"',
     'floating_ip[0].names = "nfs1.example.com": write an array of host names: ["nfs1.example.com"]',
   ],
-  ['"/srv/vol1/.nlm"', '".nlm"', `floating_ip[0].state_directory = ".nlm": ${absolute}`],
+  ['"/srv/state/.nlm"', '".nlm"', `floating_ip[0].state_directory = ".nlm": ${absolute}`],
 
   ['1234', '0', `${filesystem}.fsid = 0: this means the root of NFSv4 (exports(5)); write 1 to 4294967295`],
   ...['-1', '4294967296', '99999999999999999999'].map((number): Row => [
@@ -300,7 +300,7 @@ test('a floating IP needs a file system, and that an export', (t) => {
   const noExport = sample.slice(0, sample.indexOf('[[floating_ip.filesystem.export]]'));
   const noFilesystem = sample.slice(0, sample.indexOf('[[floating_ip.filesystem]]'));
   t.deepEqual(refusal(noExport), [
-    `${filesystem}.export is missing: ${tables('floating_ip.filesystem.export')}`,
+    `${filesystem}.export is missing: ${tables('floating_ip.filesystem.export')}; a state volume stands beside what is exported`,
   ]);
   t.deepEqual(refusal(noFilesystem), [
     `floating_ip[0].filesystem is missing: ${tables('floating_ip.filesystem')}`,
@@ -311,7 +311,7 @@ test('a floating IP needs a file system, and that an export', (t) => {
 });
 
 test('a state directory must be somewhere', (t) => {
-  const without = replaced(sample, 'state_directory = "/srv/vol1/.nlm"', '');
+  const without = replaced(sample, 'state_directory = "/srv/state/.nlm"', '');
   const says = 'write an absolute path here, or one for all floating IPs as directory in [state]';
   t.deepEqual(refusal(without), []);
   t.deepEqual(refusal(replaced(without, 'directory = "/shared_storage"', '')), [
@@ -521,13 +521,13 @@ test('all problems at once, however wrong the rest is', (t) => {
       'floating_ip[0].filesystem[0].device',
       'floating_ip[0].filesystem[0].mountpoint',
       'floating_ip[0].filesystem[0].type',
-      'floating_ip[0].filesystem[0].export',
       'floating_ip[0].filesystem[1].device',
       'floating_ip[0].filesystem[1].type',
       'floating_ip[0].filesystem[1].export[0].clients',
       'nod',
       'floating_ip[0].filesystem[1].fsid',
       'floating_ip[0].state_directory',
+      'floating_ip[0].filesystem[0].export',
       'floating_ip[0].filesystem[1].export[0].path',
       'floating_ip[0].filesystem[1].export[0].options',
     ],

@@ -20,7 +20,7 @@ restart = ["systemctl", "restart", "nfs-server"]
 address = "10.10.1.1/24"
 interface = "eth0"
 names = ["nfs1.example.com"]
-state_directory = "/srv/vol1/.nlm"
+state_directory = "/srv/state/.nlm"
 
   [[floating_ip.filesystem]]
   fsid = 1234

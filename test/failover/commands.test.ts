@@ -70,7 +70,7 @@ for (const module of drivers.filter(({ servesFrom }) => servesFrom === 'node')) 
       const drifted: string[] = [];
       const taking = await contextOf();
       const { floatingIp, driver } = taking;
-      const plan = planTakeover(floatingIp, driver, { node: 'A', order: 'safe', recordOnVolume: false });
+      const plan = planTakeover(floatingIp, driver, { node: 'A', order: 'safe' });
       await takeover(watched(plan, record, seen, drifted), taking, silent);
       // Another address of the interface, which goes with the first one unless the kernel is set to keep it.
       const rows = JSON.parse(a.read('/addresses.json')) as unknown[];
@@ -79,7 +79,7 @@ for (const module of drivers.filter(({ servesFrom }) => servesFrom === 'node')) 
       // The rehearsal's kernel drops locks only where they are dropped by file system.
       if (!driver.gracePerFsid) a.write('/proc/locks', '1: POSIX  ADVISORY  WRITE 7 07:01:11 0 EOF\n');
       const releasing = await contextOf();
-      const planned = planRelease(floatingIp, releasing.driver, false);
+      const planned = planRelease(floatingIp, releasing.driver);
       await release(watched(planned, record, seen, drifted), releasing, silent);
       t.deepEqual(drifted, []);
       t.deepEqual(

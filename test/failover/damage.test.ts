@@ -125,7 +125,7 @@ const inMounts: Record<string, { readonly script: string; readonly says: RegExp 
     says: /monitors[.]db|folding the journals[^]*(?:read or written|readonly)/u,
   },
   'a full disk': {
-    script: `cp -a "$1" "$2" && rm -f "$2"/.nlm/*/reserve.* && mount -t tmpfs -o size=1m,mode=755 tmpfs "$1" && cp -a "$2/." "$1" &&
+    script: `cp -a "$1" "$2" && rm -f "$2"/*/reserve.* && mount -t tmpfs -o size=1m,mode=755 tmpfs "$1" && cp -a "$2/." "$1" &&
       { cat /dev/zero >"$1/filler" 2>/dev/null || :; }`,
     says: /no space is left for the database/u,
   },
@@ -139,7 +139,7 @@ for (const [name, { script, says }] of Object.entries(inMounts)) {
       t.timeout(120_000);
       const { node } = await served(t);
       const tool = path.join(projectRoot(), 'bin', 'nlm-failover');
-      const disk = realpathSync(node.path('/mnt/vol1'));
+      const disk = realpathSync(node.path('/mnt/state1'));
       const env = { ...process.env, NLM_FAILOVER_REHEARSAL: node.root, NLM_FAILOVER_CONFIG: node.config };
       const inMount = async (verb: string): Promise<{ code: unknown; stdout: string; stderr: string }> => {
         const command = [
@@ -185,7 +185,7 @@ async function served(t: ExecutionContext): Promise<{ node: RehearsalNode; damag
   const taken = await node.tool(['takeover', address, '--no-wait']);
   t.is(taken.exitCode, 0, taken.stderr);
   addClient(node, early);
-  const directory = node.path(`/mnt/vol1/.nlm/sm_${address}`);
+  const directory = node.path(`/mnt/state1/sm_${address}`);
   const journal = path.join(directory, 'journal.A');
   return { node, damaged: { node, directory, journal, run: node.path('/run/nlm-failover') } };
 }

@@ -55,9 +55,10 @@ async function fixture(t: ExecutionContext, seconds: number) {
 }
 
 function plansOf(ip: FloatingIp, driver: LockManager): Plan[] {
-  return [true, false].flatMap((recordOnVolume) => [
-    planRelease(ip, driver, recordOnVolume),
-    planTakeover(ip, driver, { node: 'A', order: 'safe', recordOnVolume }),
+  const onShared = { ...ip, stateDirectory: '/shared' };
+  return [ip, onShared].flatMap((one) => [
+    planRelease(one, driver),
+    planTakeover(one, driver, { node: 'A', order: 'safe' }),
   ]);
 }
 

@@ -39,21 +39,26 @@ async function fixture(
   return { site, client, notified };
 }
 
-const takeoverPlan = `B-1  mount: /dev/vol1 on /mnt/vol1, /dev/vol2 on /mnt/vol2
+const takeoverPlan = `B-1  mount: /dev/state1 on /mnt/state1, /dev/vol1 on /mnt/vol1, /dev/vol2 on /mnt/vol2
+     dumpe2fs -h /dev/state1 | grep needs_recovery   # there: mounted elsewhere or crashed; go on only if the other node is dead
+     mkdir -p /mnt/state1   # only where there is none
+     mount -t ext4 /dev/state1 /mnt/state1
+     findmnt -no MAJ:MIN -T /mnt/state1   # not that of anything in "exportfs -v" that is not sec=krb5, unless trust_clients is set
+     # this node becomes the owner of 127.77.3.1 in /mnt/state1/sm_127.77.3.1/monitors.db, one epoch up
+     umount /mnt/state1   # only where another node has not released 127.77.3.1: then nothing more is done
      dumpe2fs -h /dev/vol1 | grep needs_recovery   # there: mounted elsewhere or crashed; go on only if the other node is dead
      mkdir -p /mnt/vol1   # only where there is none
      mount -t ext4 /dev/vol1 /mnt/vol1
      dumpe2fs -h /dev/vol2 | grep needs_recovery   # there: mounted elsewhere or crashed; go on only if the other node is dead
      mkdir -p /mnt/vol2   # only where there is none
      mount -t ext4 /dev/vol2 /mnt/vol2
-     # this node becomes the owner of 127.77.3.1 in /mnt/vol1/.nlm/sm_127.77.3.1/monitors.db, one epoch up
 B-2  grace: fsid 1234 (/mnt/vol1)
      # a new odd NSM state for 127.77.3.1 (and for each address whose locks go too), and the list of clients to notify, in monitors.db
      echo 0 > /proc/fs/nfsd/threads   # only where nfsd runs
      # wait until "rpcinfo -p" no longer lists program 100021: a lock manager that is started while the old one ends answers a reclaim twice
-     # /mnt/vol1/.nlm/sm_127.77.3.1/journal.B is made anew and begins with the record as it is; chattr +S where its file system knows that
+     # /mnt/state1/sm_127.77.3.1/journal.B is made anew and begins with the record as it is; chattr +S where its file system knows that
      mount -t tmpfs -o mode=0700,size=8m,nr_inodes=1024,nodev,nosuid,noexec tmpfs /run/nlm-failover/marks   # where statd's user leaves marks; unless it is mounted
-     ln -sfn /mnt/vol1/.nlm/sm_127.77.3.1/journal.B /run/nlm-failover/serving/127.77.3.1   # the callout records for this address
+     ln -sfn /mnt/state1/sm_127.77.3.1/journal.B /run/nlm-failover/serving/127.77.3.1   # the callout records for this address
      start-nfsd
      # wait until "rpcinfo -p" lists program 100021: a client that is notified before gives up its reclaim
      # exportfs -o ... again for every other address served here, if the restart took their exports (127.77.3.1 comes in B-5)
@@ -84,13 +89,15 @@ A-3  drop the locks: fsid 1234 (/mnt/vol1)
      echo '/mnt/vol1' > /proc/fs/nfsd/unlock_filesystem   # then see in /proc/locks that no lockd lock of /dev/vol1 is left
 A-3  drop the locks: fsid 5678 (/mnt/vol2)
      echo '/mnt/vol2' > /proc/fs/nfsd/unlock_filesystem   # then see in /proc/locks that no lockd lock of /dev/vol2 is left
-A-4  unmount: /mnt/vol1, /mnt/vol2
+A-4  unmount: /mnt/vol1, /mnt/vol2, /mnt/state1
      exportfs -f
-     # /mnt/vol1/.nlm/sm_127.77.3.1/monitors.db: released; the record is closed
      umount /mnt/vol2
      mount -t ext4 /dev/vol2 /mnt/vol2   # only where somebody on this node still has /dev/vol2
      umount /mnt/vol1
      mount -t ext4 /dev/vol1 /mnt/vol1   # only where somebody on this node still has /dev/vol1
+     # /mnt/state1/sm_127.77.3.1/monitors.db: released; the record is closed
+     umount /mnt/state1
+     mount -t ext4 /dev/state1 /mnt/state1   # only where somebody on this node still has /dev/state1
 `;
 
 /** Both nodes see one directory at the same path, as with a cluster file system. */

@@ -65,7 +65,7 @@ export function readState(
   shared: string | undefined,
 ): SiteState {
   const record = path.join(
-    shared === undefined ? path.join(directory, 'disks/vol1/.nlm') : path.join(directory, shared),
+    shared === undefined ? path.join(directory, 'disks/state1') : path.join(directory, shared),
     `sm_${address}`,
   );
   const nodes = { A: nodeState(directory, 'A'), B: nodeState(directory, 'B') };

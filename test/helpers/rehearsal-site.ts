@@ -29,7 +29,7 @@ export interface RehearsalNode {
 export interface RehearsalOptions {
   readonly address: string;
   readonly rpcbindPort: number;
-  /** Default: on the moving volume. */
+  /** Default: a state volume for each address, /dev/state1 on /mnt/state1 for the first. On an exported volume the clients are trusted. */
   readonly stateDirectory?: string;
   readonly fsids?: readonly number[];
   /** Further floating IPs, each with one file system: on /mnt/vol2, /mnt/vol3, ... where the first address has one. */
@@ -49,8 +49,8 @@ export interface RehearsalSite {
 export function makeRehearsal(options: RehearsalOptions): RehearsalSite {
   const directory = mkdtempSync(path.join(tmpdir(), 'nlm-failover-rehearsal-'));
   const fsids = options.fsids ?? [1234];
-  for (const index of [...fsids, ...(options.others ?? [])].keys())
-    mkdirSync(path.join(directory, 'disks', `vol${index + 1}`), { recursive: true });
+  for (const disk of disksOf(fsids, options))
+    mkdirSync(path.join(directory, 'disks', disk), { recursive: true });
   return {
     directory,
     address: options.address,
@@ -58,6 +58,11 @@ export function makeRehearsal(options: RehearsalOptions): RehearsalSite {
     b: makeNode(directory, 'B', fsids, options),
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
+}
+
+/** vol1, vol2... and as many state1, state2..., of which the first volume of each address has one. */
+function disksOf(fsids: readonly number[], { others = [] }: RehearsalOptions): string[] {
+  return [...fsids, ...others].flatMap((_, index) => [`vol${index + 1}`, `state${index + 1}`]);
 }
 
 function makeNode(
@@ -79,9 +84,9 @@ function makeNode(
   ]) {
     mkdirSync(inside(place), { recursive: true });
   }
-  for (const index of [...fsids, ...(options.others ?? [])].keys()) {
-    symlinkSync(path.join(directory, 'disks', `vol${index + 1}`), inside(`/dev/vol${index + 1}`));
-    mkdirSync(inside(`/mnt/vol${index + 1}`), { recursive: true });
+  for (const disk of disksOf(fsids, options)) {
+    symlinkSync(path.join(directory, 'disks', disk), inside(`/dev/${disk}`));
+    mkdirSync(inside(`/mnt/${disk}`), { recursive: true });
   }
   const write = (absolute: string, text: string) => writeFileSync(inside(absolute), text);
   write('/rehearsal', `${options.rpcbindPort}\n`);
@@ -124,14 +129,27 @@ function configText(
 address = "${one}/${one.includes(':') ? 64 : 24}"
 interface = "eth0"
 names = ["nfs.example.com"]
-state_directory = "${stateDirectory ?? `/mnt/vol${volumes[0]?.volume}/.nlm`}"
-${volumes.map(volumeText).join('')}`,
+${stateText(stateDirectory, volumes[0]?.volume ?? 1)}${volumes.map(volumeText).join('')}`,
   );
   return `node = "${node}"
 
 [lock_manager]
 restart = ["start-nfsd"]
 ${tables.join('')}`;
+}
+
+function stateText(stateDirectory: string | undefined, volume: number): string {
+  if (stateDirectory !== undefined) {
+    const trust = stateDirectory.startsWith('/mnt/vol') ? 'trust_clients = true\n' : '';
+    return `state_directory = "${stateDirectory}"\n${trust}`;
+  }
+  return `state_directory = "/mnt/state${volume}"
+
+  [[floating_ip.filesystem]]
+  device = "/dev/state${volume}"
+  mountpoint = "/mnt/state${volume}"
+  type = "ext4"
+`;
 }
 
 function volumeText({ fsid, volume }: { readonly fsid: number; readonly volume: number }): string {

@@ -7,7 +7,6 @@ import { type Driver, nlmFailover, type SiteIp, type ToolResult } from './site.j
 export const staying: SiteIp = {
   address: '10.10.1.2',
   filesystems: [{ disk: 'vol3', fsid: 3 }],
-  stateDirectory: '/mnt/vol3/.nlm',
 };
 
 export interface BystanderSeen {

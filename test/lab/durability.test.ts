@@ -24,7 +24,7 @@ import { openServerLab, type ServerLab } from './one-server.js';
 import { copyImage, eventsOf, ofRound, recoverCopy, type Remains } from './recovered.js';
 import { moving } from './scenario-steps.js';
 import type { Server } from './server.js';
-import { callout, configure, nlmFailover } from './site.js';
+import { callout, configure, nlmFailover, recordOf, type SiteIp } from './site.js';
 import { useLab } from './use-lab.js';
 
 const isFull = process.env['NLM_FULL'] === '1';
@@ -36,7 +36,9 @@ const copiesInRound = isFull ? 19 : 3;
 
 const { address } = moving;
 const state = '.nlm';
-const record = `${moving.stateDirectory}/sm_${address}`;
+/** One disk is enough: it holds the record too. */
+const site: SiteIp = { ...moving, stateDirectory: `/mnt/vol1/${state}` };
+const record = recordOf(site);
 const syncLink = `/run/nlm-failover/sync/${address}`;
 
 /** Who makes each line durable. */
@@ -113,7 +115,7 @@ labTest(`power cuts while clients are recorded${reason === undefined ? '' : ` ($
 /** Switches a server on; it takes over, and records for the address in the way given. */
 async function serve(lab: ServerLab, server: Server, by: DurableBy, fenced = false): Promise<void> {
   await server.boot();
-  await configure(lab, server, [moving]);
+  await configure(lab, server, [site]);
   await server.startNfs({ callout, graceSeconds: lab.graceSeconds });
   // Where chattr is not to be had, takeover leaves the syncing to the callout.
   if (by === 'sync -d') await server.run(['mv', '/usr/bin/chattr', '/usr/bin/chattr.away']);

@@ -43,12 +43,16 @@ export interface LabOptions {
   readonly systemdOnA?: boolean;
 }
 
+export type DataDisk = 'vol1' | 'vol2' | 'vol3';
+/** state1 for the address that has vol1, and so on. */
+export type StateDisk = 'state1' | 'state2' | 'state3';
+
 export interface Lab {
   readonly a: Server;
   readonly b: Server;
   readonly c: ClientHost;
-  /** Fresh ext4 volumes of 64 MB, /dev/ubda to /dev/ubdc on both servers. */
-  readonly disks: Readonly<Record<'vol1' | 'vol2' | 'vol3', Disk>>;
+  /** Fresh ext4 volumes of 64 MB, /dev/ubda to /dev/ubdc on both servers; and of 16 MB, to /dev/ubdf, for the records of addresses. */
+  readonly disks: Readonly<Record<DataDisk | StateDisk, Disk>>;
   /**
    * Seconds for which the servers' grace periods last where the test does not say. Long, so that the takeover, and not a slow
    * machine, decides what is reclaimed: a test that has seen what it needs ends them (Server.endGrace). A multiple of 10, as
@@ -67,12 +71,17 @@ export interface Lab {
  */
 export async function bootLab({ megabytes = 384, systemdOnA = false }: LabOptions = {}): Promise<Lab> {
   return openLab(['A', 'B', 'C'], async (directory, holder) => {
-    const [vol1, vol2, vol3] = await Promise.all([
-      createDisk(join(directory, 'vol1'), 0, 64),
-      createDisk(join(directory, 'vol2'), 1, 64),
-      createDisk(join(directory, 'vol3'), 2, 64),
+    const disk = (name: DataDisk | StateDisk, index: number, size: number) =>
+      createDisk(join(directory, name), index, size);
+    const [vol1, vol2, vol3, state1, state2, state3] = await Promise.all([
+      disk('vol1', 0, 64),
+      disk('vol2', 1, 64),
+      disk('vol3', 2, 64),
+      disk('state1', 3, 16),
+      disk('state2', 4, 16),
+      disk('state3', 5, 16),
     ]);
-    const disks = { vol1, vol2, vol3 };
+    const disks = { vol1, vol2, vol3, state1, state2, state3 };
     const common = { megabytes, directory };
     const shared = Object.values(disks);
     const a = new Server(holder, guestSettings('A', { ...common, disks: shared, systemd: systemdOnA }));

@@ -13,7 +13,6 @@ import { nlmFailover, type SiteIp } from './site.js';
 const moving6: SiteIp = {
   address: 'fd00:10:10:1::1',
   filesystems: [{ disk: 'vol1', fsid: 1234 }],
-  stateDirectory: '/mnt/vol1/.nlm',
 };
 
 scenario('lockd-netns: an IPv6 floating IP, on an ipvlan', async (t, lab) => {

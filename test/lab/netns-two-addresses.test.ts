@@ -5,7 +5,6 @@ import { nlmFailover, type SiteIp } from './site.js';
 const second: SiteIp = {
   address: '10.10.1.2',
   filesystems: [{ disk: 'vol2', fsid: 2 }],
-  stateDirectory: '/mnt/vol2/.nlm',
 };
 const secondFile = '/mnt/second/file';
 

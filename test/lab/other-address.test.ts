@@ -14,7 +14,6 @@ import { nlmFailover, type SiteIp } from './site.js';
 const staying: SiteIp = {
   address: '10.10.1.2',
   filesystems: [{ disk: 'vol3', fsid: 3 }],
-  stateDirectory: '/mnt/vol3/.nlm',
 };
 
 scenario(

@@ -1,4 +1,5 @@
 // Scenarios 1 and 6: a planned failover with the driver lockd, and the proof that it could fail.
+import { forge } from './forge.js';
 import { startRivalLoop } from './rival-loop.js';
 import {
   assertSurvived,
@@ -21,6 +22,8 @@ scenario('planned failover: the client keeps its lock and the rival never gets i
   const locked = await lockThrough(lab, moving);
   t.is((await a.nfsLocks(disks.vol1.device)).length, 1);
   t.false(await locked.rival.tryLock(file), 'the rival is refused before the failover');
+  // Whoever a client says it is: the state volume is no place that it gets to.
+  t.deepEqual(await forge(lab, moving, locked), { reached: '', isRecorded: true });
   const rivalLoop = await startRivalLoop(locked.rival, file);
 
   const released = await nlmFailover(a, ['release', moving.address]);
@@ -30,7 +33,8 @@ scenario('planned failover: the client keeps its lock and the rival never gets i
     ['A-1', 'A-2', 'A-3', 'A-4', 'done'],
   );
   t.deepEqual(await a.nfsLocks(), []);
-  t.false((await a.mounts()).some((mount) => mount.device === disks.vol1.device));
+  for (const disk of [disks.vol1, disks.state1])
+    t.false((await a.mounts()).some((mount) => mount.device === disk.device));
 
   const taken = await nlmFailover(b, ['takeover', moving.address]);
   logSteps(t, 'takeover', taken);

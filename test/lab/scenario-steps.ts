@@ -7,7 +7,6 @@ import { callout, configure, mountpointOf, nlmFailover, type SiteIp, type SiteOp
 export const moving: SiteIp = {
   address: '10.10.1.1',
   filesystems: [{ disk: 'vol1', fsid: 1234 }],
-  stateDirectory: '/mnt/vol1/.nlm',
 };
 export const file = '/mnt/nfs/file';
 export const dataFile = '/mnt/nfs/data';

@@ -1,5 +1,5 @@
 import type { RunResult } from './command.js';
-import type { Lab } from './lab.js';
+import type { DataDisk, Lab, StateDisk } from './lab.js';
 import type { Server } from './server.js';
 import { inGuest } from './project-root.js';
 
@@ -41,9 +41,11 @@ export const tool = inGuest('bin/nlm-failover');
 
 export interface SiteIp {
   readonly address: string;
-  readonly filesystems: readonly { readonly disk: keyof Lab['disks']; readonly fsid: number }[];
-  /** Below /mnt/<disk>, as the name of the disk; or an absolute path. */
-  readonly stateDirectory: string;
+  readonly filesystems: readonly { readonly disk: DataDisk; readonly fsid: number }[];
+  /** Where clients reach it they are trusted. Default: a state volume, that of the first disk. */
+  readonly stateDirectory?: string;
+  /** Default: no_root_squash, as clients write as root. */
+  readonly squash?: 'root_squash';
 }
 
 /** /mnt/vol1 on every server. */
@@ -92,15 +94,14 @@ export async function configure(
     await server.run(script, { args: [server.address, server.address6] });
   }
   const text = ips.map(
-    ({ address, filesystems, stateDirectory }) => `
+    (ip) => `
 [[floating_ip]]
-address = "${address}/${address.includes(':') ? 64 : 24}"
+address = "${ip.address}/${ip.address.includes(':') ? 64 : 24}"
 interface = "${link === 'veth' ? bridge : 'vec0'}"
 names = ["nfs.example.com"]
-state_directory = "${stateDirectory}"
-${filesystems
-  .map(
-    ({ disk, fsid }) => `
+${stateText(lab, ip)}${ip.filesystems
+      .map(
+        ({ disk, fsid }) => `
   [[floating_ip.filesystem]]
   fsid = ${fsid}
   device = "${lab.disks[disk]?.device ?? ''}"
@@ -109,10 +110,10 @@ ${filesystems
 
     [[floating_ip.filesystem.export]]
     clients = "*"
-    options = "rw,no_root_squash,no_subtree_check"
+    options = "rw,${ip.squash ?? 'no_root_squash'},no_subtree_check"
 `,
-  )
-  .join('')}`,
+      )
+      .join('')}`,
   );
   const fixed = Object.entries(ports ?? {}).map(([daemon, port]) => `${daemon}_port = ${port}\n`);
   const restart = server.restartCommand.map((word) => JSON.stringify(word)).join(', ');
@@ -122,9 +123,36 @@ restart = [${restart}]
 grace = ${graceSeconds}
 link = "${link}"
 ${link === 'veth' ? `bridge = "${bridge}"\n` : ''}${fixed.join('')}${text.join('')}`;
-  const mountpoints = ips.flatMap(({ filesystems }) => filesystems.map(({ disk }) => mountpointOf(disk)));
+  const mountpoints = ips.flatMap((ip) =>
+    [...ip.filesystems.map(({ disk }) => disk), stateDisk(ip)].map((disk) => mountpointOf(disk)),
+  );
   const script = 'printf %s "$1" >/etc/nlm-failover.toml && shift && mkdir -p "$@"';
   await server.run(script, { args: [file, ...mountpoints] });
+}
+
+/** The disk that has the record of an address, unless its `stateDirectory` says otherwise. */
+export function stateDisk({ filesystems }: SiteIp): StateDisk {
+  return filesystems[0]?.disk === 'vol3' ? 'state3' : filesystems[0]?.disk === 'vol2' ? 'state2' : 'state1';
+}
+
+/** The directory of an address's record. */
+export function recordOf(ip: SiteIp): string {
+  return `${ip.stateDirectory ?? mountpointOf(stateDisk(ip))}/sm_${ip.address}`;
+}
+
+function stateText({ disks }: SiteOfLab, ip: SiteIp): string {
+  if (ip.stateDirectory !== undefined) {
+    const reached = ip.filesystems.some(({ disk }) => ip.stateDirectory?.startsWith(mountpointOf(disk)));
+    return `state_directory = "${ip.stateDirectory}"\n${reached ? 'trust_clients = true\n' : ''}`;
+  }
+  const disk = stateDisk(ip);
+  return `state_directory = "${mountpointOf(disk)}"
+
+  [[floating_ip.filesystem]]
+  device = "${disks[disk]?.device ?? ''}"
+  mountpoint = "${mountpointOf(disk)}"
+  type = "ext4"
+`;
 }
 
 /**

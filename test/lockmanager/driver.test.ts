@@ -17,7 +17,7 @@ const address = '10.10.1.1';
 const uuid = '6b9d6c1e-0c5a-4f0e-9d4f-2f1f6a3c7e10';
 
 function node(t: ExecutionContext): RehearsalNode {
-  const site = makeRehearsal({ address, rpcbindPort: 1 });
+  const site = makeRehearsal({ address, rpcbindPort: 1, stateDirectory: '/state' });
   t.teardown(() => site.remove());
   return site.a;
 }
@@ -170,7 +170,7 @@ for (const [to, reason, from = exported] of [
   [
     'state_directory = "/var/lib/nfs/shared"',
     '/var/lib/nfs/shared is not seen in an instance, which has a /var/lib/nfs of its own',
-    'state_directory = "/mnt/vol1/.nlm"',
+    'state_directory = "/state"',
   ],
   [
     'mountpoint = "/run/vol1"',

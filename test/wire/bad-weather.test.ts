@@ -112,7 +112,7 @@ async function moveAddress({ nodes }: Network, from: 'A' | 'B' | undefined, to: 
 
 /** Whom the record on the volume still owes the state, and the state. */
 function owed({ site }: Network): { notNotified: string[]; state: number | undefined } {
-  const directory = join(site.directory, 'disks/vol1/.nlm', `sm_${floatingIp}`);
+  const directory = join(site.directory, 'disks/state1', `sm_${floatingIp}`);
   const record = openRecord({ directory, node: 'observer', create: false });
   try {
     return { notNotified: record?.toNotify() ?? [], state: record?.nsmState() };

@@ -37,11 +37,8 @@ export function addRelease(
     const { selectSteps } = await import('../../failover/steps/steps.js');
     const { jsonReporter, textReporter } = await import('../text/step-reporter.js');
     const { context, choice } = await openRunContext(drivers, address, options, () => undefined);
-    const { floatingIp, driver, config, session } = context;
-    const plan = selectSteps(
-      planRelease(floatingIp, driver, session.location.onVolume !== undefined),
-      options.steps,
-    );
+    const { floatingIp, driver, config } = context;
+    const plan = selectSteps(planRelease(floatingIp, driver), options.steps);
     if (options.dryRun === true) {
       const { printPlan } = await import('../text/dry-run.js');
       printPlan(io, plan, options.json === true);

@@ -71,11 +71,10 @@ export function addTakeover(
       { ...options, takesOver: includesSteps(options.steps, ['B-2', 'B-4', 'B-5']) },
       (progress) => reporter?.progress(progress),
     );
-    const { floatingIp, driver, config, session } = context;
+    const { floatingIp, driver, config } = context;
     const whole = planTakeover(floatingIp, driver, {
       node: config.node,
       order: options.order,
-      recordOnVolume: session.location.onVolume !== undefined,
     });
     const plan = selectSteps(whole, options.steps);
     if (options.dryRun === true) {

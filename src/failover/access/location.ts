@@ -1,13 +1,13 @@
 import { existsSync, readFile, stat } from 'node:fs';
 import { promisify } from 'node:util';
 import type { FloatingIp } from '../../config/config.js';
+import { recordVolume } from '../../config/floating-ip.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import { etab } from '../../host/reading/exports.js';
 import { fstab, unmountedAbove } from '../../host/reading/fstab.js';
 import type { Host } from '../../host/host.js';
 import { isMountOf, mountAt } from '../../host/reading/mounts.js';
 import { asking } from '../../host/running/watchdog.js';
-import { nearestAbove } from '../../paths.js';
 import { recordDirectory } from '../../record/safe-files/layout.js';
 
 const readAside = promisify(readFile);
@@ -24,10 +24,7 @@ export interface RecordLocation {
 export function recordLocation(host: Host, ip: FloatingIp): RecordLocation {
   return {
     directory: recordDirectory(host.path(ip.stateDirectory), ip.address),
-    onVolume: nearestAbove(
-      ip.stateDirectory,
-      ip.filesystems.map(({ mountpoint }) => mountpoint),
-    ),
+    onVolume: recordVolume(ip)?.mountpoint,
   };
 }
 
@@ -52,8 +49,7 @@ export function recordReachable(host: Host, ip: FloatingIp): boolean {
 
 /** Why the record cannot be reached: what is not mounted or not there, as a clause; undefined where it can. */
 export function whyUnreachable(host: Host, ip: FloatingIp): string | undefined {
-  const { onVolume } = recordLocation(host, ip);
-  const volume = ip.filesystems.find(({ mountpoint }) => mountpoint === onVolume);
+  const volume = recordVolume(ip);
   if (volume !== undefined) {
     const mount = mountAt(host, volume.mountpoint);
     const isThere = mount !== undefined && isMountOf(host, mount, volume.device);

@@ -125,6 +125,14 @@ export class RecordSession {
     return epoch;
   }
 
+  /** takeover: what this operation claimed goes back, where nobody had it before: another node need not wait for this one. */
+  giveBack(): void {
+    const before = this.#previous;
+    if (this.#epoch === undefined || (before?.owner !== undefined && !before.released)) return;
+    if (!this.hasLostOwnership) this.#record?.setReleased(this.#me.node, this.#epoch, true);
+    this.#epoch = undefined;
+  }
+
   /** The ownership as it was before this operation's claim. */
   get previous(): Ownership | undefined {
     return this.#previous;

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errnoOf, exitCodes, FailoverError, messageOf } from '../../errors.js';
+import type { Action } from '../../host/action.js';
 import { currentDeadline, within } from '../../host/running/deadline.js';
 import type { FailoverContext } from '../context.js';
 import { stepLimit } from '../limits.js';
@@ -57,19 +58,24 @@ async function runStep(
   context.session.assertStillOwner();
   const reason = step.covered ?? (await step.skipReason?.(context));
   const remarks: string[] = [];
-  let acted = false;
-  for (const action of reason === undefined ? step.actions : (step.mends ?? [])) {
-    await refuseWhenInterrupted(context, step);
-    currentDeadline().doing = action.commands.join('; ').slice(0, 300);
-    if (await action.check(context)) continue;
-    context.session.assertStillOwner();
-    context.log('info', { step: step.name, fsid: step.fsid, commands: action.commands }, 'doing');
-    const remark = await action.act(context);
-    await action.verify(context);
-    acted ||= action.repeats !== true;
-    if (remark !== undefined) remarks.push(remark);
+  const acted: Action<FailoverContext>[] = [];
+  try {
+    for (const action of reason === undefined ? step.actions : (step.mends ?? [])) {
+      await refuseWhenInterrupted(context, step);
+      currentDeadline().doing = action.commands.join('; ').slice(0, 300);
+      if (await action.check(context)) continue;
+      context.session.assertStillOwner();
+      context.log('info', { step: step.name, fsid: step.fsid, commands: action.commands }, 'doing');
+      const remark = await action.act(context);
+      acted.push(action);
+      await action.verify(context);
+      if (remark !== undefined) remarks.push(remark);
+    }
+  } catch (error) {
+    throw isNotForUs(error) ? await takenBack(error, acted, context) : error;
   }
-  if (!acted) return report('skipped', `${step.subject}: ${unchanged(context, reason)}`);
+  if (acted.every((action) => action.repeats === true))
+    return report('skipped', `${step.subject}: ${unchanged(context, reason)}`);
   return report('done', [step.subject, ...remarks].join('; '));
 }
 
@@ -77,6 +83,34 @@ async function runStep(
 function unchanged({ session }: FailoverContext, reason: string | undefined): string {
   if (reason === undefined) return 'unchanged';
   return session.holds(session.previous) ? `unchanged, ${reason}` : reason;
+}
+
+/** Exit codes that promise that nothing more was touched. */
+function isNotForUs(error: unknown): error is FailoverError {
+  return (
+    error instanceof FailoverError &&
+    (error.exitCode === exitCodes.notOwner || error.exitCode === exitCodes.configuration)
+  );
+}
+
+/** Takes back what the step had done before it met that. Returns the error, with what could not be taken back. */
+async function takenBack(
+  error: FailoverError,
+  acted: readonly Action<FailoverContext>[],
+  context: FailoverContext,
+): Promise<FailoverError> {
+  const left: string[] = [];
+  for (const { undo } of acted.toReversed()) {
+    try {
+      await undo?.(context);
+    } catch (failure) {
+      left.push(messageOf(failure));
+    }
+  }
+  if (left.length === 0) return error;
+  const { code, exitCode, operation, hint, cause } = error;
+  const message = `${error.message}. And not taken back: ${left.join('; ')}`;
+  return new FailoverError(message, { code, exitCode, operation, hint, cause });
 }
 
 async function refuseWhenInterrupted({ signal }: FailoverContext, step: Step): Promise<void> {

@@ -1,6 +1,8 @@
 import { within } from '../../host/running/deadline.js';
 import { type FailoverContext, nobody } from '../context.js';
 import { isRecording } from '../../rundir/serving.js';
+import { expectUnexposed } from '../access/exposure.js';
+import { recordReachable } from '../access/location.js';
 import { limitOf, stepLimit } from '../limits.js';
 import { withOthers } from '../steps/other-addresses.js';
 import { isGraceMissed } from '../steps/rerun.js';
@@ -21,6 +23,8 @@ export async function takeover(
       await within(limitOf(`takeover ${plan.address}`, context.config), async () =>
         withOthers(context, () => undefined),
       );
+    if (recordReachable(context.host, context.floatingIp))
+      await within(limitOf(`takeover ${plan.address}`, context.config), () => expectUnexposed(context));
     session.useReserve('failover');
     if (session.open({ create: session.location.onVolume === undefined }) !== undefined) {
       session.claim(context.fenced);

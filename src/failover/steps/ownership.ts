@@ -1,8 +1,6 @@
-import type { Filesystem, FloatingIp } from '../../config/config.js';
-import { exitCodes, FailoverError } from '../../errors.js';
+import type { FloatingIp } from '../../config/config.js';
+import { recordVolume } from '../../config/floating-ip.js';
 import type { Action } from '../../host/action.js';
-import { superblockState } from '../../host/reading/superblock.js';
-import { isMountOf, mountAt } from '../../host/reading/mounts.js';
 import { largeJournalText } from '../../record/record.js';
 import { databasePath, recordDirectory } from '../../record/safe-files/layout.js';
 import type { FailoverContext } from '../context.js';
@@ -10,10 +8,17 @@ import type { FailoverContext } from '../context.js';
 type FailoverAction = Action<FailoverContext>;
 
 /** takeover: this node becomes the owner, one epoch up, in one transaction of the record. */
-export function claimOwnership({ address, stateDirectory }: FloatingIp): FailoverAction {
+export function claimOwnership(ip: FloatingIp): FailoverAction {
+  const { address, stateDirectory } = ip;
+  const volume = recordVolume(ip)?.mountpoint;
   return {
     commands: [
       `# this node becomes the owner of ${address} in ${databasePath(recordDirectory(stateDirectory, address))}, one epoch up`,
+      ...(volume === undefined
+        ? []
+        : [
+            `umount ${volume}   # only where another node has not released ${address}: then nothing more is done`,
+          ]),
     ],
     check: ({ session, fenced }) => {
       if (!session.holds(session.open({ create: false })?.ownership())) return false;
@@ -31,6 +36,7 @@ export function claimOwnership({ address, stateDirectory }: FloatingIp): Failove
       return [claimed, ...session.opened.largeJournals().map(largeJournalText)].join('; ');
     },
     verify: ({ session }) => session.assertStillOwner(),
+    undo: async ({ session }) => session.giveBack(),
   };
 }
 
@@ -50,47 +56,6 @@ export function handOver({ address, stateDirectory }: FloatingIp): FailoverActio
       session.handedOver();
       return undefined;
     },
-    verify: () => undefined,
-  };
-}
-
-/**
- * B-1: a file system that another node may still have mounted is not mounted a second time, which
- * would destroy it. Only the caller's word (--fenced), or this node's own unreleased ownership
- * after a crash, lets a device through that was not cleanly unmounted.
- */
-export function refuseMountedElsewhere(
-  { address }: FloatingIp,
-  { device, mountpoint, type }: Filesystem,
-): FailoverAction {
-  return {
-    commands: type.startsWith('ext')
-      ? [
-          `dumpe2fs -h ${device} | grep needs_recovery   # there: mounted elsewhere or crashed; go on only if the other node is dead`,
-        ]
-      : [],
-    check: async ({ host, fenced, session }) => {
-      const mount = mountAt(host, mountpoint);
-      if (
-        fenced ||
-        session.holds(session.previous) ||
-        (mount !== undefined && isMountOf(host, mount, device))
-      )
-        return true;
-      if ((await superblockState(host, device)) === 'dirty') {
-        throw new FailoverError(
-          `${device} was not unmounted cleanly: another node has it mounted, or crashed`,
-          {
-            code: 'DEVICE_IN_USE',
-            exitCode: exitCodes.notOwner,
-            operation: `B-1 mount ${device} on ${mountpoint}`,
-            hint: `Run "nlm-failover release ${address}" on the node that has it. If that node is dead for certain, or it was this node that crashed, add --fenced.`,
-          },
-        );
-      }
-      return true;
-    },
-    act: async () => undefined,
     verify: () => undefined,
   };
 }

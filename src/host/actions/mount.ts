@@ -2,7 +2,7 @@ import { mkdirSync, realpathSync, statSync } from 'node:fs';
 import type { FailoverError } from '../../errors.js';
 import type { StepName } from '../../step-names.js';
 import { isAtOrBelow } from '../../paths.js';
-import { type Action, commandText, type HostContext, notSo, runOrFail } from '../action.js';
+import { type Action, commandText, failed, type HostContext, notSo } from '../action.js';
 import { currentDeadline } from '../running/deadline.js';
 import type { Argv, Host } from '../host.js';
 import { isFree } from '../reading/devices.js';
@@ -10,6 +10,7 @@ import { deviceUsers } from '../reading/device-users.js';
 import { holders } from '../reading/holders.js';
 import { isMountOf, type Mount, mountAt, mounts } from '../reading/mounts.js';
 import { waitUntil } from '../running/wait.js';
+import { refuseActiveElsewhere } from './multiple-mount.js';
 
 export interface MountableFilesystem {
   readonly device: string;
@@ -27,7 +28,11 @@ export function mountFilesystem(filesystem: MountableFilesystem): Action<HostCon
     check: ({ host }) => mountedRight(host, filesystem, 'B-1') !== undefined,
     act: async ({ host }) => {
       makeMountpoint(host, mountpoint);
-      await runOrFail(host, command, `See "dmesg" and "blkid ${device}".`);
+      const result = await host.run(command);
+      if (result.exitCode !== 0) {
+        await refuseActiveElsewhere(host, filesystem);
+        throw failed(command, result, `See "dmesg" and "blkid ${device}".`);
+      }
       return undefined;
     },
     verify: ({ host }) => {
@@ -37,6 +42,12 @@ export function mountFilesystem(filesystem: MountableFilesystem): Action<HostCon
           `${device} is not mounted on ${mountpoint} after "mount": see /proc/self/mountinfo`,
         );
       }
+    },
+    undo: async (context) => {
+      const unmount = unmountFilesystem(filesystem);
+      if (await unmount.check(context)) return;
+      await unmount.act(context);
+      await unmount.verify(context);
     },
   };
 }

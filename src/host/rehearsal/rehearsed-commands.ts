@@ -83,9 +83,15 @@ function mount(host: Host, device: string, mountpoint: string, type: string): Co
   const table = host.readText('/proc/self/mountinfo') ?? '';
   writeFileSync(
     host.path('/proc/self/mountinfo'),
-    `${table}1 0 7:1 / ${mountpoint} rw - ${type} ${device} rw\n`,
+    `${table}1 0 ${deviceNumber(device)} / ${mountpoint} rw - ${type} ${device} rw\n`,
   );
   return succeeded;
+}
+
+/** Another one for each device: /dev/vol1 is 7:1, /dev/state1 is 9:1. */
+function deviceNumber(device: string): string {
+  const [, name = '', number = '0'] = /([a-z]*)([0-9]*)$/.exec(device) ?? [];
+  return `${4 + name.length}:${Number(number)}`;
 }
 
 function umount(host: Host, mountpoint: string): CommandResult {

@@ -1,5 +1,6 @@
 import type { FloatingIp } from '../../config/config.js';
 import { type DriverKey, oneOf, type RawFile, settingOf, wholeNumber } from '../../config/driver-settings.js';
+import { volumesOf } from '../../config/floating-ip.js';
 import { readInterfaceName } from '../../config/names.js';
 import { ofString } from '../../config/driver-settings.js';
 import { type Problem, renderPath, Wrong } from '../../config/problem.js';
@@ -115,16 +116,16 @@ function instanceConfig(site: Site): InstanceConfig {
     filesystems: floatingIp.filesystems,
     foreignMountpoints: config.floatingIps
       .filter(({ address }) => address !== floatingIp.address)
-      .flatMap(({ filesystems }) => filesystems.map(({ mountpoint }) => mountpoint)),
+      .flatMap((other) => volumesOf(other).map(({ mountpoint }) => mountpoint)),
   };
 }
 
 /** What an instance has for itself, so that the host's is not seen there. */
 const ownDirectories = ['/run', '/var/lib/nfs', '/proc/fs/nfsd'];
 
-function unsuited({ filesystems, stateDirectory }: FloatingIp): string[] {
-  const options = filesystems.flatMap(({ exports }) => exports.flatMap((one) => one.options.split(',')));
-  const paths = [...filesystems.map(({ mountpoint }) => mountpoint), stateDirectory];
+function unsuited(ip: FloatingIp): string[] {
+  const options = ip.filesystems.flatMap(({ exports }) => exports.flatMap((one) => one.options.split(',')));
+  const paths = [...volumesOf(ip).map(({ mountpoint }) => mountpoint), ip.stateDirectory];
   return [
     ...(options.some((option) => /^sec=.*krb5/.test(option))
       ? ['an export with sec=krb5 needs gssproxy, which an instance has not']

@@ -6,7 +6,8 @@ import { drivers } from '../../../src/lockmanager/drivers.js';
 import { makeRehearsal } from '../../helpers/rehearsal-site.js';
 
 test('of two volumes, one mounted below the other, the record is on the one that it lies on', async (t) => {
-  const site = makeRehearsal({ address: '10.10.1.1', rpcbindPort: 1, fsids: [1, 2] });
+  const stateDirectory = '/mnt/vol1/.nlm';
+  const site = makeRehearsal({ address: '10.10.1.1', rpcbindPort: 1, fsids: [1, 2], stateDirectory });
   t.teardown(() => site.remove());
   const text = site.a.read('/etc/nlm-failover.toml');
   site.a.write(

@@ -284,7 +284,7 @@ test('what happens while B-3 is still at it counts: reclaimed and given back, or
   // The client reclaims one lock. B-3 goes on, as the other client is not there, and sees it.
   await until(taking, () => b.read('/proc/fs/lockd/nlm_end_grace') === 'N\n');
   b.write('/proc/locks', locks.one);
-  const record = b.path(`/mnt/vol1/.nlm/sm_${floatingIp}`);
+  const record = b.path(`/mnt/state1/sm_${floatingIp}`);
   await until(taking, () => {
     const opened = openRecord({ directory: record, node: 'B', create: false });
     try {

@@ -158,7 +158,7 @@ async function tell(t: ExecutionContext, changes: Changes = {}): Promise<Story> 
   };
   const takeOver = async (context: FailoverContext, steps?: string) => {
     const { floatingIp, config } = context;
-    const options = { node: config.node, order: 'safe', recordOnVolume: true } as const;
+    const options = { node: config.node, order: 'safe' } as const;
     const plan = selectSteps(planTakeover(floatingIp, context.driver, options), steps);
     await takeover(plan, context, silent);
   };
@@ -173,7 +173,7 @@ async function tell(t: ExecutionContext, changes: Changes = {}): Promise<Story> 
   changes.onA?.(site);
   const letGo = async (node: RehearsalNode, steps?: string) => {
     const context = await open(node);
-    const plan = selectSteps(planRelease(context.floatingIp, context.driver, true), steps);
+    const plan = selectSteps(planRelease(context.floatingIp, context.driver), steps);
     await release(plan, context, silent);
   };
   const takeOverAndWait = async (node: RehearsalNode) => {
@@ -390,7 +390,7 @@ function rewriteJournal(a: RehearsalNode, rewrite: (text: string) => string): vo
 }
 
 function recordOn(node: RehearsalNode): string {
-  return node.path(`/mnt/vol1/.nlm/sm_${address}`);
+  return node.path(`/mnt/state1/sm_${address}`);
 }
 
 test('never where the list of locks is another one each time it is read', async (t) => {

@@ -15,7 +15,7 @@ test.serial('the epoch and the NSM state that status shows belong together', asy
   const site = makeRehearsal({ address, rpcbindPort: 1 });
   t.teardown(() => site.remove());
   t.is((await site.a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
-  const file = site.a.path(`/mnt/vol1/.nlm/sm_${address}/monitors.db`);
+  const file = site.a.path(`/mnt/state1/sm_${address}/monitors.db`);
   const other = new Sqlite(file, { timeout: 1 });
   t.teardown(() => other.close());
   const before = other.prepare('SELECT epoch FROM ownership').pluck().get() as number;

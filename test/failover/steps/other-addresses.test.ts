@@ -176,19 +176,19 @@ const refusals: Record<
   'its device has another name in the mount table': {
     make: ({ site: { a } }) => {
       const table = a.read('/proc/self/mountinfo');
-      a.write('/proc/self/mountinfo', table.replace('/dev/vol2', '/dev/mapper/x-vol2'));
+      a.write('/proc/self/mountinfo', table.replace('/dev/state2', '/dev/mapper/x-state2'));
     },
     code: 'SERVED_UNRECORDED',
     exitCode: 1,
   },
   'its record is corrupt': {
     make: ({ site }) =>
-      writeFileSync(site.a.path(`/mnt/vol2/.nlm/sm_${staying}/monitors.db`), 'garbage, '.repeat(999)),
+      writeFileSync(site.a.path(`/mnt/state2/sm_${staying}/monitors.db`), 'garbage, '.repeat(999)),
     code: 'SERVED_UNRECORDED',
     exitCode: 1,
   },
   'its record is gone': {
-    make: ({ site }) => writeFileSync(site.a.path(`/mnt/vol2/.nlm/sm_${staying}/monitors.db`), ''),
+    make: ({ site }) => writeFileSync(site.a.path(`/mnt/state2/sm_${staying}/monitors.db`), ''),
     code: 'SERVED_UNRECORDED',
     exitCode: 1,
   },

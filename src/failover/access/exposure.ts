@@ -1,0 +1,96 @@
+import { realpath } from 'node:fs';
+import { posix } from 'node:path';
+import { promisify } from 'node:util';
+import type { Config, FloatingIp } from '../../config/config.js';
+import { letsAuthSysIn } from '../../config/words.js';
+import { exitCodes, FailoverError } from '../../errors.js';
+import type { Host } from '../../host/host.js';
+import { type ExportEntry, exported } from '../../host/reading/exports.js';
+import { isMountOf, type Mount, mountAt, mounts } from '../../host/reading/mounts.js';
+import { asking } from '../../host/running/watchdog.js';
+import type { LockManager } from '../../lockmanager/port.js';
+import { isAtOrBelow, nearestAbove } from '../../paths.js';
+
+const resolved = promisify(realpath);
+
+interface Place {
+  readonly host: Host;
+  readonly config: Pick<Config, 'floatingIps'>;
+  readonly floatingIp: FloatingIp;
+  readonly driver: Pick<LockManager, 'exports'>;
+}
+
+/**
+ * The exports through which a client with AUTH_SYS gets to the record of an address, as PATH (CLIENTS), as this node is mounted now;
+ * none where its clients are trusted. A client makes up file handles of the whole file system (exports(5), no_subtree_check), so an
+ * export of the same device is enough, under whatever name; with crossmnt also one of a file system above it.
+ *
+ * What is exported stands in the etab of the node, and of the instance of the address; what is about to be, in the configuration.
+ */
+export async function exposures({ host, config, floatingIp, driver }: Place): Promise<string[]> {
+  if (floatingIp.trustClients) return [];
+  const table = mounts(host);
+  const record = mountOf(table, await realPath(host, floatingIp.stateDirectory));
+  const open = [
+    ...exported(host),
+    ...(await driver.exports.current()),
+    ...configured(host, config.floatingIps),
+  ].filter(({ options }) => letsAuthSysIn(options));
+  const through: string[] = [];
+  for (const { path, clients, options } of open) {
+    const real = await realPath(host, path);
+    const crosses =
+      options.includes('crossmnt') && record !== undefined && isAtOrBelow(record.mountpoint, real);
+    if (crosses || mountOf(table, real)?.deviceNumber === record?.deviceNumber)
+      through.push(`${path} (${clients})`);
+  }
+  return [...new Set(through)];
+}
+
+/** Throws RECORD_EXPOSED, exit code 3. */
+export async function expectUnexposed(place: Place): Promise<void> {
+  const through = await exposures(place);
+  if (through.length === 0) return;
+  const { address, stateDirectory } = place.floatingIp;
+  throw new FailoverError(
+    `The record of ${address} in ${stateDirectory} lies on a file system that is exported to clients with AUTH_SYS, at ${through.join(', ')}: each of them could erase it`,
+    {
+      code: 'RECORD_EXPOSED',
+      exitCode: exitCodes.configuration,
+      operation: `takeover ${address}`,
+      hint: 'Let state_directory lie on a file system of its own without exports (a state volume), end that export, or write trust_clients = true where you trust every client.',
+    },
+  );
+}
+
+/** The exports of the configuration whose file systems are mounted here. */
+function configured(host: Host, floatingIps: readonly FloatingIp[]): ExportEntry[] {
+  return floatingIps
+    .flatMap(({ filesystems }) => filesystems)
+    .filter(({ mountpoint, device }) => {
+      const mount = mountAt(host, mountpoint);
+      return mount !== undefined && isMountOf(host, mount, device);
+    })
+    .flatMap(({ exports }) =>
+      exports.map(({ path, clients, options }) => ({ path, clients, options: options.split(',') })),
+    );
+}
+
+/** What a path lies on; of several mounts on one another the last. Undefined: on what no table of this process names. */
+function mountOf(table: readonly Mount[], path: string): Mount | undefined {
+  const nearest = nearestAbove(
+    path,
+    table.map(({ mountpoint }) => mountpoint),
+  );
+  return table.findLast(({ mountpoint }) => mountpoint === nearest);
+}
+
+/** Without symbolic links, as far as it is there. In a rehearsal a path is where its mount table says. */
+async function realPath(host: Host, path: string): Promise<string> {
+  if (host.kind === 'rehearsal' || path === '/') return path;
+  try {
+    return await asking(path, resolved(path));
+  } catch {
+    return posix.join(await realPath(host, posix.dirname(path)), posix.basename(path));
+  }
+}
