@@ -1,9 +1,14 @@
 // B-1 and A-4 of an address with a state volume: what is mounted when, what is left where another node has the address, and what a
 // record that clients reach through the back door is answered.
-import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { takeover as runTakeover } from '../../../src/failover/operations/takeover.js';
+import { planTakeover } from '../../../src/failover/plan.js';
+import type { Host } from '../../../src/host/host.js';
+import { rehearsalHost } from '../../../src/host/rehearsal/rehearsal.js';
 import { runHere } from '../../fault/site.js';
+import { rehearsalContext } from '../../helpers/rehearsal-context.js';
 import {
   makeRehearsal,
   type RehearsalNode,
@@ -103,16 +108,22 @@ test('a volume that another node still has mounted: what was claimed goes back, 
   await succeed(t, site, 'A', takeover);
   await succeed(t, site, 'A', ['release', address]);
   // As of a file system with a journal that was not unmounted: see superblock.ts.
-  const dirty = Buffer.alloc(2048);
+  const dirty = Buffer.alloc(4096);
   dirty.writeUInt16LE(0xef53, 1024 + 0x38);
   dirty.writeUInt32LE(0x4, 1024 + 0x5c);
   dirty.writeUInt32LE(0x4, 1024 + 0x60);
-  const device = site.b.path('/dev/vol2');
-  rmSync(device);
-  writeFileSync(device, dirty);
-  const refused = await runHere(site.directory, 'B', takeover);
-  t.is(refused.exitCode, 4);
-  t.regex(refused.output, /"DEVICE_IN_USE"/);
+  const plain = rehearsalHost(site.b.root);
+  const host: Host = {
+    ...plain,
+    run: async (argv, options) =>
+      argv[0] === 'dd' && argv[1]?.endsWith('/dev/vol2') === true
+        ? { exitCode: 0, stdout: dirty.toString('latin1'), stderr: '' }
+        : plain.run(argv, options),
+  };
+  const context = await rehearsalContext(site.b, { host });
+  const plan = planTakeover(context.floatingIp, context.driver, { node: 'B', order: 'safe' });
+  const silent = { begin: () => undefined, end: () => undefined };
+  await t.throwsAsync(runTakeover(plan, context, silent), { code: 'DEVICE_IN_USE' });
   t.deepEqual(mounted(site.b), []);
   // A did not have to be told: B owns nothing that it would have to release.
   const back = await succeed(t, site, 'A', takeover);
