@@ -127,9 +127,9 @@ function nestedProblems({ at, row }: Row, filesystems: readonly Row[]): Problem[
   const mountpoint = ofString(readMountpoint)(row['mountpoint']);
   if (typeof mountpoint !== 'string') return [];
   const others = filesystems.filter((other) => other.row !== row);
-  const above = filesystemOf(mountpoint, others)?.row['mountpoint'];
-  if (above === undefined || above === mountpoint) return [];
-  const message = `a state volume is mounted first, and this lies below ${String(above)}: write a mount point outside of it`;
+  const above = ofString(readMountpoint)(filesystemOf(mountpoint, others)?.row['mountpoint']);
+  if (above instanceof Wrong || above === mountpoint) return [];
+  const message = `a state volume is mounted first, and this lies below ${above}: write a mount point outside of it`;
   return [{ path: [...at, 'mountpoint'], message }];
 }
 

@@ -154,13 +154,11 @@ function mounts(
 
 /** Nothing of the record is open when what it lies on is unmounted again. */
 function closingRecord(action: Action<FailoverContext>): Action<FailoverContext> {
-  const { undo } = action;
-  if (undo === undefined) return action;
   return {
     ...action,
     undo: async (context) => {
       context.session.close();
-      await undo(context);
+      await action.undo?.(context);
     },
   };
 }

@@ -100,9 +100,9 @@ async function takenBack(
   context: FailoverContext,
 ): Promise<FailoverError> {
   const left: string[] = [];
-  for (const { undo } of acted.toReversed()) {
+  for (const action of acted.toReversed()) {
     try {
-      await undo?.(context);
+      await action.undo?.(context);
     } catch (failure) {
       left.push(messageOf(failure));
     }

@@ -44,10 +44,10 @@ export function mountFilesystem(filesystem: MountableFilesystem): Action<HostCon
       }
     },
     undo: async (context) => {
-      const unmount = unmountFilesystem(filesystem);
-      if (await unmount.check(context)) return;
-      await unmount.act(context);
-      await unmount.verify(context);
+      const back = unmountFilesystem(filesystem);
+      if (await back.check(context)) return;
+      await back.act(context);
+      await back.verify(context);
     },
   };
 }
