@@ -31,6 +31,8 @@ export class Collected {
   notified: Notified | undefined;
   /** When a look at the reclaims last saw the grace run, by performance.now(). */
   lastSeenInGrace = Number.NEGATIVE_INFINITY;
+  /** How long after it the next one comes, where B-3 goes on meanwhile, ms. */
+  nextLookMs = 500;
   /** Whether the looks went on without a gap until the grace was over; undefined: not over yet. */
   watchedToTheEnd: boolean | undefined;
   /** What could not be done and kept nothing else from being done; see HostContext. */

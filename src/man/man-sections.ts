@@ -330,12 +330,12 @@ const json: ManSection = {
         [
           'release, takeover, notify',
           'A line for each step: `step`, `fsid` (A-3 and B-2), `state` (done, skipped or failed), `ms`, `detail`. The last line has `result` (done, incomplete, not-notified, lost or failed), ' +
-            '`clients` with `notified` and `notNotified`, and, where there are any, `notNotified` (a list of `address`, `client`, `reason`), `undone` (what could not be done while everything else was; exit code 1) and `remarks`. With --dry-run: `step`, `fsid`, `subject`, `commands`.',
+            '`clients` with `notified` and `notNotified`, and, where there are any, `notNotified` (a list of `address`, `client`, `reason`; the first thousand), `undone` (what could not be done while everything else was; exit code 1) and `remarks`. With --dry-run: `step`, `fsid`, `subject`, `commands`.',
         ],
         [
           'takeover, audit',
           'While takeover waits for reclaims it prints lines with `waiting`. Its last line, and that of audit beside `address`, has `audit`: `state`, `clients` (listed, notified, back), ' +
-            '`locks` (held, reclaimed; null after a crash), `graceLeft`, `grace` (ended, why) where takeover could have ended it, `comparedAt` and `findings`: `verdict` (lost, not-reclaimed, silent, not-notified, idle), `path`, `lock`, `clients`, `at`, `acknowledged`.',
+            '`locks` (held, reclaimed; null after a crash), `graceLeft`, `grace` (ended, why) where takeover could have ended it, `comparedAt` and `findings`: `verdict` (lost, not-reclaimed, silent, not-notified, idle), `path`, `lock`, `clients` (the first ten; `more`: how many more), `at`, `acknowledged`. Where they are more than ten, `suspects` lists them once for each audit: `at`, `clients`.',
         ],
         [
           'clients',

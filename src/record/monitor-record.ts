@@ -3,14 +3,17 @@ import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { adoptClients, type Adoption } from './journal/adopt.js';
 import * as audit from './tables/audit.js';
 import * as findings from './tables/findings.js';
-import { foldJournals, type FoldReport } from './journal/fold.js';
+import { foldJournals, type FoldReport, noteFolded } from './journal/fold.js';
 import { type LargeJournal, largeJournals } from './journal/journal-reading.js';
 import * as heldLocks from './tables/held-locks.js';
 import {
+  countClients,
   journalTables,
+  readClients,
   type BadLine,
   type JournalProgress,
   type RecordedClient,
+  type Session,
 } from './tables/journal-tables.js';
 import * as notifications from './tables/notifications.js';
 import * as operations from './tables/operations.js';
@@ -79,14 +82,19 @@ export class MonitorRecord {
 
   /** The clients that would be notified at the next takeover, by client, fsid, node. */
   clients(): RecordedClient[] {
-    return this.#guarded('reading the clients', () =>
-      this.#db
-        .prepare<[], Omit<RecordedClient, 'myName'> & { myName: string | null }>(
-          'SELECT client, fsid, node, since, my_name AS myName FROM clients ORDER BY client, fsid, node',
-        )
-        .all()
-        .map((row) => ({ ...row, myName: row.myName ?? undefined })),
-    );
+    return this.#guarded('reading the clients', () => [...readClients(this.#db)]);
+  }
+
+  /** As clients(), one after another, however many: `use` must not use the record. */
+  eachClient(use: (client: RecordedClient) => void): void {
+    this.#guarded('reading the clients', () => {
+      for (const row of readClients(this.#db)) use(row);
+    });
+  }
+
+  /** How many clients are recorded. */
+  clientCount(): number {
+    return this.#guarded('counting the clients', () => countClients(this.#db));
   }
 
   /** Each recorded client once, sorted. */
@@ -142,7 +150,7 @@ export class MonitorRecord {
     return this.#guarded('beginning a grace', () => notifications.beginGrace(this.#db, this.way, now));
   }
 
-  /** The clients who have not been notified of the latest NSM state. */
+  /** The clients who have not been notified of the latest NSM state, in the order in which they are to be: see notifications.ts. */
   toNotify(): string[] {
     return this.#guarded('reading whom to notify', () => {
       const { clients, state } = notifications.readToNotify(this.#db);
@@ -157,6 +165,11 @@ export class MonitorRecord {
       const state = this.#owedState ?? notifications.readNsmState(this.#db);
       if (state !== undefined) notifications.markNotified(this.#db, clients, state, now);
     });
+  }
+
+  /** How many of those that toNotify() returns, the first ones, were seen since the grace before, or answered in it. */
+  seenToNotify(): number {
+    return this.#guarded('counting whom to notify', () => notifications.countSeen(this.#db));
   }
 
   /** Of those on the list for the latest NSM state. */
@@ -191,6 +204,11 @@ export class MonitorRecord {
   /** The clients of the last grace, and whether `node` has seen them since. Fold first. */
   auditedClients(node: string): audit.AuditedClient[] {
     return this.#guarded('reading the audit', () => audit.readAuditedClients(this.#db, node));
+  }
+
+  /** How many they are. Fold first. */
+  auditCounts(node: string): audit.AuditCounts {
+    return this.#guarded('reading the audit', () => audit.countAuditedClients(this.#db, node));
   }
 
   /** Writes what the comparison after the last grace found; false where somebody has done that before. */
@@ -244,6 +262,11 @@ export class MonitorRecord {
     return this.#guarded('reading the operations', () => operations.firstReleaseAt(this.#db, epoch));
   }
 
+  /** The journal of `node`, which has just been made of what is in the record, need not be folded: see serving-journal.ts. */
+  noteFolded(node: string, session: Session): void {
+    this.#guarded('writing the journals', () => noteFolded(this.#db, this.way, node, session));
+  }
+
   /** How far the journal of `node` is folded; for serving-journal.ts. */
   journalProgress(node: string): JournalProgress | undefined {
     return this.#guarded('reading the journals', () => journalTables(this.#db).read(node));
@@ -261,13 +284,21 @@ export class MonitorRecord {
 
   /** `exclusively`, for what can be left out: undefined where there is no space. `isNeeded`: it is worth the reserve. */
   ifThereIsSpace<T>(what: string, write: () => T, isNeeded = false): { readonly written: T } | undefined {
-    const reserve = this.#reserve;
-    if (!isNeeded) this.#reserve = undefined;
+    const written = () => ({ written: this.exclusively(what, write) });
     try {
-      return { written: this.exclusively(what, write) };
+      return isNeeded ? written() : this.withoutReserve(written);
     } catch (error) {
       if (isFull(error)) return undefined;
       throw error;
+    }
+  }
+
+  /** Runs what is not worth the reserve. */
+  withoutReserve<T>(action: () => T): T {
+    const reserve = this.#reserve;
+    this.#reserve = undefined;
+    try {
+      return action();
     } finally {
       this.#reserve = reserve;
     }

@@ -48,6 +48,8 @@ export interface RecordPlace {
   readonly create: boolean;
   /** How long to wait for another process that holds the database; default 15. */
   readonly busySeconds?: number;
+  /** Whether this process has checked the database before, as whoever looks again and again has. */
+  readonly isChecked?: boolean;
 }
 
 /**
@@ -68,6 +70,7 @@ export function openRecord({
   machine,
   create,
   busySeconds,
+  isChecked,
 }: RecordPlace): MonitorRecord | undefined {
   const busyMs = busySeconds === undefined ? busyTimeout : busySeconds * 1000;
   if (!isNodeName(node)) throw badNode(node);
@@ -84,7 +87,7 @@ export function openRecord({
     if (there) {
       const assertInPlace = guarded(`opening the record in ${directory}`, () => stillInPlace(held));
       assertInPlace();
-      const db = openDatabase(databasePath(held.way), migrations, busyMs);
+      const db = openDatabase(databasePath(held.way), migrations, busyMs, isChecked);
       return new MonitorRecord(db, held, machine, busyMs, assertInPlace);
     }
   } catch (error) {

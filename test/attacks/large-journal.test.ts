@@ -9,7 +9,7 @@ import { formatLine } from '../../src/record/journal/journal.js';
 import { runHere } from '../fault/site.js';
 import { makeRehearsal } from '../helpers/rehearsal-site.js';
 import { addClient } from '../helpers/rehearsal-steps.js';
-import { event, makeSite, type Site } from '../record/helpers/site.js';
+import { event, makeSite, servingSession, type Site } from '../record/helpers/site.js';
 
 const terabyte = 2 ** 40;
 
@@ -148,4 +148,29 @@ test('a takeover goes on, names the journal, and so does status', async (t) => {
   const status = await runHere(site.directory, 'B', ['status']);
   t.is(status.exitCode, 0, status.output);
   t.regex(status.output, /"remarks":\["[^"]*journal\.A has 1024\.0 GiB/u);
+});
+
+test("millions of lines that are none, and a line of thousands of file systems, as statd's user may write them: the record stays small", async (t) => {
+  const site = await makeServed(t);
+  const { now, bootId } = servingSession(site.directory);
+  const fsids = Array.from({ length: 20_000 }, (_, index) => String(index));
+  site.append('A', '\n'.repeat(1 << 20), {
+    kind: 'serving',
+    uptime: 2,
+    node: 'A',
+    epoch: 1,
+    wall: now,
+    bootId,
+    fsids,
+  });
+  for (let index = 0; index < 500; index += 1) site.append('A', event('add-client', `c${index}`));
+  const record = site.open();
+  record.fold();
+  t.is(record.badLines().length, 1000);
+  t.is(record.clientCount(), 502);
+  const size = () => statSync(join(site.directory, 'monitors.db')).size;
+  t.true(size() < 4 << 20, `${size()}`);
+  record.close();
+  t.is(site.rebuild({ force: true }).clients, 502);
+  t.true(size() < 4 << 20, `${size()}`);
 });

@@ -144,7 +144,7 @@ const beginGrace = fc.tuple(node, fc.nat({ max: 4_000_000_000_000 })).map(([by, 
 
 const notNotified = node.map((by) =>
   command(`${by}: notNotified`, (model, { t, handles }) => {
-    t.deepEqual(handles[by].toNotify(), model.notNotified(by));
+    t.deepEqual(handles[by].toNotify().toSorted(), model.notNotified(by));
   }),
 );
 

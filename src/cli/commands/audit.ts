@@ -45,7 +45,7 @@ export function addAudit(program: Command, io: Io, drivers: LoadDrivers, exit: (
 }
 
 async function auditText(address: string, report: AuditReport): Promise<string> {
-  const { progressText, verdictTitles } = await import('../text/audit-text.js');
+  const { clientsText, progressText, verdictTitles } = await import('../text/audit-text.js');
   const { printable } = await import('../text/printable.js');
   const { table } = await import('../text/table.js');
   const compared = report.comparedAt === null ? '' : ` at ${new Date(report.comparedAt).toISOString()}`;
@@ -53,7 +53,7 @@ async function auditText(address: string, report: AuditReport): Promise<string> 
   if (report.findings.length === 0) return head;
   const rows = report.findings.map(({ verdict, path, lock, clients, at }) => [
     verdictTitles[verdict],
-    clients.length === 0 ? '?' : clients.map(printable).join(' or '),
+    clients.length === 0 ? '?' : clientsText(clients, ' or ', ' or '),
     lock === undefined ? '-' : `${lock.mode} ${lock.start}-${lock.end}`,
     printable(path ?? '-'),
     new Date(at).toISOString(),

@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
+import type { FloatingIp } from '../../config/config.js';
+import type { RecordedClient } from '../../record/record.js';
 import type { FailoverError } from '../../errors.js';
 import type { Io } from '../io.js';
 import type { LoadDrivers } from '../open-reader.js';
 import { reportError } from '../report-error.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
-import { table } from '../text/table.js';
+import { Table } from '../text/table.js';
 
 /** nlm-failover clients [ADDRESS]: who would be notified. */
 export function addClients(program: Command, io: Io, drivers: LoadDrivers): void {
@@ -22,16 +24,20 @@ export function addClients(program: Command, io: Io, drivers: LoadDrivers): void
     const { seenInRecord } = await import('../../failover/access/with-record.js');
     const { unreachable: unreachableError } = await import('../../failover/access/location.js');
     const reader = await openReader(drivers, address, options);
-    const rows: string[][] = [];
-    let readAny = false;
     const failures: FailoverError[] = [];
-    for (const ip of reader.floatingIps) {
-      const { value: clients, unreachable, error } = seenInRecord(reader, ip, (record) => record.clients());
-      if (clients === undefined && error !== undefined) {
+    const out = inPieces(io);
+    /** One after another: there may be a million. False where there is nothing to read, which is said. */
+    const eachClient = (ip: FloatingIp, use: (client: RecordedClient) => void): boolean => {
+      const { value, unreachable, error } = seenInRecord(reader, ip, (record) => {
+        record.eachClient(use);
+        return true;
+      });
+      if (value === true) return true;
+      if (error !== undefined) {
         if (options.json === true)
           io.out(`${JSON.stringify({ address: ip.address, recordError: asJson(error) })}\n`);
         failures.push(error);
-      } else if (clients === undefined && unreachable !== undefined) {
+      } else if (unreachable !== undefined) {
         if (address !== undefined) throw unreachableError(reader.host, ip);
         io.out(
           options.json === true
@@ -39,20 +45,33 @@ export function addClients(program: Command, io: Io, drivers: LoadDrivers): void
             : `${ip.address}: the record cannot be reached: ${unreachable}\n`,
         );
       }
-      if (clients === undefined) continue;
-      readAny = true;
-      for (const { client, fsid, node, since } of clients) {
-        const recorded = new Date(since).toISOString();
-        if (options.json === true) {
-          io.out(`${JSON.stringify({ address: ip.address, client, fsid, node, since: recorded })}\n`);
-        } else {
-          rows.push([ip.address, fsid, client, node, recorded]);
-        }
+      return false;
+    };
+    if (options.json === true) {
+      for (const ip of reader.floatingIps) {
+        eachClient(ip, ({ client, fsid, node, since }) =>
+          out.add(`${JSON.stringify({ address: ip.address, client, fsid, node, since: timeOf(since) })}\n`),
+        );
+        out.end();
       }
+    } else {
+      const table = new Table(['ADDRESS', 'FSID', 'CLIENT', 'RECORDED BY', 'SINCE']);
+      const rowOf = ({ address: of }: FloatingIp, { client, fsid, node, since }: RecordedClient) => {
+        return [of, fsid, client, node, timeOf(since)];
+      };
+      let count = 0;
+      const reached = reader.floatingIps.filter((ip) =>
+        eachClient(ip, (client) => {
+          count += 1;
+          table.measure(rowOf(ip, client));
+        }),
+      );
+      if (count > 0) out.add(table.head);
+      else if (reached.length > 0) io.out('No clients recorded.\n');
+      if (count > 0)
+        for (const ip of reached) eachClient(ip, (client) => out.add(table.line(rowOf(ip, client))));
+      out.end();
     }
-    if (options.json !== true && rows.length > 0)
-      io.out(table(['ADDRESS', 'FSID', 'CLIENT', 'RECORDED BY', 'SINCE'], rows));
-    else if (options.json !== true && readAny) io.out('No clients recorded.\n');
     const last = failures.pop();
     for (const one of failures) reportError(io, one, false);
     if (last !== undefined) throw last;
@@ -61,4 +80,27 @@ export function addClients(program: Command, io: Io, drivers: LoadDrivers): void
 
 function asJson({ code, message, hint }: FailoverError) {
   return { code, message, hint: hint ?? null };
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** In characters: a line each would be a system call each. */
+const pieceLength = 1 << 16;
+
+/** Writes what is added, in pieces. */
+function inPieces(io: Io): { add(text: string): void; end(): void } {
+  let piece = '';
+  const end = (): void => {
+    if (piece !== '') io.out(piece);
+    piece = '';
+  };
+  return {
+    add: (text) => {
+      piece += text;
+      if (piece.length >= pieceLength) end();
+    },
+    end,
+  };
 }

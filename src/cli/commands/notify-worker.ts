@@ -30,18 +30,32 @@ export function addNotifyWorker(program: Command, io: Io): void {
         say({ ready: true });
         const job = readJob((await firstLine(lines)) ?? '');
         if (typeof job === 'string') throw notForHands(job);
-        const result = await notify({
+        const {
+          notified: _,
+          notNotified,
+          ...result
+        } = await notify({
           ...job,
           signal: stop.signal,
           onNotified: (notified) => say({ notified }),
           onProgress: (progress) => say({ progress }),
         });
-        say({ result });
+        say({ result: { ...result, notNotified: byReason(notNotified) } });
       } finally {
         lines.close();
         process.stdin.destroy();
       }
     });
+}
+
+function byReason(all: readonly { readonly client: string; readonly reason: string }[]) {
+  const lists = new Map<string, string[]>();
+  for (const { client, reason } of all) {
+    const list = lists.get(reason);
+    if (list === undefined) lists.set(reason, [client]);
+    else list.push(client);
+  }
+  return [...lists].map(([reason, clients]) => ({ reason, clients }));
 }
 
 function firstLine(lines: Interface): Promise<string | undefined> {

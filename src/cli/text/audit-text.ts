@@ -1,6 +1,6 @@
 import { exitCodes } from '../../errors.js';
 import type { AuditReport } from '../../failover/reclaim/audit.js';
-import { findingReport } from '../../failover/reclaim/finding-report.js';
+import { findingReport, namedClients, suspectLists } from '../../failover/reclaim/finding-report.js';
 import { isLoss } from '../../failover/reclaim/reclaim.js';
 import type { ReclaimProgress } from '../../failover/reclaim/reclaim-watch.js';
 import type { Finding, RecordedFinding, Verdict } from '../../record/record.js';
@@ -26,12 +26,19 @@ export function progressText({ clients, locks, graceLeft }: ReclaimProgress): st
 
 /** One finding as a sentence. */
 export function findingText({ verdict, lock, path, clients }: Finding): string {
-  const who = clients.map(printable).join(', ');
+  const who = clientsText(clients, ', ', ' and ');
   const what =
     lock === undefined
       ? who
       : `${lock.mode.toLowerCase()} lock on ${printable(path ?? `inode ${lock.inode}`)}${range(lock)}`;
   return `${verdictTitles[verdict]}: ${what}${meanings[verdict](who, clients.length)}`;
+}
+
+/** The first of them, and how many more; `and` before that number. */
+export function clientsText(clients: readonly string[], between: string, and: string): string {
+  const more = clients.length - namedClients;
+  const named = clients.slice(0, namedClients).map(printable).join(between);
+  return more > 0 ? `${named}${and}${more} more` : named;
 }
 
 /** What each verdict means, after what was found. */
@@ -61,6 +68,7 @@ export function graceEndText({ grace, graceLeft }: Pick<AuditReport, 'grace' | '
 
 /** For --json. */
 export function auditJson({ state, clients, locks, graceLeft, grace, comparedAt, findings }: AuditReport) {
+  const suspects = suspectLists(findings);
   return {
     state,
     clients,
@@ -69,6 +77,7 @@ export function auditJson({ state, clients, locks, graceLeft, grace, comparedAt,
     ...(grace === undefined ? {} : { grace }),
     comparedAt: comparedAt === null ? null : new Date(comparedAt).toISOString(),
     findings: findings.map(findingReport),
+    ...(suspects.length === 0 ? {} : { suspects }),
   };
 }
 

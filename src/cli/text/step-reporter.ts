@@ -59,6 +59,9 @@ export function jsonReporter(io: Io): StepReporter {
   };
 }
 
+/** As many of those not notified are named; how many there are is said of all. */
+const namedMost = 1000;
+
 function resultJson({
   outcome,
   clients,
@@ -68,7 +71,7 @@ function resultJson({
 }: OperationResult): Record<string, unknown> {
   const more = {
     ...(undone.length > 0 ? { undone } : {}),
-    ...(notNotified.length > 0 ? { notNotified } : {}),
+    ...(notNotified.length > 0 ? { notNotified: notNotified.slice(0, namedMost) } : {}),
     ...(remarks.length > 0 ? { remarks } : {}),
   };
   return { result: outcome, clients, ...more };
@@ -96,8 +99,9 @@ export function textReporter(
     for (const one of undone) io.out(`  NOT DONE: ${printable(one)}\n`);
     if (undone.length > 0) io.out(`  Remove the cause. Then run the same command again: it does the rest.\n`);
     for (const remark of remarks) io.out(`  NOTE: ${remark}\n`);
-    for (const { address, client, reason } of notNotified)
+    for (const { address, client, reason } of notNotified.slice(0, namedMost))
       io.out(`  NOT NOTIFIED: ${printable(client)}, a client of ${address} (${reason})\n`);
+    if (notNotified.length > namedMost) io.out(`  NOT NOTIFIED: ${notNotified.length - namedMost} more\n`);
     if (notNotified.length > 0)
       io.out(`  They stay in the record. To try again: nlm-failover notify ${plan.address}\n`);
     return exitCodeOf(outcome);

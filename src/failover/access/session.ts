@@ -61,8 +61,14 @@ export class RecordSession {
     return this.#epoch ?? 0;
   }
 
-  /** Opens the record where it can be reached; with `create` makes one where there was none. */
-  open({ create }: { readonly create: boolean }): MonitorRecord | undefined {
+  /** Opens the record where it can be reached; with `create` makes one where there was none. `isChecked`: see withRecord. */
+  open({
+    create,
+    isChecked = false,
+  }: {
+    readonly create: boolean;
+    readonly isChecked?: boolean;
+  }): MonitorRecord | undefined {
     if (this.#record === undefined && recordReachable(this.#host, this.#ip)) {
       const { onVolume } = this.location;
       // On the moving volume the state directory is ours to make; on shared storage its absence means: not mounted.
@@ -76,6 +82,7 @@ export class RecordSession {
         directory: this.location.directory,
         ...this.#me,
         create,
+        isChecked,
         busySeconds: this.#busySeconds,
       });
       if (this.#reserve !== undefined) this.#record?.useReserve(this.#reserve);

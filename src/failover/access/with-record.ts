@@ -25,16 +25,17 @@ export interface NodeReader extends Reader, Omit<NodeView, keyof Reader>, LockMa
 
 /**
  * Opens the record of an address for one use. Undefined where this node cannot reach it (its volume is mounted elsewhere) or
- * there is none yet.
+ * there is none yet. `isChecked`: this process has opened it before, and checked it as a whole.
  */
 export function withRecord<T>(
   { host, config }: Reader,
   ip: FloatingIp,
   use: (record: MonitorRecord) => T,
+  isChecked = false,
 ): T | undefined {
   const session = new RecordSession(host, ip, config);
   try {
-    const record = session.open({ create: false });
+    const record = session.open({ create: false, isChecked });
     return record === undefined ? undefined : use(record);
   } finally {
     session.close();
@@ -70,8 +71,9 @@ export function withFoldedView<T>(
   reader: Reader,
   ip: FloatingIp,
   use: (record: MonitorRecord, unwritable: FailoverError | undefined) => T,
+  isChecked = false,
 ): T | undefined {
-  return withRecord(reader, ip, (record) => {
+  const look = (record: MonitorRecord): T => {
     const unwritable = fold(record);
     if (unwritable === undefined) return use(record, undefined);
     const copy = record.foldedCopy();
@@ -80,7 +82,8 @@ export function withFoldedView<T>(
     } finally {
       copy.close();
     }
-  });
+  };
+  return withRecord(reader, ip, look, isChecked);
 }
 
 /** What there is to read of a record; `value` undefined with nothing else: there is no record yet. */

@@ -44,8 +44,10 @@ export interface GraceEnd {
   readonly why: string;
 }
 
-/** Between two looks: well below a grace, well above what a look costs. */
+/** Between two looks: well below a grace. */
 const intervalMs = 500;
+/** And well above what a look costs, by so many times: B-3 sends in this process too. */
+const costFactor = 9;
 /** The second of the two looks after which a grace may end. */
 const secondLookMs = 100;
 /** Beyond a whole grace: what a kernel may be late. */
@@ -57,7 +59,7 @@ export async function lookAtReclaims(context: FailoverContext): Promise<Look> {
   const now = await heldLocks(context, floatingIp);
   // Asked after the locks were read: if it runs still, all that was read is reclaimed.
   const [runs, driversLeft] = await Promise.all([driver.inGrace(), driver.graceLeft()]);
-  const seen = withFoldedView(context, floatingIp, (record): Look => {
+  const seen = withLookedAtRecord(context, (record): Look => {
     const { planned: isNoted, beganAt, comparedAt } = record.audit();
     const ownership = record.ownership();
     const { epoch } = ownership;
@@ -84,13 +86,32 @@ export async function lookAtReclaims(context: FailoverContext): Promise<Look> {
   return seen ?? { ...nothing, state: 'gone' };
 }
 
+/**
+ * B-3 has the record open: that is used, and nothing of the reserve is taken for a look. Else it is opened for the moment, folded; this
+ * command has checked it as a whole before.
+ */
+function withLookedAtRecord(
+  context: FailoverContext,
+  look: (record: MonitorRecord) => Look,
+): Look | undefined {
+  const { record } = context.session;
+  if (record === undefined) return withFoldedView(context, context.floatingIp, look, true);
+  return record.withoutReserve(() => {
+    record.fold();
+    return look(record);
+  });
+}
+
 /** Looks, and notes whether the grace was watched to its end: without a gap in which somebody else could have got a lock. */
 async function watch(context: FailoverContext): Promise<Look> {
   const { collected } = context;
+  const begun = performance.now();
   const seen = await lookAtReclaims(context);
   const now = performance.now();
+  const { lastSeenInGrace, nextLookMs } = collected;
+  collected.nextLookMs = Math.max(intervalMs, costFactor * (now - begun));
   if (seen.state === 'in-grace') collected.lastSeenInGrace = now;
-  else collected.watchedToTheEnd ??= now - collected.lastSeenInGrace <= 4 * intervalMs;
+  else collected.watchedToTheEnd ??= now - lastSeenInGrace <= Math.max(4 * intervalMs, 2 * nextLookMs);
   return seen;
 }
 
@@ -108,7 +129,7 @@ export async function watchDuring<T>(context: FailoverContext, work: () => Promi
 
 async function watchUntil(context: FailoverContext, signal: AbortSignal): Promise<void> {
   for (;;) {
-    await context.host.delay(intervalMs, signal).catch(() => undefined);
+    await context.host.delay(context.collected.nextLookMs, signal).catch(() => undefined);
     if (signal.aborted) return;
     try {
       await watch(context);
@@ -218,14 +239,12 @@ function progressOf(
   planned: boolean,
   node: string,
 ): Pick<Look, 'clients' | 'locks' | 'complete'> {
-  const clients = record.auditedClients(node);
-  const notified = clients.filter((client) => client.notified);
-  const back = notified.filter((client) => client.back);
+  const clients = record.auditCounts(node);
   const held = record.heldLocks();
   const reclaimed = held.filter((lock) => lock.reclaimed).length;
   return {
-    clients: { listed: clients.length, notified: notified.length, back: back.length },
+    clients,
     locks: planned ? { held: held.length, reclaimed } : null,
-    complete: planned ? reclaimed === held.length : back.length === notified.length,
+    complete: planned ? reclaimed === held.length : clients.back === clients.notified,
   };
 }

@@ -127,10 +127,12 @@ function judgeLocks(
   // Without a grace every reclaim is refused; without a client in the record nobody was notified to reclaim.
   const suspects = graceEntered ? gone : clients;
   const isLost = suspects.length > 0 || clients.length === 0;
+  // One list for all of them: there may be thousands of either.
+  const names = suspects.map(({ client }) => client);
   return missing.map(({ fsid, inode, mode, start, end }) => ({
     verdict: isLost ? 'lost' : 'not-reclaimed',
     lock: { fsid, inode, mode, start, end },
-    clients: suspects.map(({ client }) => client),
+    clients: names,
   }));
 }
 

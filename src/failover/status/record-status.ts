@@ -49,8 +49,8 @@ function describeRecord(
     released,
     ...(isPresumed(ownership) ? { presumed: true } : {}),
     nsmState: opened.nsmState() ?? null,
-    clients: opened.clientNames().length,
-    notNotified: opened.toNotify().length,
+    clients: opened.clientCount(),
+    notNotified: opened.notifyCounts().notNotified,
     badLines: opened.badLines().length,
     remarks: opened.largeJournals().map(largeJournalText),
     findings: opened

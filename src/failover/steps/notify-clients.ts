@@ -110,6 +110,7 @@ export async function notifyRecorded(
     names: notifyNames(ip),
     state,
     clients,
+    seen: record.seenToNotify(),
     deadlineMs: context.notifyDeadlineMs ?? driver.graceSeconds() * 1000,
     rpcbindPort,
     signal,

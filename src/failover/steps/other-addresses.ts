@@ -99,7 +99,11 @@ function isLost(context: FailoverContext, ip: FloatingIp): boolean {
 /** Whether clients of another address that is this node's are still to be notified; also where its record cannot be used, as B-3 will say. */
 export function isOwed(context: FailoverContext, ip: FloatingIp): boolean {
   try {
-    return withOther(context, ip, (session, to) => to === undefined && session.opened.toNotify().length > 0);
+    return withOther(
+      context,
+      ip,
+      (session, to) => to === undefined && session.opened.notifyCounts().notNotified > 0,
+    );
   } catch (error) {
     if (error instanceof FailoverError) return true;
     throw error;

@@ -47,8 +47,8 @@ export function listIsMade({ session }: FailoverContext): boolean {
 export function nobodyToNotify(context: FailoverContext): string | undefined {
   const { session } = context;
   if (!listIsMade(context)) return undefined;
-  if (session.opened.toNotify().length > 0) return undefined;
+  const { notified, notNotified } = session.opened.notifyCounts();
+  if (notNotified > 0) return undefined;
   if (otherAffected(context).some((other) => isOwed(context, other))) return undefined;
-  const { notified } = session.opened.notifyCounts();
   return notified === 0 ? 'no client in the record' : `all ${notified} notified already`;
 }

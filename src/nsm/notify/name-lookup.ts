@@ -6,6 +6,8 @@ export type Resolve = (name: string, family: Family) => Promise<string | undefin
 
 /** The most getaddrinfo calls at once: one thread of libuv's four stays for files. */
 const maxLookups = 3;
+/** The most that wait for their turn before nobody else is begun with. */
+const maxWaiting = 64;
 
 /**
  * Resolves host names as the host does, /etc/hosts first (getaddrinfo, not DNS alone). A lookup cannot
@@ -17,6 +19,7 @@ export class NameLookup {
   readonly #waiting = new Set<(address: undefined) => void>();
   #underWay = 0;
   #stopped = false;
+  #waitsForRoom: (() => void) | undefined;
 
   constructor(resolve: Resolve = resolveByHost) {
     this.#resolve = resolve;
@@ -43,8 +46,16 @@ export class NameLookup {
     });
   }
 
+  /** Waits until few names wait for their turn; false once stopped. For one caller. */
+  async room(): Promise<boolean> {
+    if (!this.#stopped && this.#queue.length >= maxWaiting)
+      await new Promise<void>((resolve) => (this.#waitsForRoom = resolve));
+    return !this.#stopped;
+  }
+
   stop(): void {
     this.#stopped = true;
+    this.#waitsForRoom?.();
     this.#queue.length = 0;
     for (const answer of this.#waiting) answer(undefined);
   }
@@ -52,6 +63,7 @@ export class NameLookup {
   #startNext(): void {
     if (this.#underWay >= maxLookups) return;
     const start = this.#queue.shift();
+    if (this.#queue.length < maxWaiting) this.#waitsForRoom?.();
     if (start === undefined) return;
     this.#underWay += 1;
     start();

@@ -15,8 +15,10 @@ export interface NotifyOptions {
   readonly names: readonly string[];
   /** The new NSM state: odd, positive, never used before for this floating IP on any node. */
   readonly state: number;
-  /** Recorded clients: addresses as text, or host names. */
+  /** Recorded clients: addresses as text, or host names. They are begun with in this order. */
   readonly clients: readonly string[];
+  /** How many of them, the first ones, have been seen of late; default none. */
+  readonly seen?: number | undefined;
   /** How long to try, in milliseconds from now. */
   readonly deadlineMs: number;
   /** For tests; default 111. */
@@ -68,8 +70,36 @@ export interface NotifyResult {
 const defaultPace: NotifyPace = { firstMs: 400, capMs: 4000, window: 64, holdMs: 20, reportMs: 100 };
 
 /**
+ * Begins with each client in order, as soon as there is room for it (see Run.room), and waits for all. Those with a name have an order of
+ * their own: a name server that does not answer holds up nobody else.
+ */
+async function eachInTurn(
+  clients: readonly string[],
+  run: Run,
+  notifyOne: (client: string, index: number) => Promise<void>,
+): Promise<void> {
+  let open = 0;
+  let allEnded: (() => void) | undefined;
+  const end = (): void => {
+    open -= 1;
+    if (open === 0) allEnded?.();
+  };
+  const begin = async (isNamed: boolean): Promise<void> => {
+    for (const [index, client] of clients.entries()) {
+      if (run.isNamed(client) !== isNamed) continue;
+      await run.room(isNamed);
+      open += 1;
+      // Not kept: a million of them may be begun with.
+      void notifyOne(client, index).catch(run.fail).finally(end);
+    }
+  };
+  await Promise.all([begin(false), begin(true)]);
+  if (open > 0) await new Promise<void>((resolve) => (allEnded = resolve));
+}
+
+/**
  * B-3: sends SM_NOTIFY (X/Open XNFS chapter 11; program 100024 version 1 procedure 6) for every name, all
- * with the same state, to every client at once, and again with back-off until its statd has accepted each
+ * with the same state, to one client after the other as fast as they can be sent, and again with back-off until its statd has accepted each
  * name or the deadline has passed. Never waits longer than `deadlineMs`, plus at most 2.5 s for an IPv6
  * source still under duplicate address detection.
  * Throws NSM_NOTIFICATION for options that cannot be sent, NSM_SOCKET, and whatever a callback throws.
@@ -104,14 +134,16 @@ export async function notify(options: NotifyOptions): Promise<NotifyResult> {
   }
   try {
     const timeLeft = () => end - performance.now();
-    const context = { run, notifications, rpcbindPort, pace, timeLeft };
-    await Promise.all(
-      clients.map(async (client) => {
-        const reason = await notifyClient(client, context);
-        if (reason === undefined) report.add(client);
-        else notNotified.push({ client, reason: options.signal?.aborted === true ? 'interrupted' : reason });
-      }),
-    );
+    const shared = { run, notifications, rpcbindPort, pace, timeLeft };
+    const { seen = 0 } = options;
+    const contexts = { seen: { ...shared, isSeen: true }, other: { ...shared, isSeen: false } };
+    const ended = (client: string, reason: string | undefined): void => {
+      if (reason === undefined) report.add(client);
+      else notNotified.push({ client, reason: options.signal?.aborted === true ? 'interrupted' : reason });
+    };
+    await eachInTurn(clients, run, async (client, index) => {
+      ended(client, await notifyClient(client, index < seen ? contexts.seen : contexts.other));
+    });
     report.end();
   } finally {
     clearTimeout(timer);

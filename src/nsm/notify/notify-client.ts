@@ -21,6 +21,8 @@ export interface NotifyContext {
   readonly pace: BackoffPace;
   /** Until the deadline, in milliseconds. */
   readonly timeLeft: () => number;
+  /** Whether the client has been seen of late: then its retries do not wait for everybody's first try. */
+  readonly isSeen: boolean;
 }
 
 /** As far as one client needs it. */
@@ -33,6 +35,7 @@ export interface SharedRun {
 }
 
 const undecided = 'no answer before the deadline';
+const untried = 'not tried before the deadline';
 /** Rounds of silence from a port that rpcbind gave, after which rpcbind is asked again beside. */
 const silentRoundsBeforeAsking = 2;
 
@@ -42,7 +45,7 @@ const silentRoundsBeforeAsking = 2;
  */
 export async function notifyClient(client: string, context: NotifyContext): Promise<string | undefined> {
   const backoff = new Backoff(context.pace, Math.random, context.timeLeft);
-  let reason = undecided;
+  let reason = untried;
   while (!context.run.isStopped()) {
     const located = await context.run.locate(client);
     if (located.kind === 'address') return new Visit(located, backoff, context).run();
@@ -93,14 +96,18 @@ class Visit {
         if (discovered && !this.#everFound) this.#reason = undecided;
         if (accepted || (discovered && !this.#everFound)) this.#backoff.reset();
         this.#everFound ||= discovered;
-        rank = accepted || discovered ? ranks.followUp : ranks.retry;
-        if (rank === ranks.retry) await this.#context.run.pause(timeoutMs - (performance.now() - start));
+        rank = accepted || discovered ? ranks.followUp : this.#retryRank;
+        if (rank !== ranks.followUp) await this.#context.run.pause(timeoutMs - (performance.now() - start));
       }
       return this.#reason;
     } finally {
       this.#statdPort.close();
       this.#statd?.close();
     }
+  }
+
+  get #retryRank(): Rank {
+    return this.#context.isSeen ? ranks.seenRetry : ranks.retry;
   }
 
   #round(rank: Rank, timeoutMs: number): Promise<[CallRound | undefined, PortFound | undefined]> {

@@ -34,6 +34,7 @@ export class Run {
   readonly #pauses = new Pauses();
   readonly #family: Source['family'];
   readonly #lookup: NameLookup;
+  readonly #window: SendWindow;
   readonly #interfaces: Interfaces;
   readonly #sockets: Sockets;
   #stopped = false;
@@ -47,10 +48,11 @@ export class Run {
     this.#interfaces = readInterfaces(source.address);
     const received = outstanding.receive.bind(outstanding);
     this.#sockets = new Sockets(source, socket, { received, failed: this.fail }, bufferBytes);
+    this.#window = new SendWindow(window);
     this.exchange = new Exchange({
       send: confirm === undefined ? this.#sockets.send : this.#confirmed(confirm),
       outstanding,
-      window: new SendWindow(window),
+      window: this.#window,
       holdMs,
     });
   }
@@ -80,6 +82,13 @@ export class Run {
   }
 
   readonly isStopped = (): boolean => this.#stopped;
+
+  /** Whether a recorded client is known by a host name. */
+  readonly isNamed = (client: string): boolean => readClient(client, this.#interfaces).kind === 'name';
+
+  /** Waits until another client can be begun with; those with a name wait for names only. False once the run has stopped. */
+  readonly room = (isNamed: boolean): Promise<boolean> =>
+    isNamed ? this.#lookup.room() : this.#window.room();
 
   /** Ends every wait; nothing is sent after it. */
   readonly stop = (): void => {

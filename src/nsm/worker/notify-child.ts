@@ -2,7 +2,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { exitCodes, FailoverError, messageOf } from '../../errors.js';
 import { notify, type NotifyOptions, type NotifyResult } from '../notify/notifier.js';
-import { readMessage, workerCommand, type WorkerJob } from './worker-messages.js';
+import { readMessage, workerCommand, type WorkerJob, type WorkerResult } from './worker-messages.js';
 
 /** What can be notified to another process. */
 export type ThroughOptions = Omit<NotifyOptions, 'deadline' | 'pace' | 'resolve'>;
@@ -52,6 +52,7 @@ class NotifyChild {
   readonly #command: string;
   readonly #options: ThroughOptions;
   #atWork = false;
+  readonly #notified: string[] = [];
   #answer: NotifyResult | undefined;
   #failure: { readonly error: unknown } | undefined;
   #stderr = '';
@@ -106,7 +107,7 @@ class NotifyChild {
     }
     try {
       if ('ready' in message) this.#giveJob();
-      else if ('notified' in message) this.#options.onNotified?.(message.notified);
+      else if ('notified' in message) this.#gather(message.notified);
       else if ('progress' in message) this.#options.onProgress?.(message.progress);
       else this.#finish(message.result);
     } catch (error) {
@@ -130,8 +131,19 @@ class NotifyChild {
     }
   };
 
-  #finish(result: NotifyResult): void {
-    this.#answer = result;
+  #gather(notified: string[]): void {
+    for (const client of notified) this.#notified.push(client);
+    this.#options.onNotified?.(notified);
+  }
+
+  #finish({ notNotified, ...result }: WorkerResult): void {
+    this.#answer = {
+      ...result,
+      notified: this.#notified,
+      notNotified: notNotified.flatMap(({ reason, clients }) =>
+        clients.map((client) => ({ client, reason })),
+      ),
+    };
     this.#endSoon();
   }
 
@@ -177,13 +189,14 @@ class NotifyChild {
   }
 }
 
-function jobOf({ source, names, state, clients, deadlineMs, rpcbindPort }: ThroughOptions): WorkerJob {
+function jobOf({ source, names, state, clients, seen, deadlineMs, rpcbindPort }: ThroughOptions): WorkerJob {
   return {
     source: { address: source.address, family: source.family },
     names: [...names],
     state,
     clients: [...clients],
     deadlineMs,
+    ...(seen === undefined ? {} : { seen }),
     ...(rpcbindPort === undefined ? {} : { rpcbindPort }),
   };
 }

@@ -14,14 +14,15 @@ const job = v.strictObject({
   names: v.pipe(v.array(v.string()), v.minLength(1)),
   state: v.pipe(v.number(), v.integer()),
   clients: v.array(v.string()),
+  seen: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0))),
   deadlineMs: v.pipe(v.number(), v.minValue(0)),
   rpcbindPort: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535))),
 });
 
 const progress = v.strictObject({ notified: v.number(), total: v.number() });
+/** Who was notified has been said before; who was not, by reason: of a million clients there are not a million. */
 const result = v.strictObject({
-  notified: v.array(v.string()),
-  notNotified: v.array(v.strictObject({ client: v.string(), reason: v.string() })),
+  notNotified: v.array(v.strictObject({ reason: v.string(), clients: v.array(v.string()) })),
   sourceUsed: v.string(),
   privilegedPort: v.boolean(),
 });
@@ -35,6 +36,7 @@ const message = v.union([
 ]);
 
 export type WorkerJob = v.InferOutput<typeof job>;
+export type WorkerResult = v.InferOutput<typeof result>;
 export type WorkerMessage = v.InferOutput<typeof message>;
 
 /** A line of the worker's input, or a clause that says what is wrong with it. */

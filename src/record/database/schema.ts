@@ -142,4 +142,12 @@ export const migrations: readonly string[] = [
   -- 1: what is right before read_to is no line of ours, and was passed over: a hole, say.
   ALTER TABLE journals ADD COLUMN passed_over INTEGER NOT NULL DEFAULT 0 CHECK (passed_over IN (0, 1));
   `,
+  `
+  -- Whom to notify first: see notifications.ts.
+  ALTER TABLE notifications ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+
+  -- Who may have lost the locks of one audit, a JSON list: once, however many locks. findings.clients is empty then.
+  CREATE TABLE suspects (id INTEGER PRIMARY KEY AUTOINCREMENT, clients TEXT NOT NULL) STRICT;
+  ALTER TABLE findings ADD COLUMN suspects INTEGER REFERENCES suspects (id);
+  `,
 ];

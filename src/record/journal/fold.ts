@@ -1,6 +1,6 @@
 import { constants, fstatSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
-import { journalTables, type JournalTables, type Session } from '../tables/journal-tables.js';
+import { journalTables, type JournalTables, mostFsids, type Session } from '../tables/journal-tables.js';
 import { firstLine, journalNodes, journalPath, withJournal } from './journal-file.js';
 import { type Gap, gapIn, JournalReading } from './journal-reading.js';
 import { readOwnership } from '../tables/ownership.js';
@@ -44,13 +44,23 @@ export function foldJournals(db: Database, directory: string): FoldReport {
     const piece = db.transaction(() => {
       const { epoch } = readOwnership(db);
       const isDone = fold.piece(epoch);
-      if (fold.bad > 0) tables.pruneBadLines();
+      if (fold.bad > 0) tables.keepBadLines();
       return isDone;
     });
     while (!piece.immediate());
   }
   const journals = folds.map(({ node, events, bad }) => ({ node, events, bad }));
   return { journals: journals.filter(({ events, bad }) => events + bad > 0) };
+}
+
+/** Notes that all that is in the journal of `node` is in the tables, below a first line that says `session`. In a transaction. */
+export function noteFolded(db: Database, directory: string, node: string, session: Session): void {
+  withJournal(directory, node, constants.O_RDONLY, (fd) => {
+    const generation = firstLine(fd, generationSize);
+    if (generation === undefined) return;
+    const { size: readTo } = fstatSync(fd);
+    journalTables(db).write(node, { generation, readTo, session, passedOver: false });
+  });
 }
 
 /** How long the journal is now; undefined: nothing in it is new. */
@@ -162,7 +172,7 @@ class JournalFold {
       this.#tables.addClient({ client, fsid: line.fsid, node: line.node, since: line.since, myName });
     } else if (line.kind === 'add-client') {
       const since = session.wall + Math.max(0, Math.round((line.uptime - session.uptime) * 1000));
-      for (const fsid of line.fsid === undefined ? session.fsids : [line.fsid]) {
+      for (const fsid of line.fsid === undefined ? session.fsids.slice(0, mostFsids) : [line.fsid]) {
         this.#tables.addClient({ client, fsid, node: this.node, since, myName });
       }
       this.#tables.announced(client, this.node, since);

@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { FailoverError, exitCodes } from '../../errors.js';
 import { firstLine, journalPath, withJournal } from './journal-file.js';
+import { doing } from '../../host/running/watchdog.js';
 import { formatLine, parseJournal, type ServingLine } from './journal.js';
 import type { MonitorRecord } from '../monitor-record.js';
 import { recordError } from '../record-error.js';
@@ -90,12 +91,13 @@ export async function beginServing(record: MonitorRecord, session: ServingSessio
         record.fold();
         // Again from the start, where it is tried again with the space of the reserve.
         ftruncateSync(fd);
-        writeAll(fd, [line, ...recordedLines(record)].map(formatLine).join(''));
+        writeRecord(fd, record, line, journal);
         fsyncSync(fd);
         renameSync(temporary, journalPath(way, node));
         syncDirectory(way);
-        // Its recorded lines are the record: else they would undo a del-client that is folded before them.
-        record.fold();
+        // Its recorded lines are the record: folded later they would undo a del-client that is folded before them.
+        const fsids = line.fsids.map((fsid) => fsid.toLowerCase());
+        record.noteFolded(node, { ...line, fsids });
       });
       return { journal, synchronous, kept: false };
     } finally {
@@ -137,8 +139,22 @@ function servingLine({ node, epoch, fsids, now, uptime, bootId }: ServingSession
   return line;
 }
 
-function recordedLines(record: MonitorRecord) {
-  return record.clients().map((row) => ({ kind: 'recorded', uptime: 0, ...row }) as const);
+/** Of what is written to the journal, what is in memory at once, in characters. */
+const pieceLength = 1 << 20;
+
+/** Writes the serving line, and the record as it is. */
+function writeRecord(fd: number, record: MonitorRecord, line: ServingLine, journal: string): void {
+  let piece = formatLine(line);
+  const flush = (): void => {
+    doing(`writing ${journal}`);
+    writeAll(fd, piece);
+    piece = '';
+  };
+  record.eachClient((row) => {
+    piece += formatLine({ kind: 'recorded', uptime: 0, ...row });
+    if (piece.length >= pieceLength) flush();
+  });
+  flush();
 }
 
 /** Whether the journal is of this node, epoch and boot: the same command was run again. Other fsids get a line of their own. */

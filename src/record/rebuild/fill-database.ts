@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3';
 import { openDatabase } from '../database/database.js';
 import { foldJournals } from '../journal/fold.js';
 import { journalTables } from '../tables/journal-tables.js';
-import type { JournalContents } from './read-journals.js';
+import { eachNamedClient, type JournalContents } from './read-journals.js';
 import { latestClock } from '../tables/notifications.js';
 import { makeDatabaseFile } from '../safe-files/record-directory.js';
 import { highestGiven } from '../safe-files/states-given.js';
@@ -28,7 +28,13 @@ export interface Filled {
  * No client is put on the list of those to notify: a client that is notified outside of a grace reclaims in vain, and loses the lock that it has
  * (fs/lockd/svclock.c: nlm_lck_denied_grace_period). The next takeover makes the list, of everybody.
  */
-export function fillDatabase(file: string, directory: string, { clients, served }: JournalContents): Filled {
+export function fillDatabase(
+  file: string,
+  directory: string,
+  contents: JournalContents,
+  now: number,
+): Filled {
+  const { served } = contents;
   makeDatabaseFile(file);
   const db = openDatabase(file);
   try {
@@ -37,7 +43,7 @@ export function fillDatabase(file: string, directory: string, { clients, served 
         foldJournals(db, directory);
         // Again, those whom a del-client has removed in the fold. Later ones of the owner count.
         const tables = journalTables(db);
-        for (const row of clients) tables.addClient(row);
+        eachNamedClient(directory, contents, now, (row) => void tables.addClient(row));
         if (served !== undefined) {
           db.prepare(
             'UPDATE ownership SET owner = ?, machine = NULL, epoch = ?, released = 0, since = NULL',

@@ -68,7 +68,7 @@ function rebuildIn(held: HeldDirectory, request: RebuildRequest): Rebuilt {
     removeLeftovers(held.way);
     const temporary = held.at(temporaryPrefix + randomUUID());
     try {
-      const filled = fillDatabase(temporary, held.way, contents);
+      const filled = fillDatabase(temporary, held.way, contents, request.now);
       const aside = exchangeDatabase(held.way, temporary, present);
       return {
         ...filled,

@@ -34,7 +34,7 @@ export function claimAudit(db: Database, released: boolean): void {
 }
 
 /**
- * beginGrace(), in its transaction and before the list is made anew. A second grace of one epoch, after clients were notified
+ * beginGrace(), in its transaction and before the list is made anew, and whom statd announced forgotten. A second grace of one epoch, after clients were notified
  * in the first, comes after the address was served: what was held at the release says nothing any more.
  */
 export function beginAudit(db: Database, now: number): void {
@@ -50,7 +50,6 @@ export function beginAudit(db: Database, now: number): void {
     db.prepare('UPDATE audit SET planned = 0, noted_epoch = NULL').run();
   }
   db.prepare('UPDATE held_locks SET reclaimed_at = NULL').run();
-  db.prepare('DELETE FROM announcements').run();
   db.prepare('UPDATE audit SET graces = graces + 1, began_at = ?, compared_at = NULL').run(now);
 }
 
@@ -68,6 +67,26 @@ export function readAudit(db: Database): Audit {
     beganAt: row?.began ?? undefined,
     comparedAt: row?.compared ?? undefined,
   };
+}
+
+export interface AuditCounts {
+  readonly listed: number;
+  readonly notified: number;
+  /** Of those notified. */
+  readonly back: number;
+}
+
+/** How many clients readAuditedClients() would return. */
+export function countAuditedClients(db: Database, node: string): AuditCounts {
+  const counts = db
+    .prepare<[string], AuditCounts>(
+      `SELECT count(*) AS listed, count(told_at) AS notified,
+         count(CASE WHEN told_at IS NOT NULL AND EXISTS (
+           SELECT 1 FROM announcements WHERE announcements.client = notifications.client AND node = ?) THEN 1 END) AS back
+       FROM notifications`,
+    )
+    .get(node);
+  return counts ?? { listed: 0, notified: 0, back: 0 };
 }
 
 /** Every client on the list of the last grace, sorted. Fold first. */

@@ -33,8 +33,10 @@ export interface RecordedFinding extends Finding {
   readonly acknowledgedAt: number | undefined;
 }
 
-/** As many as are kept; the newest. */
+/** As many as are kept; the newest, and of one audit the gravest. */
 const keptFindings = 10_000;
+
+const gravity: readonly Verdict[] = ['lost', 'silent', 'not-notified', 'not-reclaimed', 'idle'];
 
 /** Ends the audit of a grace: once, by whoever compares first. Returns false where it was done before. */
 export function closeAudit(
@@ -46,22 +48,42 @@ export function closeAudit(
   }: { readonly epoch: number; readonly now: number; readonly findings: readonly Finding[] },
 ): boolean {
   const add = db.prepare(
-    `INSERT INTO findings (epoch, verdict, fsid, inode, mode, first, last, path, clients, at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO findings (epoch, verdict, fsid, inode, mode, first, last, path, clients, suspects, at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
+  const addList = db.prepare('INSERT INTO suspects (clients) VALUES (?)');
+  /** By the list itself: all locks of an audit have the same one. */
+  const ids = new Map<readonly string[], number>();
+  const listId = (clients: readonly string[]): number => {
+    const id = ids.get(clients) ?? Number(addList.run(JSON.stringify(clients)).lastInsertRowid);
+    ids.set(clients, id);
+    return id;
+  };
   return db
     .transaction(() => {
       const { changes } = db.prepare('UPDATE audit SET compared_at = ? WHERE compared_at IS NULL').run(now);
       if (changes === 0) return false;
-      for (const { verdict, lock, path, clients } of findings) {
+      for (const { verdict, lock, path, clients } of gravest(findings)) {
         const { fsid, inode, mode, start, end } = lock ?? {};
         const place = [fsid, inode, mode, start, end, path].map((value) => value ?? null);
-        add.run(epoch, verdict, ...place, JSON.stringify(clients), now);
+        const named = clients.length > 1 ? ['[]', listId(clients)] : [JSON.stringify(clients), null];
+        add.run(epoch, verdict, ...place, ...named, now);
       }
       db.prepare('DELETE FROM findings WHERE id <= (SELECT max(id) FROM findings) - ?').run(keptFindings);
+      db.prepare(
+        'DELETE FROM suspects WHERE id NOT IN (SELECT suspects FROM findings WHERE suspects > 0)',
+      ).run();
       return true;
     })
     .immediate();
+}
+
+/** Those that are kept, in their order. */
+function gravest(findings: readonly Finding[]): readonly Finding[] {
+  if (findings.length <= keptFindings) return findings;
+  return gravity
+    .flatMap((verdict) => findings.filter((one) => one.verdict === verdict))
+    .slice(0, keptFindings);
 }
 
 interface Row {
@@ -74,29 +96,38 @@ interface Row {
   readonly end: string | null;
   readonly path: string | null;
   readonly clients: string;
+  readonly suspects: number | null;
   readonly at: number;
   readonly acknowledgedAt: number | null;
 }
 
-/** Oldest first. */
+/** Oldest first. Those of one audit that have several clients have one and the same list. */
 export function readFindings(db: Database): RecordedFinding[] {
+  const lists = new Map(
+    db
+      .prepare<[], { id: number; clients: string }>('SELECT id, clients FROM suspects')
+      .all()
+      .map(({ id, clients }) => [id, listIn(clients)]),
+  );
   return db
     .prepare<[], Row>(
-      `SELECT epoch, verdict, fsid, inode, mode, first AS start, last AS end, path, clients, at,
+      `SELECT epoch, verdict, fsid, inode, mode, first AS start, last AS end, path, clients, suspects, at,
          acknowledged_at AS acknowledgedAt FROM findings ORDER BY id`,
     )
     .all()
-    .map(({ epoch, verdict, fsid, inode, mode, start, end, path, clients, at, acknowledgedAt }) => ({
-      epoch,
-      verdict,
-      ...(fsid === null || inode === null || mode === null || start === null || end === null
-        ? {}
-        : { lock: { fsid, inode, mode, start, end } }),
-      ...(path === null ? {} : { path }),
-      clients: listIn(clients),
-      at,
-      acknowledgedAt: acknowledgedAt ?? undefined,
-    }));
+    .map(
+      ({ epoch, verdict, fsid, inode, mode, start, end, path, clients, suspects, at, acknowledgedAt }) => ({
+        epoch,
+        verdict,
+        ...(fsid === null || inode === null || mode === null || start === null || end === null
+          ? {}
+          : { lock: { fsid, inode, mode, start, end } }),
+        ...(path === null ? {} : { path }),
+        clients: (suspects === null ? undefined : lists.get(suspects)) ?? listIn(clients),
+        at,
+        acknowledgedAt: acknowledgedAt ?? undefined,
+      }),
+    );
 }
 
 /** A JSON list of names, as closeAudit has written it. */

@@ -52,6 +52,29 @@ interface JournalRow {
 }
 
 const keptBadLines = 1000;
+/** As much as is kept of each. */
+const badLength = 200;
+
+/** By client, fsid, node; one after another, as there may be a million. */
+export function* readClients(db: Database): Generator<RecordedClient> {
+  const rows = db
+    .prepare<[], Omit<RecordedClient, 'myName'> & { myName: string | null }>(
+      'SELECT client, fsid, node, since, my_name AS myName FROM clients ORDER BY client, fsid, node',
+    )
+    .iterate();
+  for (const row of rows) yield { ...row, myName: row.myName ?? undefined };
+}
+
+/** Each counted once. */
+export function countClients(db: Database): number {
+  return db.prepare<[], number>('SELECT count(DISTINCT client) FROM clients').pluck().get() ?? 0;
+}
+
+/**
+ * Of the file systems of an address a client that uses any of them is recorded for so many: statd's user may write a line that names
+ * thousands. Who is notified does not depend on it.
+ */
+export const mostFsids = 64;
 
 /** What a fold does to the database. Every call must be inside the fold's transaction, but for read. */
 export function journalTables(db: Database) {
@@ -63,6 +86,8 @@ export function journalTables(db: Database) {
   const removeOne = db.prepare('DELETE FROM clients WHERE client = ? AND node = ? AND fsid = ?');
   const addBad = db.prepare('INSERT INTO bad_lines (node, place, text) VALUES (?, ?, ?)');
   const prune = db.prepare('DELETE FROM bad_lines WHERE id <= (SELECT max(id) FROM bad_lines) - ?');
+  /** The newest; written by keepBadLines, as there may be millions that are not kept. */
+  let bad: [node: string, place: number, text: string][] = [];
   return {
     read(node: string): JournalProgress | undefined {
       const row = readJournal.get(node);
@@ -92,9 +117,16 @@ export function journalTables(db: Database) {
       else removeOne.run(client, node, fsid);
     },
     addBadLine(node: string, place: number, text: string): void {
-      addBad.run(node, place, escapeBytes(text, 200));
+      // A copy: a part of a string keeps the whole, which may be a megabyte.
+      const start = Buffer.from(text.slice(0, badLength + 1), 'latin1').toString('latin1');
+      bad.push([node, place, start]);
+      if (bad.length >= 2 * keptBadLines) bad = bad.slice(-keptBadLines);
     },
-    pruneBadLines(): void {
+    /** Once all are added. */
+    keepBadLines(): void {
+      for (const [node, place, text] of bad.slice(-keptBadLines))
+        addBad.run(node, place, escapeBytes(text, badLength));
+      bad = [];
       prune.run(keptBadLines);
     },
   };

@@ -23,14 +23,39 @@ export function beginGrace(db: Database, directory: string, now: number): number
       noteGiven(directory, state);
       db.prepare('UPDATE nsm SET state = ?').run(state);
       beginAudit(db, now);
-      db.prepare('DELETE FROM notifications').run();
-      db.prepare(
-        'INSERT INTO notifications (client, state) SELECT DISTINCT client, ? FROM clients WHERE true',
-      ).run(state);
+      makeList(db, state);
+      db.prepare('DELETE FROM announcements').run();
       return state;
     })
     .immediate();
 }
+
+/**
+ * Who comes first, as there may be more records of the dead than a grace has time for:
+ *
+ * - 4: statd has announced it since the last grace began. Whoever holds a lock was: a reclaim is announced too. 5: and it answered then.
+ * - 3: it answered the last SM_NOTIFY.
+ * - 2, 1: it did neither, but had a place among these one or two graces ago, as where a takeover was stopped before its B-3.
+ * - 0: nothing has been heard of it for longer.
+ */
+function makeList(db: Database, state: number): void {
+  db.prepare(
+    `INSERT INTO notifications (client, state, priority)
+       SELECT client, ?, 4 * EXISTS (SELECT 1 FROM announcements WHERE announcements.client = recorded.client)
+       FROM (SELECT DISTINCT client FROM clients) AS recorded WHERE true
+     ON CONFLICT (client) DO UPDATE SET state = excluded.state, told_at = NULL, reason = NULL,
+       priority = CASE
+         WHEN excluded.priority > 0 THEN 4 + (told_at IS NOT NULL)
+         WHEN told_at IS NOT NULL THEN 3
+         ELSE max(0, min(2, priority - 1))
+       END`,
+  ).run(state);
+  db.prepare('DELETE FROM notifications WHERE state <> ?').run(state);
+}
+
+/** From this one on a client has been seen since the last grace began, or has answered in it. */
+const seenPriority = 3;
+const highestPriority = 5;
 
 /**
  * July 2037. A clock that says more is not believed: after one such jump, no state would be left, and nobody could be
@@ -52,14 +77,27 @@ function nextState(last: number, now: number): number {
   return odd > maxState ? 1 : odd;
 }
 
-/** The clients still to be notified of the latest state, sorted, and that state. */
+/** The clients still to be notified of the latest state, in the order in which they are to be, else sorted; and that state. */
 export function readToNotify(db: Database): { clients: string[]; state: number | undefined } {
   const rows = db
-    .prepare<[], { client: string; state: number }>(
-      'SELECT client, state FROM notifications WHERE told_at IS NULL ORDER BY client',
+    .prepare<[], [client: string, state: number, priority: number]>(
+      'SELECT client, state, priority FROM notifications WHERE told_at IS NULL ORDER BY client',
     )
-    .all();
-  return { clients: rows.map(({ client }) => client), state: rows[0]?.state };
+    .raw()
+    .iterate();
+  const lists: string[][] = Array.from({ length: highestPriority + 1 }, () => []);
+  let last: number | undefined;
+  for (const [client, state, priority] of rows) {
+    last = state;
+    lists[priority]?.push(client);
+  }
+  return { clients: lists.toReversed().flat(), state: last };
+}
+
+/** How many of these, the first ones, have been seen of late. */
+export function countSeen(db: Database): number {
+  const sql = 'SELECT count(*) FROM notifications WHERE told_at IS NULL AND priority >= ?';
+  return db.prepare<[number], number>(sql).pluck().get(seenPriority) ?? 0;
 }
 
 /** Strikes off those who answered to `state`; an answer to an earlier state counts for nothing. `now` is in ms. */
