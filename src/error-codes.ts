@@ -49,6 +49,11 @@ export const errorCodes = {
       'B-1 mounted nothing: the file system on the device was not unmounted cleanly, so another node may have it mounted.',
     todo: 'Run `nlm-failover release ADDRESS` on the node that has it. Where that node is dead for certain, or it is this node that crashed, add --fenced.',
   },
+  DEVICE_UNKNOWN: {
+    means:
+      'Which device a file system is on cannot be known on this node: it is not there, several have that name, or it is that of another file system too. Nothing was touched.',
+    todo: 'See `blkid` and `lsblk`. Connect the device, or correct `device`; of several with one name write the path.',
+  },
   DRIVER_UNSUITED: {
     means:
       'The driver that the configuration names cannot serve this address, or this host lacks something for it. The message has every reason.',

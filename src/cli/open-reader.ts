@@ -5,10 +5,11 @@ import type { FloatingIp } from '../config/config.js';
 import { findFloatingIp } from '../config/floating-ip.js';
 import { loadConfig } from '../config/load-config.js';
 import { askPlaces } from '../failover/access/location.js';
+import { inKernelTerms } from '../failover/access/places.js';
 import type { NodeReader } from '../failover/access/with-record.js';
 import { limitOf } from '../failover/limits.js';
 import { nlmProgram } from '../host/reading/nfsd.js';
-import { standsStillAfter } from '../host/running/deadline.js';
+import { standsStillAfter, within } from '../host/running/deadline.js';
 import { asking } from '../host/running/watchdog.js';
 import type { DriverModule } from '../lockmanager/module.js';
 import { runDirectory } from '../rundir/serving.js';
@@ -43,14 +44,15 @@ export async function openNode(
 ): Promise<NodeReader & { readonly rpcbindPort: number }> {
   const { host, rpcbindPort, nlmRegistered, registeredAt } = await openHost();
   const drivers = await loadDrivers();
+  const written = await loadConfig({
+    file: options.config,
+    drivers,
+    read: (file) => asking(file, readAside(file)),
+  });
   return {
     host,
     drivers,
-    config: await loadConfig({
-      file: options.config,
-      drivers,
-      read: (file) => asking(file, readAside(file)),
-    }),
+    config: await within(limitOf('Finding the devices', written), () => inKernelTerms(host, written)),
     run: runDirectory(host),
     callout: calloutPath(),
     rpcbindPort,

@@ -50,9 +50,16 @@ export function mountOrder(ip: FloatingIp): {
   const isFirst = ({ mountpoint }: Volume) => place !== undefined && isAtOrBelow(place, mountpoint);
   const volumes = volumesOf(ip);
   return {
-    first: volumes.filter(isFirst).toSorted((a, b) => a.mountpoint.length - b.mountpoint.length),
-    others: volumes.filter((one) => !isFirst(one)),
+    first: outerFirst(volumes.filter(isFirst)),
+    others: outerFirst(volumes.filter((one) => !isFirst(one))),
   };
+}
+
+/** Else in the order given: what another one is mounted on comes before it, which it would hide. */
+function outerFirst(volumes: readonly Volume[]): readonly Volume[] {
+  const depth = ({ mountpoint }: Volume) =>
+    volumes.filter((other) => isAtOrBelow(mountpoint, other.mountpoint)).length;
+  return volumes.toSorted((a, b) => depth(a) - depth(b));
 }
 
 /**

@@ -111,12 +111,18 @@ const filesystemTable = {
   ),
   device: string(
     'an absolute path, or UUID=... or LABEL=...',
-    { text: 'what B-1 mounts; every node must reach it' },
+    {
+      text:
+        'what B-1 mounts; every node must reach it. A path, also of an image file, or as fstab(5) names a device: UUID=, LABEL=, PARTUUID=, PARTLABEL= or ID=, with ' +
+        'quotes or without. What names no device on the node, or several, is refused before anything is touched',
+    },
     readDevice,
   ),
   mountpoint: string(
     absolute('/srv/vol1'),
-    { text: 'where B-1 mounts it; an empty directory on every node' },
+    {
+      text: 'where B-1 mounts it; made where there is none. A symbolic link stands for the directory it leads to',
+    },
     readMountpoint,
   ),
   type: string('the file system\'s type, such as "ext4"', { text: 'for mount -t' }, readType),

@@ -161,6 +161,24 @@ const rows: readonly Row[] = [
   ['1234', `"${uuid.toUpperCase()}"`, (s) => filesystem(s)?.fsid, uuid],
   ['"/dev/vg0/vol1"', '"UUID=abc-1"', (s) => filesystem(s)?.device, 'UUID=abc-1'],
   ['"/dev/vg0/vol1"', '"LABEL=vol1"', (s) => filesystem(s)?.device, 'LABEL=vol1'],
+  ...(
+    [
+      ['LABEL=/export1', 'LABEL=/export1'],
+      ['LABEL="my data"', 'LABEL=my data'],
+      ["label='my data'", 'LABEL=my data'],
+      ['LABEL=my\\040data', 'LABEL=my data'],
+      ['UUID="6B9D6C1E-0C5A"', 'UUID=6b9d6c1e-0c5a'],
+      ['PARTUUID=DEADBEEF-01', 'PARTUUID=deadbeef-01'],
+      ['PARTLABEL=nfs data', 'PARTLABEL=nfs data'],
+      ['ID=wwn-0x5000c500a1b2c3d4', 'ID=wwn-0x5000c500a1b2c3d4'],
+      ['/dev/disk/by-label/my\\x20data', '/dev/disk/by-label/my\\x20data'],
+    ] as const
+  ).map(([text, device]): Row => [
+    '"/dev/vg0/vol1"',
+    JSON.stringify(text),
+    (s) => filesystem(s)?.device,
+    device,
+  ]),
   ['mountpoint = "/srv/vol1"', 'mountpoint = "/srv/vol1/"', (s) => filesystem(s)?.mountpoint, '/srv/vol1'],
   ['"noatime"', '""', (s) => filesystem(s)?.options, ''],
   ['"noatime"', '",noatime,,nodev,"', (s) => filesystem(s)?.options, 'noatime,nodev'],

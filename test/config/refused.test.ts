@@ -210,15 +210,28 @@ const rows: readonly Row[] = [
   ['1234', '1234.5', `${filesystem}.fsid = 1234.5: ${fsidForm}`],
   ['1234', '1234.0', `${filesystem}.fsid = 1234: ${fsidForm}`],
   ['1234', '"root"', `${filesystem}.fsid = "root": ${fsidForm}`],
-  ...['vol1', '/dev//vol1', '/dev/../vol1', '/', 'UUID=', "LABEL=a'b", '-x', '/dev/vol\\u0007'].map(
-    (text): Row => ['"/dev/vg0/vol1"', `"${text}"`, `${filesystem}.device = "${text}": ${device}`],
-  ),
+  ...[
+    'vol1',
+    '/dev//vol1',
+    '/dev/../vol1',
+    '/',
+    'UUID=',
+    "LABEL=a'b",
+    "LABEL=''",
+    '-x',
+    '/dev/vol\\u0007',
+  ].map((text): Row => ['"/dev/vg0/vol1"', `"${text}"`, `${filesystem}.device = "${text}": ${device}`]),
   ['mountpoint = "/srv/vol1"', 'mountpoint = "srv"', `${filesystem}.mountpoint = "srv": ${absolute}`],
   ...['/srv/../vol1', '/srv/./vol1', '/srv//vol1', '//srv', '/..'].map((text): Row => [
     'mountpoint = "/srv/vol1"',
     `mountpoint = "${text}"`,
     `${filesystem}.mountpoint = "${text}": write the path without "//", "." and ".."`,
   ]),
+  [
+    'mountpoint = "/srv/vol1"',
+    'mountpoint = "/srv/my\\\\040data"',
+    `${filesystem}.mountpoint = "/srv/my\\\\040data": write a blank as it is: "\\040" is for /etc/fstab`,
+  ],
   [
     'mountpoint = "/srv/vol1"',
     'mountpoint = "//"',
@@ -381,6 +394,11 @@ const relations: readonly (readonly [title: string, text: string, ...lines: stri
     'a device twice',
     replaced(two, 'vol2"', 'vol1"'),
     `floating_ip[0].filesystem[1].device = "/dev/vg0/vol1": this device is already at ${filesystem}.device; ${own}`,
+  ],
+  [
+    'a device twice, as fstab(5) may have it',
+    replaced(replaced(two, '/dev/vg0/vol1', "UUID='AB-1'"), '/dev/vg0/vol2', 'uuid=ab-1'),
+    `floating_ip[0].filesystem[1].device = "uuid=ab-1": this device is already at ${filesystem}.device; ${own}`,
   ],
   [
     'a mount point twice, once with a slash',

@@ -3,6 +3,7 @@ import { isTimeout, within } from '../../host/running/deadline.js';
 import type { FailoverContext } from '../context.js';
 import { limitOf } from '../limits.js';
 import { isNotOwner } from '../steps/other-addresses.js';
+import { expectPlaces } from '../steps/places.js';
 import type { Plan } from '../steps/steps.js';
 import { operateAlone, type OperationLog, type OperationResult } from './operation.js';
 import { type Reporter, runPlan } from './runner.js';
@@ -31,6 +32,7 @@ export async function release(
       reportGone(plan, reporter);
       return released;
     }
+    await within(limitOf(`release ${plan.address}`, context.config), () => expectPlaces(plan, context));
     session.useReserve('failover');
     log.begin();
     await runPlan(plan, context, {

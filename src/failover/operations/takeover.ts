@@ -5,6 +5,7 @@ import { expectUnexposed } from '../access/exposure.js';
 import { recordReachable } from '../access/location.js';
 import { limitOf, stepLimit } from '../limits.js';
 import { withOthers } from '../steps/other-addresses.js';
+import { expectPlaces } from '../steps/places.js';
 import { isGraceMissed } from '../steps/rerun.js';
 import { type Plan, splitBefore } from '../steps/steps.js';
 import { operateAlone, type OperationResult } from './operation.js';
@@ -25,6 +26,7 @@ export async function takeover(
       );
     if (recordReachable(context.host, context.floatingIp))
       await within(limitOf(`takeover ${plan.address}`, context.config), () => expectUnexposed(context));
+    await within(limitOf(`takeover ${plan.address}`, context.config), () => expectPlaces(plan, context));
     session.useReserve('failover');
     if (session.open({ create: session.location.onVolume === undefined }) !== undefined) {
       session.claim(context.fenced);

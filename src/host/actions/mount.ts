@@ -5,7 +5,7 @@ import { isAtOrBelow } from '../../paths.js';
 import { type Action, commandText, failed, type HostContext, notSo } from '../action.js';
 import { currentDeadline } from '../running/deadline.js';
 import type { Argv, Host } from '../host.js';
-import { isFree } from '../reading/devices.js';
+import { isFree } from '../devices/devices.js';
 import { deviceUsers } from '../reading/device-users.js';
 import { holders } from '../reading/holders.js';
 import { isMountOf, type Mount, mountAt, mounts } from '../reading/mounts.js';
@@ -155,10 +155,19 @@ function stillInUse(
   );
 }
 
+/** Something else is mounted there, which is none of ours to touch. Throws FailoverError NOT_VERIFIED. */
+export function refuseForeignMount(
+  host: Host,
+  filesystem: Pick<MountableFilesystem, 'device' | 'mountpoint'>,
+  step: StepName,
+): void {
+  mountedRight(host, filesystem, step);
+}
+
 /** The mount at the mount point; throws where it is of another device, which is then none of ours to touch. */
 function mountedRight(
   host: Host,
-  { device, mountpoint }: MountableFilesystem,
+  { device, mountpoint }: Pick<MountableFilesystem, 'device' | 'mountpoint'>,
   step: StepName,
 ): Mount | undefined {
   const mount = mountAt(host, mountpoint);

@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import type { Host } from '../host.js';
-import { type Device, deviceAt, deviceNumberOf, devicesAbove, loopsOf } from './devices.js';
+import { type Device, deviceAt, deviceNumberOf, devicesAbove, loopsOf } from '../devices/devices.js';
 import { isMountFrom, parseMountinfo } from './mounts.js';
 
 /** More would not be read. */

@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import type { Host } from '../host.js';
-import { deviceNumberOf } from './devices.js';
+import { deviceNumberOf } from '../devices/devices.js';
 
 export interface KernelLock {
   readonly kind: string;

@@ -1,5 +1,5 @@
 import type { Host } from '../host.js';
-import { deviceAt, isFromDevice } from './devices.js';
+import { deviceAt, isFromDevice } from '../devices/devices.js';
 
 export interface Mount {
   /** MAJOR:MINOR in decimal, as /proc/self/mountinfo has it. */

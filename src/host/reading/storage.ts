@@ -1,5 +1,5 @@
 import type { Host } from '../host.js';
-import { deviceAt } from './devices.js';
+import { deviceAt } from '../devices/devices.js';
 
 /**
  * Asks a disk, or a server, whether it answers at all: reads the beginning of a file or device past every cache, in a

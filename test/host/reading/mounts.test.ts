@@ -1,5 +1,5 @@
 import test from 'ava';
-import { deviceNumberOf } from '../../../src/host/reading/devices.js';
+import { deviceNumberOf } from '../../../src/host/devices/devices.js';
 import { parseMountinfo, unescapeOctal } from '../../../src/host/reading/mounts.js';
 
 test('parses mountinfo: optional fields, octal escapes', (t) => {
