@@ -136,6 +136,10 @@ export const errorCodes = {
     means: 'monitors.db is damaged, or no record.',
     todo: 'Look for the cause first (dmesg, the disk). Then `nlm-failover rebuild ADDRESS`, on any node that reaches the record, also while the address is served; see STORAGE TROUBLES.',
   },
+  RECORD_EXISTS: {
+    means: 'move-record changed nothing: there is a record at the new place already.',
+    todo: 'See which one is right: `nlm-failover status` shows the new one. A takeover that came before the move has made it, without the clients of the former one: release the address, move the new sm_ADDRESS away, and run move-record again.',
+  },
   RECORD_EXPOSED: {
     means:
       'The file system that the record lies on is exported to clients with AUTH_SYS: each of them can claim the user of rpc.statd, and erase the record. Nothing is served with it.',
@@ -146,9 +150,18 @@ export const errorCodes = {
       'No space, or no quota, is left for the record, and the reserve beside it (reserve.failover, reserve.serving), with which release, takeover and rebuild do without, is spent or was never made.',
     todo: 'Free some, then run the same command again. Meanwhile the callout cannot record: `status` shows what it could not write, and the next takeover on this node records whom rpc.statd monitors.',
   },
+  RECORD_IN_USE: {
+    means: 'move-record changed nothing: the address is served here.',
+    todo: 'Run `nlm-failover release ADDRESS` first, with the configuration as it was.',
+  },
   RECORD_MISSING: {
     means: 'monitors.db is missing or empty, while there are journals beside it: the record was lost.',
     todo: 'As with RECORD_CORRUPT.',
+  },
+  RECORD_MOVED: {
+    means:
+      'The record was moved away from where the configuration has it; or it was being moved here, and that was not finished.',
+    todo: 'Set `state_directory` as on the node that moved it; or run the same `nlm-failover move-record` again. The message says which.',
   },
   RECORD_NEWER: {
     means: 'A newer nlm-failover wrote the record.',

@@ -6,6 +6,7 @@ import { addExec } from './commands/exec.js';
 import type { Io } from './io.js';
 import { addNotify } from './commands/notify.js';
 import { addNotifyWorker } from './commands/notify-worker.js';
+import { addMoveRecord } from './commands/move-record.js';
 import { addRebuild } from './commands/rebuild.js';
 import { addRelease } from './commands/release.js';
 import { addStatus } from './commands/status.js';
@@ -53,6 +54,7 @@ export function buildProgram(
   addClients(program, io, drivers);
   addStatus(program, io, drivers, exit);
   addRebuild(program, io, drivers);
+  addMoveRecord(program, io, drivers);
   addExec(program, io, drivers, exit);
   addNotifyWorker(program, io);
   return program;

@@ -147,6 +147,28 @@ const recordPlace: ManSection = {
         'Of xfs, btrfs, and whatever is not ext2, ext3 or ext4, nobody can see before it is mounted whether another node has it. Where the record lies on such a file system, takeover needs --fenced (OWNER_UNKNOWN). ' +
         'Beside a state volume of type ext4, or shared storage, other file systems can be of any type.',
     },
+    { heading: 'Moving a record there' },
+    {
+      text:
+        'A record that lies on an exported file system is moved while its address is released, on one node. Its clients keep their locks: the takeover at the end notifies them as ever. ' +
+        'Here /srv/vol1/.nlm is the `state_directory` that was; make the state volume before, and write the new configuration beside the old one, without putting it in its place.',
+    },
+    {
+      example:
+        'nlm-failover release 10.10.1.1                    # on the node that serves it, with the old configuration\n' +
+        'cp nlm-failover.toml.new /etc/nlm-failover.toml   # on every node\n' +
+        'mount /dev/vg0/vol1 /srv/vol1                     # on one node, from here on\n' +
+        'mount /dev/vg0/state1 /srv/state1\n' +
+        'nlm-failover move-record 10.10.1.1 --from /srv/vol1/.nlm\n' +
+        'nlm-failover takeover 10.10.1.1\n' +
+        'rm -r /srv/vol1/.nlm                              # when every node has the new configuration',
+    },
+    {
+      text:
+        'Run takeover only after move-record: on an empty state volume it would begin a new record, without the clients of the former one. Then move-record refuses (RECORD_EXISTS). ' +
+        'After a crash run move-record again. Until the new record is complete the former one counts; from then on the former one is marked, and a node that still has the old configuration is refused (RECORD_MOVED). ' +
+        'Where nobody can wait, `trust_clients = true` in the old configuration keeps things as they were meanwhile.',
+    },
     { heading: 'Multiple mount protection' },
     {
       text: 'Make the state volume once, on one node:',
@@ -347,6 +369,7 @@ const json: ManSection = {
             'or `unreachable`, or `recordError`; `lockManager` (driver, daemons, inGrace, graceLeft, clients, counts); `unconfigured` where the configuration does not have the address; `wrong`, every sentence for which it ends with 1, and of these `ill`, ' +
             'what keeps the address from being served; `isHere`. With --is-served: `address`, `isHere`, `ill`.',
         ],
+        ['move-record', '`result` (done or unchanged), `address`, `from`, `to`, `clients`, `late`.'],
         [
           'rebuild',
           '`result`, `address`, `clients`, `owner`, `epoch`, `nsmState`, `journals`, `badLines`, `aside`, `recordingHere`.',
@@ -377,6 +400,10 @@ const files: ManSection = {
         [
           'STATE/sm_ADDRESS/monitors.db.TIME',
           'a database that rebuild has put aside; remove it when all is well',
+        ],
+        [
+          'STATE/sm_ADDRESS/moved',
+          'where move-record has moved the record that was here; what is beside it counts no more',
         ],
         ['STATE/sm_ADDRESS/journal.NODE', "what that node's callout saw, appended to by it alone"],
         [

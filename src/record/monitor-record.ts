@@ -333,6 +333,11 @@ export class MonitorRecord {
     });
   }
 
+  /** The database as a file would have it; in `exclusively` nobody else changes it meanwhile. */
+  bytes(): Buffer {
+    return this.#guarded('copying the record', () => this.#db.serialize());
+  }
+
   /** `exclusively`, as long as the epoch lasts; undefined afterwards, when what would be written is another grace's. */
   whileEpochLasts<T>(what: string, epoch: number, write: () => T): T | undefined {
     return this.exclusively(what, () => (this.ownership().epoch === epoch ? write() : undefined));

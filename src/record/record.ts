@@ -6,6 +6,7 @@ import { databasePath } from './safe-files/layout.js';
 import { MonitorRecord } from './monitor-record.js';
 import { guarded } from './record-error.js';
 import { migrations } from './database/schema.js';
+import { assertNotMoved } from './safe-files/moved-mark.js';
 import { checkDatabaseFiles, holdRecordDirectory, makeDatabase } from './safe-files/record-directory.js';
 import { stillInPlace } from './safe-files/still-in-place.js';
 
@@ -46,6 +47,8 @@ export interface RecordPlace {
   readonly machine?: string | undefined;
   /** Whether to make the record where there is none. */
   readonly create: boolean;
+  /** Also where it was moved away: for whoever looks what has been written there since. */
+  readonly evenMoved?: boolean;
   /** How long to wait for another process that holds the database; default 15. */
   readonly busySeconds?: number;
   /** Whether this process has checked the database before, as whoever looks again and again has. */
@@ -71,6 +74,7 @@ export function openRecord({
   create,
   busySeconds,
   isChecked,
+  evenMoved = false,
 }: RecordPlace): MonitorRecord | undefined {
   const busyMs = busySeconds === undefined ? busyTimeout : busySeconds * 1000;
   if (!isNodeName(node)) throw badNode(node);
@@ -80,6 +84,7 @@ export function openRecord({
   if (held === undefined) return undefined;
   try {
     const there = guarded(`opening the record in ${directory}`, () => {
+      if (!evenMoved) assertNotMoved(held);
       assertNotLost(held);
       if (create) makeDatabase(held);
       return checkDatabaseFiles(held);

@@ -70,14 +70,8 @@ export class RecordSession {
     readonly isChecked?: boolean;
   }): MonitorRecord | undefined {
     if (this.#record === undefined && recordReachable(this.#host, this.#ip)) {
-      const { onVolume } = this.location;
       // On the moving volume the state directory is ours to make; on shared storage its absence means: not mounted.
-      if (create && onVolume !== undefined) {
-        makeStateDirectory(
-          realpathSync(this.#host.path(onVolume)),
-          realStateDirectory(this.#host, this.#ip, onVolume),
-        );
-      }
+      if (create) makeStateDirectoryOf(this.#host, this.#ip);
       this.#record = openRecord({
         directory: this.location.directory,
         ...this.#me,
@@ -207,7 +201,10 @@ export class RecordSession {
   }
 }
 
-/** The state directory below the volume's real place: only what lies on the volume is others' to change. */
-function realStateDirectory(host: Host, ip: FloatingIp, onVolume: string): string {
-  return path.join(realpathSync(host.path(onVolume)), path.relative(onVolume, ip.stateDirectory));
+/** Makes the state directory where it lies on a volume of the address, below the volume's real place: only what lies there is others' to change. */
+export function makeStateDirectoryOf(host: Host, ip: FloatingIp): void {
+  const { onVolume } = recordLocation(host, ip);
+  if (onVolume === undefined) return;
+  const top = realpathSync(host.path(onVolume));
+  makeStateDirectory(top, path.join(top, path.relative(onVolume, ip.stateDirectory)));
 }

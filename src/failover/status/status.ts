@@ -1,4 +1,5 @@
 import type { FloatingIp } from '../../config/config.js';
+import { volumesOf } from '../../config/floating-ip.js';
 import type { ErrorCode } from '../../error-codes.js';
 import { isTimeout } from '../../host/running/deadline.js';
 import { hasAddress } from '../../host/reading/addresses.js';
@@ -14,7 +15,7 @@ import {
 } from '../../rundir/serving.js';
 import { readMarks, unsynced } from '../../rundir/marks.js';
 import { driverHere } from '../../lockmanager/choose.js';
-import type { Health } from '../../lockmanager/port.js';
+import type { Health, LockManager } from '../../lockmanager/port.js';
 import type { NodeReader } from '../access/with-record.js';
 import { recordLocation, whyUnreachable } from '../access/location.js';
 import type { FindingReport } from '../reclaim/finding-report.js';
@@ -96,7 +97,7 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
     why === undefined ? (await import('./record-status.js')).recordStatus(reader, ip) : { unreachable: why };
   const marks = readMarks(run, [...concerns]);
   const { onVolume } = recordLocation(reader.host, ip);
-  const mounted = ip.filesystems.filter(({ mountpoint, device }) => {
+  const mounted = volumesOf(ip).filter(({ mountpoint, device }) => {
     const mount = mountAt(reader.host, mountpoint);
     return mount !== undefined && isMountOf(reader.host, mount, device);
   });
@@ -117,7 +118,10 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
       isLinked: servingJournal(run, ip.address) !== undefined,
       mustReachRecord: onVolume === undefined,
       volumeIsMounted: mounted.some(({ mountpoint }) => mountpoint === onVolume),
-      unmounted: ip.filesystems.filter((one) => !mounted.includes(one)).map(({ mountpoint }) => mountpoint),
+      unmounted: volumesOf(ip)
+        .filter((one) => !mounted.includes(one))
+        .map(({ mountpoint }) => mountpoint),
+      exposed: why === undefined && driver !== undefined ? await exposedBy(reader, ip, driver) : [],
       exported: paths.filter((path) => exported.has(path)),
       unexported: paths.filter((path) => !exported.has(path)),
       lockManagerIsUp:
@@ -129,6 +133,12 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
         .map(({ text }) => text),
     }),
   };
+}
+
+/** Loaded only where there is a record to read. */
+async function exposedBy({ host, config }: NodeReader, floatingIp: FloatingIp, driver: LockManager) {
+  const { exposures } = await import('../access/exposure.js');
+  return exposures({ host, config, floatingIp, driver });
 }
 
 /** Addresses that are served here and are not configured: their clients could not be notified. */

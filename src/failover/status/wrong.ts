@@ -12,6 +12,8 @@ export interface Seen {
   /** Its volume, where the record lies on one. */
   readonly volumeIsMounted: boolean;
   readonly unmounted: readonly string[];
+  /** Exports through which clients with AUTH_SYS reach the record. */
+  readonly exposed: readonly string[];
   readonly exported: readonly string[];
   readonly unexported: readonly string[];
   /** Of a lock manager that says nothing of its daemons. */
@@ -50,7 +52,16 @@ export function whatIsWrong(status: Shown, seen: Seen): Pick<AddressStatus, 'isH
   return {
     isHere,
     ill,
-    wrong: [...ill, ...missing, ...unread, ...historyOf(status, seen), ...seen.lostEvents.map(lost)],
+    wrong: [
+      ...ill,
+      ...missing,
+      ...unread,
+      ...seen.exposed.map(
+        (one) => `clients with AUTH_SYS reach its record through the export of ${one}, and could erase it`,
+      ),
+      ...historyOf(status, seen),
+      ...seen.lostEvents.map(lost),
+    ],
   };
 }
 

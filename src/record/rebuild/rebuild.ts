@@ -8,6 +8,7 @@ import { readJournals } from './read-journals.js';
 import { makePresent } from './present-database.js';
 import type { HeldDirectory } from '../safe-files/held-directory.js';
 import { databasePath } from '../safe-files/layout.js';
+import { assertNotMoved } from '../safe-files/moved-mark.js';
 import { checkDatabaseFiles, holdRecordDirectory } from '../safe-files/record-directory.js';
 import { guarded } from '../record-error.js';
 
@@ -60,6 +61,7 @@ export function rebuildRecord(request: RebuildRequest): Rebuilt {
 }
 
 function rebuildIn(held: HeldDirectory, request: RebuildRequest): Rebuilt {
+  assertNotMoved(held);
   const isThere = checkDatabaseFiles(held);
   const contents = readJournals(held.way, request);
   if (contents.nodes.length === 0 && !request.force) throw noJournals(held.path);

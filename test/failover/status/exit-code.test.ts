@@ -38,7 +38,7 @@ async function seen(node: RehearsalNode): Promise<{ status: number; isServed: nu
   return { status: status.exitCode, isServed: isServed.exitCode, wrong };
 }
 
-function inRecord(node: RehearsalNode, sql: string, directory = '/mnt/vol1/.nlm'): void {
+function inRecord(node: RehearsalNode, sql: string, directory = '/mnt/state1'): void {
   const db = new Sqlite(node.path(`${directory}/sm_${address}/monitors.db`));
   db.exec(sql);
   db.close();
@@ -65,7 +65,7 @@ const ills: readonly (readonly [
     'its volume, with the record, is not mounted',
     ({ a }) => a.write('/proc/self/mountinfo', ''),
     1,
-    /\/mnt\/vol1 is not mounted/,
+    /\/mnt\/(?:vol1|state1) is not mounted/,
   ],
   [
     'a takeover failed',
@@ -169,11 +169,11 @@ for (const [what, make, said] of [
   [
     'the volume is not mounted',
     (a: RehearsalNode) => a.write('/proc/self/mountinfo', ''),
-    '/mnt/vol1 is not mounted',
+    '/mnt/state1 is not mounted',
   ],
   [
     'the database is no database',
-    (a: RehearsalNode) => a.write(`/mnt/vol1/.nlm/sm_${address}/monitors.db`, 'x'.repeat(5000)),
+    (a: RehearsalNode) => a.write(`/mnt/state1/sm_${address}/monitors.db`, 'x'.repeat(5000)),
     'monitors.db',
   ],
 ] as const) {
@@ -200,7 +200,7 @@ test('one record that cannot be used does not hide the clients of another addres
   const { a } = site;
   a.write('/var/lib/nfs/sm/127.77.16.21', '');
   for (const one of [other, address]) await a.tool(['takeover', one, '--no-wait', '--steps', 'B-1,B-2']);
-  a.write(`/mnt/vol1/.nlm/sm_${address}/monitors.db`, 'x'.repeat(5000));
+  a.write(`/mnt/state1/sm_${address}/monitors.db`, 'x'.repeat(5000));
   const { exitCode, stdout, stderr } = await a.tool(['clients']);
   t.is(exitCode, 1);
   t.regex(stderr, /monitors\.db[^]*rebuild 127\.77\.16\.1/);
@@ -227,7 +227,7 @@ const canBeNobody = spawnSync('unshare', ['--user', 'true']).status === 0;
     `[[floating_ip]]
 address = "10.10.1.1/24"
 interface = "eth0"
-state_directory = "/srv/vol1/.nlm"
+state_directory = "/srv/state/.nlm"
   [[floating_ip.filesystem]]
   fsid = 1234
   device = "/dev/vg0/vol1"

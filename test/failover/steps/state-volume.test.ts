@@ -210,4 +210,10 @@ test('shared storage that somebody exports while the address is served: the next
   const refused = await runHere(site.directory, 'A', takeover);
   t.is(refused.exitCode, 3, refused.output);
   t.regex(refused.output, /at \/shared\/others \(\*\): each of them could erase it/);
+  const status = await runHere(site.directory, 'A', ['status', address]);
+  t.is(status.exitCode, 1);
+  t.regex(
+    status.output,
+    /reach its record through the export of \/shared\/others \(\*\), and could erase it/,
+  );
 });
