@@ -39,6 +39,10 @@ export interface TimeoutsConfig {
   readonly record: number;
 }
 
+/** What somebody else may do of an address, in place of nlm-failover. */
+export const managedParts = ['mount', 'export', 'address'] as const;
+export type ManagedPart = (typeof managedParts)[number];
+
 export interface FloatingIp {
   /** Canonical text without prefix: 10.10.1.1, fd00::1 (RFC 5952). */
   readonly address: string;
@@ -55,12 +59,16 @@ export interface FloatingIp {
   readonly stateVolume?: Volume;
   /** What is exported: at least one, in the order of the file. */
   readonly filesystems: readonly Filesystem[];
+  /** What somebody else does: checked, and never done. Absent: nothing. */
+  readonly managedByOthers?: readonly ManagedPart[];
 }
 
 /** A file system that moves with an address. */
 export interface Volume {
+  /** Empty where others mount it, and the file does not say what: whatever is mounted then. */
   readonly device: string;
   readonly mountpoint: string;
+  /** Empty only where others mount it. */
   readonly type: string;
   /** Mount options, comma separated; may be empty. */
   readonly options: string;

@@ -1,7 +1,7 @@
 import { FailoverError, exitCodes } from '../errors.js';
 import { canonicalAddress } from './address.js';
 import { isAtOrBelow, nearestAbove } from '../paths.js';
-import type { Config, FloatingIp, Volume } from './config.js';
+import type { Config, FloatingIp, ManagedPart, Volume } from './config.js';
 import { renderValue } from './problem.js';
 
 /**
@@ -60,6 +60,11 @@ function outerFirst(volumes: readonly Volume[]): readonly Volume[] {
   const depth = ({ mountpoint }: Volume) =>
     volumes.filter((other) => isAtOrBelow(mountpoint, other.mountpoint)).length;
   return volumes.toSorted((a, b) => depth(a) - depth(b));
+}
+
+/** Whether somebody else does this part of an address. */
+export function isManaged({ managedByOthers = [] }: FloatingIp, part: ManagedPart): boolean {
+  return managedByOthers.includes(part);
 }
 
 /**

@@ -4,6 +4,7 @@ import { FailoverError, exitCodes } from '../errors.js';
 import type { Config, FloatingIp } from './config.js';
 import type { DriverSettings } from './driver-settings.js';
 import { readNodeName } from './names.js';
+import { readDevice } from './paths.js';
 import { renderProblem, type Problem, Wrong } from './problem.js';
 import { relationProblems } from './relations.js';
 import { schemaOf, type ConfigFile } from './schema.js';
@@ -98,12 +99,15 @@ function toFloatingIp(ip: ConfigFile['floating_ip'][number], directory: string |
     stateDirectory: ip.state_directory ?? directory ?? '',
     trustClients: ip.trust_clients,
     ...stateVolumeOf(ip),
+    ...(ip.managed_by_others.length === 0 ? {} : { managedByOthers: ip.managed_by_others }),
     filesystems: ip.filesystem.flatMap(({ export: exports = [], fsid = '', ...volume }) =>
       exports.length === 0
         ? []
         : [
             {
               ...volume,
+              device: deviceOf(volume.device),
+              type: volume.type ?? '',
               fsid,
               exports: exports.map(({ path, clients, options }) => ({
                 path: path ?? volume.mountpoint,
@@ -120,8 +124,14 @@ function toFloatingIp(ip: ConfigFile['floating_ip'][number], directory: string |
 function stateVolumeOf({ filesystem }: ConfigFile['floating_ip'][number]): Pick<FloatingIp, 'stateVolume'> {
   const found = filesystem.find((one) => one.export === undefined);
   if (found === undefined) return {};
-  const { device, mountpoint, type, options } = found;
-  return { stateVolume: { device, mountpoint, type, options } };
+  const { device, mountpoint, type = '', options } = found;
+  return { stateVolume: { device: deviceOf(device), mountpoint, type, options } };
+}
+
+/** In the one spelling that a name of a device has; what others mount has any name, or none. */
+function deviceOf(text = ''): string {
+  const device = readDevice(text);
+  return typeof device === 'string' ? device : text;
 }
 
 /** An fsid= that agrees with the file system was accepted; the export adds it by itself. */

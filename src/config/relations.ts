@@ -28,6 +28,7 @@ export function relationProblems(input: unknown, drivers: readonly DriverSetting
     ...floatingIps.flatMap((ip) => stateDirectoryProblems(ip, top)),
     ...floatingIps.flatMap((ip) => reachProblems(ip, top, filesystems)),
     ...floatingIps.flatMap((ip) => unexportedProblems(ip, top, filesystems)),
+    ...floatingIps.flatMap((ip) => mountedProblems(ip)),
     ...filesystems.flatMap((fs) => [...exportProblems(fs), ...sharedFsidProblems(fs)]),
   ];
 }
@@ -136,6 +137,33 @@ function nestedProblems({ at, row }: Row, filesystems: readonly Row[]): Problem[
 function exportsOf(filesystem: Row | undefined): Row[] {
   return filesystem === undefined ? [] : rows(filesystem.row['export'], [...filesystem.at, 'export']);
 }
+
+/** What nlm-failover is to mount must be named as mount(8) takes it; what others mount may have any name, or none. */
+function mountedProblems({ at, row }: Row): Problem[] {
+  const managed = row['managed_by_others'];
+  const isMounted = Array.isArray(managed) && managed.includes('mount');
+  return rows(row['filesystem'], [...at, 'filesystem']).flatMap((filesystem) => {
+    const { device, type } = filesystem.row;
+    const problem = (key: string, message: string) => ({ path: [...filesystem.at, key], message });
+    if (isMounted) {
+      return typeof device !== 'string' || /^[^\u0000-\u001f\u007f]+$/.test(device)
+        ? []
+        : [problem('device', 'write what is mounted there, or leave the key out')];
+    }
+    const wrong = device === undefined ? undefined : ofString(readDevice)(device);
+    return [
+      ...(device === undefined
+        ? [problem('device', 'write an absolute path, or UUID=... or LABEL=...')]
+        : typeof device === 'string' && wrong instanceof Wrong
+          ? [problem('device', `${wrong.because}; ${byOthers}`)]
+          : []),
+      ...(type === undefined ? [problem('type', 'write the file system\'s type, such as "ext4"')] : []),
+    ];
+  });
+}
+
+const byOthers =
+  'where somebody else mounts it (ZFS, CephFS, a cluster manager), write managed_by_others = ["mount"] in its [[floating_ip]]';
 
 function exportProblems({ at, row }: Row): Problem[] {
   const mountpoint = ofString(readMountpoint)(row['mountpoint']);

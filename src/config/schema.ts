@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { readPrefixedAddress } from './address.js';
-import type { TimedStep } from './config.js';
+import { managedParts, type TimedStep } from './config.js';
 import { fsidWanted, readFsid } from './fsid.js';
 import {
   defaultText,
@@ -13,7 +13,7 @@ import {
 import { type StepName, stepTitles } from '../step-names.js';
 import { readHostName, readInterfaceName, readNodeName } from './names.js';
 import { toTimeouts, wholeSeconds } from './timeout-words.js';
-import { readDevice, readMountpoint, readPath } from './paths.js';
+import { readMountpoint, readPath } from './paths.js';
 import type { KeyText } from './schema-shape.js';
 import { readClients, readExportOptions, readMountOptions, readType } from './words.js';
 import { Wrong } from './problem.js';
@@ -98,6 +98,8 @@ const exportTable = {
   ),
 };
 
+const notMounted = 'none; required unless `managed_by_others` has "mount"';
+
 const filesystemTable = {
   fsid: v.exactOptional(
     value(
@@ -109,14 +111,18 @@ const filesystemTable = {
       readFsid,
     ),
   ),
-  device: string(
-    'an absolute path, or UUID=... or LABEL=...',
-    {
-      text:
-        'what B-1 mounts; every node must reach it. A path, also of an image file, or as fstab(5) names a device: UUID=, LABEL=, PARTUUID=, PARTLABEL= or ID=, with ' +
-        'quotes or without. What names no device on the node, or several, is refused before anything is touched',
-    },
-    readDevice,
+  // What a device and a type must be depends on who mounts them: relations.ts.
+  device: v.optional(
+    string(
+      'an absolute path, or UUID=... or LABEL=...',
+      {
+        text:
+          'what B-1 mounts; every node must reach it. A path, also of an image file, or as fstab(5) names a device: UUID=, LABEL=, PARTUUID=, PARTLABEL= or ID=, with ' +
+          'quotes or without. What names no device on the node, or several, is refused before anything is touched',
+        default: notMounted,
+      },
+      (text) => text,
+    ),
   ),
   mountpoint: string(
     absolute('/srv/vol1'),
@@ -125,7 +131,13 @@ const filesystemTable = {
     },
     readMountpoint,
   ),
-  type: string('the file system\'s type, such as "ext4"', { text: 'for mount -t' }, readType),
+  type: v.optional(
+    string(
+      'the file system\'s type, such as "ext4"',
+      { text: 'for mount -t', default: notMounted },
+      readType,
+    ),
+  ),
   options: v.optional(
     string(
       'mount options, such as "noatime"',
@@ -143,6 +155,8 @@ const filesystemTable = {
     ),
   ),
 };
+
+const managedPart = oneOf(managedParts);
 
 const floatingIpTable = {
   address: string(
@@ -191,6 +205,21 @@ const floatingIpTable = {
       (input) => (typeof input === 'boolean' ? input : new Wrong(`write ${trueOrFalse}`)),
     ),
     false,
+  ),
+  managed_by_others: v.optional(
+    v.pipe(
+      v.array(
+        value(managedPart.wanted, { text: 'what others do' }, managedPart.read),
+        `write an array of ${managedPart.wanted}`,
+      ),
+      v.description('an array, such as ["mount", "export"]'),
+      v.metadata({
+        text:
+          'what somebody else does of this address: `mount`, `export`, `address`, in an array. nlm-failover then never does it, and looks at it: takeover fails where what it names is not ' +
+          'mounted, exported with this fsid, or up; release where the address is still up. See MANAGED BY OTHERS in nlm-failover(8)',
+      } satisfies KeyText),
+    ),
+    [],
   ),
   filesystem: tables(
     'floating_ip.filesystem',

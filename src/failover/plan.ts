@@ -1,7 +1,13 @@
 import type { Filesystem, FloatingIp, Volume } from '../config/config.js';
-import { mountOrder } from '../config/floating-ip.js';
+import { isManaged, mountOrder } from '../config/floating-ip.js';
 import { addressDown, addressUp } from '../host/actions/address.js';
 import { announce } from '../host/actions/announce.js';
+import {
+  expectAddressDown,
+  expectAddressUp,
+  expectExported,
+  expectMounted,
+} from '../host/actions/managed.js';
 import { cutConnections } from '../host/actions/connections.js';
 import { mountFilesystem, unmountFilesystem } from '../host/actions/mount.js';
 import type { Action } from '../host/action.js';
@@ -25,7 +31,7 @@ export function planRelease(ip: FloatingIp, driver: LockManager): Plan {
   const exports = filesystems.flatMap((filesystem) => filesystem.exports);
   const { first, others } = mountOrder(ip);
   const unmounts = (volumes: readonly Volume[]) =>
-    volumes.toReversed().map((volume) => unmountFilesystem(volume));
+    isManaged(ip, 'mount') ? [] : volumes.toReversed().map((volume) => unmountFilesystem(volume));
   const served = servedIp(ip, driver);
   const there = (action: LockManagerAction) => unlessGone(driver, action);
   return {
@@ -37,7 +43,7 @@ export function planRelease(ip: FloatingIp, driver: LockManager): Plan {
         subject: `${address} on ${ip.interface}`,
         // The address first: a lock that a client still gets through it must be recorded.
         actions: [
-          there(addressDown(served)),
+          there(isManaged(ip, 'address') ? expectAddressDown(served) : addressDown(served)),
           stopRecording(ip),
           there(cutConnections(ip)),
           noteLocks(ip, driver),
@@ -46,7 +52,8 @@ export function planRelease(ip: FloatingIp, driver: LockManager): Plan {
       {
         name: 'A-2',
         subject: listed(exports.map(({ path }) => path)),
-        actions: filesystems.flatMap((filesystem) =>
+        ...(isManaged(ip, 'export') ? { covered: leftToOthers } : {}),
+        actions: (isManaged(ip, 'export') ? [] : filesystems).flatMap((filesystem) =>
           filesystem.exports.map((one) => driver.exports.takeAway(one, filesystem, filesystems)),
         ),
       },
@@ -96,7 +103,11 @@ function takeoverSteps(
     'B-1': [
       {
         name: 'B-1',
-        subject: listed([...first, ...others].map(({ device, mountpoint }) => `${device} on ${mountpoint}`)),
+        subject: listed(
+          [...first, ...others].map(({ device, mountpoint }) =>
+            device === '' ? mountpoint : `${device} on ${mountpoint}`,
+          ),
+        ),
         // Whose the address is stands in the record: before it can be read nothing is touched but what it lies on.
         actions: [
           ...mounts(ip, first, false).map(closingRecord),
@@ -120,13 +131,7 @@ function takeoverSteps(
       {
         name: 'B-4',
         subject: `${address} on ${ip.interface}`,
-        actions: [
-          // ARP can only be announced once the address is there; for IPv6 the kernel does it, if asked before.
-          ...(ip.family === 4 ? [addressUp, announce] : [announce, addressUp]).map((make) =>
-            there(make(served)),
-          ),
-          ...driver.afterAddressUp(),
-        ],
+        actions: [...bringUp(ip).map((make) => there(make(served))), ...driver.afterAddressUp()],
       },
     ],
     'B-5': [
@@ -134,7 +139,11 @@ function takeoverSteps(
         name: 'B-5',
         subject: listed(filesystems.flatMap((one) => one.exports.map(({ path }) => path))),
         actions: filesystems.flatMap((filesystem) =>
-          filesystem.exports.map((one) => driver.exports.make(one, filesystem)),
+          filesystem.exports.map((one) =>
+            isManaged(ip, 'export')
+              ? expectExported(one.path, filesystem)
+              : driver.exports.make(one, filesystem),
+          ),
         ),
       },
     ],
@@ -146,6 +155,7 @@ function mounts(
   volumes: readonly Volume[],
   ownerIsKnown: boolean,
 ): Action<FailoverContext>[] {
+  if (isManaged(ip, 'mount')) return volumes.map((volume) => expectMounted(volume));
   return volumes.flatMap((volume) => [
     refuseMountedElsewhere(ip, volume, ownerIsKnown),
     mountFilesystem(volume),
@@ -187,6 +197,15 @@ function graceStep(
       ...(driver.graceTakesExports ? [restoreOtherExports(ip)] : []),
     ],
   };
+}
+
+/** A-2 where somebody else exports: what is exported still, is not ours to take away. */
+const leftToOthers = 'left to others (managed_by_others)';
+
+function bringUp(ip: FloatingIp) {
+  if (isManaged(ip, 'address')) return [expectAddressUp];
+  // ARP can only be announced once the address is there; for IPv6 the kernel does it, if asked before.
+  return ip.family === 4 ? [addressUp, announce] : [announce, addressUp];
 }
 
 /** The address on the interface where it is served. */

@@ -18,6 +18,7 @@ export function manSections(): ManSection[] {
     grace,
     recordPlace,
     callout,
+    managedByOthers,
     lostLocks,
     waiting,
     storageTroubles,
@@ -197,6 +198,34 @@ const callout: ManSection = {
         'For every client that statd begins or ceases to monitor it appends one durable line to the journal of each address served here. ' +
         '`nlm-failover status` shows what it could not write or not make durable, and names that it refused.\n\n' +
         'In the [sm-notify] section set `lift-grace=n`: a stock sm-notify with nobody to notify ends the grace period that clients need.',
+    },
+  ],
+};
+
+const managedByOthers: ManSection = {
+  title: 'MANAGED BY OTHERS',
+  blocks: [
+    {
+      text:
+        'Where something else mounts, exports or moves an address (a cluster manager, ZFS, CephFS, a re-export), `managed_by_others` of the [[floating_ip]] names that: `mount`, `export`, `address`. Those parts are looked at, and never done; ' +
+        'what is mounted need not be a device. Locks, record, grace and SM_NOTIFY stay with nlm-failover. `--steps`, for single steps, goes with it or without.',
+    },
+    {
+      terms: [
+        [
+          'mount',
+          'takeover fails in B-1 where nothing is mounted on a mount point, or something else than `device` where that is given. release leaves it mounted. Nothing looks whether another node has it mounted too: that is for whoever mounts.',
+        ],
+        [
+          'export',
+          'takeover fails in B-5 where a path is not exported, or without this fsid. release leaves it exported. Not with the driver lockd-netns.',
+        ],
+        [
+          'address',
+          'takeover fails in B-4 where the address is not up, release in A-1 where it is up still: a lock taken through it meanwhile would be lost. So others bring it up before takeover, and take it down before release, ' +
+            'as keepalived and CTDB do. In a Pacemaker group, which stops in the reverse order, leave the address to nlm-failover, or write two order constraints. Not with the driver lockd-netns.',
+        ],
+      ],
     },
   ],
 };

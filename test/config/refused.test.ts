@@ -5,7 +5,9 @@ type Row = readonly [from: string, to: string, ...refusal: string[]];
 
 const filesystem = 'floating_ip[0].filesystem[0]';
 const word = 'no blanks, quotes, backslashes and control characters, and no leading "-"';
-const device = 'write an absolute path without "//", "." and "..", or UUID=... or LABEL=...';
+const byOthers =
+  'where somebody else mounts it (ZFS, CephFS, a cluster manager), write managed_by_others = ["mount"] in its [[floating_ip]]';
+const device = `write an absolute path without "//", "." and "..", or UUID=... or LABEL=...; ${byOthers}`;
 const fsidForm =
   'write an integer from 1 to 4294967295, or a UUID such as "6b9d6c1e-0c5a-4f0e-9d4f-2f1f6a3c7e10"';
 const nodeName =
@@ -210,8 +212,20 @@ const rows: readonly Row[] = [
   ['1234', '1234.5', `${filesystem}.fsid = 1234.5: ${fsidForm}`],
   ['1234', '1234.0', `${filesystem}.fsid = 1234: ${fsidForm}`],
   ['1234', '"root"', `${filesystem}.fsid = "root": ${fsidForm}`],
+  ...['"disk"', '["fence"]', '["mount", "mounts"]', '[true]'].map((text): Row => {
+    const at = text.startsWith('[') ? `[${text.includes(',') ? 1 : 0}]` : '';
+    const shown = text === '["mount", "mounts"]' ? '"mounts"' : text.replace(/^\[|\]$/g, '');
+    const wanted = 'one of "mount", "export", "address"';
+    return [
+      'interface = "eth0"',
+      `interface = "eth0"\nmanaged_by_others = ${text}`,
+      `floating_ip[0].managed_by_others${at} = ${shown}: ${text === '[true]' ? 'this is not a string; ' : ''}write ${at === '' ? `an array of ${wanted}` : wanted}`,
+    ];
+  }),
   ...[
     'vol1',
+    'tank/vol1',
+    'mon1:/volumes/a',
     '/dev//vol1',
     '/dev/../vol1',
     '/',
@@ -536,16 +550,16 @@ test('all problems at once, however wrong the rest is', (t) => {
     [
       'floating_ip[0].address',
       'floating_ip[0].interface',
-      'floating_ip[0].filesystem[0].device',
       'floating_ip[0].filesystem[0].mountpoint',
-      'floating_ip[0].filesystem[0].type',
-      'floating_ip[0].filesystem[1].device',
-      'floating_ip[0].filesystem[1].type',
       'floating_ip[0].filesystem[1].export[0].clients',
       'nod',
       'floating_ip[0].filesystem[1].fsid',
       'floating_ip[0].state_directory',
       'floating_ip[0].filesystem[0].export',
+      'floating_ip[0].filesystem[0].device',
+      'floating_ip[0].filesystem[0].type',
+      'floating_ip[0].filesystem[1].device',
+      'floating_ip[0].filesystem[1].type',
       'floating_ip[0].filesystem[1].export[0].path',
       'floating_ip[0].filesystem[1].export[0].options',
     ],

@@ -177,6 +177,14 @@ for (const [to, reason, from = exported] of [
     '/run/vol1 is not seen in an instance, which has a /run of its own',
     'mountpoint = "/mnt/vol1"',
   ],
+  ...(['export', 'address'] as const).map(
+    (part) =>
+      [
+        `managed_by_others = ["${part}"]\ninterface = "eth0"`,
+        `managed_by_others has "${part}", and nobody else can do that in an instance`,
+        'interface = "eth0"',
+      ] as const,
+  ),
 ] as const) {
   test(`an instance cannot serve ${to}: auto passes it over, and says so beside what the host lacks`, async (t) => {
     const a = node(t);

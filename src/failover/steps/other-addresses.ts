@@ -1,6 +1,8 @@
 import type { FloatingIp } from '../../config/config.js';
 import { exitCodes, FailoverError } from '../../errors.js';
+import { isManaged } from '../../config/floating-ip.js';
 import type { Action } from '../../host/action.js';
+import { expectExported } from '../../host/actions/managed.js';
 import { isMountOf, mountAt } from '../../host/reading/mounts.js';
 import { isTimeout } from '../../host/running/deadline.js';
 import type { Ownership } from '../../record/record.js';
@@ -177,13 +179,19 @@ function otherExports(context: FailoverContext) {
   const { host, driver } = context;
   // An address that another node owns by now is not exported again here.
   const ours = otherAffected(context).filter((ip) => !isLost(context, ip));
-  return ours.flatMap(({ filesystems }) =>
-    filesystems
+  return ours.flatMap((ip) =>
+    ip.filesystems
       .filter(({ mountpoint, device }) => {
         const mount = mountAt(host, mountpoint);
         return mount !== undefined && isMountOf(host, mount, device);
       })
-      .flatMap((filesystem) => filesystem.exports.map((one) => driver.exports.make(one, filesystem))),
+      .flatMap((filesystem) =>
+        filesystem.exports.map((one) =>
+          isManaged(ip, 'export')
+            ? expectExported(one.path, filesystem)
+            : driver.exports.make(one, filesystem),
+        ),
+      ),
   );
 }
 

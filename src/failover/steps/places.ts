@@ -1,5 +1,5 @@
 import type { Volume } from '../../config/config.js';
-import { volumesOf } from '../../config/floating-ip.js';
+import { isManaged, volumesOf } from '../../config/floating-ip.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import { refuseForeignMount } from '../../host/actions/mount.js';
 import type { Host } from '../../host/host.js';
@@ -20,7 +20,8 @@ export async function expectPlaces({ steps }: Pick<Plan, 'steps'>, context: Plac
   const names = steps.map(({ name }) => name);
   const mounts = names.includes('B-1');
   const unmounts = names.includes('A-4');
-  for (const volume of volumesOf(floatingIp)) {
+  // What others mount is looked at in B-1 itself: it may be no device.
+  for (const volume of isManaged(floatingIp, 'mount') ? [] : volumesOf(floatingIp)) {
     if (mounts) await expectDevice(context, volume);
     if (mounts || unmounts) refuseForeignMount(host, volume, mounts ? 'B-1' : 'A-4');
   }

@@ -193,7 +193,7 @@ export function expectOnFilesystem(
   if (mount === undefined || !isMountOf(host, mount, device)) {
     throw notSo(
       'B-5',
-      `${mountpoint} is not exported: ${device} is not mounted there`,
+      `${mountpoint} is not exported: ${device === '' ? 'nothing' : device} is ${device === '' ? '' : 'not '}mounted there`,
       'Run B-1 first: clients of an empty mount point get stale file handles.',
     );
   }

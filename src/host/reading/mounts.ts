@@ -72,6 +72,8 @@ export function mountAt(host: Host, mountpoint: string): Mount | undefined {
  * device. Where the device is not there (any more), or is none, as of a network file system, by the text of the name.
  */
 export function isMountOf(host: Host, mount: Mount, path: string): boolean {
+  // Whatever others mount there.
+  if (path === '') return true;
   const device = deviceAt(host, path);
   if (device === undefined) return mount.source === path;
   const number = numberOf(host, mount);

@@ -1,6 +1,6 @@
 import type { FloatingIp } from '../../config/config.js';
 import { type DriverKey, oneOf, type RawFile, settingOf, wholeNumber } from '../../config/driver-settings.js';
-import { volumesOf } from '../../config/floating-ip.js';
+import { isManaged, volumesOf } from '../../config/floating-ip.js';
 import { readInterfaceName } from '../../config/names.js';
 import { ofString } from '../../config/driver-settings.js';
 import { type Problem, renderPath, Wrong } from '../../config/problem.js';
@@ -127,6 +127,9 @@ function unsuited(ip: FloatingIp): string[] {
   const options = ip.filesystems.flatMap(({ exports }) => exports.flatMap((one) => one.options.split(',')));
   const paths = [...volumesOf(ip).map(({ mountpoint }) => mountpoint), ip.stateDirectory];
   return [
+    ...(['export', 'address'] as const)
+      .filter((part) => isManaged(ip, part))
+      .map((part) => `managed_by_others has "${part}", and nobody else can do that in an instance`),
     ...(options.some((option) => /^sec=.*krb5/.test(option))
       ? ['an export with sec=krb5 needs gssproxy, which an instance has not']
       : []),
