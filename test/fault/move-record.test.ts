@@ -8,6 +8,8 @@ import {
   lstatSync,
   mkdirSync,
   readFileSync,
+  rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -16,6 +18,7 @@ import { makeRehearsal, type RehearsalNode, type RehearsalSite } from '../helper
 import { addClient } from '../helpers/rehearsal-steps.js';
 import { copySite, removeSite, runHere } from './site.js';
 import { runStruck } from './strike.js';
+import { waitFor } from '../wire/wait-for.js';
 
 const full = process.env['NLM_FULL'] === '1';
 const address = '127.77.43.1';
@@ -93,16 +96,17 @@ test('owner, epoch, clients and journals are there, with their owners, and the n
 });
 
 test('the former place is used no more: neither by a node with the old configuration, nor by rebuild', async (t) => {
-  const { directory } = await released(t);
+  const { directory, b } = await released(t);
   await succeed(t, directory, 'A', move);
   configure(directory, 'B', 'volume');
+  mountBoth(b);
   for (const args of [
     ['takeover', address, '--no-wait', '--fenced'],
     ['rebuild', address, '--force'],
   ]) {
     const refused = await runHere(directory, 'B', args);
-    t.is(refused.exitCode, args[0] === 'rebuild' ? 1 : 3, refused.output);
-    if (args[0] === 'takeover') t.regex(refused.output, /"RECORD_MOVED".*was moved to .*state1/);
+    t.is(refused.exitCode, 3, refused.output);
+    t.regex(refused.output, /"RECORD_MOVED".*was moved to .*state1/);
     t.false(existsSync(recordFile(directory, 'vol1/.nlm', 'journal.B')));
   }
 });
@@ -122,6 +126,24 @@ test('a callout that still wrote to the former journal is not lost, also not one
   t.deepEqual(await recorded(directory), clients);
   const third = JSON.parse(await succeed(t, directory, 'A', move)) as object;
   t.like(third, { result: 'unchanged', clients: 4, late: [] });
+});
+
+test('a callout that has the former journal open is waited for', async (t) => {
+  const { directory, a } = await released(t);
+  const journal = recordFile(directory, 'vol1/.nlm', 'journal.A');
+  // As /proc shows a process that was started before the release.
+  const open = path.join(a.root, 'proc/4194305');
+  mkdirSync(path.join(open, 'fd'), { recursive: true });
+  symlinkSync(journal, path.join(open, 'fd/3'));
+  const moving = runHere(directory, 'A', move);
+  await waitFor('the former record to be marked', async () =>
+    existsSync(recordFile(directory, 'vol1/.nlm', 'moved')),
+  );
+  appendFileSync(journal, '@1 99999999.00 add-client 127.77.43.33 A - .\n');
+  rmSync(open, { recursive: true });
+  const { exitCode, output } = await moving;
+  t.is(exitCode, 0, output);
+  t.like(JSON.parse(output) as object, { result: 'done', clients: 3, late: ['127.77.43.33'] });
 });
 
 test('refused: an address that is served, or another node’s, a record that is there already, or none', async (t) => {

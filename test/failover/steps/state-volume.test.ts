@@ -207,6 +207,8 @@ test('shared storage that somebody exports while the address is served: the next
   site.a.write('/proc/self/mountinfo', '1 0 0:9 / /shared rw - gfs2 /dev/shared rw\n');
   await succeed(t, site, 'A', takeover);
   site.a.write('/var/lib/nfs/etab', `${site.a.read('/var/lib/nfs/etab')}/shared/others\t*(rw)\n`);
+  const steps = await runHere(site.directory, 'A', [...takeover, '--steps', 'B-3']);
+  t.is(steps.exitCode, 3, steps.output);
   const refused = await runHere(site.directory, 'A', takeover);
   t.is(refused.exitCode, 3, refused.output);
   t.regex(refused.output, /at \/shared\/others \(\*\): each of them could erase it/);
