@@ -70,7 +70,11 @@ diskTest(
     const site = makeRehearsal({ address, rpcbindPort: 1 });
     t.teardown(() => site.remove());
     const { a, directory } = site;
-    const disk = await withFreezingDisk(t, path.join(directory, 'image'), path.join(directory, 'disks/vol1'));
+    const disk = await withFreezingDisk(
+      t,
+      path.join(directory, 'image'),
+      path.join(directory, 'disks/state1'),
+    );
     const taken = start(t, a, disk.prefix, 'takeover', address, '--no-wait');
     t.deepEqual(await taken.ended, [0, null], taken.said());
     const text = a.read('/etc/nlm-failover.toml');

@@ -66,7 +66,7 @@ for (const command of ['status', 'clients']) {
     t.teardown(() => site.remove());
     t.is((await site.a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
     impatient(site.a);
-    const prefix = await withSilentFilesystem(t, path.join(site.directory, 'disks/vol1'));
+    const prefix = await withSilentFilesystem(t, path.join(site.directory, 'disks/state1'));
     t.regex(await killed(t, site.a, prefix, command), /: a system call has not returned for 3 s, /);
   });
 }

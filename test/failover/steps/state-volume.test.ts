@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import type { FailoverContext } from '../../../src/failover/context.js';
 import { takeover as runTakeover } from '../../../src/failover/operations/takeover.js';
 import { planTakeover } from '../../../src/failover/plan.js';
 import type { Host } from '../../../src/host/host.js';
@@ -115,12 +116,15 @@ test('a volume that another node still has mounted: what was claimed goes back, 
   const plain = rehearsalHost(site.b.root);
   const host: Host = {
     ...plain,
-    run: async (argv, options) =>
-      argv[0] === 'dd' && argv[1]?.endsWith('/dev/vol2') === true
+    run: async (argv, options) => {
+      if (argv[0] === 'umount' && argv[1] === '/mnt/state1')
+        t.is(context.session.record, undefined, 'no file of the record is open, which would keep it busy');
+      return argv[0] === 'dd' && argv[1]?.endsWith('/dev/vol2') === true
         ? { exitCode: 0, stdout: dirty.toString('latin1'), stderr: '' }
-        : plain.run(argv, options),
+        : plain.run(argv, options);
+    },
   };
-  const context = await rehearsalContext(site.b, { host });
+  const context: FailoverContext = await rehearsalContext(site.b, { host });
   const plan = planTakeover(context.floatingIp, context.driver, { node: 'B', order: 'safe' });
   const silent = { begin: () => undefined, end: () => undefined };
   await t.throwsAsync(runTakeover(plan, context, silent), { code: 'DEVICE_IN_USE' });
