@@ -193,3 +193,38 @@ on A release ${address}
     JSON.stringify(said),
   );
 });
+
+asRoot(
+  'clients who fill the volume while they are notified: the others are notified all the same, and it is said',
+  (t) => {
+    t.timeout(300_000);
+    const client = path.join(import.meta.dirname, '../demo/loopback-client.js');
+    const said = onFullVolume(
+      t,
+      makeSite(t),
+      `
+on A release ${address}
+on B takeover ${address} --no-wait --steps B-1,B-2,B-5,B-4
+fill 2
+state=$(dirname "$(find "$volume" -name reserve.failover)")
+(
+  # They take what B-3 is given of the reserve, and only then one of them answers.
+  while [ -e "$state/reserve.failover" ]; do sleep 0.1; done
+  fill 3
+  fill 4
+  exec "$node" --input-type=module -e "await (await import('${client}')).startLoopbackClient('${early}', 1, () => undefined)"
+) &
+answers=$!
+on B takeover ${address} --no-wait --notify-deadline 20
+kill $answers
+`,
+    );
+    const [, , , prepared, taken] = said;
+    t.is(prepared?.rc, 0, prepared?.text);
+    t.is(taken?.rc, 5, taken?.text);
+    t.regex(
+      taken?.text ?? '',
+      /1 of 2 clients notified[^]*no space to write down 1 client that was notified/u,
+    );
+  },
+);

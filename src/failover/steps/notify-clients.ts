@@ -4,6 +4,8 @@ import { exitCodes, FailoverError } from '../../errors.js';
 import type { Action } from '../../host/action.js';
 import { notifyFrom } from '../../nsm/worker/notify-child.js';
 import type { LockManager } from '../../lockmanager/port.js';
+import { counted } from '../../counted.js';
+import { isFull } from '../../record/record.js';
 import { RecordSession } from '../access/session.js';
 import { type FailoverContext, nobody, type Notified } from '../context.js';
 import { watchDuring } from '../reclaim/reclaim-watch.js';
@@ -105,6 +107,7 @@ export async function notifyRecorded(
   if (clients.length === 0 || state === undefined) return nobody;
   const { host, driver, rpcbindPort, signal } = context;
   const late = new LateCount(driver);
+  let unwritten = 0;
   const result = await notifyFrom(ip === context.floatingIp ? driver.enter : [], {
     source: { address: ip.address, family: ip.family },
     names: notifyNames(ip),
@@ -117,7 +120,13 @@ export async function notifyRecorded(
     onProgress: (progress) => context.onNotifyProgress(progress),
     confirm: () => session.assertStillOwner(),
     onNotified: (notified) => {
-      session.asOwner('writing who was notified', () => record.markNotified(notified, host.now()));
+      try {
+        session.asOwner('writing who was notified', () => record.markNotified(notified, host.now()));
+      } catch (error) {
+        // Not worth those who are still to be notified.
+        if (!isFull(error)) throw error;
+        unwritten += notified.length;
+      }
       late.notified(notified.length);
     },
   });
@@ -130,6 +139,11 @@ export async function notifyRecorded(
     remarks: [
       ...(tooLate > 0
         ? [`${tooLate} were notified after the end of the grace period: their reclaims are refused`]
+        : []),
+      ...(unwritten > 0
+        ? [
+            `no space to write down ${counted(unwritten, 'client')} that ${unwritten === 1 ? 'was' : 'were'} notified: "nlm-failover notify ${ip.address}" would notify them once more`,
+          ]
         : []),
       ...(result.sourceUsed === ip.address ? [] : [otherSource(ip)]),
     ],
