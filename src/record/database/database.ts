@@ -54,6 +54,7 @@ export function openDatabase(
         const verdict = isChecked ? 'ok' : db.pragma('quick_check(1)', { simple: true });
         if (verdict !== 'ok') throw corrupt(name, oneLine(String(verdict)));
         migrate(db, name, steps);
+        if (schemaOf(db) !== schemaBy(steps)) throw corrupt(name, 'its tables are not those of a record');
         return db;
       } catch (error) {
         db.close();
@@ -61,6 +62,33 @@ export function openDatabase(
       }
     },
     { file, busyMs: timeout },
+  );
+}
+
+/** By the steps that make it. */
+const schemas = new Map<readonly string[], string>();
+
+/** What a database has that these steps have made; a trigger more, say, and SQLite would do what somebody else has written. */
+function schemaBy(steps: readonly string[]): string {
+  const known = schemas.get(steps);
+  if (known !== undefined) return known;
+  const db = new Database(':memory:');
+  for (const step of steps) db.exec(step);
+  const schema = schemaOf(db);
+  db.close();
+  schemas.set(steps, schema);
+  return schema;
+}
+
+/** Each table, index, view and trigger, as it was written; without those that SQLite makes by itself. */
+function schemaOf(db: Database.Database): string {
+  return JSON.stringify(
+    db
+      .prepare<[], unknown[]>(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite^_%' ESCAPE '^' ORDER BY type, name",
+      )
+      .raw()
+      .all(),
   );
 }
 

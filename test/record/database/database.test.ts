@@ -159,3 +159,19 @@ test('reads of one moment: nobody commits between them', (t) => {
   write();
   t.is(record.ownership().epoch, 1);
 });
+
+for (const [what, sql] of [
+  ['a trigger', 'CREATE TRIGGER more AFTER UPDATE ON ownership BEGIN DELETE FROM clients; END'],
+  ['a view in the place of a table', 'DROP TABLE steps; CREATE VIEW steps AS SELECT 1 AS id'],
+  ['a table less', 'DROP TABLE bad_lines'],
+  ['a column more', 'ALTER TABLE clients ADD COLUMN more TEXT'],
+] as const) {
+  test(`what somebody else has made of it is no record: ${what}`, (t) => {
+    const site = makeSite(t);
+    site.open().close();
+    const db = new Database(join(site.directory, 'monitors.db'));
+    db.exec(sql);
+    db.close();
+    t.throws(() => site.open(), { code: 'RECORD_CORRUPT', message: /its tables are not those of a record/ });
+  });
+}
