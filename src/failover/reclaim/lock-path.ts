@@ -1,4 +1,13 @@
-import { type Dir, lstatSync, opendirSync, type Stats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  type Dir,
+  fstatSync,
+  lstatSync,
+  opendirSync,
+  openSync,
+  type Stats,
+} from 'node:fs';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { doing } from '../../host/running/watchdog.js';
@@ -26,17 +35,17 @@ export async function pathsOfInodes(
   const wanted = new Set(inodes);
   const paths = new Map<number, string>();
   const deadline = performance.now() + timeoutMs;
-  const device = lstat(path.join(root, '.'))?.dev;
-  const directories = [root];
+  const device = lstat(`${root}/.`)?.dev;
+  // The root may be named by a link of root's.
+  const directories = [`${root}/.`];
   for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
     // A signal is heard when the event loop turns.
     await nextTurn();
-    for (const name of names(directory)) {
+    for (const { name, stats } of entries(directory, device)) {
       if (paths.size === wanted.size) return { paths, complete: true };
       if (performance.now() >= deadline) return { paths, complete: false };
-      const file = path.join(directory, name);
-      const stats = lstat(file);
       if (stats === undefined || stats.dev !== device) continue;
+      const file = path.join(directory, name);
       if (wanted.has(stats.ino)) paths.set(stats.ino, file);
       if (stats.isDirectory()) directories.push(file);
     }
@@ -45,19 +54,31 @@ export async function pathsOfInodes(
 }
 
 /**
+ * What is in a directory of this file system, and through its descriptor: clients may put a link in its place meanwhile, or in that of one
+ * above it. Then nothing is listed that is not on this file system, and no more is looked at than what was listed.
+ *
  * Not with node:fs/promises: a thread of its pool that waits for a dead disk is waited for at the end of the process, while what
  * blocks this thread is the watchdog's.
  */
-function* names(directory: string): Generator<string> {
+function* entries(
+  directory: string,
+  device: number | undefined,
+): Generator<{ readonly name: string; readonly stats: Stats | undefined }> {
   doing(`listing ${directory}`);
+  let fd: number | undefined;
   let listed: Dir | undefined;
   try {
-    listed = opendirSync(directory);
-    for (let entry = listed.readSync(); entry !== null; entry = listed.readSync()) yield entry.name;
+    fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    if (fstatSync(fd).dev !== device) return;
+    const way = `/proc/self/fd/${fd}`;
+    listed = opendirSync(way);
+    for (let entry = listed.readSync(); entry !== null; entry = listed.readSync())
+      yield { name: entry.name, stats: lstat(path.join(way, entry.name)) };
   } catch {
     // Removed meanwhile, or not ours to read: then its files are not found.
   } finally {
     listed?.closeSync();
+    if (fd !== undefined) closeSync(fd);
   }
 }
 

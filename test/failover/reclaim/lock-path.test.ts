@@ -1,6 +1,16 @@
-import { linkSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { pathsOfInodes } from '../../../src/failover/reclaim/lock-path.js';
 
@@ -47,4 +57,25 @@ test('when the time is over it says so', async (t) => {
   const root = volume(t);
   const inode = file(root, 'a');
   t.deepEqual(await pathsOfInodes(root, [inode], 0), { paths: new Map(), complete: false });
+});
+
+test('a directory that becomes a link while it is searched is not followed', async (t) => {
+  const [root, outside] = [volume(t), volume(t)];
+  const foreign = file(outside, 'foreign');
+  const inside = file(root, 'directory/file');
+  const searching = pathsOfInodes(root, [foreign, inside]);
+  // The root is listed now, and what is in it comes next.
+  await nextTurn();
+  renameSync(path.join(root, 'directory'), path.join(outside, 'directory'));
+  symlinkSync(outside, path.join(root, 'directory'));
+  t.deepEqual(await searching, { paths: new Map(), complete: true });
+});
+
+test('a root that is named by a link', async (t) => {
+  const root = volume(t);
+  const inode = file(root, 'a/b');
+  const link = `${root}.link`;
+  symlinkSync(root, link);
+  t.teardown(() => rmSync(link));
+  t.deepEqual((await pathsOfInodes(link, [inode])).paths, new Map([[inode, path.join(link, 'a/b')]]));
 });
