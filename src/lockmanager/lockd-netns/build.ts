@@ -1,4 +1,4 @@
-import { type Action, commandText, type HostContext, notSo, runOrFail } from '../../host/action.js';
+import { type Action, commandText, failed, type HostContext, notSo, runOrFail } from '../../host/action.js';
 import type { Argv, Host } from '../../host/host.js';
 import { mountAt, mounts } from '../../host/reading/mounts.js';
 import { instanceMounts, makeInstanceDirectories } from './directories.js';
@@ -29,10 +29,13 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
   const { address, link } = settings;
   const place = instancePlace(address);
   const inside = instancePrefix(address);
-  const commands: Argv[] = [
-    ['ip', 'netns', 'add', place.netns],
-    ...linkCommands(address, link, place.netns),
-    ['unshare', `--mount=${place.mountNamespace}`, '--propagation', 'slave', 'true'],
+  const commands: Argv[] = [['ip', 'netns', 'add', place.netns], ...linkCommands(address, link, place.netns)];
+  const mountNamespace: Argv = [
+    'unshare',
+    `--mount=${place.mountNamespace}`,
+    '--propagation',
+    'slave',
+    'true',
   ];
   const insideCommands: Argv[] = [
     ['mount', '--rbind', place.nfs, '/var/lib/nfs'],
@@ -47,7 +50,7 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
       `mkdir -p ${place.directory}`,
       ...instanceMounts(address).map(commandText),
       `mkdir -p ${place.nfs}/{rpc_pipefs,v4recovery} ${place.statd}/{sm,sm.bak}   # as nfs-common makes them in /var/lib/nfs`,
-      ...commands.map(commandText),
+      ...[...commands, mountNamespace].map(commandText),
       ...settings.foreignMountpoints.map(
         (mountpoint) =>
           `${commandText([...inside, 'umount', '-l', mountpoint])}   # only where another address has it mounted`,
@@ -58,6 +61,7 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
     act: async ({ host }) => {
       await makeInstanceDirectories(host, address);
       for (const argv of commands) await runOrFail(host, argv);
+      await bindMountNamespace(host, mountNamespace);
       await dropForeignMounts(host, settings);
       for (const argv of insideCommands) await runOrFail(host, [...inside, ...argv]);
       return undefined;
@@ -68,6 +72,30 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
       }
     },
   };
+}
+
+/**
+ * Within a mount namespace Linux 6.18 refuses by chance to bind another one to a file (EINVAL): only one of a higher number than the present
+ * one may be (fs/namespace.c, mnt_ns_loop), and each CPU has numbers of its own to give (kernel/nstree.c, ns_tree_gen_id:
+ * gen_cookie_next). So each CPU is tried; that of the present one has a higher number.
+ */
+export async function bindMountNamespace(host: Host, argv: Argv): Promise<void> {
+  const result = await host.run(argv);
+  if (result.exitCode === 0) return;
+  if (result.stderr.includes('Invalid argument')) {
+    for (const cpu of cpusOf(host.readText('/proc/self/status') ?? ''))
+      if ((await host.run(['taskset', '--cpu-list', String(cpu), ...argv])).exitCode === 0) return;
+  }
+  throw failed(argv, result);
+}
+
+/** Those that a process may run on, by its /proc/PID/status (proc_pid_status(5)): "0-3,8". */
+function cpusOf(status: string): number[] {
+  const [, list = ''] = /^Cpus_allowed_list:\s*(.*)$/m.exec(status) ?? [];
+  return list.split(',').flatMap((range) => {
+    const [first = Number.NaN, last = first] = range.split('-').map(Number);
+    return Number.isNaN(first) ? [] : Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
 }
 
 /**
