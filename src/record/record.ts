@@ -19,7 +19,7 @@ export type { AuditedLock, HeldLock } from './tables/held-locks.js';
 export type { BadLine, RecordedClient } from './tables/journal-tables.js';
 export { MonitorRecord } from './monitor-record.js';
 export { isFull, isUnwritable } from './record-error.js';
-export { type Reserve, spendReserve } from './safe-files/reserve.js';
+export type { Reserve } from './safe-files/reserve.js';
 export type { NotifyCounts } from './tables/notifications.js';
 export type {
   Operation,

@@ -1,9 +1,8 @@
-import { isFull, spendReserve } from '../../record/record.js';
 import type { FloatingIp } from '../../config/config.js';
 import { driverHere } from '../../lockmanager/choose.js';
 import { lockOperation } from '../../rundir/operation-lock.js';
 import { isRecording } from '../../rundir/serving.js';
-import { rebuildRecord, type Rebuilt, type RebuildRequest } from '../../record/rebuild/rebuild.js';
+import { rebuildRecord, type Rebuilt } from '../../record/rebuild/rebuild.js';
 import type { NodeReader } from '../access/with-record.js';
 import { recordLocation, unreachable, whyUnreachable } from '../access/location.js';
 
@@ -28,7 +27,7 @@ export async function rebuild(reader: NodeReader, ip: FloatingIp, force: boolean
   try {
     if (whyUnreachable(host, ip) !== undefined) throw unreachable(host, ip);
     const { directory } = recordLocation(host, ip);
-    const rebuilt = rebuildInSpace({
+    const rebuilt = rebuildRecord({
       directory,
       force,
       fsids: ip.filesystems.map(({ fsid }) => fsid),
@@ -40,15 +39,5 @@ export async function rebuild(reader: NodeReader, ip: FloatingIp, force: boolean
     return { address: ip.address, directory, recordingHere: isRecording(links, ip.address), ...rebuilt };
   } finally {
     lock.release();
-  }
-}
-
-/** With the space of the reserve where there is none: without a record there is no failover. */
-function rebuildInSpace(request: RebuildRequest): Rebuilt {
-  try {
-    return rebuildRecord(request);
-  } catch (error) {
-    if (isFull(error) && spendReserve(request.directory, 'failover')) return rebuildRecord(request);
-    throw error;
   }
 }

@@ -10,7 +10,8 @@ import type { HeldDirectory } from '../safe-files/held-directory.js';
 import { databasePath } from '../safe-files/layout.js';
 import { assertNotMoved } from '../safe-files/moved-mark.js';
 import { checkDatabaseFiles, holdRecordDirectory } from '../safe-files/record-directory.js';
-import { guarded } from '../record-error.js';
+import { guarded, isFull, recordError } from '../record-error.js';
+import { spendReserve } from '../safe-files/reserve.js';
 
 export interface RebuildRequest {
   /** `<state>/sm_<address>`. */
@@ -53,11 +54,22 @@ export function rebuildRecord(request: RebuildRequest): Rebuilt {
     const held = holdRecordDirectory(directory, { create: false });
     if (held === undefined) throw noDirectory(directory);
     try {
-      return rebuildIn(held, request);
+      return rebuildInSpace(held, request);
     } finally {
       held.close();
     }
   });
+}
+
+/** With the space of the reserve where there is none: without a record there is no failover. */
+function rebuildInSpace(held: HeldDirectory, request: RebuildRequest): Rebuilt {
+  try {
+    return rebuildIn(held, request);
+  } catch (error) {
+    const isForSpace = isFull(recordError(`rebuilding ${databasePath(held.path)}`, error));
+    if (isForSpace && spendReserve(held.way, 'failover')) return rebuildIn(held, request);
+    throw error;
+  }
 }
 
 function rebuildIn(held: HeldDirectory, request: RebuildRequest): Rebuilt {
