@@ -227,6 +227,20 @@ test('--no-wait returns at once; audit compares when the grace is over, and not 
   t.deepEqual(found(resultOf(repeated)), found(first));
 });
 
+test('--steps without B-3 waits for nothing, and leaves the grace alone: somebody else notifies the clients', async (t) => {
+  const { a, b, locks } = await stage(t);
+  await release(t, a);
+  const waited: ReportLine[] = [];
+  const taken = await takeover(b, (_, line) => waited.push(line), ['--steps', 'B-1,B-2,B-5,B-4']);
+  t.is(taken.exitCode, 0, taken.stderr);
+  t.deepEqual([resultOf(taken)?.audit, waited], [undefined, []]);
+  t.is(b.read('/proc/fs/lockd/nlm_end_grace'), 'N\n');
+  const meanwhile = jsonLines((await b.tool(['audit', floatingIp, '--json'])).stdout)[0];
+  t.like(meanwhile?.audit, { state: 'in-grace', comparedAt: null });
+  const rest = await takeover(b, () => b.write('/proc/locks', locks.one + locks.two));
+  t.like(resultOf(rest), { result: 'done', audit: { state: 'compared', locks: { held: 2, reclaimed: 2 } } });
+});
+
 test('what a release noted that was broken off and taken back says nothing of a later one', async (t) => {
   const { a, b, client, locks } = await stage(t);
   a.write('/umount-fails', 'target is busy');

@@ -423,6 +423,10 @@ test('never where somebody else did B-2', async (t) => {
   );
 });
 
+test('never where somebody else is to do B-3', async (t) => {
+  goesOn(t, await tell(t, { steps: 'B-1,B-2,B-5,B-4' }), /^1 client not notified$/);
+});
+
 test('never in a grace that was entered again', async (t) => {
   const again = (usual: LockManager, node: 'A' | 'B'): LockManager => {
     if (node === 'A') return usual;
