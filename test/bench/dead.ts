@@ -46,7 +46,7 @@ async function measure(living: number, dead: number): Promise<number> {
     const journalOf = (node: 'A' | 'B') => join(storage, `sm_${address}`, `journal.${node}`);
     const netns = await withNetns({ teardown: (end) => ends.push(end) });
     const farm = netns.start(process.execPath, [join(import.meta.dirname, 'notify-farm.js'), String(living)]);
-    const [, addresses = ''] = await farm.saw(/^ready (.*)$/m);
+    const [, addresses = ''] = await farm.saw(/^ready (.*)\n/m);
     const take = ['takeover', address, '--fenced', '--no-wait', '--notify-deadline'];
     await ended(command(netns, site.a, [...take, '0']), [0]);
     // Before the living, as text has it.
@@ -62,7 +62,8 @@ async function measure(living: number, dead: number): Promise<number> {
     const taking = command(netns, site.a, [...take, '120']);
     await taking.saw(/"step":"B-4"/);
     const start = performance.now();
-    await farm.saw(/^all$/m);
+    const all = await Promise.race([farm.saw(/^all$/m), taking.exited]);
+    if (typeof all === 'number') throw new Error(`not all were notified: ${taking.output().slice(-2000)}`);
     // The command goes on with the dead; it ends with the namespace.
     return performance.now() - start;
   } finally {

@@ -63,7 +63,7 @@ async function measure(count: number, sender: Sender): Promise<number | string> 
   try {
     const netns = await withNetns({ teardown: (end) => ends.push(end) });
     const farm = netns.start(process.execPath, [join(import.meta.dirname, 'notify-farm.js'), String(count)]);
-    const [, addresses = ''] = await farm.saw(/^ready (.*)$/m);
+    const [, addresses = ''] = await farm.saw(/^ready (.*)\n/m);
     const start = performance.now();
     await sender.start(netns, addresses.split(' '));
     const all = await Promise.race([farm.saw(/^all$/m), pause(patienceMs, undefined, { ref: false })]);
