@@ -1,6 +1,6 @@
 /**
- * How each command grows with the number of recorded clients, none of whom answers: wall-clock time, what it is of the size before, and
- * the most memory that it or a process of its own had. On the rehearsal host, with the real command, record and packets:
+ * How each command grows with the number of recorded clients, none of whom answers: wall-clock and CPU time, each as what it is of the size before
+ * too, and the most memory that it or a process of its own had. On the rehearsal host, with the real command, record and packets:
  *
  *     node build/test/bench/growth.js [CLIENTS...]      default: 1000 10000 100000 1000000
  *
@@ -20,6 +20,8 @@ const deadlineSeconds = 20;
 
 interface Measured {
   readonly ms: number;
+  /** Of the whole command; undefined: of a part of it that is not known. */
+  readonly cpuMs: number | undefined;
   /** Bytes; undefined: it was killed. */
   readonly peak: number | undefined;
 }
@@ -70,10 +72,12 @@ async function run(node: RehearsalNode, directory: string, args: readonly string
   });
   const ms = performance.now() - start;
   closeSync(out);
-  const peak =
-    exitCode === 137 ? undefined : Math.max(...readFileSync(peaks, 'utf8').split('\n').map(Number));
+  const said = exitCode === 137 ? [] : readFileSync(peaks, 'utf8').trim().split('\n');
+  const numbers = said.map((line) => line.split(' ').map(Number));
+  const peak = exitCode === 137 ? undefined : Math.max(...numbers.map(([bytes = 0]) => bytes));
+  const cpuMs = numbers.reduce((sum, [, own = 0]) => sum + own, 0);
   // What is listed is as long as the record; of it nothing is read.
-  return { ms, peak, exitCode, output: args[0] === 'clients' ? '' : readFileSync(output, 'utf8') };
+  return { ms, cpuMs, peak, exitCode, output: args[0] === 'clients' ? '' : readFileSync(output, 'utf8') };
 }
 
 async function measure(count: number): Promise<Map<string, Measured>> {
@@ -115,10 +119,10 @@ async function measure(count: number): Promise<Map<string, Measured>> {
     let rest = taken.ms;
     for (const name of ['B-2', 'B-3']) {
       const ms = steps.find(({ step }) => step === name)?.ms ?? Number.NaN;
-      rows.set(name, { ms, peak: taken.peak });
+      rows.set(name, { ms, cpuMs: undefined, peak: taken.peak });
       rest -= ms;
     }
-    rows.set('takeover', { ms: rest, peak: taken.peak });
+    rows.set('takeover', { ms: rest, cpuMs: undefined, peak: taken.peak });
     writeFileSync(site.b.path('/proc/fs/lockd/nlm_end_grace'), 'Y\n');
     await expect('audit', site.b, ['audit', address], [0, 6]);
     await expect('status after it', site.b, ['status'], [0]);
@@ -129,9 +133,13 @@ async function measure(count: number): Promise<Map<string, Measured>> {
   }
 }
 
-function cell({ ms, peak }: Measured, before: Measured | undefined): string {
-  const ratio = before === undefined ? '' : ` (${(ms / before.ms).toFixed(1)})`;
-  return `${(ms / 1000).toFixed(2)} s${ratio}, ${peak === undefined ? 'KILLED' : `${Math.round(peak / 2 ** 20)} MiB`}`;
+function seconds(ms: number, before: number | undefined): string {
+  return `${(ms / 1000).toFixed(2)} s${before === undefined ? '' : ` (${(ms / before).toFixed(1)})`}`;
+}
+
+function cell({ ms, cpuMs, peak }: Measured, before: Measured | undefined): string {
+  const cpu = cpuMs === undefined ? '' : `, CPU ${seconds(cpuMs, before?.cpuMs)}`;
+  return `${seconds(ms, before?.ms)}${cpu}, ${peak === undefined ? 'KILLED' : `${Math.round(peak / 2 ** 20)} MiB`}`;
 }
 
 const given = process.argv.slice(2).map(Number);
