@@ -5,7 +5,7 @@ import test from 'ava';
 import { parseConfig } from '../src/config/parse-config.js';
 import { drivers } from '../src/lockmanager/drivers.js';
 
-const documents = ['README.md', 'CONTRIBUTING.md', 'test/README.md', 'CHANGELOG.md'] as const;
+const documents = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'test/README.md', 'CHANGELOG.md'] as const;
 
 function read(name: string): string {
   return readFileSync(name, 'utf8');
