@@ -18,7 +18,7 @@ export async function labStage(): Promise<Stage> {
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   return {
     introduction:
-      `This is the lab: three Linux kernels of their own (User-Mode Linux), up in ${seconds} s. Servers A and B share a disk;\n` +
+      `This is the lab: three Linux kernels of their own (User-Mode Linux), up in ${seconds} s. Servers A and B share the disks;\n` +
       `two NFS clients, the holder of a lock and a rival who wants it, use the floating IP ${moving.address}. Everything is real.`,
     address: moving.address,
     tool: async (node, args) => (await nodes[node].run([tool, ...args])).stdout,
