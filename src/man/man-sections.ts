@@ -52,6 +52,8 @@ const instances: ManSection = {
         'takeover makes the instance in B-2, and clears away what a crash left of it. release takes it away in A-4. Nothing of it survives a reboot. ' +
         '`nlm-failover exec ADDRESS -- exportfs -v` looks inside.\n\n' +
         'The volume is mounted on the host, at the same path as inside. ' +
+        "The host's nfs.conf, its drop-ins, exports and nfsmount.conf are not seen in an instance: it has an nfs.conf of its own, made from [lock_manager], in an /etc of its own that links to everything else there " +
+        '(hosts, resolv.conf, passwd, netconfig, hosts.allow). What is added to /etc later is seen by the next instance.\n\n' +
         "Of the host's other mounts the instance has a copy, but for the volumes of other floating IPs. Where mounts are shared, as systemd makes them, an umount on the host reaches the copy. Where they are private " +
         '(mount_namespaces(7)) the device stays busy until the instance ends.',
     },
@@ -76,7 +78,7 @@ const instances: ManSection = {
     {
       text:
         'NFSv4 is off in an instance: it has no NLM locks, and would need an nfsdcld(8) with its database on the moving volume in each instance. takeover says so where the host itself serves NFSv4. ' +
-        'An export with sec=krb5 needs gssproxy(8), and one with xprtsec=tls needs tlshd(8): an instance has neither. A volume or a state directory below /run or /var/lib/nfs is not seen in an instance. For all these auto takes lockd.',
+        'An export with sec=krb5 needs gssproxy(8), and one with xprtsec=tls needs tlshd(8): an instance has neither. A volume or a state directory below /run, /var/lib/nfs or /etc is not seen in an instance. For all these auto takes lockd.',
     },
     { heading: 'Kernels' },
     {

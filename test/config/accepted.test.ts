@@ -66,6 +66,7 @@ test('defaults', (t) => {
     link: 'macvlan',
     bridge: undefined,
     threads: 8,
+    manage_gids: true,
     grace: undefined,
     mountd_port: undefined,
     statd_port: undefined,

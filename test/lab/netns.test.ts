@@ -20,6 +20,14 @@ const traces = `ip netns list; ip -br link | cut -d" " -f1; find /run -not -path
 scenario('lockd-netns: planned failover, and nothing of the instance is left on A', async (t, lab) => {
   const { a, b, disks } = lab;
   await prepareServers(lab, [moving], { driver: 'auto' });
+  // What the host's own NFS is told is nothing to an instance: with `host` alone B-2 ended with errno 99.
+  const hosts =
+    '[nfsd]\nhost=192.0.2.7\nvers3=n\n[exports]\nrootdir=/nowhere\n[mountd]\nport=1\n[statd]\nport=2\n';
+  for (const server of [a, b]) {
+    const script =
+      'mkdir -p /etc/nfs.conf.d && printf %s "$1" | tee /etc/nfs.conf >/etc/nfs.conf.d/host.conf';
+    await server.run(script, { args: [hosts] });
+  }
   // iproute2 makes /run/netns a mount, once and for all.
   await a.run('ip netns add once; ip netns del once; mkdir -p /run/nlm-failover');
   const before = await a.run(traces);

@@ -3,6 +3,7 @@ import type { Argv, Host } from '../../host/host.js';
 import { mountAt, mounts } from '../../host/reading/mounts.js';
 import { instanceMounts, makeInstanceDirectories } from './directories.js';
 import { insideInstance } from './inside.js';
+import { makeOwnEtc, type OwnNfsConf, ownEtcMounts } from './own-etc.js';
 import { instanceExists, instanceInterface, instancePlace, instancePrefix } from './place.js';
 
 export interface InstanceLink {
@@ -18,11 +19,12 @@ export interface InstanceSettings {
   readonly link: InstanceLink;
   /** Mount points of every other floating IP: a copy of their mounts in here would keep their devices busy. */
   readonly foreignMountpoints: readonly string[];
+  readonly nfsConf: OwnNfsConf;
 }
 
 /**
  * B-2: namespaces for a floating IP. /run and /var/lib/nfs are its own, so that lockd registers with its own rpcbind and
- * statd keeps its own list. The volume stays mounted on the host, at the same path inside, so that the record's
+ * statd keeps its own list; so is what the host has in /etc for its own NFS (see own-etc). The volume stays mounted on the host, at the same path inside, so that the record's
  * path is one and the same; changes of the host's mounts reach the instance (slave), never the other way.
  */
 export function buildInstance(settings: InstanceSettings): Action<HostContext> {
@@ -38,6 +40,7 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
     'true',
   ];
   const insideCommands: Argv[] = [
+    ...ownEtcMounts(address),
     ['mount', '--rbind', place.nfs, '/var/lib/nfs'],
     ['ip', 'link', 'set', 'lo', 'up'],
     ['ip', 'link', 'set', instanceInterface, 'up'],
@@ -50,6 +53,7 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
       `mkdir -p ${place.directory}`,
       ...instanceMounts(address).map(commandText),
       `mkdir -p ${place.nfs}/{rpc_pipefs,v4recovery} ${place.statd}/{sm,sm.bak}   # as nfs-common makes them in /var/lib/nfs`,
+      `# its own /etc in ${place.directory}/etc: links to the host's files, but for nfs.conf and exports`,
       ...[...commands, mountNamespace].map(commandText),
       ...settings.foreignMountpoints.map(
         (mountpoint) =>
@@ -60,6 +64,7 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
     check: () => false,
     act: async ({ host }) => {
       await makeInstanceDirectories(host, address);
+      makeOwnEtc(address, settings.nfsConf);
       for (const argv of commands) await runOrFail(host, argv);
       await bindMountNamespace(host, mountNamespace);
       await dropForeignMounts(host, settings);

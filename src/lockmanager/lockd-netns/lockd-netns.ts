@@ -36,6 +36,7 @@ export interface InstanceConfig {
   readonly link: InstanceLink;
   readonly nfsd: string;
   readonly threads: number;
+  readonly manageGids: boolean;
   /** Of lockd, seconds; undefined: the host's own. */
   readonly grace?: number | undefined;
   readonly ports: DaemonPorts & { readonly lockd?: number | undefined };
@@ -74,7 +75,12 @@ export function lockdNetns(host: Host, config: InstanceConfig): LockManager {
       ...[...leftovers, clearLeftovers(address)].map((action) =>
         onlyWhere(`an earlier instance of ${address} is still there`, action),
       ),
-      buildInstance({ address, link: config.link, foreignMountpoints: config.foreignMountpoints }),
+      buildInstance({
+        address,
+        link: config.link,
+        foreignMountpoints: config.foreignMountpoints,
+        nfsConf: config,
+      }),
       // All before nfsd, as distributions order them, so that as much as can be is done before the grace begins to run.
       ...daemons.map((daemon) => startDaemon(address, daemon)),
     ],

@@ -37,6 +37,16 @@ const threadsKey: DriverKey<number> = {
   default: 8,
 };
 
+const manageGidsKey: DriverKey<boolean> = {
+  name: 'manage_gids',
+  wanted: 'true or false, without quotes',
+  text:
+    "whether rpc.mountd of an instance looks up a user's groups on the server (rpc.mountd(8), --manage-gids), so that more than 16 of them count. An instance has an nfs.conf of its own, made from " +
+    "this file: what the host's says holds for the host alone",
+  default: true,
+  read: (input) => (typeof input === 'boolean' ? input : new Wrong('write true or false, without quotes')),
+};
+
 /** lockd takes 0 to 240 (fs/lockd/svc.c, nlm_grace_period_max); below 10 clients that were notified at once have no time to reclaim. */
 const graceKey: DriverKey<number | undefined> = {
   name: 'grace',
@@ -78,7 +88,7 @@ export const lockdNetnsModule: DriverModule = {
   name: 'lockd-netns',
   summary: 'stock kernels, a lock manager of its own for each address',
   servesFrom: 'instance',
-  keys: [nfsdKey, linkKey, bridgeKey, threadsKey, graceKey, ...Object.values(portKeys)],
+  keys: [nfsdKey, linkKey, bridgeKey, threadsKey, manageGidsKey, graceKey, ...Object.values(portKeys)],
   problems: ({ lockManager }) => [...bridgeProblems(lockManager), ...portProblems(lockManager)],
   unsuited,
   lacks: ({ host, ...site }) => instanceLacks(host, linkOf(site)),
@@ -106,6 +116,7 @@ function instanceConfig(site: Site): InstanceConfig {
     link: linkOf(site),
     nfsd: settingOf(lockManager, nfsdKey),
     threads: settingOf(lockManager, threadsKey),
+    manageGids: settingOf(lockManager, manageGidsKey),
     grace: settingOf(lockManager, graceKey),
     ports: {
       mountd: settingOf(lockManager, portKeys.mountd),
@@ -121,7 +132,7 @@ function instanceConfig(site: Site): InstanceConfig {
 }
 
 /** What an instance has for itself, so that the host's is not seen there. */
-const ownDirectories = ['/run', '/var/lib/nfs', '/proc/fs/nfsd'];
+const ownDirectories = ['/run', '/var/lib/nfs', '/etc', '/usr/etc', '/proc/fs/nfsd'];
 
 function unsuited(ip: FloatingIp): string[] {
   const options = ip.filesystems.flatMap(({ exports }) => exports.flatMap((one) => one.options.split(',')));

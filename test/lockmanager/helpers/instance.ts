@@ -10,6 +10,7 @@ export function instance(nfsd: string): InstanceConfig {
     link: { kind: 'macvlan', parent: 'eth0' },
     nfsd,
     threads: 8,
+    manageGids: true,
     ports: {},
     callout: '/ha-callout',
     foreignMountpoints: [],
