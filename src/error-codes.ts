@@ -88,6 +88,11 @@ export const errorCodes = {
     means: 'Another node has taken the address over. This one changed nothing more.',
     todo: '`nlm-failover status ADDRESS` shows the owner. What is still up here of the address is to be taken down by hand.',
   },
+  NOT_READY: {
+    means:
+      'takeover looked at what its steps need before the first of them, and found something missing: a device, type, interface, program... The message has everything. Nothing was claimed or touched.',
+    todo: 'Remove what stands in the way, or correct the configuration; --dry-run looks again.',
+  },
   NOT_RELEASED: {
     means: 'Another node owns the address and has not released it. Nothing was touched.',
     todo: 'Run `nlm-failover release ADDRESS` there. Where that node is dead for certain, add --fenced here.',

@@ -1,8 +1,27 @@
-import { exitCodes, FailoverError } from '../errors.js';
+import type { ErrorCode } from '../error-codes.js';
+import { type ExitCode, exitCodes, FailoverError } from '../errors.js';
 import type { StepName } from '../step-names.js';
 import { type Argv, type CommandResult, commandText, type Host } from './host.js';
 
 export { commandText } from './host.js';
+
+/** What stands in the way of an action, found by looking. */
+export interface Obstacle {
+  /** What was found, as a sentence without its full stop. */
+  readonly message: string;
+  readonly hint?: string | undefined;
+  /** Default NOT_READY, with exit code 3. */
+  readonly code?: ErrorCode;
+  readonly exitCode?: ExitCode;
+  /** It is worth a look, and stops nothing. */
+  readonly isNote?: boolean;
+}
+
+/** How far a look may go. */
+export interface LookOptions {
+  /** Whether the name service may be asked, which may not answer for long. */
+  readonly asksNames: boolean;
+}
 
 /**
  * One effect of a step. The plan is made of these; `--dry-run` prints `commands`,
@@ -13,6 +32,16 @@ export interface Action<Context> {
   readonly commands: readonly string[];
   /** Done each time anew, harmless, and no change by itself: a step that did nothing else changed nothing. */
   readonly repeats?: boolean;
+  /** The programs that it cannot do without. */
+  readonly programs?: readonly string[];
+  /**
+   * Everything that stands in its way and can be known before anything is claimed or done; nothing where it is done already. Leaves no
+   * trace. What it throws (FailoverError) is such a thing too.
+   */
+  look?(
+    context: Context,
+    options: LookOptions,
+  ): readonly Obstacle[] | undefined | Promise<readonly Obstacle[] | undefined>;
   /** True when the system already is as `act` would leave it: then nothing is done. */
   check(context: Context): boolean | Promise<boolean>;
   /** Does it. May return a sentence worth reading. Throws FailoverError. */

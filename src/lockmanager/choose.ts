@@ -160,7 +160,9 @@ function servedElsewhere(
 }
 
 async function reasonsAgainst(module: DriverModule, site: Site): Promise<string[]> {
-  return [...module.unsuited(site.floatingIp), ...(await module.lacks(site))];
+  const mistakes = module.mistakes?.(site) ?? [];
+  const lacks = await module.lacks(site);
+  return [...module.unsuited(site.floatingIp), ...lacks.filter((one) => !mistakes.includes(one))];
 }
 
 function whyOf({ summary }: DriverModule, passedOver: readonly PassedOver[]): string {

@@ -16,6 +16,9 @@ export function inPlace(place: Place, action: Action<LockManagerContext>): Actio
       if (absence !== undefined) throw notSo('B-2', absence, 'Run B-2 first.');
       return action.check(there(context));
     },
+    // Where the place is still to be made, that is looked at by who makes it.
+    look: (context, options) =>
+      place.absence() === undefined ? action.look?.(there(context), options) : undefined,
     act: (context) => action.act(there(context)),
     verify: (context) => action.verify(there(context)),
   };

@@ -34,6 +34,8 @@ export interface DriverModule extends DriverSettings {
   unsuited(floatingIp: FloatingIp): readonly string[];
   /** What this host lacks for it: everything, each as a clause. Looks, and leaves no trace. */
   lacks(site: Site): Promise<readonly string[]>;
+  /** Of those, what is but a mistake in the configuration: no reason for `auto` to take another driver. It is refused before the first step. */
+  readonly mistakes?: (site: Site) => readonly string[];
   /** Every instance of it on this node, also of an address that is not configured. */
   readonly instancesHere?: (host: Host) => readonly InstanceHere[];
   /** It, for one address. Has no effect. */

@@ -150,6 +150,7 @@ test('--dry-run prints its commands, in the order of the plan', async (t) => {
   t.deepEqual(
     stdout.split('\n').filter((line) => /^B-|paper/.test(line)),
     [
+      `takeover ${address} on A, lock manager paper (auto: desks)`,
       'B-1  mount: /dev/state1 on /mnt/state1, /dev/vol1 on /mnt/vol1, /dev/vol2 on /mnt/vol2',
       'B-2  grace: fsid 1234 (/mnt/vol1)',
       '     paper grace',

@@ -26,7 +26,10 @@ export function addRelease(
           'run again after a failure or a crash, and where nothing of the address is here it ends with 0, whoever owns it.',
       )
       .argument('<address>', 'the floating IP, as in the configuration')
-      .option('-n, --dry-run', 'print the exact commands and writes, in order, and touch nothing')
+      .option(
+        '-n, --dry-run',
+        'print the driver and why, the exact commands and writes, in order, and all that stands in their way; touch nothing',
+      )
       .option(
         '--steps <list>',
         'only these steps, for example A-1,A-3, where something else does the others',
@@ -39,13 +42,13 @@ export function addRelease(
     const { context, choice } = await openRunContext(drivers, address, options, () => undefined);
     const { floatingIp, driver, config } = context;
     const plan = selectSteps(planRelease(floatingIp, driver), options.steps);
+    const title = `release ${floatingIp.address} on ${config.node}, lock manager ${driver.name} (${choice.why})`;
     if (options.dryRun === true) {
-      const { printPlan } = await import('../text/dry-run.js');
-      printPlan(io, plan, options.json === true);
+      const { dryRun } = await import('../dry-run.js');
+      await dryRun(io, plan, context, { title, json: options.json === true, why: choice.why });
       return;
     }
     const { release } = await import('../../failover/operations/release.js');
-    const title = `release ${floatingIp.address} on ${config.node}, lock manager ${driver.name} (${choice.why})`;
     const reporter = options.json === true ? jsonReporter(io) : textReporter(io, plan, title);
     exit(reporter.result(await release(plan, context, reporter)));
   });

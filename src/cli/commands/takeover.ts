@@ -33,12 +33,15 @@ export function addTakeover(
       .description(
         `Take a floating IP over on this node, or start it for the first time: ${stepsText(safeOrder)}. From B-2 on its clients are ` +
           'recorded here. Then wait until the locks are reclaimed, at the longest to the end of the grace period; end it then ' +
-          'where it is certain that nothing is left to reclaim; and name what is lost. Each step is checked, done and verified. What is done already is skipped, so that the same command ' +
+          'where it is certain that nothing is left to reclaim; and name what is lost. First everything is looked at that the steps need; where something is missing, all of it is said, and nothing is claimed or touched. Each step is checked, done and verified. What is done already is skipped, so that the same command ' +
           'can be run again after a failure or a crash. Where the address is served here already and all is well, nothing changes and no client notices; ' +
           'a daemon that has died is started anew, and only where lockd has gone does a new grace begin.',
       )
       .argument('<address>', 'the floating IP, as in the configuration')
-      .option('-n, --dry-run', 'print the exact commands and writes, in order, and touch nothing')
+      .option(
+        '-n, --dry-run',
+        'print the driver and why, the exact commands and writes, in order, and all that stands in their way; touch nothing',
+      )
       .option('--steps <list>', 'only these steps, for example B-2,B-3, where something else does the others')
       .addOption(
         new Option(
@@ -77,13 +80,13 @@ export function addTakeover(
       order: options.order,
     });
     const plan = selectSteps(whole, options.steps);
+    const title = `takeover ${floatingIp.address} on ${config.node}, lock manager ${driver.name} (${choice.why})`;
     if (options.dryRun === true) {
-      const { printPlan } = await import('../text/dry-run.js');
-      printPlan(io, plan, options.json === true);
+      const { dryRun } = await import('../dry-run.js');
+      await dryRun(io, plan, context, { title, json: options.json === true, why: choice.why });
       return;
     }
     const { takeover } = await import('../../failover/operations/takeover.js');
-    const title = `takeover ${floatingIp.address} on ${config.node}, lock manager ${driver.name} (${choice.why})`;
     reporter = options.json === true ? jsonReporter(io) : textReporter(io, plan, title);
     const done = await takeover(plan, context, reporter);
     if (!options.wait || !plan.steps.some(({ name }) => name === 'B-3')) {

@@ -2,7 +2,7 @@ import type { Plan } from '../../failover/steps/steps.js';
 import { stepTitles } from '../../step-names.js';
 import type { Io } from '../io.js';
 
-/** --dry-run: the exact commands and writes, in order; nothing is touched, not even read. */
+/** The exact commands and writes, in order. */
 export function printPlan(io: Io, plan: Plan, json: boolean): void {
   for (const { name, fsid, subject, actions, covered } of plan.steps) {
     const commands = covered === undefined ? actions.flatMap((action) => action.commands) : [`# ${covered}`];

@@ -9,6 +9,7 @@ import { expectPlaces } from '../steps/places.js';
 import { isGraceMissed } from '../steps/rerun.js';
 import { type Plan, splitBefore } from '../steps/steps.js';
 import { operateAlone, type OperationResult } from './operation.js';
+import { lookAhead, refuseObstacles } from './preflight.js';
 import { type Reporter, runPlan } from './runner.js';
 
 /** B-1 to B-5. Throws FailoverError. */
@@ -28,7 +29,11 @@ export async function takeover(
       await within(limitOf(`takeover ${plan.address}`, context.config), () => expectUnexposed(context));
     await within(limitOf(`takeover ${plan.address}`, context.config), () => expectPlaces(plan, context));
     session.useReserve('failover');
-    if (session.open({ create: session.location.onVolume === undefined }) !== undefined) {
+    const isShared = session.location.onVolume === undefined;
+    // What this node has already it keeps, in the same epoch; anything else is claimed when all has been looked at.
+    if (session.holds(session.open({ create: false })?.ownership())) session.claim(context.fenced);
+    refuseObstacles(plan, await lookAhead(plan, context, { asksNames: false }));
+    if (session.open({ create: isShared }) !== undefined) {
       session.claim(context.fenced);
       log.begin();
     } else if (!plan.steps.some((step) => step.name === 'B-1')) {

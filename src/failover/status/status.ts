@@ -97,7 +97,8 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
     why === undefined ? (await import('./record-status.js')).recordStatus(reader, ip) : { unreachable: why };
   const marks = readMarks(run, [...concerns]);
   const { onVolume } = recordLocation(reader.host, ip);
-  const mounted = volumesOf(ip).filter(({ mountpoint, device }) => {
+  const volumes = volumesOf(ip);
+  const mounted = volumes.filter(({ mountpoint, device }) => {
     const mount = mountAt(reader.host, mountpoint);
     return mount !== undefined && isMountOf(reader.host, mount, device);
   });
@@ -117,10 +118,9 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
       isInstance,
       isLinked: servingJournal(run, ip.address) !== undefined,
       mustReachRecord: onVolume === undefined,
-      volumeIsMounted: mounted.some(({ mountpoint }) => mountpoint === onVolume),
-      unmounted: volumesOf(ip)
-        .filter((one) => !mounted.includes(one))
-        .map(({ mountpoint }) => mountpoint),
+      volumeIsMounted:
+        onVolume !== undefined && mounted.length > 0 && ip.managedByOthers?.includes('mount') !== true,
+      unmounted: volumes.filter((one) => !mounted.includes(one)).map(({ mountpoint }) => mountpoint),
       exposed: why === undefined && driver !== undefined ? await exposedBy(reader, ip, driver) : [],
       exported: paths.filter((path) => exported.has(path)),
       unexported: paths.filter((path) => !exported.has(path)),
@@ -128,8 +128,9 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
         !isAsked || health !== undefined || driver === undefined || (await driver.isUp(reader)),
       isNode: (name) => name === reader.config.node,
       isOperating: isOperating(runDirectory(reader.host), ip.address),
+      // What statd's user may have put in the place of a mark says nothing of a client.
       lostEvents: marks
-        .filter(({ address }) => ![unsynced, 'refused'].includes(address))
+        .filter(({ address, text }) => address === ip.address && text.includes(' not recorded: '))
         .map(({ text }) => text),
     }),
   };

@@ -9,7 +9,7 @@ export interface Seen {
   readonly isLinked: boolean;
   /** The record lies on storage that every node sees. */
   readonly mustReachRecord: boolean;
-  /** Its volume, where the record lies on one. */
+  /** Any volume of it, where its record moves with them. */
   readonly volumeIsMounted: boolean;
   readonly unmounted: readonly string[];
   /** Exports through which clients with AUTH_SYS reach the record. */
@@ -104,10 +104,10 @@ function ownerIll({ owner, ownerHere, released, epoch }: NonNullable<Shown['reco
   return [ownerHere ? `it was released (epoch ${epoch})` : `node ${owner} owns it (epoch ${epoch})`];
 }
 
-/** Its volume is mounted here, and nothing else. */
+/** Volumes of it are mounted here, and nothing else is. */
 function leftover({ record }: Shown, isOurs: boolean): string {
   if (isOurs) return `this node owns it (epoch ${record?.epoch ?? 0}), and does not serve it`;
-  return 'its volume is mounted, and the address is not served: a takeover or release has not ended, or somebody else mounted it';
+  return 'a volume of it is mounted, and the address is not served: a takeover or release has not ended, or somebody else mounted it';
 }
 
 function recordIll({ record, recordError }: Shown): string[] {

@@ -1,4 +1,5 @@
 import type { FloatingIp, Volume } from '../../config/config.js';
+import { recordVolume } from '../../config/floating-ip.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Action } from '../../host/action.js';
 import { isMountOf, mountAt } from '../../host/reading/mounts.js';
@@ -12,30 +13,36 @@ import type { FailoverContext } from '../context.js';
  * record has not said either (`ownerIsKnown` false) that nobody else has the address.
  */
 export function refuseMountedElsewhere(
-  { address }: FloatingIp,
+  ip: FloatingIp,
   volume: Volume,
   ownerIsKnown: boolean,
 ): Action<FailoverContext> {
+  const { address } = ip;
   const { device, mountpoint, type } = volume;
   return {
     commands: lookText(volume, ownerIsKnown),
-    check: async ({ host, fenced, session }) => {
-      const mount = mountAt(host, mountpoint);
-      if (
-        fenced ||
-        session.holds(session.previous) ||
-        (mount !== undefined && isMountOf(host, mount, device))
-      )
-        return true;
-      const state = await superblockState(host, device);
-      if (state === 'dirty') throw notUnmounted(address, volume);
-      // Of ext2/3/4 a device that cannot be read cannot be mounted either, and mount(8) says why.
-      if (state === 'unknown' && !ownerIsKnown && !isExt(type)) throw ownerUnknown(address, volume);
+    // With the record on a volume of the address nothing is claimed before that is mounted; and until then nobody knows whose the rest is.
+    look: async (context) => {
+      if (recordVolume(ip) === undefined) await refuse(context);
+      return [];
+    },
+    check: async (context) => {
+      await refuse(context);
       return true;
     },
     act: async () => undefined,
     verify: () => undefined,
   };
+
+  async function refuse({ host, fenced, session }: FailoverContext): Promise<void> {
+    const mount = mountAt(host, mountpoint);
+    if (fenced || session.holds(session.previous) || (mount !== undefined && isMountOf(host, mount, device)))
+      return;
+    const state = await superblockState(host, device);
+    if (state === 'dirty') throw notUnmounted(address, volume);
+    // Of ext2/3/4 a device that cannot be read cannot be mounted either, and mount(8) says why.
+    if (state === 'unknown' && !ownerIsKnown && !isExt(type)) throw ownerUnknown(address, volume);
+  }
 }
 
 /** What a person looks at before the same mount. */

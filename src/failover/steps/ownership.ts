@@ -1,8 +1,10 @@
 import type { FloatingIp } from '../../config/config.js';
 import { recordVolume } from '../../config/floating-ip.js';
 import type { Action } from '../../host/action.js';
+import { machineOf } from '../../host/reading/machine-id.js';
 import { largeJournalText } from '../../record/record.js';
 import { databasePath, recordDirectory } from '../../record/safe-files/layout.js';
+import { recordLocation, unreachable, whyUnreachable } from '../access/location.js';
 import type { FailoverContext } from '../context.js';
 
 type FailoverAction = Action<FailoverContext>;
@@ -20,6 +22,13 @@ export function claimOwnership(ip: FloatingIp): FailoverAction {
             `umount ${volume}   # only where another node has not released ${address}: then nothing more is done`,
           ]),
     ],
+    look: ({ host }) => {
+      const { onVolume } = recordLocation(host, ip);
+      machineOf(host);
+      // On a volume that is still to be mounted nobody can know.
+      if (onVolume === undefined && whyUnreachable(host, ip) !== undefined) throw unreachable(host, ip);
+      return [];
+    },
     check: ({ session, fenced }) => {
       if (!session.holds(session.open({ create: false })?.ownership())) return false;
       session.claim(fenced); // keeps the epoch, and learns it

@@ -1,6 +1,7 @@
 import { type Action, commandText, type HostContext, notSo, runOrFail } from '../action.js';
 import { findAddress, type LocalAddress, localAddresses } from '../reading/addresses.js';
 import type { Argv, Host } from '../host.js';
+import { lookAtLink } from './looks.js';
 import { waitUntil } from '../running/wait.js';
 
 export interface AddressOnInterface {
@@ -73,22 +74,25 @@ export function addressUp(ip: AddressOnInterface): Action<HostContext> {
   const on = [`${ip.address}/${ip.prefix}`, 'dev', ip.interface] as const;
   const command: Argv = ['ip', 'address', 'add', ...on];
   const takeBack: Argv = ['ip', 'address', 'del', ...on];
+  const check = async ({ host }: HostContext): Promise<boolean> => {
+    const here = await findAddress(host, ip.address);
+    if (here !== undefined && here.interface !== ip.interface) {
+      throw notSo(
+        'B-4',
+        `${ip.address} is up on ${here.interface}, and the configuration says ${ip.interface}`,
+        `Take it off ${here.interface} with "ip address del ${ip.address}/${here.prefix} dev ${here.interface}", or correct "interface".`,
+      );
+    }
+    return here !== undefined;
+  };
   return {
     commands: [
       commandText(command),
       ...(ip.family === 6 ? [`${commandText(takeBack)}   # only where another host has it already`] : []),
     ],
-    check: async ({ host }) => {
-      const here = await findAddress(host, ip.address);
-      if (here !== undefined && here.interface !== ip.interface) {
-        throw notSo(
-          'B-4',
-          `${ip.address} is up on ${here.interface}, and the configuration says ${ip.interface}`,
-          `Take it off ${here.interface} with "ip address del ${ip.address}/${here.prefix} dev ${here.interface}", or correct "interface".`,
-        );
-      }
-      return here !== undefined;
-    },
+    programs: ['ip'],
+    look: async (context) => ((await check(context)) ? [] : lookAtLink(context.host, ip.interface)),
+    check,
     act: async ({ host }) => {
       await runOrFail(host, command, `See with "ip link show ${ip.interface}" that the interface exists.`);
       // IPv6 only, up to 2 s: without it ("nodad") the kernel does not advertise the address either.

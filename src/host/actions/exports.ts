@@ -11,6 +11,7 @@ import {
 } from '../reading/exports.js';
 import type { Argv, CommandResult, Host } from '../host.js';
 import { leadsElsewhere } from '../reading/lies-on.js';
+import { lookAtClients } from './looks.js';
 import { isMountOf, mountAt } from '../reading/mounts.js';
 
 export interface PathExport {
@@ -145,6 +146,8 @@ export function exportPath(
   };
   return {
     commands: [commandText(command)],
+    programs: ['exportfs'],
+    look: ({ host }, { asksNames }) => (asksNames ? lookAtClients(host, clients) : []),
     check: ({ host }) => {
       expectOnFilesystem(host, path, filesystem);
       return isSo(host);

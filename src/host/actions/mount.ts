@@ -3,6 +3,7 @@ import type { FailoverError } from '../../errors.js';
 import type { StepName } from '../../step-names.js';
 import { isAtOrBelow } from '../../paths.js';
 import { type Action, commandText, failed, type HostContext, notSo } from '../action.js';
+import { lookAtMount } from './looks.js';
 import { currentDeadline } from '../running/deadline.js';
 import type { Argv, Host } from '../host.js';
 import { isFree } from '../devices/devices.js';
@@ -25,6 +26,9 @@ export function mountFilesystem(filesystem: MountableFilesystem): Action<HostCon
   const command = mountCommand(filesystem);
   return {
     commands: [`mkdir -p ${commandText([mountpoint])}   # only where there is none`, commandText(command)],
+    programs: ['mount'],
+    look: async ({ host }) =>
+      mountedRight(host, filesystem, 'B-1') === undefined ? lookAtMount(host, filesystem) : [],
     check: ({ host }) => mountedRight(host, filesystem, 'B-1') !== undefined,
     act: async ({ host }) => {
       makeMountpoint(host, mountpoint);

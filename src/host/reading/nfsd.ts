@@ -1,8 +1,17 @@
 import type { Host } from '../host.js';
+import { isInstalled } from '../running/command.js';
 import { mounts } from './mounts.js';
 
 /** RPC program number of the network lock manager (X/Open NFS, NLM). */
 export const nlmProgram = 100021;
+
+/** nfsd's file system is registered, or its module lies ready to be loaded by mount(8). */
+export async function hasNfsd(host: Host): Promise<boolean> {
+  if (host.kind === 'rehearsal' || /^nodev\tnfsd$/m.test(host.readText('/proc/filesystems') ?? ''))
+    return true;
+  if (!isInstalled('modinfo')) return false;
+  return (await host.run(['modinfo', '-n', 'nfsd'], { short: true })).exitCode === 0;
+}
 
 /** How many nfsd threads run in this network namespace; 0 also where nfsd's file system is not mounted. */
 export function nfsdThreads(host: Host, nfsd: string): number {

@@ -47,6 +47,7 @@ function rehearseIp(host: Host, args: readonly string[]): CommandResult {
   const file = '/addresses.json';
   const rows = v.parse(linksSchema, JSON.parse(host.readText(file) ?? '[]'));
   const [, verb, spec = '', , ifname = ''] = args;
+  if (args[1] === 'link') return rehearseLink(host, args.at(-1) ?? '');
   if (args[0] === '-j') return { exitCode: 0, stdout: JSON.stringify(rows), stderr: '' };
   const [local = '', prefix = '0'] = spec.split('/');
   const others = rows.filter((row) => row.addr_info?.some((info) => info.local === local) !== true);
@@ -54,6 +55,15 @@ function rehearseIp(host: Host, args: readonly string[]): CommandResult {
     verb === 'add' ? [...others, { ifname, addr_info: [{ local, prefixlen: Number(prefix) }] }] : others;
   writeFileSync(host.path(file), JSON.stringify(next));
   return { exitCode: 0, stdout: '', stderr: '' };
+}
+
+/** `ip -j link show dev INTERFACE`: of those in /links.json, where there is one; else of any, and it is up. */
+function rehearseLink(host: Host, ifname: string): CommandResult {
+  const text = host.readText('/links.json') ?? JSON.stringify([{ ifname, flags: ['UP'] }]);
+  const all = v.parse(v.array(v.looseObject({ ifname: v.string() })), JSON.parse(text));
+  const found = all.filter((link) => link.ifname === ifname);
+  if (found.length > 0) return { exitCode: 0, stdout: JSON.stringify(found), stderr: '' };
+  return { exitCode: 1, stdout: '', stderr: `Device "${ifname}" does not exist.` };
 }
 
 /**

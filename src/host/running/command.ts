@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { constants } from 'node:os';
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { constants as systemConstants } from 'node:os';
+import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { execa as Execa } from 'execa';
 import type { Environment } from '../../environment.js';
@@ -91,7 +92,7 @@ class Command {
       });
       this.#child.once('exit', (code, signal) => {
         // As a shell has it.
-        this.#exitCode = signal === null ? (code ?? 128) : 128 + constants.signals[signal];
+        this.#exitCode = signal === null ? (code ?? 128) : 128 + systemConstants.signals[signal];
         resolve();
       });
     });
@@ -237,6 +238,23 @@ function stuckHint(pid: number): string {
     `See "cat /proc/${pid}/stack" and "dmesg". What it was to do may still happen when the device or server answers: before another node takes ` +
     'over, see that it is gone, or fence this node. Then run the same nlm-failover command again.'
   );
+}
+
+/** Whether a program can be run: found on PATH, or by its own path. */
+export function isInstalled(program: string): boolean {
+  const files = program.startsWith('/')
+    ? [program]
+    : searchPath()
+        .split(':')
+        .map((directory) => path.join(directory, program));
+  return files.some((file) => {
+    try {
+      accessSync(file, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** Cluster managers call with a short PATH; ip, mount and exportfs live in the sbin directories. */

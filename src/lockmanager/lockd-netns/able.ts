@@ -1,7 +1,7 @@
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Argv, Host } from '../../host/host.js';
-import { searchPath } from '../../host/running/command.js';
+import { hasNfsd } from '../../host/reading/nfsd.js';
+import { isInstalled } from '../../host/running/command.js';
 import type { InstanceLink } from './build.js';
 
 /** What an instance is built and run with: util-linux, iproute2, rpcbind, nfs-utils. */
@@ -11,39 +11,39 @@ const programs = ['unshare', 'nsenter', 'ip', 'rpcbind', 'rpc.statd', 'rpc.mount
  * What this host lacks to give an address an instance of its own, each as a clause. Tries what it can try without a trace: the
  * kind of link is made in a network namespace that ends with the try.
  */
-export async function instanceLacks(host: Host, { kind, parent, bridge }: InstanceLink): Promise<string[]> {
+export async function instanceLacks(host: Host, link: InstanceLink): Promise<string[]> {
   if (host.kind === 'rehearsal') return ['a rehearsal has no kernel of its own'];
+  const { kind, parent } = link;
   const isRoot = process.getuid?.() === 0;
   const hasNamespaces = existsSync('/proc/self/ns/net');
   const missing = programs.filter((program) => !isInstalled(program));
-  const device = kind === 'veth' ? (bridge ?? '') : parent;
   const canTry = isRoot && hasNamespaces && !missing.includes('unshare') && !missing.includes('ip');
   return [
     ...(isRoot ? [] : ['instances need root']),
     ...(hasNamespaces ? [] : ['no network namespaces in this kernel']),
     ...(missing.length === 0 ? [] : [`${missing.join(', ')} not installed`]),
     ...((await hasNfsd(host)) ? [] : ['no nfsd in this kernel']),
-    ...deviceLacks(device, kind),
+    ...linkMistakes(link),
+    ...deviceLacks(parent, kind),
     ...(!canTry || (await canLink(host, kind)) ? [] : [`no links of kind ${kind} in this kernel`]),
   ];
 }
 
-/** What the existing interface must be that the link goes on, or into. */
-function deviceLacks(device: string, kind: InstanceLink['kind']): string[] {
-  const known = `/sys/class/net/${device}`;
-  if (!existsSync(known)) return [`no network interface ${device}`];
-  if (kind === 'veth') return existsSync(`${known}/bridge`) ? [] : [`${device} is no bridge`];
+/** What the existing interface must be that the link goes on. */
+function deviceLacks(parent: string, kind: InstanceLink['kind']): string[] {
+  const known = `/sys/class/net/${parent}`;
   // Neither on a loopback nor on InfiniBand: ARPHRD_ETHER is 1 (macvlan_port_create in drivers/net/macvlan.c, ipvlan_port_create).
-  return readFileSync(`${known}/type`, 'utf8').trim() === '1'
-    ? []
-    : [`no ${kind} can be on ${device}, which is no Ethernet`];
+  if (kind === 'veth' || !existsSync(known) || readFileSync(`${known}/type`, 'utf8').trim() === '1')
+    return [];
+  return [`no ${kind} can be on ${parent}, which is no Ethernet`];
 }
 
-/** nfsd's file system is registered, or its module lies ready to be loaded by mount(8). */
-async function hasNfsd(host: Host): Promise<boolean> {
-  if (/^nodev\tnfsd$/m.test(host.readText('/proc/filesystems') ?? '')) return true;
-  if (!isInstalled('modinfo')) return false;
-  return (await host.run(['modinfo', '-n', 'nfsd'], { short: true })).exitCode === 0;
+/** Of what an instance lacks, what is but a mistake in the configuration: an interface or a bridge that is none. */
+export function linkMistakes({ kind, parent, bridge = '' }: InstanceLink): string[] {
+  const device = kind === 'veth' ? bridge : parent;
+  const known = `/sys/class/net/${device}`;
+  if (!existsSync(known)) return [`no network interface ${device}`];
+  return kind === 'veth' && !existsSync(`${known}/bridge`) ? [`${device} is no bridge`] : [];
 }
 
 /**
@@ -57,17 +57,4 @@ async function canLink(host: Host, kind: InstanceLink['kind']): Promise<boolean>
       : ['unshare', '--net', 'ip', 'link', 'add', 'link', 'lo', 'name', 'nlm0', 'type', kind];
   const { exitCode, stderr } = await host.run(argv, { short: true });
   return exitCode === 0 || /Invalid argument/.test(stderr);
-}
-
-function isInstalled(program: string): boolean {
-  return searchPath()
-    .split(':')
-    .some((directory) => {
-      try {
-        accessSync(path.join(directory, program), constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
 }

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { type Action, commandText, failed, type HostContext, notSo, runOrFail } from '../../host/action.js';
 import type { Argv, Host } from '../../host/host.js';
+import { lookAtLink } from '../../host/actions/looks.js';
 import { mountAt, mounts } from '../../host/reading/mounts.js';
 import { instanceMounts, makeInstanceDirectories } from './directories.js';
 import { insideInstance } from './inside.js';
@@ -61,6 +63,14 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
       ),
       ...insideCommands.map((argv) => commandText([...inside, ...argv])),
     ],
+    programs: ['unshare', 'nsenter', 'ip', 'mount'],
+    look: async ({ host }) => {
+      const { kind, parent, bridge } = link;
+      if (kind !== 'veth' || bridge === undefined) return lookAtLink(host, parent);
+      const found = await lookAtLink(host, bridge);
+      if (found.length > 0 || existsSync(`/sys/class/net/${bridge}/bridge`)) return found;
+      return [{ message: `${bridge} is no bridge`, hint: 'Correct "bridge" in [lock_manager].' }];
+    },
     check: () => false,
     act: async ({ host }) => {
       await makeInstanceDirectories(host, address);

@@ -60,6 +60,7 @@ export function startDaemon(address: string, daemon: Daemon): LockManagerAction 
     isRunning(host, address, name) && (await registeredAt(rpcbindSocket, program));
   return {
     commands: [`${byHand} &   # where systemd runs: systemd-run ... ${byHand}`],
+    programs: [argv[0]],
     check: isUp,
     act: async (context) => {
       await startSupervised(context.host, supervised);

@@ -199,6 +199,7 @@ function startNfsd({ address, nfsd, threads, grace, ports }: InstanceConfig): Ac
       ...graceFiles.map((file) => `${prefix.join(' ')} sh -c 'echo ${nfsdGrace} > ${file}'`),
       [...prefix, ...start].join(' '),
     ],
+    programs: ['rpc.nfsd'],
     check: () => false,
     act: async ({ host, registeredAt }) => {
       for (const [file, value] of sysctls) await host.writeKernel(file, `${value}\n`);

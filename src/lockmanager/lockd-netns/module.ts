@@ -7,7 +7,7 @@ import { type Problem, renderPath, Wrong } from '../../config/problem.js';
 import { isAtOrBelow } from '../../paths.js';
 import { nfsdKey } from '../kernel.js';
 import type { DriverModule, Site } from '../module.js';
-import { instanceLacks } from './able.js';
+import { instanceLacks, linkMistakes } from './able.js';
 import type { InstanceLink } from './build.js';
 import { servingPlace } from './inside.js';
 import { type InstanceConfig, lockdNetns } from './lockd-netns.js';
@@ -92,6 +92,7 @@ export const lockdNetnsModule: DriverModule = {
   problems: ({ lockManager }) => [...bridgeProblems(lockManager), ...portProblems(lockManager)],
   unsuited,
   lacks: ({ host, ...site }) => instanceLacks(host, linkOf(site)),
+  mistakes: (site) => linkMistakes(linkOf(site)),
   instancesHere: (host) =>
     host.kind === 'real'
       ? instancesHere(host).map((address) => ({ address, ...servingPlace(host, address) }))

@@ -1,6 +1,13 @@
-import { type Action, commandText, type HostContext, notSo, runOrFail } from '../../host/action.js';
+import {
+  type Action,
+  commandText,
+  type HostContext,
+  notSo,
+  type Obstacle,
+  runOrFail,
+} from '../../host/action.js';
 import type { Argv } from '../../host/host.js';
-import { lockdInGrace, nfsdThreads, nlmClientMounts, nlmProgram } from '../../host/reading/nfsd.js';
+import { hasNfsd, lockdInGrace, nfsdThreads, nlmClientMounts, nlmProgram } from '../../host/reading/nfsd.js';
 import { settleText, waitUntil } from '../../host/running/wait.js';
 import { kernelDefaults } from '../kernel.js';
 import { unlockFilesystem } from './unlock-filesystem.js';
@@ -35,6 +42,10 @@ function stopLockd(nfsd: string): Action<LockManagerContext> {
       `echo 0 > ${nfsd}/threads   # only where nfsd runs`,
       `# wait until "rpcinfo -p" no longer lists program ${nlmProgram}: a lock manager that is started while the old one ends answers a reclaim twice`,
     ],
+    look: async (context) => {
+      refuseClientMounts(context);
+      return (await hasNfsd(context.host)) ? [] : [noNfsd];
+    },
     check: async (context) => {
       refuseClientMounts(context);
       if (nfsdThreads(context.host, nfsd) === 0) return true;
@@ -62,6 +73,11 @@ function stopLockd(nfsd: string): Action<LockManagerContext> {
     },
   };
 }
+
+const noNfsd: Obstacle = {
+  message: 'This kernel has no nfsd',
+  hint: 'Install the kernel that has it, or its module, and nfs-utils.',
+};
 
 /** lockd with another user does not stop, so its start would be no grace: better to say so before nfsd is touched. */
 function refuseClientMounts({ host }: HostContext): void {
@@ -97,6 +113,7 @@ function startLockd(nfsd: string, restart: Argv): Action<LockManagerContext> {
       operation,
       `# wait until "rpcinfo -p" lists program ${nlmProgram}: a client that is notified before gives up its reclaim`,
     ],
+    programs: [restart[0]],
     check: () => false,
     act: async ({ host, nlmRegistered }) => {
       await runOrFail(

@@ -1,0 +1,39 @@
+import type { FailoverContext } from '../failover/context.js';
+import { lookAhead, refuseObstacles } from '../failover/operations/preflight.js';
+import type { Plan } from '../failover/steps/steps.js';
+import type { Io } from './io.js';
+import { printPlan } from './text/dry-run.js';
+
+/** What is printed above the steps. */
+export interface DryRunHead {
+  readonly title: string;
+  readonly json: boolean;
+  /** Why this driver. */
+  readonly why: string;
+}
+
+/**
+ * --dry-run: with which driver, and why; the exact commands and writes, in order; then what a look ahead finds. Nothing is touched. Throws
+ * what the command itself would refuse with.
+ */
+export async function dryRun(
+  io: Io,
+  plan: Plan,
+  context: FailoverContext,
+  { title, json, why }: DryRunHead,
+): Promise<void> {
+  const { kind, address } = plan;
+  if (json) line(io, { plan: kind, address, node: context.config.node, driver: context.driver.name, why });
+  else io.out(`${title}\n`);
+  printPlan(io, plan, json);
+  const obstacles = await lookAhead(plan, context, { asksNames: true });
+  for (const { message, hint } of obstacles.filter(({ isNote }) => isNote === true)) {
+    if (json) line(io, { note: message, hint });
+    else io.out(`NOTE: ${message}. ${hint ?? ''}\n`);
+  }
+  refuseObstacles(plan, obstacles);
+}
+
+function line(io: Io, value: unknown): void {
+  io.out(`${JSON.stringify(value)}\n`);
+}
