@@ -14,6 +14,8 @@ export interface ReportLine {
   readonly clients?: { readonly notified: number; readonly notNotified: number };
   readonly waiting?: Pick<AuditLine, 'clients' | 'locks' | 'graceLeft'>;
   readonly audit?: AuditLine;
+  /** Of the last line of a command that failed. */
+  readonly error?: { readonly code: string; readonly message: string };
 }
 
 /** Of the last line of a takeover that waited; the whole line of audit. */

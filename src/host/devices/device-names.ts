@@ -24,8 +24,7 @@ export function isTag(device: string): boolean {
 
 /**
  * The path of the device that the configuration names, by a path or as fstab(5) names it: UUID=, LABEL=, PARTUUID=, PARTLABEL=, ID=.
- * As mount(8) does, udev is asked first, whose names are links; without udev, as in a container, blkid(8) reads the devices. UUIDs in
- * upper or lower case. Of several devices with one name it is the one that is made of the others, as with multipath; else
+ * As mount(8) does, udev is asked first, whose names are links; without udev, as in a container, blkid(8) reads the devices. Of several devices with one name it is the one that is made of the others, as with multipath; else
  * it is not known which is meant. Throws nothing but COMMAND_TIMEOUT, STEP_TIMEOUT.
  */
 export async function findDevice(host: Host, device: string): Promise<Found> {
@@ -52,18 +51,13 @@ function encodeName(value: string): string {
   );
 }
 
-/** Of UUIDs blkid knows one spelling each: most in lower case, those of FAT and NTFS in upper case. */
+/** With the UUID in lower case, as the configuration has it: not of FAT and NTFS, whose UUIDs blkid has in upper case. */
 async function scannedDevice(host: Host, tag: string, value: string): Promise<Found> {
   if (tag === 'ID')
     return { why: 'udev, which gives such names, has no link of that name in /dev/disk/by-id' };
-  const spellings = isUuid(tag) ? [value, value.toLowerCase(), value.toUpperCase()] : [value];
   try {
-    for (const spelling of new Set(spellings)) {
-      // Quoted, as a label may begin with a quote (libblkid, blkid_parse_tag_string).
-      const found = await scan(host, `${tag}="${spelling}"`);
-      if (found !== undefined) return found;
-    }
-    return { why: 'no device here has it' };
+    // Quoted, as a label may begin with a quote (libblkid, blkid_parse_tag_string).
+    return (await scan(host, `${tag}="${value}"`)) ?? { why: 'no device here has it' };
   } catch (error) {
     return { why: `blkid(8) could not say: ${messageOf(error)}` };
   }
