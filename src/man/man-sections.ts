@@ -400,7 +400,10 @@ const json: ManSection = {
             'or `unreachable`, or `recordError`; `lockManager` (driver, daemons, inGrace, graceLeft, clients, counts); `unconfigured` where the configuration does not have the address; `wrong`, every sentence for which it ends with 1, and of these `ill`, ' +
             'what keeps the address from being served; `isHere`. With --is-served: `address`, `isHere`, `ill`.',
         ],
-        ['move-record', '`result` (done or unchanged), `address`, `from`, `to`, `clients`, `late`.'],
+        [
+          'move-record',
+          '`result` (done or unchanged), `address`, `from`, `to`, `clients`, `late`, and `open`: processes that have a former journal open still.',
+        ],
         [
           'rebuild',
           '`result`, `address`, `clients`, `owner`, `epoch`, `nsmState`, `journals`, `badLines`, `aside`, `recordingHere`.',

@@ -151,6 +151,19 @@ test('a callout that has the former journal open is waited for', async (t) => {
   t.like(JSON.parse(output) as object, { result: 'done', clients: 3, late: ['127.77.43.33'] });
 });
 
+test('one that keeps it open is named', async (t) => {
+  const { directory, a } = await released(t);
+  mkdirSync(path.join(a.root, 'proc/4194305/fd'), { recursive: true });
+  symlinkSync(recordFile(directory, 'vol1/.nlm', 'journal.A'), path.join(a.root, 'proc/4194305/fd/3'));
+  const text = a.read('/etc/nlm-failover.toml');
+  a.write(
+    '/etc/nlm-failover.toml',
+    text.replace('[lock_manager]', '[timeouts]\nsettle = 1\n\n[lock_manager]'),
+  );
+  const output = await succeed(t, directory, 'A', move);
+  t.like(JSON.parse(output) as object, { result: 'done', open: ['? (pid 4194305)'] });
+});
+
 test('refused: an address that is served, or another node’s, a record that is there already, or none', async (t) => {
   const site = await released(t);
   const { directory } = site;

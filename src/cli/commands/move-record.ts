@@ -38,11 +38,14 @@ function jsonOf({ isNew, ...result }: MoveResult) {
   return { result: isNew ? 'done' : 'unchanged', ...result };
 }
 
-function textOf({ address, from, to, isNew, clients, late }: MoveResult): string {
+function textOf({ address, from, to, isNew, clients, late, open }: MoveResult): string {
   const lines = [
     `move-record ${address}: ${isNew ? 'done' : 'it had been moved before'}`,
     `  record      ${to}`,
     `  clients     ${clients}${late.length === 0 ? '' : `, of them ${late.length} that came while it was moved`}`,
+    ...(open.length === 0
+      ? []
+      : [`  still open  by ${open.join(', ')}: run the same command again when it has ended`]),
     `  former      ${from} is marked, and used no more; remove it when all nodes have the new configuration`,
   ];
   return `${lines.join('\n')}\n`;

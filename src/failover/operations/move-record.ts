@@ -25,6 +25,8 @@ export interface MoveResult {
   readonly clients: number;
   /** Clients that came to the former journals while it was moved, or since, and are in the new record now. */
   readonly late: readonly string[];
+  /** Processes that have a former journal open still, as `name (pid N)`: what they write there is for another run. */
+  readonly open: readonly string[];
 }
 
 /**
@@ -57,6 +59,7 @@ export async function moveTo(reader: NodeReader, ip: FloatingIp, former: string)
         return holders(host, request.from).length === 0;
       }),
     );
+    const open = holders(host, request.from);
     const late = lateClients(request);
     const record = openRecord({ directory: to, ...me, create: false, busySeconds: config.timeouts.record });
     try {
@@ -74,6 +77,7 @@ export async function moveTo(reader: NodeReader, ip: FloatingIp, former: string)
         isNew,
         clients: record?.clientNames().length ?? 0,
         late,
+        open,
       };
     } finally {
       record?.close();
