@@ -21,6 +21,7 @@ import { claimOwnership, handOver } from './steps/ownership.js';
 import { refuseExposed } from './steps/exposed.js';
 import { refuseMountedElsewhere } from './steps/mounted-elsewhere.js';
 import { noteLaterLocks, noteLocks } from './steps/note-locks.js';
+import { proveCallout, recordMissed } from './steps/recorded-clients.js';
 import { prepareNotification, startRecording, stopRecording } from './steps/recording.js';
 import { graceIsDone, nobodyToNotify } from './steps/rerun.js';
 import type { Plan, Step } from './steps/steps.js';
@@ -188,13 +189,14 @@ function graceStep(
   return {
     ...onFsid('B-2', filesystem),
     skipReason: (context) => graceIsDone(context, filesystem.fsid),
-    mends: index === 0 ? driver.mend() : [],
+    mends: index === 0 ? [...driver.mend(), recordMissed(ip), proveCallout(ip, driver)] : [],
     actions: [
       ...(index === 0 ? [prepareNotification(ip)] : []),
       ...driver.beforeGrace(filesystem),
       ...(index === 0 ? [startRecording(ip, node)] : []),
       ...driver.enterGrace(filesystem),
       ...(driver.graceTakesExports ? [restoreOtherExports(ip)] : []),
+      ...(index === 0 ? [proveCallout(ip, driver)] : []),
     ],
   };
 }

@@ -6,6 +6,7 @@ import { seesLockd } from '../host/reading/locks.js';
 import { graceSeconds, inGrace, nfsdThreads } from '../host/reading/nfsd.js';
 import { monitored } from '../host/reading/statd.js';
 import { rememberedExports } from '../rundir/exported.js';
+import { calloutFault } from './callout-proof.js';
 import { inPlace, unlessGone } from './in-place.js';
 import { locksOf } from './lockd/locks-gone.js';
 import type { Site } from './module.js';
@@ -72,6 +73,7 @@ export function kernelDefaults(place: ServingPlace, nfsd: string) {
       return showsLocks() ? locksOf({ host }, filesystem) : undefined;
     },
     monitored: async () => monitored(host),
+    calloutFault: async (address) => calloutFault(host, '/proc/self/ns/net', address),
     health: async () => undefined,
   } satisfies Partial<LockManager>;
 }

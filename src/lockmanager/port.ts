@@ -1,4 +1,4 @@
-import type { Action, HostContext } from '../host/action.js';
+import type { Action, HostContext, Obstacle } from '../host/action.js';
 import type { ExportedFilesystem, PathExport } from '../host/actions/exports.js';
 import type { Host } from '../host/host.js';
 import type { ExportEntry } from '../host/reading/exports.js';
@@ -126,6 +126,11 @@ export interface LockManager extends ServingPlace, GraceFacts {
   heldLocks(filesystem: LockedFilesystem): Promise<readonly LockOnFile[] | undefined>;
   /** The clients that its statd monitors, and the user that runs the callout; undefined where there is no statd. */
   monitored(): Promise<Monitored | undefined>;
+  /**
+   * Why its statd has no client recorded; undefined: its callout was run as its user and could, or no statd runs yet. `address`: whose
+   * journal that must be able to write to, once it is there.
+   */
+  calloutFault(address: string | undefined): Promise<Obstacle | undefined>;
   /** Undefined where it has nothing to say about this address. */
   health(context: LockManagerContext): Promise<Health | undefined>;
 }

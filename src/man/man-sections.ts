@@ -199,6 +199,8 @@ const callout: ManSection = {
         'With the drivers nlm-fsid and lockd rpc.statd must run `callouts/ha-callout` on every node: set `ha-callout=` in the [statd] section of nfs.conf(5), or run rpc.statd with -H. ' +
         'For every client that statd begins or ceases to monitor it appends one durable line to the journal of each address served here. ' +
         '`nlm-failover status` shows what it could not write or not make durable, and names that it refused.\n\n' +
+        'takeover proves that it works: before it claims the address, and at the end of B-2, the program that the running rpc.statd was given (-H, or nfs.conf) is run as its user, with `check`, which ' +
+        'writes nothing. That user must be able to reach it: not below a home of mode 0700. Where rpc.statd monitors hosts that are not in the record, `status` names them and ends with 1; takeover, run again, records them and says so.\n\n' +
         'In the [sm-notify] section set `lift-grace=n`: a stock sm-notify with nobody to notify ends the grace period that clients need.',
     },
   ],
@@ -260,6 +262,10 @@ const lostLocks: ManSection = {
           'After a crash: a client that was notified, has asked for no lock since, and does not answer.',
         ],
         ['NOT NOTIFIED', 'After a crash: a client that could not be notified (exit code 5).'],
+        [
+          'UNSEEN',
+          'After a crash: a client that was notified and answers, while the callout does not record: nobody can say what it asked for, or held.',
+        ],
         [
           'idle',
           'After a crash: a client that was notified and answers, but has asked for no lock: it held none.',
@@ -388,7 +394,7 @@ const json: ManSection = {
         [
           'takeover, audit',
           'While takeover waits for reclaims it prints lines with `waiting`. Its last line, and that of audit beside `address`, has `audit`: `state`, `clients` (listed, notified, back), ' +
-            '`locks` (held, reclaimed; null after a crash), `graceLeft`, `grace` (ended, why) where takeover could have ended it, `comparedAt` and `findings`: `verdict` (lost, not-reclaimed, silent, not-notified, idle), `path`, `lock`, `clients` (the first ten; `more`: how many more), `at`, `acknowledged`. Where they are more than ten, `suspects` lists them once for each audit: `at`, `clients`.',
+            '`locks` (held, reclaimed; null after a crash), `graceLeft`, `grace` (ended, why) where takeover could have ended it, `comparedAt` and `findings`: `verdict` (lost, not-reclaimed, silent, not-notified, unseen, idle), `path`, `lock`, `clients` (the first ten; `more`: how many more), `at`, `acknowledged`. Where they are more than ten, `suspects` lists them once for each audit: `at`, `clients`.',
         ],
         [
           'clients',
@@ -396,7 +402,7 @@ const json: ManSection = {
         ],
         [
           'status',
-          'A line for each address: `address`, `here` (addressUp, recording), `marks`; `record` (owner, ownerHere, epoch, released, nsmState, clients, notNotified, badLines, remarks, findings, lastOperation), ' +
+          'A line for each address: `address`, `here` (addressUp, recording), `marks`, `unrecorded`; `record` (owner, ownerHere, epoch, released, nsmState, clients, notNotified, badLines, remarks, findings, lastOperation), ' +
             'or `unreachable`, or `recordError`; `lockManager` (driver, daemons, inGrace, graceLeft, clients, counts); `unconfigured` where the configuration does not have the address; `wrong`, every sentence for which it ends with 1, and of these `ill`, ' +
             'what keeps the address from being served; `isHere`. With --is-served: `address`, `isHere`, `ill`.',
         ],

@@ -74,7 +74,7 @@ test('the suspects of an audit stand once, however many locks are lost: in the r
     end: 'EOF',
     copy: 0,
   }));
-  const findings = judge({ planned: true, graceEntered: true, clients, missing });
+  const findings = judge({ planned: true, graceEntered: true, seesClients: true, clients, missing });
   t.true(record.closeAudit({ epoch, now: wall, findings }));
   t.true(statSync(path.join(site.directory, 'monitors.db')).size < 1 << 20);
   const read = record.findings();

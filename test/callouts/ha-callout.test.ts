@@ -55,6 +55,19 @@ for (const shell of Object.keys(shells) as Shell[]) {
     t.deepEqual(site.lines('10.10.1.1'), []);
   });
 
+  test(`${shell}: check writes nothing, and tells whether an event could be written`, (t) => {
+    const site = makeCalloutSite(t);
+    site.serve('10.10.1.1');
+    t.deepEqual(site.event(shell, 'check'), { code: 0, stderr: '' });
+    t.deepEqual(site.event(shell, 'check', '10.10.1.1'), { code: 0, stderr: '' });
+    t.like(site.event(shell, 'check', '10.10.1.2'), { code: 1 });
+    symlinkSync('/nowhere', join(site.run, 'serving', '10.10.1.3'));
+    t.regex(site.event(shell, 'check', '10.10.1.3').stderr, /serving\/10[.]10[.]1[.]3 cannot be written/u);
+    t.deepEqual(site.lines('10.10.1.1'), []);
+    t.deepEqual(readdirSync(join(site.run, 'marks')), []);
+    t.false(existsSync('/nowhere'));
+  });
+
   test(`${shell}: nothing served here`, (t) => {
     const site = makeCalloutSite(t);
     t.deepEqual(site.event(shell, 'add-client', 'c', 'B'), { code: 0, stderr: '' });

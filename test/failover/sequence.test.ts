@@ -66,6 +66,7 @@ B-2  grace: fsid 1234 (/mnt/vol1)
      start-nfsd
      # wait until "rpcinfo -p" lists program 100021: a client that is notified before gives up its reclaim
      # exportfs -o ... again for every other address served here, if the restart took their exports (127.77.3.1 comes in B-5)
+     # the callout that rpc.statd was given is run as its user, with \`check\`: it writes nothing
 B-2  grace: fsid 5678 (/mnt/vol2)
      # in the same grace as fsid 1234
 B-5  export: /mnt/vol1, /mnt/vol2

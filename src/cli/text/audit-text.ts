@@ -12,6 +12,7 @@ export const verdictTitles: Readonly<Record<Verdict, string>> = {
   silent: 'SILENT',
   'not-notified': 'NOT NOTIFIED',
   'not-reclaimed': 'not reclaimed',
+  unseen: 'UNSEEN',
   idle: 'idle',
 };
 
@@ -52,6 +53,8 @@ const meanings: Readonly<Record<Verdict, (who: string, count: number) => string>
   'not-notified': () => ' could not be notified: if it held locks, they are lost, and it does not know',
   'not-reclaimed': () =>
     ' was not reclaimed, though every client is back or answers: its client gave it back, or was refused (then that client\'s kernel log says "failed to reclaim")',
+  unseen: () =>
+    ' was notified and answers; whether it has asked for a lock since could not be seen, as the callout does not record: nothing is known of its locks',
   idle: () => ' was notified and answers, but has asked for no lock since: it held none',
 };
 

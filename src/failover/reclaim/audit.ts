@@ -19,6 +19,9 @@ import {
   type ReclaimState,
   watchReclaims,
 } from './reclaim-watch.js';
+import { readMarks } from '../../rundir/marks.js';
+import { isRecording } from '../../rundir/serving.js';
+import { unrecorded } from '../access/unrecorded.js';
 import { expectRecord, withFoldedRecord, withRecord } from '../access/with-record.js';
 import { answeringClients } from './answering-clients.js';
 
@@ -98,23 +101,44 @@ async function compare(context: FailoverContext, looked: boolean): Promise<void>
   // Interrupted, they were not given the time to answer: nothing is said of them.
   if (context.signal.aborted) return;
   const clients = listed.map((one) => ({ ...one, answers: answering.has(one.client) }));
+  const seesClients = await isCalloutSeen(context);
   const now = await heldLocks(context, floatingIp);
   const findings = whileEpochLasts(context, epoch, (record) => {
     // Where this lock manager cannot say what it holds, only the clients tell.
-    if (now === undefined) return judge({ planned: false, graceEntered, clients, missing: [] });
+    if (now === undefined) return judge({ planned: false, graceEntered, seesClients, clients, missing: [] });
     const held = record.heldLocks();
     const missing = held.filter(({ reclaimed }) => !reclaimed);
-    const strict = judge({ planned, graceEntered, clients, missing });
+    const strict = judge({ planned, graceEntered, seesClients, clients, missing });
     // While somebody is gone, a lock that has turned up since the last look in grace may be anybody's. With everybody
     // there it was reclaimed in the last moment.
     if (looked && strict.some(({ verdict }) => verdict === 'lost')) return strict;
     const late = new Set(reclaimedOf(held, now));
     record.markReclaimed([...late], host.now());
-    return judge({ planned, graceEntered, clients, missing: missing.filter((lock) => !late.has(lock)) });
+    return judge({
+      planned,
+      graceEntered,
+      seesClients,
+      clients,
+      missing: missing.filter((lock) => !late.has(lock)),
+    });
   });
   if (findings === undefined) return;
   const named = await withPaths(context, findings);
   whileEpochLasts(context, epoch, (record) => record.closeAudit({ epoch, now: host.now(), findings: named }));
+}
+
+/** Whether the callout has recorded who asked for a lock, as far as can be told: nothing is claimed of a time in which nobody could see. */
+async function isCalloutSeen(context: FailoverContext): Promise<boolean> {
+  const { run, driver, floatingIp } = context;
+  const { address } = floatingIp;
+  if (!isRecording(run, address) || readMarks(run, [address]).length > 0) return false;
+  const fault = await driver.calloutFault(address);
+  if (fault !== undefined) return false;
+  const missed = await unrecorded(
+    async () => (await driver.monitored())?.hosts ?? [],
+    () => withFoldedRecord(context, floatingIp, (record) => record.clientNames()),
+  );
+  return missed.length === 0;
 }
 
 function whileEpochLasts<T>(

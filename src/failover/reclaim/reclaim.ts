@@ -100,6 +100,8 @@ export interface Evidence {
   readonly planned: boolean;
   /** Whether there was a grace at all. */
   readonly graceEntered: boolean;
+  /** Whether clients that ask for a lock are seen: the callout records them. */
+  readonly seesClients: boolean;
   /** Of what was held, what was not seen reclaimed. */
   readonly missing: readonly HeldLock[];
   readonly clients: readonly JudgedClient[];
@@ -114,8 +116,8 @@ export interface Evidence {
  *   (its unlock request waits for the end of the grace, and monitors nobody), or was refused, as its kernel's log says.
  * - One that could not be notified, or does not answer any more, has done neither: it still believes in its locks.
  */
-export function judge({ planned, graceEntered, missing, clients }: Evidence): Finding[] {
-  return planned ? judgeLocks(missing, clients, graceEntered) : judgeClients(clients);
+export function judge({ planned, graceEntered, seesClients, missing, clients }: Evidence): Finding[] {
+  return planned ? judgeLocks(missing, clients, graceEntered) : judgeClients(clients, seesClients);
 }
 
 function judgeLocks(
@@ -136,11 +138,17 @@ function judgeLocks(
   }));
 }
 
-function judgeClients(clients: readonly JudgedClient[]): Finding[] {
+function judgeClients(clients: readonly JudgedClient[], seesClients: boolean): Finding[] {
   return clients
     .filter(({ back }) => !back)
     .map(({ client, notified, answers }) => {
-      const verdict: Verdict = !notified ? 'not-notified' : answers ? 'idle' : 'silent';
+      const verdict: Verdict = !notified
+        ? 'not-notified'
+        : !answers
+          ? 'silent'
+          : seesClients
+            ? 'idle'
+            : 'unseen';
       return { verdict, clients: [client] };
     });
 }

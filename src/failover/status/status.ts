@@ -16,7 +16,8 @@ import {
 import { readMarks, unsynced } from '../../rundir/marks.js';
 import { driverHere } from '../../lockmanager/choose.js';
 import type { Health, LockManager } from '../../lockmanager/port.js';
-import type { NodeReader } from '../access/with-record.js';
+import { type NodeReader, seenInRecord } from '../access/with-record.js';
+import { unrecorded } from '../access/unrecorded.js';
 import { recordLocation, whyUnreachable } from '../access/location.js';
 import type { FindingReport } from '../reclaim/finding-report.js';
 import { whatIsWrong } from './wrong.js';
@@ -66,6 +67,8 @@ export interface AddressStatus {
   readonly lockManager?: Health & { readonly driver: string };
   /** What the callout could not write, or not make durable, for this address. */
   readonly marks: readonly string[];
+  /** Whom rpc.statd monitors here and the record has not: they would not be notified. */
+  readonly unrecorded: readonly string[];
   /** Whether anything of the address is here, so that it must not be served elsewhere. */
   readonly isHere: boolean;
   /** What keeps it from being served well here, as sentences; where it is not here, nothing. */
@@ -111,7 +114,15 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
       ? {}
       : { lockManager: { driver: driver.name, ...health } }),
     marks: marks.map((mark) => mark.text),
+    unrecorded:
+      here.recording && driver !== undefined
+        ? await unrecorded(
+            async () => (await driver.monitored())?.hosts ?? [],
+            () => seenInRecord(reader, ip, (opened) => opened.clientNames()).value,
+          )
+        : [],
   };
+  const fault = here.recording ? await driver?.calloutFault(ip.address) : undefined;
   return {
     ...status,
     ...whatIsWrong(status, {
@@ -128,6 +139,7 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
         !isAsked || health !== undefined || driver === undefined || (await driver.isUp(reader)),
       isNode: (name) => name === reader.config.node,
       isOperating: isOperating(runDirectory(reader.host), ip.address),
+      calloutFault: fault?.message,
       // What statd's user may have put in the place of a mark says nothing of a client.
       lostEvents: marks
         .filter(({ address, text }) => address === ip.address && text.includes(' not recorded: '))
@@ -158,6 +170,7 @@ export async function unconfiguredStatus(reader: NodeReader): Promise<readonly A
         unconfigured: true as const,
         here: { addressUp: await isUp(seen, address), recording: isRecording(links, address) },
         marks: readMarks(links, [address]).map((mark) => mark.text),
+        unrecorded: [],
         isHere: true,
         ill: [notConfigured],
         wrong: [notConfigured],

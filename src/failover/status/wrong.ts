@@ -1,4 +1,5 @@
 import { isLoss } from '../reclaim/reclaim.js';
+import { listed } from '../access/unrecorded.js';
 import type { DaemonState } from '../../lockmanager/port.js';
 import type { AddressStatus } from './status.js';
 
@@ -22,6 +23,8 @@ export interface Seen {
   readonly isNode: (name: string) => boolean;
   /** A release or takeover of the address is going on. */
   readonly isOperating: boolean;
+  /** Why rpc.statd has no client recorded. */
+  readonly calloutFault: string | undefined;
   /** Events that the callout could not write. */
   readonly lostEvents: readonly string[];
 }
@@ -60,6 +63,7 @@ export function whatIsWrong(status: Shown, seen: Seen): Pick<AddressStatus, 'isH
         (one) => `clients with AUTH_SYS reach its record through the export of ${one}, and could erase it`,
       ),
       ...historyOf(status, seen),
+      ...unrecordedOf(status, seen),
       ...seen.lostEvents.map(lost),
     ],
   };
@@ -131,6 +135,17 @@ function historyOf({ address, record }: Shown, { isNode, isOperating }: Seen): s
     ...(losses === 0
       ? []
       : [`${losses} LOST or SILENT, and not acknowledged: nlm-failover audit ${address}`]),
+  ];
+}
+
+function unrecordedOf({ address, unrecorded }: Shown, { calloutFault }: Seen): string[] {
+  return [
+    ...(calloutFault === undefined ? [] : [calloutFault]),
+    ...(unrecorded.length === 0
+      ? []
+      : [
+          `rpc.statd monitors hosts that are not in the record, and would not be notified: ${listed(unrecorded)}; run "nlm-failover takeover ${address}"`,
+        ]),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, constants, lstatSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, constants, existsSync, lstatSync, openSync, readdirSync, statSync } from 'node:fs';
 import { errnoOf } from '../../errors.js';
 import type { Host } from '../host.js';
 
@@ -47,5 +47,87 @@ function namesIn(path: string, isRoots: boolean): string[] | undefined {
     return readdirSync(`/proc/self/fd/${fd}`, 'latin1').filter((name) => !name.startsWith('.'));
   } finally {
     closeSync(fd);
+  }
+}
+
+/** The rpc.statd of a network namespace: it serves the lockd there. */
+export interface StatdProcess {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+  /** What it runs for each client; undefined: nothing. */
+  readonly callout: string | undefined;
+  /** NLM_FAILOVER_RUN in its environment, which its callout inherits. */
+  readonly run: string | undefined;
+}
+
+/** `netns`: the file of the namespace (namespaces(7)). Undefined where none runs there. */
+export function statdProcess(host: Host, netns: string): StatdProcess | undefined {
+  const namespace = inodeOf(host.path(netns));
+  const pids = readdirSync(host.path('/proc')).filter((name) => /^\d+$/.test(name));
+  const pid = pids.find(
+    (one) =>
+      host.readText(`/proc/${one}/comm`) === 'rpc.statd\n' &&
+      inodeOf(host.path(`/proc/${one}/ns/net`)) === namespace,
+  );
+  const status = pid === undefined ? undefined : host.readText(`/proc/${pid}/status`);
+  if (pid === undefined || status === undefined) return undefined;
+  const words = (file: string) => (host.readText(`/proc/${pid}/${file}`) ?? '').split('\0').filter(Boolean);
+  // Effective ids (proc_pid_status(5)).
+  const numbers = (field: string) =>
+    (new RegExp(`^${field}:[ \\t]*(.*)$`, 'm').exec(status)?.[1] ?? '')
+      .trim()
+      .split(/\s+/)
+      .filter(Boolean)
+      .map(Number);
+  return {
+    pid: Number(pid),
+    uid: numbers('Uid')[1] ?? 0,
+    gid: numbers('Gid')[1] ?? 0,
+    groups: numbers('Groups'),
+    callout: calloutIn(words('cmdline')) ?? configuredCallout(host),
+    run: words('environ')
+      .find((one) => one.startsWith('NLM_FAILOVER_RUN='))
+      ?.replace(/^[^=]*=/, ''),
+  };
+}
+
+/** -H PROGRAM, --ha-callout PROGRAM, in one word or two (rpc.statd(8), getopt_long(3)). */
+function calloutIn(words: readonly string[]): string | undefined {
+  for (const [index, word] of words.entries()) {
+    const [, inWord] = /^(?:--ha-callout=|-[A-Za-z]*?H)(.+)$/.exec(word) ?? [];
+    if (inWord !== undefined) return inWord;
+    if (word === '--ha-callout' || /^-[A-Za-z]*H$/.test(word)) return words[index + 1];
+  }
+  return undefined;
+}
+
+/** ha-callout in [statd] of nfs.conf(5), the last one that is read. */
+function configuredCallout(host: Host): string | undefined {
+  const directory = '/etc/nfs.conf.d';
+  const more = existsSync(host.path(directory))
+    ? readdirSync(host.path(directory))
+        .filter((name) => name.endsWith('.conf'))
+        .toSorted()
+    : [];
+  let found: string | undefined;
+  for (const file of ['/etc/nfs.conf', ...more.map((name) => `${directory}/${name}`)]) {
+    let section = '';
+    for (const line of (host.readText(file) ?? '').split('\n')) {
+      section = /^\s*\[\s*([^\]\s]+)/.exec(line)?.[1]?.toLowerCase() ?? section;
+      const value = /^\s*ha-callout\s*=\s*(.*?)\s*$/i.exec(line)?.[1]?.replace(/^(["'])(.*)\1$/, '$2');
+      if (section === 'statd' && value !== undefined && value !== '') found = value;
+    }
+  }
+  return found;
+}
+
+function inodeOf(file: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(file);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
   }
 }

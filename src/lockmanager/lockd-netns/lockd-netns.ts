@@ -1,4 +1,13 @@
-import { type Action, type HostContext, notSo, onlyWhere, runOrFail } from '../../host/action.js';
+import {
+  type Action,
+  type HostContext,
+  notSo,
+  type Obstacle,
+  onlyWhere,
+  runOrFail,
+} from '../../host/action.js';
+import { monitored } from '../../host/reading/statd.js';
+import { calloutFault, tryCallout } from '../callout-proof.js';
 import type { Argv, Host } from '../../host/host.js';
 import { buildInstance, type InstanceLink } from './build.js';
 import { type DaemonPorts, instanceDaemons, startDaemon } from './daemons.js';
@@ -94,6 +103,7 @@ export function lockdNetns(host: Host, config: InstanceConfig): LockManager {
     inGrace: () => isInGrace(inside, nfsd),
     isUp: (context) => serves(config, context),
     mend: () => [mendDaemons(config, daemons)],
+    calloutFault: (servedAddress) => instanceCalloutFault(host, config, servedAddress),
     graceSeconds: () => wholeGrace(host, address, config.grace),
     graceLeft: async () =>
       graceLeft(host, address, {
@@ -247,6 +257,20 @@ async function serves({ address, nfsd }: InstanceConfig, { host, registeredAt }:
   return waitUntil(host, `rpcbind of the instance of ${address}`, () =>
     registeredAt(rpcbindSocket, nlmProgram),
   );
+}
+
+/** Before there is an instance: whether the user that the host's rpc.statd has can run the callout that the instance's will be given. */
+async function instanceCalloutFault(
+  host: Host,
+  { address, callout }: InstanceConfig,
+  servedAddress: string | undefined,
+): Promise<Obstacle | undefined> {
+  if (instanceExists(host, address))
+    return calloutFault(host, instancePlace(address).netnsFile, servedAddress);
+  const user = monitored(host);
+  if (host.kind === 'rehearsal' || user === undefined) return undefined;
+  const { uid, gid } = user;
+  return tryCallout(host, { uid, gid, groups: [], run: undefined, pid: undefined, callout }, undefined);
 }
 
 /** Whether the host's own nfsd serves NFSv4, as `+4` in nfsd's file of versions (nfsctl.c, __write_versions). */

@@ -5,9 +5,10 @@ import type { Database } from 'better-sqlite3';
  * - not-reclaimed: such a lock, but everybody is there: its client let go of it meanwhile, or its reclaim was refused
  * - silent: after a crash, a client that was notified, has asked for nothing since, and does not answer any more
  * - idle: the same, but it answers: a client that has nothing to reclaim
+ * - unseen: as idle, but the callout was not seen to record, so that nobody knows what it asked for
  * - not-notified: a client that could not be notified, so that it has reclaimed nothing
  */
-export type Verdict = 'lost' | 'not-reclaimed' | 'silent' | 'idle' | 'not-notified';
+export type Verdict = 'lost' | 'not-reclaimed' | 'silent' | 'unseen' | 'idle' | 'not-notified';
 
 export interface FoundLock {
   readonly fsid: string;
@@ -36,7 +37,7 @@ export interface RecordedFinding extends Finding {
 /** As many as are kept; the newest, and of one audit the gravest. */
 const keptFindings = 10_000;
 
-const gravity: readonly Verdict[] = ['lost', 'silent', 'not-notified', 'not-reclaimed', 'idle'];
+const gravity: readonly Verdict[] = ['lost', 'silent', 'not-notified', 'not-reclaimed', 'unseen', 'idle'];
 
 /** Ends the audit of a grace: once, by whoever compares first. Returns false where it was done before. */
 export function closeAudit(

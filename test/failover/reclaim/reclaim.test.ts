@@ -181,7 +181,7 @@ test('after a release: whoever is gone is named for its locks, whoever is there 
         if (kind === undefined || behaviours[kind].keeps) return [];
         return [{ fsid: '1', inode: number, mode: 'WRITE', start: '0', end: 'EOF', copy: owner }];
       });
-      const found = judge({ planned: true, graceEntered: true, missing, clients });
+      const found = judge({ planned: true, graceEntered: true, seesClients: true, missing, clients });
       t.is(found.length, missing.length);
       const away = kinds.flatMap((kind, number) => (gone.includes(kind) ? [`c${number}`] : []));
       for (const finding of found) {
@@ -202,7 +202,7 @@ test('after a crash: everybody who is not back is named, each as what is known o
   fc.assert(
     fc.property(cluster, ({ kinds }) => {
       const clients = kinds.map((kind, number) => ({ client: `c${number}`, ...behaviours[kind] }));
-      const found = judge({ planned: false, graceEntered: true, missing: [], clients });
+      const found = judge({ planned: false, graceEntered: true, seesClients: true, missing: [], clients });
       t.deepEqual(
         found.map((finding) => [...finding.clients, finding.verdict]),
         kinds.flatMap((kind, number) => {
@@ -220,9 +220,32 @@ const lock: HeldLock = { fsid: '1', inode: 9, mode: 'WRITE', start: '0', end: 'E
 
 test('without a grace, and without a client in the record, what is missing is lost', (t) => {
   const back: JudgedClient = { client: 'c', notified: true, back: true, answers: true };
-  const noGrace = judge({ planned: true, graceEntered: false, missing: [lock], clients: [back] });
+  const noGrace = judge({
+    planned: true,
+    graceEntered: false,
+    seesClients: true,
+    missing: [lock],
+    clients: [back],
+  });
   t.like(noGrace[0], { verdict: 'lost', clients: ['c'] });
-  const nobody = judge({ planned: true, graceEntered: true, missing: [lock], clients: [] });
+  const nobody = judge({
+    planned: true,
+    graceEntered: true,
+    seesClients: true,
+    missing: [lock],
+    clients: [],
+  });
   t.like(nobody[0], { verdict: 'lost', clients: [] });
   t.deepEqual([...noGrace, ...nobody].map(isLoss), [true, true]);
+});
+
+test('of a time in which the callout recorded nobody nothing is claimed', (t) => {
+  const answering = { client: 'c1', notified: true, back: false, answers: true };
+  const verdicts = (seesClients: boolean) =>
+    judge({ planned: false, graceEntered: true, seesClients, missing: [], clients: [answering] }).map(
+      ({ verdict }) => verdict,
+    );
+  t.deepEqual(verdicts(true), ['idle']);
+  t.deepEqual(verdicts(false), ['unseen']);
+  t.false(isLoss({ verdict: 'unseen' }));
 });

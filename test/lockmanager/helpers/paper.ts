@@ -95,6 +95,7 @@ function paper(site: Site, suffix = ''): LockManager {
     inGrace: async () => delay(20, existsSync(file('grace'))),
     isUp: async () => delay(20, existsSync(file('up'))),
     mend: () => [],
+    calloutFault: async () => delay(20, undefined),
     graceSeconds: () => settingOf(config.lockManager, hourglassKey),
     heldLocksText: 'what nobody has written down',
     graceLeft: async () => undefined,

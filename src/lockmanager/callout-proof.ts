@@ -1,0 +1,82 @@
+import type { Obstacle } from '../host/action.js';
+import type { Argv, Host } from '../host/host.js';
+import { type StatdProcess, statdProcess } from '../host/reading/statd.js';
+import { isMissing } from '../host/running/command.js';
+
+/** Who runs a callout, and where. */
+export type CalloutUser = Pick<StatdProcess, 'uid' | 'gid' | 'groups' | 'run'> & {
+  readonly callout: string;
+  /** A process whose mounts and /proc it sees; undefined: the node's own. */
+  readonly pid: number | undefined;
+};
+
+const ready = 'nlm-failover ha-callout: ready';
+
+/**
+ * Why the rpc.statd of a network namespace has no client recorded; undefined: it does, or none runs that could. The program that this very
+ * process was given is run as its user, without capabilities, with its mounts: `check`, which writes nothing. `address`: whose
+ * journal it must be able to write to.
+ */
+export async function calloutFault(
+  host: Host,
+  netns: string,
+  address: string | undefined,
+): Promise<Obstacle | undefined> {
+  if (host.kind === 'rehearsal') return undefined;
+  const statd = statdProcess(host, netns);
+  if (statd === undefined) return undefined;
+  const { callout, pid } = statd;
+  if (callout === undefined) {
+    return {
+      message: `rpc.statd (pid ${pid}) runs no callout, so that no client is recorded`,
+      hint: 'Set ha-callout= in [statd] of /etc/nfs.conf to callouts/ha-callout of this installation, then restart rpc.statd.',
+    };
+  }
+  return tryCallout(host, { ...statd, callout }, address);
+}
+
+/** The same for a callout that some user is to run. */
+export async function tryCallout(
+  host: Host,
+  { callout, uid, gid, groups, run, pid }: CalloutUser,
+  address: string | undefined,
+): Promise<Obstacle | undefined> {
+  const asUser = [
+    // setpriv(1). Whoever is not root has no capabilities, and by this gets none.
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    groups.length === 0 ? '--clear-groups' : `--groups=${groups.join(',')}`,
+    '--no-new-privs',
+    ...(uid === 0 ? ['--bounding-set=-all', '--inh-caps=-all'] : []),
+    '--',
+    'env',
+    ...(run === undefined ? [] : [`NLM_FAILOVER_RUN=${run}`]),
+    callout,
+    'check',
+    ...(address === undefined ? [] : [address]),
+  ];
+  const argv: Argv =
+    pid === undefined
+      ? ['setpriv', ...asUser]
+      : ['nsenter', `--target=${pid}`, '--mount', '--pid', '--', 'setpriv', ...asUser];
+  try {
+    const { exitCode, stdout, stderr } = await host.run(argv, { short: true });
+    if (exitCode === 0 && stdout.trim() === ready) return undefined;
+    const said = (stderr.trim() || stdout.trim()).split('\n')[0] ?? '';
+    const isOther = exitCode === 0 || said.startsWith('usage:');
+    return {
+      message: isOther
+        ? `rpc.statd's callout ${callout} is not that of nlm-failover, or of an older version, so that no client is recorded`
+        : `rpc.statd's callout ${callout} cannot record as its user, uid ${uid}: ${said || `it ended with ${exitCode}`}`,
+      hint: isOther
+        ? 'Set ha-callout= to callouts/ha-callout of this installation, then restart rpc.statd.'
+        : `That user must be able to pass through every directory on the way, and to run it: namei -l ${callout}`,
+    };
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    return {
+      message: 'Whether rpc.statd can run its callout was not tried: no setpriv or nsenter here (util-linux)',
+      isNote: true,
+    };
+  }
+}
