@@ -5,8 +5,11 @@ import { Wrong } from './problem.js';
 // Every name that comes in from outside is judged here, once: behind this border a name is a host name,
 // a file name without surprises or a single argument, and never looked at again.
 
-/** RFC 952 and RFC 1123 section 2.1: letters, digits, inner hyphens, at most 63 bytes. */
-const HOST_LABEL = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
+/**
+ * RFC 952 and RFC 1123 section 2.1: letters, digits, inner hyphens, at most 63 bytes; with the underscore, which servers have in practice and
+ * clients mount from.
+ */
+const HOST_LABEL = /^[A-Za-z0-9_](?:[\w-]{0,61}[A-Za-z0-9_])?$/;
 /** RFC 1035 section 2.3.4 leaves 253 characters for the text form. */
 const HOST_NAME_MAX = 253;
 /** IFNAMSIZ is 16 with the final NUL. */
@@ -48,7 +51,9 @@ export function readNodeName(text: string): string | Wrong {
 export function readHostName(text: string): string | Wrong {
   if (isHostName(text)) return text;
   if (isIP(text) !== 0) return new Wrong('a host name is wanted; the address itself is sent without asking');
-  return new Wrong('a host name is letters, digits and inner "-" between dots, such as "nfs1.example.com"');
+  return new Wrong(
+    'a host name is letters, digits, "_" and inner "-" between dots, such as "nfs1.example.com"',
+  );
 }
 
 /** `floating_ip.interface`, or the reason why it cannot be one. */

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { connect } from 'node:net';
+import { asRecord, messageOf } from './record-marking.js';
 import { encodeCall } from './rpc-call.js';
 import { decodeReply } from './rpc-reply.js';
 import { programsIn, registrationsQuestion } from './rpcbind-messages.js';
@@ -7,7 +8,6 @@ import { isMalformed } from './xdr.js';
 
 /** A few hundred registrations; whoever sends more is no rpcbind. */
 const longestReply = 1 << 20;
-const lastFragment = 0x8000_0000;
 
 /**
  * The RPC programs that are registered with the rpcbind behind a local socket, such as /run/rpcbind.sock: also with one
@@ -36,28 +36,6 @@ export function registeredPrograms(
       else if (received.length > longestReply) give();
     });
   }).finally(() => socket.destroy());
-}
-
-/** Record marking: a stream needs each message's length before it (RFC 5531 section 11). */
-function asRecord(message: Buffer): Buffer {
-  const mark = Buffer.alloc(4);
-  mark.writeUInt32BE((lastFragment | message.length) >>> 0);
-  return Buffer.concat([mark, message]);
-}
-
-/** The message, once its last fragment is there. */
-function messageOf(received: Buffer): Buffer | undefined {
-  const fragments: Buffer[] = [];
-  for (let offset = 0; offset + 4 <= received.length;) {
-    const mark = received.readUInt32BE(offset);
-    const length = mark & ~lastFragment;
-    const end = offset + 4 + length;
-    if (end > received.length) return undefined;
-    fragments.push(received.subarray(offset + 4, end));
-    if (mark >= lastFragment) return Buffer.concat(fragments);
-    offset = end;
-  }
-  return undefined;
 }
 
 function readAnswer(xid: number, message: Buffer): ReadonlySet<number> | undefined {

@@ -186,6 +186,13 @@ const rows: readonly Row[] = [
   ['path = "/srv/vol1"', 'path = "/srv/vol1/a b/"', (s) => exported(s)?.path, '/srv/vol1/a b'],
   ['path = "/srv/vol1"', '', (s) => exported(s)?.path, '/srv/vol1'],
   ['"*"', '"10.0.0.0/255.0.0.0"', (s) => exported(s)?.clients, '10.0.0.0/255.0.0.0'],
+  [
+    '"nfs1.example.com"',
+    '"nfs_1.example.com"',
+    (s) => parse(s).floatingIps[0]?.names[0],
+    'nfs_1.example.com',
+  ],
+  ['"nfs1.example.com"', '"_nfs.a_b"', (s) => parse(s).floatingIps[0]?.names[0], '_nfs.a_b'],
   ['"*"', '"@trusted"', (s) => exported(s)?.clients, '@trusted'],
   ['"*"', '"node[0-9].example.com"', (s) => exported(s)?.clients, 'node[0-9].example.com'],
   ['"*"', '"FD00::0/64"', (s) => exported(s)?.clients, '[fd00::]/64'],

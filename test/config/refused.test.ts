@@ -12,7 +12,7 @@ const fsidForm =
   'write an integer from 1 to 4294967295, or a UUID such as "6b9d6c1e-0c5a-4f0e-9d4f-2f1f6a3c7e10"';
 const nodeName =
   'a node name is 1 to 63 letters, digits, ".", "_" and "-", and begins with a letter or digit';
-const hostName = 'a host name is letters, digits and inner "-" between dots, such as "nfs1.example.com"';
+const hostName = 'a host name is letters, digits, "_" and inner "-" between dots, such as "nfs1.example.com"';
 const interfaceName =
   'an interface name is 1 to 15 bytes without blanks, "/" and ":" and no leading "-", such as "eth0"';
 const driver = 'write one of "auto", "nlm-fsid", "lockd-netns", "lockd"';
@@ -185,7 +185,7 @@ const rows: readonly Row[] = [
     `"${name}"`,
     `floating_ip[0].interface = "${name}": ${interfaceName}`,
   ]),
-  ...['', '-x', 'x-', 'a..b', 'a.', 'a b', 'a_b', 'ü.example.com', 'l'.repeat(64)].map((name): Row => [
+  ...['', '-x', 'x-', 'a..b', 'a.', 'a b', 'a_-', 'ü.example.com', 'l'.repeat(64)].map((name): Row => [
     '"nfs1.example.com"',
     `"${name}"`,
     `floating_ip[0].names[0] = "${name}": ${hostName}`,

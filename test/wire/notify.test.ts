@@ -63,6 +63,22 @@ test("link-local, the interface by another node's index", testNotified, floating
 // Its own first address: the one that has the other network's clients too.
 test('an IPv4 client of an IPv6 floating IP', testNotified, floating6, '10.99.0.21', '10.99.0.250');
 
+async function testTcpOnly(
+  t: ExecutionContext,
+  source: NotifyOptions['source'],
+  text: string,
+  netid: string,
+): Promise<void> {
+  const [server, client] = await withNetnsPair(t, serverAddresses, clientAddresses);
+  await startRpcbind(client);
+  await startStatd(client);
+  await client.run('rpcinfo', '-T', netid, '-d', '100024', '1');
+  t.like(await send(server, { source, clients: [text] }), { notified: [text], notNotified: [] });
+  await heard(t, client, source, source.address);
+}
+test('IPv4: statd is registered for TCP only', testTcpOnly, floating4, '10.99.0.21', 'udp');
+test('IPv6: statd is registered for TCP only', testTcpOnly, floating6, 'fd99::21', 'udp6');
+
 test('before the floating IP is up, the kernel chooses the source, and the result says so', async (t) => {
   const [server, client] = await withNetnsPair(t, ['10.99.0.250/24'], clientAddresses);
   await startRpcbind(client);

@@ -154,9 +154,10 @@ class Visit {
       this.#statd = undefined;
       return false;
     }
-    if (this.#statd?.statd.port === found.port) return false;
+    const { port, protocol } = found;
+    if (this.#statd?.statd.port === port && this.#statd.statd.protocol === protocol) return false;
     const { run, notifications } = this.#context;
-    this.#statd = new StatdCall(run.exchange, { ...this.#place, port: found.port }, notifications);
+    this.#statd = new StatdCall(run.exchange, { ...this.#place, port, protocol }, notifications);
     return true;
   }
 }

@@ -19,6 +19,7 @@ export interface Sender {
 interface Entry {
   readonly peer: Peer;
   readonly answered: (reply: RpcReply) => void;
+  readonly elsewhere: ((sender: Sender) => void) | undefined;
 }
 
 /** SM_NOTIFY and rpcbind replies have under 300 bytes; what is larger is not worth decoding. */
@@ -38,11 +39,14 @@ export class Outstanding {
     this.#randomXid = randomXid;
   }
 
-  /** Starts waiting, and returns the xid to send. `answered` is called at most once. */
-  add(peer: Peer, answered: (reply: RpcReply) => void): number {
+  /**
+   * Starts waiting, and returns the xid to send. `answered` is called at most once. `elsewhere` gets to know who else sent a whole reply with
+   * that xid, which does not count: most likely the peer, from another of its addresses.
+   */
+  add(peer: Peer, answered: (reply: RpcReply) => void, elsewhere?: (sender: Sender) => void): number {
     let xid = this.#randomXid();
     while (this.#entries.has(xid)) xid = this.#randomXid();
-    this.#entries.set(xid, { peer, answered });
+    this.#entries.set(xid, { peer, answered, elsewhere });
     return xid;
   }
 
@@ -56,9 +60,12 @@ export class Outstanding {
     if (xid === undefined || datagram.length > maxReplyBytes) return;
     const entry = this.#entries.get(xid);
     if (entry === undefined) return;
-    if (sender.address !== entry.peer.address || sender.port !== entry.peer.port) return;
     const reply = decodeOrNothing(datagram);
     if (reply === undefined) return;
+    if (sender.address !== entry.peer.address || sender.port !== entry.peer.port) {
+      entry.elsewhere?.(sender);
+      return;
+    }
     this.#entries.delete(xid);
     entry.answered(reply);
   }

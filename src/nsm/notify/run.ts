@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import { type Interfaces, readClient } from './client-address.js';
+import { callOverTcp } from '../../rpc/rpc-stream.js';
 import { Exchange, type Send } from './exchange.js';
 import { NameLookup, type Resolve } from './name-lookup.js';
 import { Outstanding } from './outstanding.js';
@@ -28,6 +29,9 @@ export interface RunParts {
 /** As long as nobody is asked again whether to go on. */
 const batch = { packets: 64, ms: 100 };
 
+/** Connections at once: each needs a descriptor, and one to a host that is down stays open for the whole of an attempt. */
+const streamPlaces = 128;
+
 /** What all clients of one `notify` share, and the one place that ends everything that waits. */
 export class Run {
   readonly exchange: Exchange;
@@ -51,6 +55,13 @@ export class Run {
     this.#window = new SendWindow(window);
     this.exchange = new Exchange({
       send: confirm === undefined ? this.#sockets.send : this.#confirmed(confirm),
+      stream: async (call, to, timeoutMs, signal) => {
+        // Few go over TCP: each is asked for.
+        if (!this.#mayGoOn(confirm)) return { kind: 'dropped' };
+        const localAddress = this.#sockets.sourceTo(to);
+        return callOverTcp({ ...to, call, timeoutMs, signal, localAddress });
+      },
+      streamWindow: new SendWindow(streamPlaces),
       outstanding,
       window: this.#window,
       holdMs,
@@ -67,18 +78,24 @@ export class Run {
     return async (datagram, to) => {
       const now = performance.now();
       if (left === 0 || now >= until) {
-        try {
-          confirm();
-        } catch (error) {
-          this.fail(error);
-          return 'ECANCELED';
-        }
+        if (!this.#mayGoOn(confirm)) return 'ECANCELED';
         left = batch.packets;
         until = now + batch.ms;
       }
       left -= 1;
       return this.#sockets.send(datagram, to);
     };
+  }
+
+  /** Asks `confirm`; what it throws ends the run. */
+  #mayGoOn(confirm: (() => void) | undefined): boolean {
+    try {
+      confirm?.();
+      return true;
+    } catch (error) {
+      this.fail(error);
+      return false;
+    }
   }
 
   readonly isStopped = (): boolean => this.#stopped;

@@ -1,4 +1,5 @@
 import type { Send } from './exchange.js';
+import type { Peer } from './outstanding.js';
 import type { Family } from '../../rpc/rpcbind-messages.js';
 import { type Listener, SocketGroup } from './socket-group.js';
 import { openSourceSocket, type SourceSocket } from './source-socket.js';
@@ -23,6 +24,7 @@ export interface Source {
 export class Sockets {
   readonly #source: Source;
   readonly #bound: SocketGroup;
+  readonly #boundTo: string;
   readonly #unbound: Readonly<Record<Family, SocketGroup>>;
 
   /** Takes over `first`, the socket already bound to `source`. `bufferBytes` as in openSourceSocket. */
@@ -30,16 +32,24 @@ export class Sockets {
     const groupOf = (family: Family, address: string): SocketGroup =>
       new SocketGroup(() => openSourceSocket(family, address, bufferBytes), listener);
     this.#source = source;
+    this.#boundTo = first.address;
     this.#bound = groupOf(source.family, first.address);
     this.#bound.add(first);
     this.#unbound = { 4: groupOf(4, '0.0.0.0'), 6: groupOf(6, '::') };
   }
 
-  readonly send: Send = (datagram, to) => {
+  readonly send: Send = (datagram, to) =>
+    (this.#isFromSource(to) ? this.#bound : this.#unbound[to.family]).send(datagram, to);
+
+  /** The address that a connection to a peer comes from; undefined: whatever the kernel chooses. */
+  sourceTo(to: Peer): string | undefined {
+    return this.#isFromSource(to) ? this.#boundTo : undefined;
+  }
+
+  #isFromSource(to: Peer): boolean {
     const isReachable = isLinkLocal(this.#source.address) || !isLinkLocal(to.address);
-    const group = to.family === this.#source.family && isReachable ? this.#bound : this.#unbound[to.family];
-    return group.send(datagram, to);
-  };
+    return to.family === this.#source.family && isReachable;
+  }
 
   async close(): Promise<void> {
     await Promise.all([this.#bound, this.#unbound[4], this.#unbound[6]].map((group) => group.close()));

@@ -1,6 +1,7 @@
-import type { Answer, Exchange, Request } from './exchange.js';
+import type { Answer, Asking, Exchange } from './exchange.js';
 import type { Peer } from './outstanding.js';
 import type { RpcCall } from '../../rpc/rpc-call.js';
+import type { Protocol } from '../../rpc/rpcbind-messages.js';
 import type { Rank } from './send-window.js';
 
 /** What one round of SM_NOTIFY to a client came to. */
@@ -17,12 +18,12 @@ export interface CallRound {
 
 /** Sends SM_NOTIFY for each name to one client's statd, until it has accepted each. */
 export class StatdCall {
-  readonly statd: Peer;
+  readonly statd: Peer & { readonly protocol: Protocol };
   readonly #exchange: Exchange;
   /** By SM_NOTIFY call, one for each name not accepted yet. */
-  readonly #left = new Map<Omit<RpcCall, 'xid'>, Request | undefined>();
+  readonly #left = new Map<Omit<RpcCall, 'xid'>, Asking | undefined>();
 
-  constructor(exchange: Exchange, statd: Peer, notifications: readonly Omit<RpcCall, 'xid'>[]) {
+  constructor(exchange: Exchange, statd: StatdCall['statd'], notifications: readonly Omit<RpcCall, 'xid'>[]) {
     this.#exchange = exchange;
     this.statd = statd;
     for (const call of notifications) this.#left.set(call, undefined);
@@ -49,7 +50,7 @@ export class StatdCall {
   }
 
   async #notify(call: Omit<RpcCall, 'xid'>, rank: Rank, timeoutMs: number): Promise<Failure | undefined> {
-    const request = this.#left.get(call) ?? this.#exchange.request(this.statd, call);
+    const request = this.#left.get(call) ?? this.#exchange.request(this.statd, call, this.statd.protocol);
     this.#left.set(call, request);
     const answer = await request.attempt(rank, timeoutMs);
     const failure = failureOf(answer);
@@ -68,9 +69,19 @@ interface Failure {
 /** SM_NOTIFY has no results: accepted is SUCCESS and nothing after it. */
 function failureOf(answer: Answer): Failure | undefined {
   if (answer.kind === 'dropped') return { refused: false, reason: undefined };
-  if (answer.kind === 'silence') return { refused: false, reason: 'statd does not answer' };
+  if (answer.kind === 'silence') return { refused: false, reason: silenceText('statd', answer) };
   if (answer.kind === 'unsent') return { refused: false, reason: `cannot send to statd: ${answer.errno}` };
   const { reply } = answer;
   if (reply.status !== 'SUCCESS') return { refused: true, reason: `statd refused: ${reply.status}` };
   return reply.results.length === 0 ? undefined : { refused: true, reason: 'statd answers nonsense' };
+}
+
+/** "statd does not answer", and who did instead. */
+export function silenceText(
+  what: 'rpcbind' | 'statd',
+  { elsewhere }: { readonly elsewhere?: string },
+): string {
+  return elsewhere === undefined
+    ? `${what} does not answer`
+    : `${what} does not answer; an answer came from ${elsewhere} instead`;
 }

@@ -24,6 +24,8 @@ function exchangeOf(
     },
     outstanding,
     window: new SendWindow(places),
+    stream: () => Promise.resolve({ kind: 'silence' }),
+    streamWindow: new SendWindow(places),
     holdMs: never,
   });
   const answer = (index: number): void => {

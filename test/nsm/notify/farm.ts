@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { isIPv6 } from 'node:net';
+import { createServer, isIPv6, type Server } from 'node:net';
+import { asRecord, messageOf } from '../../../src/rpc/record-marking.js';
 import { decodeCall, type RpcCall } from '../../../src/rpc/rpc-call.js';
 import { encodeReply, type Refusal } from '../../../src/rpc/rpc-reply.js';
 import { encodePortAnswer, rpcbind } from '../../../src/rpc/rpcbind-messages.js';
@@ -25,6 +26,8 @@ export interface Script {
   readonly statd?: Behaviour;
   /** Serve statd from rpcbind's own socket, to have thousands of clients. */
   readonly oneSocket?: boolean;
+  /** The same over TCP; default: nobody listens there. */
+  readonly overTcp?: { readonly rpcbind?: Behaviour; readonly statd?: Behaviour };
 }
 
 /** The client's own statd port, in the protocol of its family. */
@@ -39,6 +42,19 @@ export function registeredAt(port: number): Behaviour {
     }),
   ];
 }
+
+/** PMAP_GETPORT's arguments: program, version, protocol, port (RFC 1833 section 3.1). */
+export function isAskedForTcp(call: RpcCall): boolean {
+  return Buffer.from(call.args).readUInt32BE(8) === 6;
+}
+
+/** A statd that is registered for TCP alone. */
+export const forTcpOnly: Behaviour = (incoming) =>
+  registeredAt(isAskedForTcp(incoming.call) ? incoming.client.tcpStatdPort : 0)(incoming);
+
+/** And one that is for UDP alone. */
+export const forUdpOnly: Behaviour = (incoming) =>
+  registeredAt(isAskedForTcp(incoming.call) ? 0 : incoming.client.statdPort)(incoming);
 
 export const unregistered: Behaviour = registeredAt(0);
 export const silent: Behaviour = () => [];
@@ -64,6 +80,12 @@ export class FakeClient {
   readonly family: 4 | 6;
   /** Every SM_NOTIFY that arrived, answered or not. */
   readonly heard: (StateChange & { readonly from: RemoteInfo })[] = [];
+  /** The source of each SM_NOTIFY that came over TCP. */
+  readonly connected: string[] = [];
+  /** How often rpcbind was asked over TCP. */
+  askedOverTcp = 0;
+  tcpStatdPort = 0;
+  readonly #servers: Server[] = [];
   /** How often rpcbind was asked. */
   asked = 0;
   rpcbindPort = 0;
@@ -82,6 +104,9 @@ export class FakeClient {
   async open(rpcbindPort: number): Promise<void> {
     this.rpcbindPort = await this.#listen(rpcbindPort);
     this.statdPort = this.#script.oneSocket === true ? rpcbindPort : await this.#listen(0);
+    const { overTcp } = this.#script;
+    if (overTcp?.rpcbind !== undefined) await this.#serve(rpcbindPort);
+    if (overTcp?.statd !== undefined) this.tcpStatdPort = await this.#serve(0);
   }
 
   /** Resolves when `what` is true of this client, looked at after each call that reaches it. */
@@ -122,6 +147,43 @@ export class FakeClient {
 
   close(): void {
     for (const socket of this.#sockets.splice(0)) socket.close();
+    for (const server of this.#servers.splice(0)) server.close();
+  }
+
+  #serve(port: number): Promise<number> {
+    const server = createServer((socket) => {
+      let received = Buffer.alloc(0);
+      socket.on('error', () => undefined);
+      socket.on('data', (bytes) => {
+        received = Buffer.concat([received, bytes]);
+        const message = messageOf(received);
+        if (message === undefined) return;
+        const { remoteAddress = '', remotePort = 0 } = socket;
+        const from = { address: remoteAddress, family: 'IPv4' as const, port: remotePort, size: 0 };
+        for (const reply of this.#answerOverTcp(decodeCall(message), from))
+          socket.write(asRecord(Buffer.from(reply)));
+        for (const look of this.#watchers) look();
+      });
+    });
+    this.#servers.push(server);
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, this.address, () => {
+        const at = server.address();
+        resolve(typeof at === 'object' && at !== null ? at.port : 0);
+      });
+    });
+  }
+
+  #answerOverTcp(call: RpcCall, from: RemoteInfo): Uint8Array[] {
+    const { rpcbind: answerPort = silent, statd = silent } = this.#script.overTcp ?? {};
+    if (call.program === rpcbind.program) {
+      this.askedOverTcp += 1;
+      return answerPort({ call, turn: this.askedOverTcp, from, client: this });
+    }
+    this.heard.push({ ...decodeStateChange(call.args), from });
+    this.connected.push(from.address);
+    return statd({ call, turn: this.connected.length, from, client: this });
   }
 
   #answer(call: RpcCall, from: RemoteInfo): Uint8Array[] {

@@ -95,7 +95,7 @@ test('rpcbind says its own port: never notified', testNeverNotified, {
   statd: ({ call }) => [encodeReply({ xid: call.xid, status: 'PROG_UNAVAIL' })],
 });
 
-async function testWrongPlace(t: ExecutionContext, address: string): Promise<void> {
+async function testWrongPlace(t: ExecutionContext, address: string, named = ''): Promise<void> {
   const farm = farmOf(t);
   const stranger = await farm.stranger(address);
   const { notNotified } = await neverNotified(t, farm, {
@@ -104,9 +104,14 @@ async function testWrongPlace(t: ExecutionContext, address: string): Promise<voi
       return [];
     },
   });
-  t.deepEqual(notNotified, [{ client: victim, reason: 'statd does not answer' }]);
+  t.deepEqual(notNotified, [{ client: victim, reason: `statd does not answer${named}` }]);
 }
-test('the right reply from another address is not the reply', testWrongPlace, '127.0.0.31');
+test(
+  'the right reply from another address is not the reply',
+  testWrongPlace,
+  '127.0.0.31',
+  '; an answer came from 127.0.0.31 instead',
+);
 test('the right reply from another port of the client is not the reply', testWrongPlace, victim);
 
 test("another's rpcbind cannot lend its port", async (t) => {

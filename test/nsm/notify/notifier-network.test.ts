@@ -81,7 +81,7 @@ test('an answer lost on its way does not hide what the last one said', async (t)
     rpcbindPort: farm.rpcbindPort,
     pace: { firstMs: 10, capMs: 20 },
   });
-  await client.until(({ asked }) => asked > 4);
+  await client.until(({ asked }) => asked > 8);
   deadline.abort();
   t.deepEqual((await running).notNotified, [
     {
