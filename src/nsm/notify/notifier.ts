@@ -6,7 +6,7 @@ import { rpcbind } from '../../rpc/rpcbind-messages.js';
 import { Run } from './run.js';
 import type { Source } from './sockets.js';
 import { openSourceSocket } from './source-socket.js';
-import { notifyClient } from './notify-client.js';
+import { notifyClient, untried } from './notify-client.js';
 
 export interface NotifyOptions {
   /** The floating IP. */
@@ -76,7 +76,11 @@ const defaultPace: NotifyPace = { firstMs: 400, capMs: 4000, window: 64, holdMs:
 async function eachInTurn(
   clients: readonly string[],
   run: Run,
-  notifyOne: (client: string, index: number) => Promise<void>,
+  one: {
+    readonly begin: (client: string, index: number) => Promise<void>;
+    /** There was no room before the run stopped. */
+    readonly leaveOut: (client: string) => void;
+  },
 ): Promise<void> {
   let open = 0;
   let allEnded: (() => void) | undefined;
@@ -85,12 +89,17 @@ async function eachInTurn(
     if (open === 0) allEnded?.();
   };
   const begin = async (isNamed: boolean): Promise<void> => {
+    let isOver = false;
     for (const [index, client] of clients.entries()) {
       if (run.isNamed(client) !== isNamed) continue;
-      await run.room(isNamed);
+      isOver ||= !(await run.room(isNamed));
+      if (isOver) {
+        one.leaveOut(client);
+        continue;
+      }
       open += 1;
       // Not kept: a million of them may be begun with.
-      void notifyOne(client, index).catch(run.fail).finally(end);
+      void one.begin(client, index).catch(run.fail).finally(end);
     }
   };
   await Promise.all([begin(false), begin(true)]);
@@ -141,8 +150,11 @@ export async function notify(options: NotifyOptions): Promise<NotifyResult> {
       if (reason === undefined) report.add(client);
       else notNotified.push({ client, reason: options.signal?.aborted === true ? 'interrupted' : reason });
     };
-    await eachInTurn(clients, run, async (client, index) => {
-      ended(client, await notifyClient(client, index < seen ? contexts.seen : contexts.other));
+    await eachInTurn(clients, run, {
+      begin: async (client, index) => {
+        ended(client, await notifyClient(client, index < seen ? contexts.seen : contexts.other));
+      },
+      leaveOut: (client) => ended(client, untried),
     });
     report.end();
   } finally {

@@ -35,7 +35,8 @@ export interface SharedRun {
 }
 
 const undecided = 'no answer before the deadline';
-const untried = 'not tried before the deadline';
+/** Why a client is not notified that was never begun with. */
+export const untried = 'not tried before the deadline';
 /** Rounds of silence from a port that rpcbind gave, after which rpcbind is asked again beside. */
 const silentRoundsBeforeAsking = 2;
 

@@ -9,6 +9,8 @@ export type ThroughOptions = Omit<NotifyOptions, 'deadline' | 'pace' | 'resolve'
 
 /** From the end of a process that was asked to end until it is killed, and beyond its deadline, ms. */
 const patienceMs = 15_000;
+/** And for each client, as the list is read and the answer written: a million take some seconds, and on a busy machine many. */
+const patiencePerClientMs = 0.1;
 /** Between two questions whether it is to go on, ms. */
 const confirmMs = 100;
 /** As much of the end of its standard error as an error message quotes, in characters. */
@@ -63,7 +65,7 @@ class NotifyChild {
     this.#child = child;
     this.#command = command;
     this.#options = options;
-    this.#killing = setTimeout(this.#kill, options.deadlineMs + patienceMs);
+    this.#killing = setTimeout(this.#kill, options.deadlineMs + this.#patienceMs);
     createInterface({ input: child.stdout }).on('line', this.#received);
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-quotedMax);
@@ -77,6 +79,10 @@ class NotifyChild {
       clearInterval(this.#confirming);
       options.signal?.removeEventListener('abort', this.#interrupt);
     });
+  }
+
+  get #patienceMs(): number {
+    return patienceMs + this.#options.clients.length * patiencePerClientMs;
   }
 
   #ended(): Promise<NotifyResult> {
@@ -166,7 +172,7 @@ class NotifyChild {
   #endSoon(): void {
     this.#child.stdin.end();
     clearTimeout(this.#killing);
-    this.#killing = setTimeout(this.#kill, patienceMs);
+    this.#killing = setTimeout(this.#kill, this.#patienceMs);
   }
 
   readonly #kill = (): void => {
