@@ -39,6 +39,12 @@ function mounted(node: RehearsalNode): string[] {
     .flatMap((line) => line.split(' ')[4] ?? []);
 }
 
+/** Of one step, as --dry-run --json has them. */
+function commandsOf(stdout: string, step: string): readonly string[] {
+  const lines = jsonLines(stdout) as readonly { step?: string; commands?: string[] }[];
+  return lines.find((line) => line.step === step)?.commands ?? [];
+}
+
 async function succeed(t: ExecutionContext, site: RehearsalSite, node: 'A' | 'B', args: readonly string[]) {
   const ended = await runHere(site.directory, node, args);
   t.is(ended.exitCode, 0, ended.output);
@@ -52,8 +58,7 @@ test('mounted first and unmounted last, wherever the file has it', async (t) => 
   const [head = '', state = '', ...exported] = text.split('  [[floating_ip.filesystem]]\n');
   a.write('/etc/nlm-failover.toml', [head, ...exported, state].join('\n  [[floating_ip.filesystem]]\n'));
   const { stdout } = await a.tool(['takeover', address, '--dry-run', '--json']);
-  const [first] = jsonLines(stdout) as { commands?: string[] }[];
-  const commands = (first?.commands ?? []).filter((line) => /^(?:mount|# this node becomes)/.test(line));
+  const commands = commandsOf(stdout, 'B-1').filter((line) => /^(?:mount|# this node becomes)/.test(line));
   t.deepEqual(
     commands.map((line) => line.split(' ').slice(0, 4).join(' ')),
     [
@@ -66,9 +71,8 @@ test('mounted first and unmounted last, wherever the file has it', async (t) => 
   await succeed(t, site, 'A', takeover);
   t.deepEqual(mounted(a), ['/mnt/state1', '/mnt/vol1', '/mnt/vol2']);
   const release = await a.tool(['release', address, '--dry-run', '--json']);
-  const last = jsonLines(release.stdout).at(-1) as { commands?: string[] };
   t.deepEqual(
-    last.commands?.filter((line) => line.startsWith('umount')),
+    commandsOf(release.stdout, 'A-4').filter((line) => line.startsWith('umount')),
     ['umount /mnt/vol2', 'umount /mnt/vol1', 'umount /mnt/state1'],
   );
   await succeed(t, site, 'A', ['release', address]);
