@@ -1,5 +1,5 @@
 import { bootLab } from '../lab/lab.js';
-import { lockThrough, moving, prepareServers, reclaimed } from '../lab/scenario-steps.js';
+import { lockThrough, prepareServers, reclaimed } from '../lab/scenario-steps.js';
 import { tool } from '../lab/site.js';
 import type { Stage } from './stage.js';
 
@@ -8,12 +8,12 @@ export async function labStage(): Promise<Stage> {
   const started = performance.now();
   const lab = await bootLab();
   try {
-    await prepareServers(lab, [moving], { driver: 'auto' });
+    await prepareServers(lab, [lab.moving], { driver: 'auto' });
   } catch (error) {
     await lab.stop();
     throw error;
   }
-  const { a, b, c, disks } = lab;
+  const { a, b, c, disks, moving } = lab;
   const nodes = { A: a, B: b };
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   return {

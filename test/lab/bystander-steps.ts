@@ -1,13 +1,12 @@
 import type { Lab } from './lab.js';
 import { startLockLoop, type LockRound } from './lock-loop.js';
-import { lockThrough, moving, prepareServers, reclaimed, startAddress } from './scenario-steps.js';
+import { lockThrough, prepareServers, reclaimed, startAddress } from './scenario-steps.js';
 import { type Driver, nlmFailover, type SiteIp, type ToolResult } from './site.js';
 
 /** B serves it all along. */
-export const staying: SiteIp = {
-  address: '10.10.1.2',
-  filesystems: [{ disk: 'vol3', fsid: 3 }],
-};
+export function stayingOf({ site }: Lab): SiteIp {
+  return site.ip(2, [{ disk: 'vol3', fsid: 3 }]);
+}
 
 export interface BystanderSeen {
   readonly rounds: readonly LockRound[];
@@ -22,12 +21,13 @@ export async function watchBystander(
   driver: Driver,
   beforeFailover: () => Promise<void> = async () => undefined,
 ): Promise<BystanderSeen> {
-  const { a, b, c, disks } = lab;
+  const { a, b, c, disks, moving, site } = lab;
+  const staying = stayingOf(lab);
   await prepareServers(lab, [moving, staying], { driver });
   await startAddress(b, staying);
   await startAddress(a, moving);
   const other = c.client('other');
-  await other.mount({ server: staying.address, path: '/mnt/vol3' });
+  await other.mount({ server: staying.address, path: site.exportPath('vol3') });
   await other.run(['flock', '-x', '/mnt/nfs/theirs', '-c', 'true'], { timeoutSeconds: 120 }); // waits out the first grace
   await lockThrough(lab, moving);
   await beforeFailover();

@@ -2,7 +2,7 @@ import { NfsClient } from './client.js';
 import { Guest } from './guest.js';
 
 /** Last numbers of the clients' addresses, 10.10.1.x and fd00:10:10:1::x. */
-const clientNumbers = { holder: 21, rival: 22, other: 23 } as const;
+export const clientNumbers = { holder: 21, rival: 22, other: 23 } as const;
 
 export type ClientName = keyof typeof clientNumbers;
 

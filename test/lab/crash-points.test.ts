@@ -13,7 +13,6 @@ import { startRivalLoop } from './rival-loop.js';
 import {
   file,
   lockThrough,
-  moving,
   prepareServer,
   prepareServers,
   reclaimed,
@@ -38,6 +37,7 @@ for (const driver of full ? (['lockd', 'lockd-netns'] as const) : (['lockd'] as 
 }
 
 async function cutEverywhere(t: ExecutionContext, lab: Lab, driver: Driver): Promise<void> {
+  const { moving } = lab;
   const preparation = { driver, failback: true };
   await prepareServers(lab, [moving], preparation);
   await startAddress(lab.a, moving);

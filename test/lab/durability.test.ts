@@ -22,7 +22,7 @@ import { monitoredAfter } from './monitor-sequence.js';
 import { inGuest } from './project-root.js';
 import { openServerLab, type ServerLab } from './one-server.js';
 import { copyImage, eventsOf, ofRound, recoverCopy, type Remains } from './recovered.js';
-import { moving } from './scenario-steps.js';
+import { LabSite } from './sites/lab-site.js';
 import type { Server } from './server.js';
 import { callout, configure, nlmFailover, recordOf, type SiteIp } from './site.js';
 import { useLab } from './use-lab.js';
@@ -34,6 +34,7 @@ const kills = isFull ? rounds : 1;
 /** Beside that SIGKILL. */
 const copiesInRound = isFull ? 19 : 3;
 
+const { moving } = new LabSite();
 const { address } = moving;
 const state = '.nlm';
 /** One disk is enough: it holds the record too. */

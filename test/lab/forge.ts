@@ -16,15 +16,17 @@ const script = `
 
 /** The rival does that while A serves. Returns what it got at, and whether A's record has the holder still. */
 export async function forge(
-  { a }: Lab,
+  { a, site }: Lab,
   ip: SiteIp,
   { holder, rival }: Locked,
 ): Promise<{ readonly reached: string; readonly isRecorded: boolean }> {
+  const client = site.addressOf(holder);
   const statd = await a.run(['stat', '-c', '%u', `${recordOf(ip)}/journal.A`]);
-  const volume = `${ip.address}:${mountpointOf(stateDisk(ip))}`;
+  const server = ip.address.includes(':') ? `[${ip.address}]` : ip.address;
+  const volume = `${server}:${mountpointOf(stateDisk(ip))}`;
   const { stdout } = await rival.run(script, {
-    args: [volume, holder.address, statd.stdout.trim(), ip.address, mountpointOf(stateDisk(ip))],
+    args: [volume, client, statd.stdout.trim(), ip.address, mountpointOf(stateDisk(ip))],
   });
   const clients = await nlmFailover(a, ['clients', ip.address]);
-  return { reached: stdout, isRecorded: clients.stdout.includes(`"${holder.address}"`) };
+  return { reached: stdout, isRecorded: clients.stdout.includes(`"${client}"`) };
 }

@@ -33,6 +33,8 @@ import { type Holder, startHolder } from './holder.js';
 import type { MachineSettings } from './machine.js';
 import { labScript, projectRoot } from './project-root.js';
 import { Server } from './server.js';
+import type { SiteIp } from './site.js';
+import { LabSite } from './sites/lab-site.js';
 
 export { labUnavailable } from './requirements.js';
 
@@ -41,6 +43,8 @@ export interface LabOptions {
   readonly megabytes?: number;
   /** Whether A's service manager is systemd; else it has none, as B and C. */
   readonly systemdOnA?: boolean;
+  /** The README's by default. */
+  readonly site?: LabSite;
 }
 
 export type DataDisk = 'vol1' | 'vol2' | 'vol3';
@@ -51,7 +55,10 @@ export interface Lab {
   readonly a: Server;
   readonly b: Server;
   readonly c: ClientHost;
-  /** Fresh ext4 volumes of 64 MB, /dev/ubda to /dev/ubdc on both servers; and of 16 MB, to /dev/ubdf, for the records of addresses. */
+  readonly site: LabSite;
+  /** The floating IP that moves in nearly every scenario. */
+  readonly moving: SiteIp;
+  /** Fresh volumes, of 64 MB where the site's type allows that, /dev/ubda to /dev/ubdc on both servers; and ext4 of 16 MB, to /dev/ubdf, for the records of addresses. */
   readonly disks: Readonly<Record<DataDisk | StateDisk, Disk>>;
   /**
    * Seconds for which the servers' grace periods last where the test does not say. Long, so that the takeover, and not a slow
@@ -69,17 +76,24 @@ export interface Lab {
  * Boots the three guests at once.
  * @throws Error with a guest's console if one does not come up; nothing is left then
  */
-export async function bootLab({ megabytes = 384, systemdOnA = false }: LabOptions = {}): Promise<Lab> {
+export async function bootLab({
+  megabytes = 384,
+  systemdOnA = false,
+  site = new LabSite(),
+}: LabOptions = {}): Promise<Lab> {
   return openLab(['A', 'B', 'C'], async (directory, holder) => {
-    const disk = (name: DataDisk | StateDisk, index: number, size: number) =>
-      createDisk(join(directory, name), index, size);
+    const { type } = site.traits;
+    const data = (name: DataDisk, index: number) => createDisk(join(directory, name), index, 64, type);
+    const protect = site.traits.state === 'protected';
+    const state = (name: StateDisk, index: number) =>
+      createDisk(join(directory, name), index, 16, 'ext4', protect);
     const [vol1, vol2, vol3, state1, state2, state3] = await Promise.all([
-      disk('vol1', 0, 64),
-      disk('vol2', 1, 64),
-      disk('vol3', 2, 64),
-      disk('state1', 3, 16),
-      disk('state2', 4, 16),
-      disk('state3', 5, 16),
+      data('vol1', 0),
+      data('vol2', 1),
+      data('vol3', 2),
+      state('state1', 3),
+      state('state2', 4),
+      state('state3', 5),
     ]);
     const disks = { vol1, vol2, vol3, state1, state2, state3 };
     const common = { megabytes, directory };
@@ -88,7 +102,7 @@ export async function bootLab({ megabytes = 384, systemdOnA = false }: LabOption
     const b = new Server(holder, guestSettings('B', { ...common, disks: shared }));
     const c = new ClientHost(holder, guestSettings('C', common));
     await Promise.all([a, b, c].map((guest: Guest) => guest.boot()));
-    return { a, b, c, disks, graceSeconds: 60 };
+    return { a, b, c, site, moving: site.moving, disks, graceSeconds: 60 };
   });
 }
 

@@ -1,6 +1,6 @@
 // lockd-netns: the client of another address on the taking node does not notice. How long it waits is measured in
 // test/bench/bystander.ts, beside the driver lockd.
-import { staying, watchBystander } from './bystander-steps.js';
+import { stayingOf, watchBystander } from './bystander-steps.js';
 import { summary } from './lock-loop.js';
 import { logSteps, scenario } from './scenario.js';
 import { nlmFailover, tool } from './site.js';
@@ -13,6 +13,7 @@ scenario(
   'lockd-netns: a bystander during a takeover is neither notified nor put into grace',
   async (t, lab) => {
     const { b } = lab;
+    const staying = stayingOf(lab);
     const status = async () => {
       const { lines } = await nlmFailover(b, ['status', staying.address]);
       return (lines[0] as unknown as Status).record;

@@ -3,21 +3,14 @@ import type { ExecutionContext } from 'ava';
 import { startLockWatch } from './lock-watch.js';
 import { fileHandle, type NlmAnswer, startNlmRival } from './nlm-rival.js';
 import { startRivalLoop } from './rival-loop.js';
-import {
-  file,
-  lockThrough,
-  logSteps,
-  moving,
-  prepareServer,
-  reclaimed,
-  scenario,
-  startAddress,
-} from './scenario.js';
+import { file, lockThrough, logSteps, prepareServer, reclaimed, scenario, startAddress } from './scenario.js';
 import type { Lab } from './lab.js';
 import type { Server } from './server.js';
-import { configure, nlmFailover, nlmFailoverWaiting } from './site.js';
+import { configure, nlmFailover, nlmFailoverWaiting, prepareVolumes } from './site.js';
+import { LabSite } from './sites/lab-site.js';
 
-const { address } = moving;
+/** The same on each site that these scenarios have. */
+const { address } = new LabSite().moving;
 /** So long that nothing here waits for its end: where a new lock is granted, the grace was ended. */
 const graceSeconds = 200;
 const second = '/mnt/nfs/second';
@@ -26,16 +19,18 @@ const free = '/mnt/nfs/free';
 const own = '/mnt/nfs/own';
 
 /** Files of the export on which the rival asks for locks, past a client's kernel: one that is locked, one that is free. */
-async function handlesOn(server: Server) {
+async function handlesOn({ site }: Lab, server: Server) {
+  const path = site.exportPath('vol1');
   return {
-    held: await fileHandle(server, address, '/mnt/vol1/file'),
-    free: await fileHandle(server, address, '/mnt/vol1/free'),
+    held: await fileHandle(server, address, `${path}/file`),
+    free: await fileHandle(server, address, `${path}/free`),
   };
 }
 
 /** A serves, past its grace, and two clients have a lock each; B's grace will be a long one. */
 async function prepare(lab: Lab) {
-  const { a, b } = lab;
+  const { a, b, moving } = lab;
+  await prepareVolumes(lab, a, [moving]);
   await Promise.all([
     prepareServer(lab, a, [moving], { driver: 'lockd-netns' }),
     prepareServer(lab, b, [moving], { driver: 'lockd-netns', graceSeconds }),
@@ -78,7 +73,7 @@ scenario(
   async (t, lab) => {
     const { a, b, c } = lab;
     const locked = await prepare(lab);
-    const handles = await handlesOn(a);
+    const handles = await handlesOn(lab, a);
     const rivalLoop = await startRivalLoop(locked.rival, file);
     logSteps(t, 'release', await nlmFailover(a, ['release', address]));
     const watch = await startLockWatch(b);
@@ -118,7 +113,7 @@ scenario(
     t.notRegex((await nlmFailover(b, ['status', address])).stdout, /"inGrace":true/);
 
     // Back to A, which begins a long grace too: what --no-wait does not end, the same command ends that waits.
-    await configure(lab, a, [moving], { driver: 'lockd-netns', graceSeconds });
+    await configure(lab, a, [lab.moving], { driver: 'lockd-netns', graceSeconds });
     await nlmFailover(b, ['release', address]);
     await nlmFailover(a, ['takeover', address]);
     t.true(await reclaimed(a, lab.disks.vol1.device, 2));
@@ -147,7 +142,7 @@ scenario('counter-proof: a grace that is ended before the reclaim loses the lock
 scenario('lockd-netns: after a power cut the grace is not ended, whoever is back', async (t, lab) => {
   const { a, b, c, disks } = lab;
   await prepare(lab);
-  const handles = await handlesOn(a);
+  const handles = await handlesOn(lab, a);
   await a.powerCut();
   const rival = await startNlmRival(c.client('other'), address, handles);
   const taken = await nlmFailoverWaiting(b, ['takeover', address, '--fenced']);

@@ -3,7 +3,6 @@ import {
   assertSurvived,
   lockThrough,
   logSteps,
-  moving,
   prepareServers,
   reclaimed,
   scenario,
@@ -12,10 +11,8 @@ import {
 import { nlmFailover } from './site.js';
 
 scenario('lockd-netns: power cut, and what a crashed takeover left on B is cleared', async (t, lab) => {
-  const { a, b, disks } = lab;
+  const { a, b, disks, moving } = lab;
   const state = disks.state1.device;
-  // As the manual has it made; the others' waits after a crash are spared.
-  await a.run(`tune2fs -O mmp -E mmp_update_interval=1 ${state}`);
   await prepareServers(lab, [moving], { driver: 'lockd-netns', link: 'veth' });
   await startAddress(a, moving);
   const locked = await lockThrough(lab, moving);

@@ -2,7 +2,6 @@
 import {
   assertSurvived,
   lockThrough,
-  moving,
   prepareServers,
   reclaimed,
   scenario,
@@ -13,7 +12,7 @@ import { nlmFailover } from './site.js';
 scenario(
   'lockd-netns: under systemd a daemon that dies comes back, rpcbind does not, and release leaves no unit',
   async (t, lab) => {
-    const { a, b, disks } = lab;
+    const { a, b, disks, moving, site } = lab;
     await prepareServers(lab, [moving], { driver: 'auto' });
     await startAddress(a, moving);
     const unit = (name: string) => `nlm-failover-${moving.address}-${name}.service`;
@@ -38,7 +37,7 @@ scenario(
     t.not(await mainPid('rpc.statd'), before);
     // The new one announces whom lockd monitors now: the lock's holder gets into the record.
     const locked = await lockThrough(lab, moving);
-    t.true((await nlmFailover(a, ['clients'])).stdout.includes(locked.holder.address));
+    t.true((await nlmFailover(a, ['clients'])).stdout.includes(site.addressOf(locked.holder)));
 
     await a.run(['kill', '-9', await mainPid('rpcbind')]);
     t.is((await nlmFailover(a, ['status'], false)).exitCode, 1);

@@ -1,17 +1,14 @@
 // lockd-netns: two floating IPs at once, in opposite directions, with the same client on both.
-import { file, logSteps, moving, prepareServers, reclaimed, scenario, startAddress } from './scenario.js';
+import { file, logSteps, prepareServers, reclaimed, scenario, startAddress } from './scenario.js';
 import { nlmFailover, type SiteIp } from './site.js';
 
-const second: SiteIp = {
-  address: '10.10.1.2',
-  filesystems: [{ disk: 'vol2', fsid: 2 }],
-};
 const secondFile = '/mnt/second/file';
 
 scenario(
   'lockd-netns: two addresses of one client; one moves alone, then both in opposite directions',
   async (t, lab) => {
-    const { a, b, c, disks } = lab;
+    const { a, b, c, disks, moving, site } = lab;
+    const second = site.ip(2, [{ disk: 'vol2', fsid: 2 }]);
     await prepareServers(lab, [moving, second], { driver: 'lockd-netns', failback: true });
     await startAddress(a, moving);
     await startAddress(a, second);
@@ -19,8 +16,8 @@ scenario(
     const rival = c.client('rival');
     await Promise.all(
       [holder, rival].map(async (client) => {
-        await client.mount({ server: moving.address, path: '/mnt/vol1' });
-        await client.mount({ server: second.address, path: '/mnt/vol2', at: '/mnt/second' });
+        await client.mount({ server: moving.address, path: site.exportPath('vol1') });
+        await client.mount({ server: second.address, path: site.exportPath('vol2'), at: '/mnt/second' });
       }),
     );
     await holder.lock(file);

@@ -5,7 +5,6 @@ import {
   file,
   lockThrough,
   logSteps,
-  moving,
   prepareServers,
   reclaimed,
   scenario,
@@ -18,7 +17,7 @@ const traces = `ip netns list; ip -br link | cut -d" " -f1; find /run -not -path
   ps --ppid 2 -p 2 -N -o comm= | sort -u`;
 
 scenario('lockd-netns: planned failover, and nothing of the instance is left on A', async (t, lab) => {
-  const { a, b, disks } = lab;
+  const { a, b, disks, moving } = lab;
   await prepareServers(lab, [moving], { driver: 'auto' });
   // What the host's own NFS is told is nothing to an instance: with `host` alone B-2 ended with errno 99.
   const hosts =

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { createDisk, type Disk } from './disk.js';
 import { guestSettings, openLab } from './lab.js';
 import { Server } from './server.js';
+import { LabSite } from './sites/lab-site.js';
 
 /** A lab of two servers and no client, of which the test switches on one at a time. */
 export interface ServerLab {
@@ -9,6 +10,7 @@ export interface ServerLab {
   readonly b: Server;
   readonly disks: { readonly vol1: Disk };
   readonly graceSeconds: number;
+  readonly site: LabSite;
   /** At the same path on the machine and in the guests. */
   readonly directory: string;
   /** Ends every guest and removes all that the lab made. */
@@ -25,6 +27,7 @@ export async function openServerLab(): Promise<ServerLab> {
       b: new Server(holder, guestSettings('B', settings)),
       disks,
       graceSeconds: 10,
+      site: new LabSite(),
     };
   });
 }

@@ -3,32 +3,27 @@ import {
   assertSurvived,
   lockThrough,
   logSteps,
-  moving,
   prepareServers,
   reclaimed,
   scenario,
   startAddress,
 } from './scenario.js';
-import { nlmFailover, type SiteIp } from './site.js';
-
-const staying: SiteIp = {
-  address: '10.10.1.2',
-  filesystems: [{ disk: 'vol3', fsid: 3 }],
-};
+import { nlmFailover } from './site.js';
 
 scenario(
   'another floating IP of the taking node: its client is notified and keeps its lock',
   async (t, lab) => {
-    const { a, b, c, disks } = lab;
+    const { a, b, c, disks, moving, site } = lab;
+    const staying = site.ip(2, [{ disk: 'vol3', fsid: 3 }]);
     await prepareServers(lab, [moving, staying]);
     await startAddress(b, staying);
     const other = c.client('other');
-    await other.mount({ server: staying.address, path: '/mnt/vol3' });
+    await other.mount({ server: staying.address, path: site.exportPath('vol3') });
     const theirs = await other.lock('/mnt/nfs/theirs');
     await startAddress(a, moving);
     const locked = await lockThrough(lab, moving);
     const { rival } = locked;
-    await rival.mount({ server: staying.address, path: '/mnt/vol3', at: '/mnt/other' });
+    await rival.mount({ server: staying.address, path: site.exportPath('vol3'), at: '/mnt/other' });
 
     await nlmFailover(a, ['release', moving.address]);
     const taken = await nlmFailover(b, ['takeover', moving.address]);

@@ -6,7 +6,6 @@ import {
   file,
   lockThrough,
   logSteps,
-  moving,
   prepareServers,
   reclaimed,
   scenario,
@@ -15,7 +14,7 @@ import {
 import { nlmFailover } from './site.js';
 
 scenario('planned failover: the client keeps its lock and the rival never gets it', async (t, lab) => {
-  const { a, b, c, disks } = lab;
+  const { a, b, c, disks, moving } = lab;
   // The one scenario of this driver in which a grace ends by itself.
   await prepareServers(lab, [moving], { graceSeconds: 30 });
   await startAddress(a, moving);
@@ -67,7 +66,7 @@ scenario('planned failover: the client keeps its lock and the rival never gets i
 });
 
 scenario('counter-proof: without B-2 the reclaim fails and the rival gets the lock', async (t, lab) => {
-  const { a, b, c } = lab;
+  const { a, b, c, moving } = lab;
   await prepareServers(lab);
   await startAddress(a, moving);
   const { rival } = await lockThrough(lab, moving);

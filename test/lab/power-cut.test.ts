@@ -5,7 +5,6 @@ import {
   file,
   lockThrough,
   logSteps,
-  moving,
   prepareServers,
   reclaimed,
   scenario,
@@ -14,7 +13,7 @@ import {
 import { nlmFailover } from './site.js';
 
 scenario('power cut: takeover --fenced, from the journal of the dead node', async (t, lab) => {
-  const { a, b, disks } = lab;
+  const { a, b, disks, moving } = lab;
   await prepareServers(lab);
   await startAddress(a, moving);
   const locked = await lockThrough(lab, moving);

@@ -25,6 +25,23 @@ function deviceNumbers(text: string): string {
   return parts.map((part) => Number.parseInt(part, 16)).join(':');
 }
 
+/**
+ * `MAJOR:MINOR` in hexadecimal of the file system that a device has, where it is mounted: as /proc/locks has it, which for btrfs is
+ * not the device's own number.
+ */
+export function numbersOfMounted(mountinfo: string, device: string): string | undefined {
+  for (const line of mountinfo.split('\n')) {
+    const [left = '', right = ''] = line.split(' - ');
+    const [, , numbers = ''] = left.split(' ');
+    if (right.split(' ')[1] === device)
+      return numbers
+        .split(':')
+        .map((part) => Number(part).toString(16))
+        .join(':');
+  }
+  return undefined;
+}
+
 export function parseMounts(text: string): Mount[] {
   return text
     .trimEnd()

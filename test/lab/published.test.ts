@@ -2,7 +2,7 @@
 import type { ExecutionContext } from 'ava';
 import type { AppendLoop } from './append-loop.js';
 import type { Lab } from './lab.js';
-import { lockThrough, moving, prepareServers, scenario, startAddress } from './scenario.js';
+import { lockThrough, prepareServers, scenario, startAddress } from './scenario.js';
 import { nlmFailover, stepTimes } from './site.js';
 
 interface Seen {
@@ -19,7 +19,7 @@ async function underIo(
   what: string,
   take: (io: AppendLoop) => Promise<string>,
 ): Promise<Seen> {
-  const { a, b, c, disks } = lab;
+  const { a, b, c, disks, moving, site } = lab;
   await prepareServers(lab);
   await startAddress(a, moving);
   const { holder, rival } = await lockThrough(lab, moving);
@@ -38,7 +38,7 @@ async function underIo(
       `locks on B ${held}, rival ${refused ? 'refused' : 'got the lock'}, failed reclaims in the client's log: ${failedReclaim ? 'yes' : 'no'}`,
   );
   // The shell does not look at what close(2) says, as many applications do not: then data is lost without a word.
-  const lost = appended - (await b.read('/mnt/vol1/log')).trimEnd().split('\n').length;
+  const lost = appended - (await b.read(`${site.exportPath('vol1')}/log`)).trimEnd().split('\n').length;
   t.log(`${what}: ${lost} appends that the application believes in are not in the file`);
   return { errors, refused, failedReclaim, lost };
 }
@@ -55,7 +55,7 @@ async function decided({ b, c, disks }: Lab): Promise<void> {
 for (const order of ['published', 'safe'] as const) {
   scenario(`the order ${order}, with a client under I/O`, async (t, lab) => {
     const seen = await underIo(t, lab, order, async () => {
-      const taken = await nlmFailover(lab.b, ['takeover', moving.address, '--order', order]);
+      const taken = await nlmFailover(lab.b, ['takeover', lab.moving.address, '--order', order]);
       const steps = taken.lines.slice(0, -1).map((line) => line.step);
       t.deepEqual(
         steps,
@@ -72,11 +72,18 @@ scenario(
   'a pause between B-4 and B-5, as the published order has one: the application sees it',
   async (t, lab) => {
     const { errors } = await underIo(t, lab, 'published, 3 s or more between B-4 and B-5', async (io) => {
-      const allButExport = ['takeover', moving.address, '--order', 'published', '--steps', 'B-1,B-2,B-3,B-4'];
+      const allButExport = [
+        'takeover',
+        lab.moving.address,
+        '--order',
+        'published',
+        '--steps',
+        'B-1,B-2,B-3,B-4',
+      ];
       const taken = await nlmFailover(lab.b, allButExport);
       await lab.c.run(['sleep', '3']);
       await io.failed();
-      await nlmFailover(lab.b, ['takeover', moving.address, '--steps', 'B-5']);
+      await nlmFailover(lab.b, ['takeover', lab.moving.address, '--steps', 'B-5']);
       return stepTimes(taken);
     });
     t.true(errors.length > 0, 'I/O reached a server that does not export the file system yet');

@@ -2,7 +2,16 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-const machineCommands = ['unshare', 'nsenter', 'taskset', 'setsid', 'ip', 'mkfs.ext4'];
+const machineCommands = [
+  'unshare',
+  'nsenter',
+  'taskset',
+  'setsid',
+  'ip',
+  'mkfs.ext4',
+  'mkfs.xfs',
+  'mkfs.btrfs',
+];
 const guestCommands =
   'linux.uml busybox modprobe flock rpcbind rpc.statd rpc.nfsd rpc.mountd exportfs mount.nfs'.split(' ');
 
@@ -42,7 +51,7 @@ export function labUnavailable(): string | undefined {
     ...[modules].filter((file) => !existsSync(join(system, file))),
   ];
   if (missing.length > 0) {
-    return `The lab needs ${missing.join(', ')}, here${guestSystem === undefined ? '' : ` or in ${guestSystem}`} (Debian: user-mode-linux nfs-common nfs-kernel-server rpcbind kmod e2fsprogs iproute2 busybox).`;
+    return `The lab needs ${missing.join(', ')}, here${guestSystem === undefined ? '' : ` or in ${guestSystem}`} (Debian: user-mode-linux nfs-common nfs-kernel-server rpcbind kmod e2fsprogs xfsprogs btrfs-progs iproute2 busybox).`;
   }
   const unshare = spawnSync('unshare', ['--net', '--pid', '--fork', 'true'], { env: { PATH: machinePath } });
   if (unshare.status !== 0)

@@ -1,13 +1,8 @@
 import type { HeldLock, NfsClient } from './client.js';
 import type { Lab } from './lab.js';
 import type { Server } from './server.js';
-import { callout, configure, mountpointOf, nlmFailover, type SiteIp, type SiteOptions } from './site.js';
+import { callout, configure, nlmFailover, prepareVolumes, type SiteIp, type SiteOptions } from './site.js';
 
-/** The floating IP that moves, its volume, and a file on it as clients see it. */
-export const moving: SiteIp = {
-  address: '10.10.1.1',
-  filesystems: [{ disk: 'vol1', fsid: 1234 }],
-};
 export const file = '/mnt/nfs/file';
 export const dataFile = '/mnt/nfs/data';
 
@@ -24,11 +19,12 @@ const shortestGrace = 10;
 /** Both servers run NFS with the callout and know the same addresses; nothing is served yet. */
 export async function prepareServers(
   lab: Lab,
-  ips: readonly SiteIp[] = [moving],
+  ips: readonly SiteIp[] = [lab.moving],
   preparation: Preparation = {},
 ): Promise<void> {
   // They come up beside the servers; nearly every scenario has use for them.
   for (const name of ['holder', 'rival'] as const) void lab.c.client(name).setUp();
+  await prepareVolumes(lab, lab.a, ips);
   await Promise.all([lab.a, lab.b].map((server) => prepareServer(lab, server, ips, preparation)));
 }
 
@@ -62,7 +58,7 @@ export interface Locked {
 export async function lockThrough(lab: Lab, { address, filesystems }: SiteIp): Promise<Locked> {
   const holder = lab.c.client('holder');
   const rival = lab.c.client('rival');
-  const path = mountpointOf(filesystems[0]?.disk ?? 'vol1');
+  const path = lab.site.exportPath(filesystems[0]?.disk ?? 'vol1');
   await Promise.all([holder, rival].map((client) => client.mount({ server: address, path })));
   const lock = await holder.lock(file);
   await holder.write(dataFile, 'written before');

@@ -2,13 +2,15 @@ import test, { type ExecutionContext } from 'ava';
 import { bootLab, type Lab, type LabOptions, labUnavailable } from './lab.js';
 import { dataFile, file, type Locked } from './scenario-steps.js';
 import { stepTimes, type ToolResult } from './site.js';
+import { LabSite } from './sites/lab-site.js';
+import { describeSite, traitsOf } from './sites/scenarios.js';
 import { useLab } from './use-lab.js';
 
 export * from './scenario-steps.js';
 
 const reason = labUnavailable();
 
-/** An ava test in a freshly booted lab that is stopped afterwards, or after `minutes`; skipped, with the reason, where none can run. */
+/** An ava test in a freshly booted lab, on the site that is drawn for it, that is stopped afterwards, or after `minutes`; skipped, with the reason, where none can run. */
 export function scenario(
   title: string,
   body: (t: ExecutionContext, lab: Lab) => Promise<void>,
@@ -18,12 +20,16 @@ export function scenario(
     test.serial.skip(`${title} (${reason})`, () => undefined);
     return;
   }
+  const site = new LabSite(traitsOf(title));
   test.serial(title, (t) =>
     useLab(
       t,
       minutes,
-      () => bootLab(options),
-      (lab) => body(t, lab),
+      () => bootLab({ site, ...options }),
+      (lab) => {
+        t.log(describeSite(site.traits));
+        return body(t, lab);
+      },
     ),
   );
 }

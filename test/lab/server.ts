@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { Guest } from './guest.js';
-import { type Mount, type NfsLock, parseMounts, parseNfsLocks } from './proc-tables.js';
+import { type Mount, type NfsLock, numbersOfMounted, parseMounts, parseNfsLocks } from './proc-tables.js';
 import { inGuest } from './project-root.js';
 
 export interface NfsOptions {
@@ -72,14 +72,14 @@ export class Server extends Guest {
         if read -r name <"$comm" && [ "$name" = lockd ]; then echo "\${comm%/comm}"; fi
       done 2>/dev/null
       echo
-      [ -z "$1" ] || stat -c %t:%T "$1"`;
-    const { stdout } = await this.run(script, { args: [device ?? ''] });
-    const [locks = '', lockd = '', numbers = ''] = stdout.split(/^\n/m);
-    return parseNfsLocks(
-      locks,
-      path.basename(lockd.trim()),
-      device === undefined ? undefined : numbers.trim(),
-    );
+      cat /proc/self/mountinfo`;
+    const { stdout } = await this.run(script);
+    const [locks = '', lockd = '', mounts = ''] = stdout.split(/^\n/m);
+    const numbers = device === undefined ? undefined : numbersOfMounted(mounts, device);
+    // Where it is not mounted, it has none.
+    return device !== undefined && numbers === undefined
+      ? []
+      : parseNfsLocks(locks, path.basename(lockd.trim()), numbers);
   }
 
   /** What is mounted, pseudo file systems too. */

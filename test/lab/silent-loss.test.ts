@@ -1,6 +1,6 @@
 // Issue 4, 9: a reclaim that does not come is reported to nobody by the kernel, and named by nlm-failover.
 import type { NfsClient } from './client.js';
-import { moving, prepareServers, reclaimed, scenario, startAddress } from './scenario.js';
+import { prepareServers, reclaimed, scenario, startAddress } from './scenario.js';
 import { nlmFailover, nlmFailoverWaiting, type ToolResult } from './site.js';
 
 /** Without its loopback a client's statd hears SM_NOTIFY, and answers, but cannot tell its kernel. */
@@ -28,13 +28,12 @@ function findings({ lines }: ToolResult): (readonly [string, string | undefined,
 }
 
 scenario('a lock that is not reclaimed is named, with its file and its client', async (t, lab) => {
-  const { a, b, c, disks } = lab;
+  const { a, b, c, disks, moving, site } = lab;
+  const path = site.exportPath('vol1');
   await prepareServers(lab);
   await startAddress(a, moving);
   const [frozen, tidy, healthy] = [c.client('holder'), c.client('rival'), c.client('other')];
-  await Promise.all(
-    [frozen, tidy, healthy].map((client) => client.mount({ server: moving.address, path: '/mnt/vol1' })),
-  );
+  await Promise.all([frozen, tidy, healthy].map((client) => client.mount({ server: moving.address, path })));
   await frozen.lock('/mnt/nfs/of-frozen');
   await tidy.run(lockInBackground, { args: ['/mnt/nfs/of-tidy', '/run/keeper'] });
   await healthy.lock('/mnt/nfs/of-healthy');
@@ -47,7 +46,7 @@ scenario('a lock that is not reclaimed is named, with its file and its client', 
   await b.endGrace();
   const first = await waiting;
   t.is(first.lines.at(-1)?.result, 'done', 'nobody is accused');
-  t.deepEqual(findings(first), [['not-reclaimed', '/mnt/vol1/of-tidy', []]]);
+  t.deepEqual(findings(first), [['not-reclaimed', `${path}/of-tidy`, []]]);
   t.like(first.lines.at(-1)?.audit, { locks: { held: 3, reclaimed: 2 }, clients: { notified: 3, back: 2 } });
   await nlmFailover(b, ['audit', moving.address, '--acknowledge']);
 
@@ -64,8 +63,9 @@ scenario('a lock that is not reclaimed is named, with its file and its client', 
   const second = await nlmFailoverWaiting(a, ['takeover', moving.address], false);
   t.is(second.exitCode, 6);
   t.is(second.lines.at(-1)?.result, 'lost');
-  t.deepEqual(findings(second), [['lost', '/mnt/vol1/of-frozen', [frozen.address]]]);
-  const status = await nlmFailover(a, ['status', moving.address]);
+  t.deepEqual(findings(second), [['lost', `${path}/of-frozen`, [site.addressOf(frozen)]]]);
+  const status = await nlmFailover(a, ['status', moving.address], false);
+  t.is(status.exitCode, 1);
   t.regex(status.stdout, /of-frozen/);
   t.is((await nlmFailover(a, ['audit', moving.address], false)).exitCode, 6);
   await nlmFailover(a, ['audit', moving.address, '--acknowledge']);
@@ -73,13 +73,12 @@ scenario('a lock that is not reclaimed is named, with its file and its client', 
 });
 
 scenario('after a power cut the client that does not come back is named', async (t, lab) => {
-  const { a, b, c, disks } = lab;
+  const { a, b, c, disks, moving, site } = lab;
+  const path = site.exportPath('vol1');
   await prepareServers(lab);
   await startAddress(a, moving);
   const [frozen, idle, healthy] = [c.client('holder'), c.client('rival'), c.client('other')];
-  await Promise.all(
-    [frozen, idle, healthy].map((client) => client.mount({ server: moving.address, path: '/mnt/vol1' })),
-  );
+  await Promise.all([frozen, idle, healthy].map((client) => client.mount({ server: moving.address, path })));
   await frozen.lock('/mnt/nfs/of-frozen');
   await healthy.lock('/mnt/nfs/of-healthy');
   t.true(await idle.tryLock('/mnt/nfs/of-idle'), 'a client that holds nothing any more');
@@ -93,7 +92,7 @@ scenario('after a power cut the client that does not come back is named', async 
   const waited = await nlmFailoverWaiting(b, ['takeover', moving.address, '--fenced'], false);
   t.is(waited.exitCode, 6);
   t.deepEqual(findings(waited), [
-    ['silent', undefined, [frozen.address]],
-    ['idle', undefined, [idle.address]],
+    ['silent', undefined, [site.addressOf(frozen)]],
+    ['idle', undefined, [site.addressOf(idle)]],
   ]);
 });

@@ -2,6 +2,7 @@ import type { RunResult } from './command.js';
 import type { DataDisk, Lab, StateDisk } from './lab.js';
 import type { Server } from './server.js';
 import { inGuest } from './project-root.js';
+import type { LabSite } from './sites/lab-site.js';
 
 /** A line of `--json`: a step, or the last one, the result. */
 export interface ReportLine {
@@ -44,10 +45,8 @@ export const tool = inGuest('bin/nlm-failover');
 export interface SiteIp {
   readonly address: string;
   readonly filesystems: readonly { readonly disk: DataDisk; readonly fsid: number }[];
-  /** Where clients reach it they are trusted. Default: a state volume, that of the first disk. */
+  /** On the volume of the first one, whose clients are trusted. Default: a state volume, that of the first disk. */
   readonly stateDirectory?: string;
-  /** Default: no_root_squash, as clients write as root. */
-  readonly squash?: 'root_squash';
 }
 
 /** /mnt/vol1 on every server. */
@@ -75,9 +74,13 @@ const bridge = 'br0';
 export interface SiteOfLab {
   readonly disks: Partial<Lab['disks']>;
   readonly graceSeconds: number;
+  readonly site: LabSite;
 }
 
-/** Writes /etc/nlm-failover.toml on a server, and makes its mount points, and its bridge where it needs one. */
+/**
+ * Writes /etc/nlm-failover.toml on a server and the other files of the site, and makes its mount points, and its bridge where it
+ * needs one. Before its services start.
+ */
 export async function configure(
   lab: SiteOfLab,
   server: Server,
@@ -101,21 +104,7 @@ export async function configure(
 address = "${ip.address}/${ip.address.includes(':') ? 64 : 24}"
 interface = "${link === 'veth' ? bridge : 'vec0'}"
 names = ["nfs.example.com"]
-${stateText(lab, ip)}${ip.filesystems
-      .map(
-        ({ disk, fsid }) => `
-  [[floating_ip.filesystem]]
-  fsid = ${fsid}
-  device = "${lab.disks[disk]?.device ?? ''}"
-  mountpoint = "${mountpointOf(disk)}"
-  type = "ext4"
-
-    [[floating_ip.filesystem.export]]
-    clients = "*"
-    options = "rw,${ip.squash ?? 'no_root_squash'},no_subtree_check"
-`,
-      )
-      .join('')}`,
+${stateText(lab, ip)}${ip.filesystems.map((filesystem) => filesystemText(lab, filesystem)).join('')}`,
   );
   const fixed = Object.entries(ports ?? {}).map(([daemon, port]) => `${daemon}_port = ${port}\n`);
   const restart = server.restartCommand.map((word) => JSON.stringify(word)).join(', ');
@@ -125,11 +114,48 @@ restart = [${restart}]
 grace = ${graceSeconds}
 link = "${link}"
 ${link === 'veth' ? `bridge = "${bridge}"\n` : ''}${fixed.join('')}${text.join('')}`;
-  const mountpoints = ips.flatMap((ip) =>
-    [...ip.filesystems.map(({ disk }) => disk), stateDisk(ip)].map((disk) => mountpointOf(disk)),
-  );
-  const script = 'printf %s "$1" >/etc/nlm-failover.toml && shift && mkdir -p "$@"';
-  await server.run(script, { args: [file, ...mountpoints] });
+  const { site } = lab;
+  const names = ips.flatMap(({ filesystems }) => filesystems.map(({ disk }) => disk));
+  const files = { ...site.serverFiles(server.address), '/etc/nlm-failover.toml': file };
+  const directories = [...ips.map((ip) => mountpointOf(stateDisk(ip))), ...site.directories(names)];
+  const links = names.flatMap((name) => Object.entries(site.links(name, lab.disks[name]?.device ?? '')));
+  const script = `set -e
+    above() { above=\${1%/*}; mkdir -p "\${above:-/}"; }
+    while [ "$1" != -- ]; do
+      above "$1"
+      printf %s "$2" >"$1"
+      shift 2
+    done
+    shift
+    while [ "$1" != -- ]; do
+      mkdir -p "$1"
+      shift
+    done
+    shift
+    while [ "$#" -gt 0 ]; do
+      above "$1"
+      ln -sfn "$2" "$1"
+      shift 2
+    done`;
+  await server.run(script, {
+    args: [...Object.entries(files).flat(), '--', ...directories, '--', ...links.flat()],
+  });
+}
+
+/** What clients, who may be nobody, find on fresh volumes: the exported directory, in which everybody may write. Once, on one server. */
+export async function prepareVolumes(lab: Lab, server: Server, ips: readonly SiteIp[]): Promise<void> {
+  const { path, options } = lab.site.traits;
+  if (path === 'volume' && !options.endsWith('_squash')) return;
+  const devices = ips.flatMap(({ filesystems }) => filesystems.map(({ disk }) => lab.disks[disk].device));
+  const script = `set -e
+    mkdir -p /run/lab/volume
+    for device; do
+      mount "$device" /run/lab/volume
+      mkdir /run/lab/volume/share
+      chmod 1777 /run/lab/volume /run/lab/volume/share
+      umount /run/lab/volume
+    done`;
+  await server.run(script, { args: devices });
 }
 
 /** The disk that has the record of an address, unless its `stateDirectory` says otherwise. */
@@ -143,10 +169,8 @@ export function recordOf(ip: SiteIp): string {
 }
 
 function stateText({ disks }: SiteOfLab, ip: SiteIp): string {
-  if (ip.stateDirectory !== undefined) {
-    const reached = ip.filesystems.some(({ disk }) => ip.stateDirectory?.startsWith(mountpointOf(disk)));
-    return `state_directory = "${ip.stateDirectory}"\n${reached ? 'trust_clients = true\n' : ''}`;
-  }
+  if (ip.stateDirectory !== undefined)
+    return `state_directory = "${ip.stateDirectory}"\ntrust_clients = true\n`;
   const disk = stateDisk(ip);
   return `state_directory = "${mountpointOf(disk)}"
 
@@ -155,6 +179,28 @@ function stateText({ disks }: SiteOfLab, ip: SiteIp): string {
   mountpoint = "${mountpointOf(disk)}"
   type = "ext4"
 `;
+}
+
+function filesystemText(
+  { disks, site }: SiteOfLab,
+  { disk: name, fsid }: SiteIp['filesystems'][number],
+): string {
+  const disk = disks[name];
+  if (disk === undefined) throw new Error(`this lab has no disk ${name}`);
+  const exports = site.clientSpecifications().map(
+    (clients) => `
+    [[floating_ip.filesystem.export]]
+    clients = "${clients}"
+    options = "${site.exportOptions()}"
+${site.traits.path === 'directory' ? `    path = "${site.exportPath(name)}"\n` : ''}`,
+  );
+  return `
+  [[floating_ip.filesystem]]
+  fsid = ${fsid}
+  device = "${site.device(disk, name)}"
+  mountpoint = "${site.mountpoint(name)}"
+  type = "${site.traits.type}"
+${exports.join('')}`;
 }
 
 /**

@@ -3,30 +3,25 @@ import {
   assertSurvived,
   lockThrough,
   logSteps,
-  moving,
   prepareServers,
   reclaimed,
   scenario,
   startAddress,
 } from './scenario.js';
-import { nlmFailover, type SiteIp } from './site.js';
-
-const two: SiteIp = {
-  ...moving,
-  filesystems: [
-    { disk: 'vol1', fsid: 1234 },
-    { disk: 'vol2', fsid: 5678 },
-  ],
-};
+import { nlmFailover } from './site.js';
 
 scenario('two fsids under one floating IP: the locks on both survive', async (t, lab) => {
-  const { a, b, disks } = lab;
+  const { a, b, disks, site } = lab;
+  const two = site.ip(1, [
+    { disk: 'vol1', fsid: 1234 },
+    { disk: 'vol2', fsid: 5678 },
+  ]);
   await prepareServers(lab, [two]);
   await startAddress(a, two);
   const locked = await lockThrough(lab, two);
   const { holder, rival } = locked;
   for (const client of [holder, rival])
-    await client.mount({ server: two.address, path: '/mnt/vol2', at: '/mnt/nfs2' });
+    await client.mount({ server: two.address, path: site.exportPath('vol2'), at: '/mnt/nfs2' });
   await holder.lock('/mnt/nfs2/file');
 
   const released = await nlmFailover(a, ['release', two.address]);

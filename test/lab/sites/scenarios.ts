@@ -1,0 +1,69 @@
+import { drawSites } from './draw.js';
+import { defaultSite, type SiteLimits, type SiteTraits, traitNames } from './traits.js';
+
+/** The driver `lockd`: nfsd serves the floating IP from the server's own namespace, so it must not be bound to one address there. */
+const onTheServer: SiteLimits = { nfsConf: ['none', 'ports', 'drop-in'] };
+/** nfsd is asked for file handles by a name that only these sites have, and the rival that asks lockd past the kernel knows IPv4. */
+const pastTheKernel: SiteLimits = {
+  clients: ['everybody'],
+  mountpoint: ['plain', 'missing', 'link'],
+  family: ['IPv4'],
+};
+
+/**
+ * Every scenario of a CI run by its title, with what it cannot do without; the first one has the default site. A new one goes to the
+ * end, so that the others keep their sites.
+ */
+export const scenarios: Readonly<Record<string, SiteLimits>> = {
+  'planned failover: the client keeps its lock and the rival never gets it': onTheServer,
+  'counter-proof: without B-2 the reclaim fails and the rival gets the lock': onTheServer,
+  'power cut: takeover --fenced, from the journal of the dead node': onTheServer,
+  'two fsids under one floating IP: the locks on both survive': onTheServer,
+  'another floating IP of the taking node: its client is notified and keeps its lock': onTheServer,
+  'a lock that is not reclaimed is named, with its file and its client': onTheServer,
+  'after a power cut the client that does not come back is named': onTheServer,
+  'the order published, with a client under I/O': onTheServer,
+  'the order safe, with a client under I/O': onTheServer,
+  'a pause between B-4 and B-5, as the published order has one: the application sees it': onTheServer,
+  'lockd: power cuts in the middle of release and takeover': onTheServer,
+  'lockd-netns: planned failover, and nothing of the instance is left on A': {},
+  'lockd-netns: power cut, and what a crashed takeover left on B is cleared': { state: ['protected'] },
+  'lockd-netns: two addresses of one client; one moves alone, then both in opposite directions': {},
+  'lockd-netns: a bystander during a takeover is neither notified nor put into grace': {},
+  'lockd-netns: status names a dead daemon, and ends with 1': {},
+  'lockd-netns: under systemd a daemon that dies comes back, rpcbind does not, and release leaves no unit':
+    {},
+  'lockd-netns: an IPv6 floating IP, on an ipvlan': { family: ['IPv6'] },
+  'lockd-netns: after a release the grace ends once all locks are back; failback too': pastTheKernel,
+  'counter-proof: a grace that is ended before the reclaim loses the lock': pastTheKernel,
+  'lockd-netns: after a power cut the grace is not ended, whoever is back': pastTheKernel,
+  'trust_clients = true: a client that says it is statd erases the record': {
+    ...onTheServer,
+    state: ['exported'],
+    path: ['volume'],
+    options: ['root_squash'],
+  },
+};
+
+/** Those that are only in the full run (NLM_FULL, LAB_FAILOVERS). */
+const inFullRun: Readonly<Record<string, SiteLimits>> = {
+  'lockd-netns: power cuts in the middle of release and takeover': {},
+  'lockd-netns: failovers there and back': {},
+};
+
+const sites = drawSites({ ...scenarios, ...inFullRun });
+
+/** The site of a scenario. @throws Error where it does not stand in the list */
+export function traitsOf(title: string): SiteTraits {
+  const site = sites.get(title);
+  if (site === undefined) throw new Error(`"${title}" does not stand in test/lab/sites/scenarios.ts`);
+  return site;
+}
+
+/** In a line: what differs from the default site. */
+export function describeSite(site: SiteTraits): string {
+  const words = traitNames.flatMap((name) =>
+    site[name] === defaultSite[name] ? [] : [`${name} ${site[name]}`],
+  );
+  return words.length === 0 ? 'the default site' : words.join(', ');
+}
