@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { exitCodes } from '../errors.js';
 import { openWatchdog } from '../host/running/watchdog.js';
-import { processIo } from './io.js';
+import { endOfOutput, processIo } from './io.js';
 import { printable } from './text/printable.js';
 import { buildProgram } from './program.js';
 import { reportError } from './report-error.js';
@@ -28,10 +28,11 @@ function ownArguments(argv: readonly string[]): readonly string[] {
 }
 
 async function run(): Promise<void> {
-  process.exitCode = await main(process.argv.slice(2));
+  const ended = await main(process.argv.slice(2));
+  process.exitCode = await endOfOutput(ended);
   // What a step has left behind when its time was over must neither go on nor keep this process. All output is written: on Linux
   // that is synchronous (process.stdout, "A note on process I/O").
-  if (process.exitCode === exitCodes.stepFailed) process.exit();
+  if (ended === exitCodes.stepFailed) process.exit();
 }
 
 void run();
