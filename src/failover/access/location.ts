@@ -64,6 +64,7 @@ export function whyUnreachable(host: Host, ip: FloatingIp): string | undefined {
 /** The error for that. */
 export function unreachable(host: Host, ip: FloatingIp): FailoverError {
   const { directory, onVolume } = recordLocation(host, ip);
+  const { address } = ip;
   return new FailoverError(
     `The record of ${ip.address} cannot be reached: ${whyUnreachable(host, ip) ?? 'there is none'}`,
     {
@@ -73,7 +74,7 @@ export function unreachable(host: Host, ip: FloatingIp): FailoverError {
       hint:
         onVolume === undefined
           ? `Mount the shared storage, or create ${ip.stateDirectory} (mode 0755, owner root) once.`
-          : `Run B-1 first, or mount ${onVolume}.`,
+          : `Run this on the node that serves ${address}. Where none does: nlm-failover takeover --steps B-1 ${address}. Never mount it by hand while another node may have it.`,
     },
   );
 }

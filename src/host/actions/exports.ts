@@ -197,7 +197,7 @@ export function expectOnFilesystem(
     throw notSo(
       'B-5',
       `${mountpoint} is not exported: ${device === '' ? 'nothing' : device} is ${device === '' ? '' : 'not '}mounted there`,
-      'Run B-1 first: clients of an empty mount point get stale file handles.',
+      'Take B-1 along (--steps B-1,B-5), which sees whether another node has it: clients of an empty mount point get stale file handles.',
     );
   }
   let elsewhere: string | undefined;
