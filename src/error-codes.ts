@@ -44,6 +44,11 @@ export const errorCodes = {
     means: 'The configuration file cannot be read, or is not UTF-8 text.',
     todo: 'See that it is a regular file that root can read.',
   },
+  CONFIG_UNSAFE: {
+    means:
+      'The configuration file, a directory above it or a symbolic link on the way to it belongs to somebody else than root, or can be written by others (but for a sticky directory, as /tmp): they could run commands as root. Nothing was touched.',
+    todo: 'See that nobody has changed it. Then chown root, chmod go-w.',
+  },
   DEVICE_IN_USE: {
     means:
       'B-1 mounted nothing: the file system on the device was not unmounted cleanly, so another node may have it mounted.',
@@ -103,7 +108,7 @@ export const errorCodes = {
     todo: 'Remove the cause, then run the same command again: it goes on where this one stopped.',
   },
   NOT_ROOT: {
-    means: 'The command needs root, and was run by another user. Nothing was looked at or touched.',
+    means: 'The command needs root, and was run by another user. Nothing was touched.',
     todo: 'Run it as root.',
   },
   NSM_NOTIFICATION: {

@@ -1,6 +1,5 @@
-import { readFile, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import type { FloatingIp } from '../config/config.js';
 import { findFloatingIp } from '../config/floating-ip.js';
 import { loadConfig } from '../config/load-config.js';
@@ -13,14 +12,13 @@ import { standsStillAfter, within } from '../host/running/deadline.js';
 import { asking } from '../host/running/watchdog.js';
 import type { DriverModule } from '../lockmanager/module.js';
 import { runDirectory } from '../rundir/serving.js';
+import { readConfigFile } from './config-file.js';
 import { openHost } from './open-host.js';
 import type { CommonOptions } from './options.js';
 import { requireRoot } from './require-root.js';
 
 /** Loads the lock manager drivers that there are, when a command needs them. */
 export type LoadDrivers = () => Promise<readonly DriverModule[]>;
-
-const readAside = promisify(readFile);
 
 /** The floating IPs that a command is about: one, or all of the configuration. */
 export async function openReader(
@@ -47,7 +45,8 @@ export async function openNode(
   const written = await loadConfig({
     file: options.config,
     drivers,
-    read: (file) => asking(file, readAside(file)),
+    read: (file) =>
+      asking(file, readConfigFile(file, host.kind !== 'rehearsal' && process.geteuid?.() === 0)),
   });
   return {
     host,

@@ -12,6 +12,6 @@ export function requireRoot(host: Host): void {
     code: 'NOT_ROOT',
     exitCode: exitCodes.usage,
     operation: 'beginning',
-    hint: 'Run it as root: nothing was looked at or touched.',
+    hint: 'Run it as root: nothing was touched.',
   });
 }

@@ -38,6 +38,7 @@ async function readText(file: string, read: NonNullable<LoadOptions['read']>): P
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(await read(file));
   } catch (error) {
+    if (error instanceof FailoverError) throw error;
     throw unreadable(file, error);
   }
 }

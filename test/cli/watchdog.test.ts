@@ -1,12 +1,13 @@
 // The watchdog's thread: where it is, where it is not, and what comes before it.
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { makeRehearsal, type RehearsalNode } from '../helpers/rehearsal-site.js';
+import { silentFilesystemUnavailable, withSilentFilesystem } from '../helpers/silent-filesystem.js';
 import { projectRoot } from '../lab/project-root.js';
 
 const address = '127.77.11.1';
@@ -21,12 +22,6 @@ function rehearsedNode(t: ExecutionContext): RehearsalNode {
   const site = makeRehearsal({ address, rpcbindPort: 1 });
   t.teardown(() => site.remove());
   return site.a;
-}
-
-function fifoIn(directory: string): string {
-  const fifo = path.join(directory, 'nlm-failover.toml');
-  execFileSync('mkfifo', [fifo]);
-  return fifo;
 }
 
 /** Writes at the end which modules a process has loaded: Node's own, and those with a file. */
@@ -96,37 +91,55 @@ test('there is a thread where a record is opened, and for whatever changes somet
     t.true((await modulesOf(t, args, env)).includes('worker_threads'), args.join(' '));
 });
 
-test('a configuration file that does not answer is said, and the command ends', async (t) => {
-  t.timeout(60_000, 'fails instead of hanging');
-  const fifo = fifoIn(temporary(t));
-  const child = spawn(process.execPath, [path.join(import.meta.dirname, 'silent-config-inside.js'), fifo], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  t.teardown(() => void child.kill('SIGKILL'));
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
-  t.deepEqual(await once(child, 'close'), [null, 'SIGKILL'], said);
-  t.true(said.includes(`a system call has not returned for 2 s, in or after: reading ${fifo}\n`), said);
-});
+const noSilence = silentFilesystemUnavailable();
+const unlessSilent = noSilence === undefined ? test : test.skip;
+
+unlessSilent(
+  `a configuration file that does not answer is said, and the command ends${noSilence ?? ''}`,
+  async (t) => {
+    t.timeout(60_000, 'fails instead of hanging');
+    const directory = temporary(t);
+    const file = path.join(directory, 'nlm-failover.toml');
+    const [command, ...prefix] = await withSilentFilesystem(t, directory);
+    const inside = path.join(import.meta.dirname, 'silent-config-inside.js');
+    const child = spawn(command, [...prefix, process.execPath, inside, file], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    t.teardown(() => void child.kill('SIGKILL'));
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+    t.deepEqual(await once(child, 'close'), [null, 'SIGKILL'], said);
+    t.true(said.includes(`a system call has not returned for 2 s, in or after: reading ${file}\n`), said);
+  },
+);
+
+/** Opens the configuration only after longer than it is read without the thread, and says each time. */
+const slowOpen = `
+const files = require('node:fs');
+const { open } = files;
+files.open = (file, ...rest) => {
+  if (!String(file).endsWith('nlm-failover.toml')) return open(file, ...rest);
+  process._rawDebug('opened');
+  setTimeout(() => open(file, ...rest), 2000);
+};
+`;
 
 test('a configuration that is slow to come is read, once', async (t) => {
   const a = rehearsedNode(t);
-  const text = a.read('/etc/nlm-failover.toml');
-  const half = text.indexOf('\n\n');
-  const fifo = fifoIn(temporary(t));
+  const slow = path.join(temporary(t), 'slow.cjs');
+  writeFileSync(slow, slowOpen);
   const bin = path.join(projectRoot(), 'bin/nlm-failover');
-  const child = spawn(process.execPath, [bin, 'status', '--json', '--config', fifo], {
+  const child = spawn(process.execPath, ['--require', slow, bin, 'status', '--json', '--config', a.config], {
     env: { ...process.env, NLM_FAILOVER_RUN: a.path('/run/nlm-failover') },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';
   child.stdout.setEncoding('utf8').on('data', (piece: string) => (said += piece));
-  const writer = createWriteStream(fifo);
-  writer.write(text.slice(0, half));
-  // Longer than it is read without the thread.
-  setTimeout(() => writer.end(text.slice(half)), 2_000);
-  t.deepEqual(await once(child, 'close'), [0, null]);
+  let opened = '';
+  child.stderr.setEncoding('utf8').on('data', (piece: string) => (opened += piece));
+  t.deepEqual(await once(child, 'close'), [0, null], opened);
   t.regex(said, /"address":"127\.77\.11\.1"/);
+  t.is(opened, 'opened\n');
 });
 
 test('a Node that cannot load a module when it is wanted (before 20.16) loads it at the beginning', async (t) => {
