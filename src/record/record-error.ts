@@ -39,7 +39,7 @@ const unusable: Meaning = {
 const replaced: Meaning = {
   code: 'RECORD_REPLACED',
   says: 'the database was replaced by another one meanwhile',
-  hint: 'See "nlm-failover status". Then run the same command again.',
+  hint: (operation) => `See "nlm-failover status ${addressIn(operation)}". Then run the same command again.`,
 };
 
 /** The database that is waited for, and how long, ms. */
@@ -48,10 +48,14 @@ export interface Awaited {
   readonly busyMs: number;
 }
 
+/** The address whose record a path in sm_<address> belongs to; ADDRESS where it names none. */
+export function addressIn(path: string): string {
+  return /.*\bsm_([0-9A-Fa-f.:]*[0-9A-Fa-f])/u.exec(inPlainWords(path))?.[1] ?? 'ADDRESS';
+}
+
 /** The way on where the database is lost. `path` is in sm_<address>, which names the address. */
 export function rebuildHint(path: string): string {
-  const address = /.*\bsm_([0-9A-Fa-f.:]+)/u.exec(path)?.[1] ?? 'ADDRESS';
-  return `Run "nlm-failover rebuild ${address}": it makes the record anew from the journals beside it, and puts this one aside.`;
+  return `Run "nlm-failover rebuild ${addressIn(path)}": it makes the record anew from the journals beside it, and puts this one aside.`;
 }
 
 /** Whether there was no space, or no quota. */

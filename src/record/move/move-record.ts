@@ -15,7 +15,7 @@ import { basename, dirname, join } from 'node:path';
 import { exitCodes, FailoverError } from '../../errors.js';
 import { journalNodes, journalPath } from '../journal/journal-file.js';
 import type { MonitorRecord } from '../monitor-record.js';
-import { guarded } from '../record-error.js';
+import { addressIn, guarded } from '../record-error.js';
 import { type NodeIdentity, openRecord, type Ownership } from '../record.js';
 import { readAt, syncDirectory, withRegularFile } from '../safe-files/files.js';
 import { type HeldDirectory, holdDirectory } from '../safe-files/held-directory.js';
@@ -195,6 +195,6 @@ function exists(directory: string): FailoverError {
     code: 'RECORD_EXISTS',
     exitCode: exitCodes.stepFailed,
     operation: `moving a record to ${directory}`,
-    hint: 'See which of the two is the right one: "nlm-failover status" shows the new one. Move the other one away by hand.',
+    hint: `See which of the two is the right one: "nlm-failover status ${addressIn(directory)}" shows the new one. Move the other one away by hand.`,
   });
 }

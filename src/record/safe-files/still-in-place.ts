@@ -1,5 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { FailoverError, exitCodes } from '../../errors.js';
+import { addressIn } from '../record-error.js';
 import type { HeldDirectory } from './held-directory.js';
 import { databasePath } from './layout.js';
 
@@ -25,6 +26,6 @@ function replaced(file: string, isGone: boolean): FailoverError {
     code: 'RECORD_REPLACED',
     exitCode: exitCodes.stepFailed,
     operation: `using ${file}`,
-    hint: 'Nothing more was changed here. See "nlm-failover status", then run the same command again.',
+    hint: `Nothing more was changed here. See "nlm-failover status ${addressIn(file)}", then run the same command again.`,
   });
 }

@@ -1,5 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import { FailoverError, exitCodes } from '../../errors.js';
+import { addressIn } from '../record-error.js';
 import { claimAudit } from './audit.js';
 
 /** The node that may change anything of the floating IP. */
@@ -91,7 +92,7 @@ export function claim(db: Database, me: NodeIdentity, { fenced, now: claimedAt }
       const now = readOwnership(db);
       const { owner, epoch, released } = now;
       if (!released && isCertainlyOwnedBy(now, me)) return epoch;
-      if (owner !== undefined && !released && !fenced) throw notReleased(me, owner, now);
+      if (owner !== undefined && !released && !fenced) throw notReleased(me, owner, now, addressIn(db.name));
       claimAudit(db, owner !== undefined && released);
       db.prepare('UPDATE ownership SET owner = ?, machine = ?, epoch = ?, released = 0, since = ?').run(
         me.node,
@@ -109,17 +110,35 @@ export function assertOwner(db: Database, me: NodeIdentity, epoch: number): void
   const now = readOwnership(db);
   if (isOwnedBy(now, me) && now.epoch === epoch) return;
   const { node } = me;
-  throw new FailoverError(
-    now.owner === undefined
-      ? `nobody has claimed the address, so node ${node} may not change it`
-      : `${ownerName(now.owner, me, now)} has taken the address over (epoch ${now.epoch}); node ${node} had it in epoch ${epoch}`,
-    {
-      code: 'NOT_OWNER',
-      exitCode: exitCodes.notOwner,
-      operation: `checking that ${node} is the owner in epoch ${epoch}`,
-      hint: 'Nothing more was changed on this node. "nlm-failover status" shows who has the address.',
-    },
-  );
+  const { says, hint } = whyNotOwner(me, now, epoch, addressIn(db.name));
+  throw new FailoverError(says, {
+    code: 'NOT_OWNER',
+    exitCode: exitCodes.notOwner,
+    operation: `checking that ${node} is the owner in epoch ${epoch}`,
+    hint,
+  });
+}
+
+function whyNotOwner(
+  me: NodeIdentity,
+  now: Ownership,
+  epoch: number,
+  address: string,
+): { says: string; hint: string } {
+  const hint = `Nothing more was changed on this node. "nlm-failover status ${address}" shows who has the address.`;
+  if (now.owner === undefined)
+    return { says: `nobody has claimed the address, so node ${me.node} may not change it`, hint };
+  const owner = ownerName(now.owner, me, now);
+  if (now.epoch !== epoch)
+    return {
+      says: `${owner} has taken the address over (epoch ${now.epoch}); node ${me.node} had it in epoch ${epoch}`,
+      hint,
+    };
+  // In one epoch nobody but its owner has had it.
+  return {
+    says: `${owner} owns the address (epoch ${now.epoch}); this node does not`,
+    hint: isNamesake(now, me) ? `Run it there. ${hint}` : `Run it on ${now.owner}. ${hint}`,
+  };
 }
 
 /** Says whether the owner has let go. Throws NOT_OWNER. */
@@ -135,8 +154,8 @@ function ownerName(owner: string, me: NodeIdentity, now: Ownership): string {
   return isNamesake(now, me) ? `another machine that is called ${owner} too` : `node ${owner}`;
 }
 
-function notReleased(me: NodeIdentity, owner: string, now: Ownership): FailoverError {
-  const { says, hint } = whyNotReleased(me, owner, now);
+function notReleased(me: NodeIdentity, owner: string, now: Ownership, address: string): FailoverError {
+  const { says, hint } = whyNotReleased(me, owner, now, `"nlm-failover release ${address}"`);
   return new FailoverError(says, {
     code: 'NOT_RELEASED',
     exitCode: exitCodes.notOwner,
@@ -145,26 +164,31 @@ function notReleased(me: NodeIdentity, owner: string, now: Ownership): FailoverE
   });
 }
 
-function whyNotReleased(me: NodeIdentity, owner: string, now: Ownership): { says: string; hint: string } {
+function whyNotReleased(
+  me: NodeIdentity,
+  owner: string,
+  now: Ownership,
+  release: string,
+): { says: string; hint: string } {
   const { epoch, machine } = now;
   const nobodyElse = 'If no other node has the address up or its file systems mounted, add --fenced.';
   if (isPresumed(now)) {
     return {
       says: `the record was rebuilt from the journals, and these know only that node ${owner} served the address last (epoch ${epoch})`,
-      hint: `Run "nlm-failover release" on ${owner}. ${nobodyElse}`,
+      hint: `Run ${release} on ${owner}. ${nobodyElse}`,
     };
   }
   if (owner === me.node && machine === undefined) {
     return {
       says: `a node called ${owner} owns the address (epoch ${epoch}). An earlier version wrote the record, which does not say which machine that is`,
-      hint: `Run "nlm-failover release" on the node that serves the address. ${nobodyElse}`,
+      hint: `Run ${release} on the node that serves the address. ${nobodyElse}`,
     };
   }
   return {
     says: `${ownerName(owner, me, now)} owns the address (epoch ${epoch}) and has not released it`,
     hint:
       owner === me.node
-        ? `Give each node a name of its own ("node" in the configuration), and run "nlm-failover release" on the other ${owner}. If that machine is dead for certain, or was this one before its system was installed anew, add --fenced.`
-        : `Run "nlm-failover release" on ${owner}. If ${owner} is dead for certain, add --fenced.`,
+        ? `Give each node a name of its own ("node" in the configuration), and run ${release} on the other ${owner}. If that machine is dead for certain, or was this one before its system was installed anew, add --fenced.`
+        : `Run ${release} on ${owner}. If ${owner} is dead for certain, add --fenced.`,
   };
 }

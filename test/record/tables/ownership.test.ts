@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { openDatabase } from '../../../src/record/database/database.js';
 import { migrations } from '../../../src/record/database/schema.js';
+import { FailoverError } from '../../../src/errors.js';
 import { openRecord } from '../../../src/record/record.js';
 import { makeDatabaseFile } from '../../../src/record/safe-files/record-directory.js';
 import { makeSite, wall } from '../helpers/site.js';
@@ -52,6 +53,16 @@ test('exit code 4, for scripts', (t) => {
     t.throws(() => record.assertOwner('A', 2)),
     { exitCode: 4 },
   );
+});
+
+test('whoever never had the address is told whose it is, and where to run the command', (t) => {
+  const record = makeSite(t).open();
+  record.claim(A);
+  const error = t.throws(() => record.assertOwner('B', 1), { instanceOf: FailoverError });
+  t.is(error.message, 'node A owns the address (epoch 1); this node does not');
+  t.regex(error.hint ?? '', /^Run it on A\. .*"nlm-failover status 10\.10\.1\.1"/);
+  const refused = t.throws(() => record.claim(B), { instanceOf: FailoverError });
+  t.regex(refused.hint ?? '', /^Run "nlm-failover release 10\.10\.1\.1" on A\./);
 });
 
 test('another node, which vouches that the owner is dead', (t) => {
