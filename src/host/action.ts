@@ -91,10 +91,10 @@ export function failed(argv: Argv, result: CommandResult, hint = goOn): Failover
   });
 }
 
-/** What a command said, on one line, each of its lines once. */
+/** What a command said, on one line, each of its lines once, without the blanks that set them in. */
 export function saidOf({ stdout, stderr }: CommandResult): string {
-  const lines = (stderr.trim() || stdout.trim()).split('\n');
-  return [...new Set(lines)].join('; ') || 'it said nothing';
+  const lines = (stderr.trim() || stdout.trim()).split('\n').map((line) => line.replace(/\s+/gu, ' ').trim());
+  return [...new Set(lines)].filter((line) => line !== '').join('; ') || 'it said nothing';
 }
 
 /** A command that succeeded and a system that is not so: kernels and daemons do that. */
