@@ -152,7 +152,7 @@ function servedElsewhere(
   { serving, onNode, takesOver }: Situation,
 ): string | undefined {
   if (module.servesFrom === 'instance')
-    return onNode ?? (takesOver ? undefined : 'the address and its exports are not for us to make');
+    return onNode ?? (takesOver ? undefined : 'this command does not do B-4 and B-5');
   const [other] = serving;
   return sign !== undefined || other === undefined
     ? undefined

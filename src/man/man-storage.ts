@@ -7,7 +7,7 @@ export const storageTroubles: ManSection = {
     {
       text:
         'Where the record cannot be used, a command says which file and why, and ends with 1. A takeover or release that ' +
-        'could not open it has touched no address, mount, export or lock. Clients keep their locks meanwhile. The callout goes on recording, since it writes to its journal alone. `status` shows the other addresses all the same, and ends with 1. ' +
+        'could not open it has touched no address, export, lock, or other mount than that of the state volume, which B-1 mounts to read it and leaves mounted for `rebuild`. Clients keep their locks meanwhile. The callout goes on recording, since it writes to its journal alone. `status` shows the other addresses all the same, and ends with 1. ' +
         'What to do in each case is in ERRORS, at the codes that begin with RECORD_.',
     },
     {

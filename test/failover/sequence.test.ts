@@ -256,7 +256,7 @@ test('--dry-run prints every command in order and touches nothing', async (t) =>
     released.stdout,
     head('release').replace(
       '; not lockd-netns: a rehearsal has no kernel of its own',
-      '; not lockd-netns: the address and its exports are not for us to make',
+      '; not lockd-netns: this command does not do B-4 and B-5',
     ) + releasePlan,
   );
   t.is(site.b.read('/proc/self/mountinfo'), '');

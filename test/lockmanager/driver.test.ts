@@ -89,7 +89,7 @@ test('auto: what serves the address here goes on, whatever the host could do', a
 test('auto: no instance where somebody else makes the address or the exports', async (t) => {
   t.is(
     await chosen(node(t), { takesOver: false }),
-    `lockd: auto: ${no2006}; not lockd-netns: the address and its exports are not for us to make`,
+    `lockd: auto: ${no2006}; not lockd-netns: this command does not do B-4 and B-5`,
   );
 });
 
