@@ -129,8 +129,7 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
       isInstance,
       isLinked: servingJournal(run, ip.address) !== undefined,
       mustReachRecord: onVolume === undefined,
-      volumeIsMounted:
-        onVolume !== undefined && mounted.length > 0 && ip.managedByOthers?.includes('mount') !== true,
+      volumeIsMounted: mounted.length > 0 && ip.managedByOthers?.includes('mount') !== true,
       unmounted: volumes.filter((one) => !mounted.includes(one)).map(({ mountpoint }) => mountpoint),
       exposed: why === undefined && driver !== undefined ? await exposedBy(reader, ip, driver) : [],
       exported: paths.filter((path) => exported.has(path)),

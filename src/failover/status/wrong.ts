@@ -10,7 +10,7 @@ export interface Seen {
   readonly isLinked: boolean;
   /** The record lies on storage that every node sees. */
   readonly mustReachRecord: boolean;
-  /** Any volume of it, where its record moves with them. */
+  /** Any volume of it, unless others mount them: another node must not. */
   readonly volumeIsMounted: boolean;
   readonly unmounted: readonly string[];
   /** Exports through which clients with AUTH_SYS reach the record. */
@@ -38,7 +38,7 @@ type Shown = Omit<AddressStatus, 'isHere' | 'ill' | 'wrong'>;
 export function whatIsWrong(status: Shown, seen: Seen): Pick<AddressStatus, 'isHere' | 'ill' | 'wrong'> {
   const { here, record } = status;
   const isServed = here.addressUp || seen.isLinked || seen.isInstance || seen.exported.length > 0;
-  // A volume that has the record on it moves with the address.
+  // A volume of it that is mounted here must not be mounted elsewhere, wherever the record lies.
   const isHere = isServed || seen.volumeIsMounted;
   const isOurs = record?.ownerHere === true && !record.released;
   const ill = isServed ? illOf(status, seen) : isHere ? [leftover(status, isOurs)] : [];

@@ -158,11 +158,23 @@ test('an owner that serves nothing, as after a reboot: 1, and 7 for who may star
   t.regex(now.wrong.join(), /this node owns it \(epoch 1\), and does not serve it/);
 });
 
-test('a volume that is mounted where nothing is served', async (t) => {
-  const { a, b } = await served(t);
+for (const stateDirectory of [undefined, shared]) {
+  test(`a volume that is mounted where nothing is served (${stateDirectory ?? 'on the volume'})`, async (t) => {
+    const { a, b } = await served(t, stateDirectory);
+    await a.tool(['release', address]);
+    await b.tool(['takeover', address, '--steps', 'B-1']);
+    t.like(await seen(b), { status: 1, isServed: 1 });
+  });
+}
+
+test('a volume that the release could not unmount is still here, with the record on shared storage', async (t) => {
+  const { a } = await served(t, shared);
+  a.write('/umount-fails', 'target is busy');
   await a.tool(['release', address]);
-  await b.tool(['takeover', address, '--steps', 'B-1']);
-  t.like(await seen(b), { status: 1, isServed: 1 });
+  t.like(await seen(a), { status: 1, isServed: 1 });
+  a.remove('/umount-fails');
+  await a.tool(['release', address]);
+  t.like(await seen(a), { status: 0, isServed: 7 });
 });
 
 for (const [what, make, said] of [
