@@ -23,26 +23,34 @@ import { keepReserve, type Reserve, reserveBytes, spendReserve } from './safe-fi
 import { assertNoSuperJournal } from './database/super-journal.js';
 import type { HeldDirectory } from './safe-files/held-directory.js';
 
+/** Asked again and again while a record is open; both throw. */
+export interface Stands {
+  /** Before and after every use: see still-in-place.ts. */
+  readonly assertInPlace: () => void;
+  /** Before every use, and in each transaction that writes as the owner: see moved-mark.ts. */
+  readonly assertNotMoved: () => void;
+}
+
 /** The record of one floating IP. Several processes, on several hosts, may have it open. Times are in ms since 1970. */
 export class MonitorRecord {
   readonly #held: HeldDirectory;
   readonly #db: Database;
   readonly #busyMs: number;
   readonly #machine: string | undefined;
-  readonly #assertInPlace: () => void;
+  readonly #stands: Stands;
   /** In memory; the directory is held by another one. */
   readonly #isCopy: boolean;
   #reserve: Reserve | undefined;
   /** The state that those returned by toNotify() are owed. */
   #owedState: number | undefined;
 
-  /** `machine`: this one. `assertInPlace` is asked before and after every use: see still-in-place.ts. */
+  /** `machine`: this one. */
   constructor(
     db: Database,
     held: HeldDirectory,
     machine: string | undefined,
     busyMs: number,
-    assertInPlace: () => void,
+    stands: Stands,
     isCopy = false,
   ) {
     this.#db = db;
@@ -50,7 +58,7 @@ export class MonitorRecord {
     this.#machine = machine;
     this.#busyMs = busyMs;
     this.#held = held;
-    this.#assertInPlace = assertInPlace;
+    this.#stands = stands;
   }
 
   /** Leaves no file open, so that the file system can be unmounted. */
@@ -124,7 +132,9 @@ export class MonitorRecord {
   claim(request: ownership.Claim): number {
     return this.#guarded('claiming the address', () => {
       foldJournals(this.#db, this.way);
-      return ownership.claim(this.#db, this.#identity(request.node), request);
+      return this.exclusively('claiming the address', () =>
+        ownership.claim(this.#db, this.#identity(request.node), request),
+      );
     });
   }
 
@@ -135,7 +145,7 @@ export class MonitorRecord {
 
   /** Says whether the owner has let go. Throws NOT_OWNER (exit code 4). */
   setReleased(node: string, epoch: number, released: boolean): void {
-    this.#guarded('writing the owner', () =>
+    this.exclusively('writing the owner', () =>
       ownership.setReleased(this.#db, this.#identity(node), epoch, released),
     );
   }
@@ -277,9 +287,14 @@ export class MonitorRecord {
     return this.#guarded(what, () => this.#db.transaction(read)());
   }
 
-  /** Runs `action` while no other process can fold or write. */
+  /** Runs `action` while no other process can fold or write, nor move the record away. Throws RECORD_MOVED (exit code 3). */
   exclusively<T>(what: string, action: () => T): T {
-    return this.#guarded(what, () => this.#db.transaction(action).immediate());
+    const asked = () => {
+      // A move locks the database too: what is asked here is so until the commit.
+      this.#stands.assertNotMoved();
+      return action();
+    };
+    return this.#guarded(what, () => this.#db.transaction(asked).immediate());
   }
 
   /** `exclusively`, for what can be left out: undefined where there is no space. `isNeeded`: it is worth the reserve. */
@@ -329,7 +344,7 @@ export class MonitorRecord {
       })();
       const db = new SqliteDatabase(bytes);
       foldJournals(db, this.way);
-      return new MonitorRecord(db, this.#held, this.#machine, this.#busyMs, this.#assertInPlace, true);
+      return new MonitorRecord(db, this.#held, this.#machine, this.#busyMs, this.#stands, true);
     });
   }
 
@@ -364,11 +379,12 @@ export class MonitorRecord {
 
   #once<T>(what: string, action: () => T): T {
     const use = () => {
-      this.#assertInPlace();
+      this.#stands.assertInPlace();
+      this.#stands.assertNotMoved();
       // SQLite looks for a hot journal at the start of each transaction, not only when it opens.
       if (!this.#db.inTransaction) assertNoSuperJournal(this.#db.name);
       const result = action();
-      this.#assertInPlace();
+      this.#stands.assertInPlace();
       return result;
     };
     return guarded(`${what} (${this.directory})`, use, {

@@ -63,7 +63,7 @@ export interface RecordPlace {
  *     const epoch = record.claim({ node: 'B', fenced: false, now: Date.now() });
  *
  * Throws RECORD_UNSAFE, RECORD_MISSING, RECORD_NEWER, RECORD_CORRUPT, RECORD_BUSY, RECORD_FULL, RECORD_UNUSABLE; the methods
- * throw the last four of these too, RECORD_BUSY after `busySeconds`, and RECORD_REPLACED.
+ * throw the last four of these too, RECORD_BUSY after `busySeconds`, and RECORD_REPLACED and RECORD_MOVED.
  */
 export function openRecord(place: RecordPlace & { readonly create: true }): MonitorRecord;
 export function openRecord(place: RecordPlace): MonitorRecord | undefined;
@@ -93,7 +93,8 @@ export function openRecord({
       const assertInPlace = guarded(`opening the record in ${directory}`, () => stillInPlace(held));
       assertInPlace();
       const db = openDatabase(databasePath(held.way), migrations, busyMs, isChecked);
-      return new MonitorRecord(db, held, machine, busyMs, assertInPlace);
+      const stands = { assertInPlace, assertNotMoved: () => (evenMoved ? undefined : assertNotMoved(held)) };
+      return new MonitorRecord(db, held, machine, busyMs, stands);
     }
   } catch (error) {
     held.close();

@@ -186,6 +186,18 @@ test('refused: an address that is served, or another node’s, a record that is 
   t.false(existsSync(recordFile(directory, 'vol1/.nlm', 'moved')));
 });
 
+test('run again while the address is served from the new place', async (t) => {
+  const { directory } = await released(t);
+  await succeed(t, directory, 'A', move);
+  await runHere(directory, 'A', ['takeover', address, '--no-wait', '--notify-deadline', '1']);
+  appendFileSync(
+    recordFile(directory, 'vol1/.nlm', 'journal.A'),
+    '@1 99999999.00 add-client 127.77.43.34 A - .\n',
+  );
+  const again = JSON.parse(await succeed(t, directory, 'A', move)) as object;
+  t.like(again, { result: 'unchanged', clients: 3, late: ['127.77.43.34'] });
+});
+
 test('refused: while its callouts write', async (t) => {
   const site = makeRehearsal({ address, rpcbindPort: 1, stateDirectory: former });
   t.teardown(() => site.remove());
@@ -205,6 +217,9 @@ test('struck at its effects: one whole record counts, and the same command ends 
   t.is(exitCode, 0, stderr);
   const rename = effects.find(({ kind }) => kind === 'renameSync');
   t.true(rename !== undefined);
+  // After a power cut too: else the new record would be an unfinished one again.
+  const finished = effects.findIndex(({ kind, what }) => kind === 'rmSync' && what.endsWith('/.moving'));
+  t.is(effects[finished + 1]?.kind, 'fsyncSync');
   const kinds = [
     { how: 'kill', side: 'before' },
     { how: 'kill', side: 'after' },

@@ -6,7 +6,7 @@ import { machineIfKnown } from '../../host/reading/machine-id.js';
 import { within } from '../../host/running/deadline.js';
 import { waitUntil } from '../../host/running/wait.js';
 import { driverHere } from '../../lockmanager/choose.js';
-import { lateClients, moveRecord, type MoveRequest } from '../../record/move/move-record.js';
+import { lateClients, moveRecord, type MoveRequest, wasMoved } from '../../record/move/move-record.js';
 import { isOwnedBy, openRecord, type Ownership } from '../../record/record.js';
 import { recordDirectory } from '../../record/safe-files/layout.js';
 import { lockOperation } from '../../rundir/operation-lock.js';
@@ -39,12 +39,14 @@ export async function moveTo(reader: NodeReader, ip: FloatingIp, former: string)
   try {
     if (whyUnreachable(host, ip) !== undefined) throw unreachable(host, ip);
     const driver = await driverHere(reader.drivers, { ...reader, floatingIp: ip });
-    if (isRecording(driver?.run ?? run, ip.address)) throw served(ip);
+    const from = recordDirectory(realpathSync(host.path(former)), ip.address);
     const { directory: to } = recordLocation(host, ip);
+    // Once it is moved, the callouts write to the new one.
+    if (isRecording(driver?.run ?? run, ip.address) && !wasMoved({ from, to })) throw served(ip);
     makeStateDirectoryOf(host, ip);
     const me = { node: config.node, machine: machineIfKnown(host) };
     const request: MoveRequest = {
-      from: recordDirectory(realpathSync(host.path(former)), ip.address),
+      from,
       to,
       me,
       busySeconds: config.timeouts.record,

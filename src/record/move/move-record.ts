@@ -73,6 +73,16 @@ export function moveRecord(request: MoveRequest): boolean {
   });
 }
 
+/** Whether an earlier run has marked the former record as moved there. */
+export function wasMoved({ from, to }: Pick<MoveRequest, 'from' | 'to'>): boolean {
+  const former = guarded(`looking at the record in ${from}`, () => holdDirectory(from));
+  try {
+    return former !== undefined && movedTo(former) === to;
+  } finally {
+    former?.close();
+  }
+}
+
 function moveOpened(
   former: HeldDirectory,
   record: MonitorRecord,

@@ -33,8 +33,10 @@ export function isUnfinished(held: HeldDirectory): boolean {
   return lstatSync(held.at(unfinishedName), { throwIfNoEntry: false }) !== undefined;
 }
 
+/** The new one counts from here on, after a power cut too. */
 export function finishMove(held: HeldDirectory): void {
   rmSync(held.at(unfinishedName), { force: true });
+  syncDirectory(held.way);
 }
 
 /**
