@@ -219,3 +219,32 @@ netnsTest(
       );
   },
 );
+
+netnsTest(
+  'a snapshot has the names of what it is of: what is mounted in its place is meant, and goes',
+  async (t) => {
+    const image = imageFile(t, 'mkfs.ext4', '-q', '-F', '-U', uuid, '-L', 'data');
+    const host = await withDev(t);
+    const volume = await loopDevice(host, image);
+    const snapshot = await loopDevice(host, imageFile(t, 'cp', image));
+    const all: Written[] = [['LABEL=data', mountpoint]];
+    const link = 'mkdir -p /dev/disk/by-label && ln -sfn "$0" /dev/disk/by-label/data';
+    // Without udev, and with its link on the younger of the two.
+    for (const isLinked of [false, true]) {
+      if (isLinked) await host.run('sh', '-c', link, snapshot);
+      await host.run('sh', '-c', 'mkdir -p "$1" && mount "$0" "$1"', volume, mountpoint);
+      for (const verb of ['mount', 'unmount'] as const) {
+        const { error, already } = await places(host, verb, all);
+        t.deepEqual([error, already], [undefined, [verb === 'mount']]);
+      }
+      t.notRegex(await host.run('cat', '/proc/self/mountinfo'), /\/run\/volume /);
+    }
+    // Another device that bears none of the names is none of ours.
+    const other = await loopDevice(host, imageFile(t, 'mkfs.ext4', '-q', '-F'));
+    await host.run('mount', other, mountpoint);
+    t.regex(
+      (await places(host, 'unmount', all)).error ?? '',
+      /mounted, and the configuration says .*: not touched/,
+    );
+  },
+);

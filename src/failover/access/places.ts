@@ -4,6 +4,7 @@ import type { Config, Filesystem, FloatingIp, Volume } from '../../config/config
 import { volumesOf } from '../../config/floating-ip.js';
 import type { Host } from '../../host/host.js';
 import { findDevice } from '../../host/devices/device-names.js';
+import { mountAt } from '../../host/reading/mounts.js';
 import { asking } from '../../host/running/watchdog.js';
 import { isAtOrBelow, nearestAbove } from '../../paths.js';
 
@@ -32,12 +33,9 @@ async function floatingIpOf(host: Host, ip: FloatingIp): Promise<FloatingIp> {
     return above === undefined ? undefined : below(above, directory, places);
   };
   const volumeOf = async <V extends Volume>(volume: V): Promise<V> => {
-    const found = await findDevice(host, volume.device);
-    return {
-      ...volume,
-      device: 'path' in found ? found.path : volume.device,
-      mountpoint: real(volume.mountpoint) ?? volume.mountpoint,
-    };
+    const mountpoint = real(volume.mountpoint) ?? volume.mountpoint;
+    const found = await findDevice(host, volume.device, mountAt(host, mountpoint)?.source);
+    return { ...volume, mountpoint, device: 'path' in found ? found.path : volume.device };
   };
   const filesystems: Filesystem[] = [];
   for (const filesystem of ip.filesystems) {

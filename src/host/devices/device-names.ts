@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { messageOf } from '../../errors.js';
 import type { Host } from '../host.js';
-import { type Device, deviceAt, isMadeOf } from './devices.js';
+import { type Device, deviceAt, isMadeOf, isSameDevice } from './devices.js';
 
 type Block = Extract<Device, { readonly kind: 'block' }>;
 
@@ -24,14 +24,27 @@ export function isTag(device: string): boolean {
 
 /**
  * The path of the device that the configuration names, by a path or as fstab(5) names it: UUID=, LABEL=, PARTUUID=, PARTLABEL=, ID=.
- * As mount(8) does, udev is asked first, whose names are links; without udev, as in a container, blkid(8) reads the devices. Of several devices with one name it is the one that is made of the others, as with multipath; else
- * it is not known which is meant. Throws nothing but COMMAND_TIMEOUT, STEP_TIMEOUT.
+ * As mount(8) does, udev is asked first, whose names are links; without udev, as in a container, blkid(8) reads the devices. Of several
+ * devices with one name it is the one that is mounted in its place (`mounted`, its path), as a snapshot bears the names of what it is
+ * of; else the one that is made of the others, as with multipath; else it is not known which is meant. Throws nothing but
+ * STEP_TIMEOUT.
  */
-export async function findDevice(host: Host, device: string): Promise<Found> {
+export async function findDevice(host: Host, device: string, mounted?: string): Promise<Found> {
   if (!isTag(device)) return { path: device };
   const [, tag = '', value = ''] = /^([A-Z]+)=(.*)$/s.exec(device) ?? [];
   const linked = linkedDevice(host, tag, value);
+  const isElsewhere = mounted !== undefined && !isSameDevice(linked, deviceAt(host, mounted));
+  if (isElsewhere && (await hasTag(host, tag, value, mounted))) return { path: mounted };
   return linked === undefined ? scannedDevice(host, tag, value) : { path: linked.path };
+}
+
+async function hasTag(host: Host, tag: string, value: string, path: string): Promise<boolean> {
+  if (blockAt(host, path) === undefined) return false;
+  try {
+    return (await scan(host, `${tag}="${value}"`, path)) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function linkedDevice(host: Host, tag: string, value: string): Block | undefined {
@@ -64,9 +77,9 @@ async function scannedDevice(host: Host, tag: string, value: string): Promise<Fo
 }
 
 /** Undefined where no device has it. -c /dev/null: not what blkid remembers, but what is there. */
-async function scan(host: Host, token: string): Promise<Found | undefined> {
+async function scan(host: Host, token: string, ...only: readonly string[]): Promise<Found | undefined> {
   const { exitCode, stdout, stderr } = await host.run(
-    ['blkid', '-c', '/dev/null', '-o', 'export', '-t', token],
+    ['blkid', '-c', '/dev/null', '-o', 'export', '-t', token, ...only],
     { short: true },
   );
   // blkid(8), EXIT STATUS: 2 where there is none.
