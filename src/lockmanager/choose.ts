@@ -2,7 +2,7 @@ import type { ErrorCode } from '../error-codes.js';
 import { exitCodes, FailoverError } from '../errors.js';
 import { findAddress } from '../host/reading/addresses.js';
 import { servingJournal } from '../rundir/serving.js';
-import type { DriverModule, Site } from './module.js';
+import type { DriverModule, LooksOptions, Site } from './module.js';
 import type { LockManager } from './port.js';
 
 export interface DriverChoice {
@@ -16,11 +16,6 @@ export interface DriverChoice {
 interface PassedOver {
   readonly name: string;
   readonly reasons: readonly string[];
-}
-
-interface ChooseOptions {
-  /** Whether grace, address and exports are all about to be made by us: else nothing can be served from an instance. */
-  readonly takesOver: boolean;
 }
 
 /** A driver, made, and what of the address is here of it alone, as a clause; undefined: nothing. */
@@ -41,7 +36,7 @@ interface Candidate {
 export async function chooseDriver(
   modules: readonly DriverModule[],
   site: Site,
-  options: ChooseOptions,
+  options: LooksOptions,
 ): Promise<DriverChoice> {
   const { driver: wanted } = site.config.lockManager;
   const candidates = await candidatesOf(modules, site);
@@ -50,7 +45,7 @@ export async function chooseDriver(
   const named = candidates.find(({ module }) => module.name === wanted);
   if (named !== undefined) {
     refuseOther(named, serving, onNode, site);
-    if (soleOf(serving) !== named) await refuseUnable(named, site);
+    if (soleOf(serving) !== named) await refuseUnable(named, site, options);
     return { driver: named.driver, why: 'configured', passedOver: [] };
   }
   const sole = soleOf(serving);
@@ -58,7 +53,7 @@ export async function chooseDriver(
   const passedOver: PassedOver[] = [];
   for (const { module, driver, sign } of candidates) {
     const elsewhere = servedElsewhere(module, sign, { serving, onNode, ...options });
-    const reasons = elsewhere === undefined ? await reasonsAgainst(module, site) : [elsewhere];
+    const reasons = elsewhere === undefined ? await reasonsAgainst(module, site, options) : [elsewhere];
     if (reasons.length === 0) return { driver, why: whyOf(module, passedOver), passedOver };
     passedOver.push({ name: module.name, reasons });
   }
@@ -140,7 +135,7 @@ async function servedOnNode(
   return servingJournal(run, address) === undefined ? undefined : `${address} is recorded`;
 }
 
-interface Situation extends ChooseOptions {
+interface Situation extends LooksOptions {
   readonly serving: readonly Candidate[];
   readonly onNode: string | undefined;
 }
@@ -159,9 +154,9 @@ function servedElsewhere(
     : `${other.sign ?? ''} by ${other.module.name}`;
 }
 
-async function reasonsAgainst(module: DriverModule, site: Site): Promise<string[]> {
+async function reasonsAgainst(module: DriverModule, site: Site, options: LooksOptions): Promise<string[]> {
   const mistakes = module.mistakes?.(site) ?? [];
-  const lacks = await module.lacks(site);
+  const lacks = await module.lacks(site, options);
   return [...module.unsuited(site.floatingIp), ...lacks.filter((one) => !mistakes.includes(one))];
 }
 
@@ -198,9 +193,9 @@ function refuseOther(
   );
 }
 
-async function refuseUnable({ module }: Candidate, site: Site): Promise<void> {
+async function refuseUnable({ module }: Candidate, site: Site, options: LooksOptions): Promise<void> {
   const unsuited = module.unsuited(site.floatingIp);
-  const lacks = await module.lacks(site);
+  const lacks = await module.lacks(site, options);
   const sentences = [
     ...(unsuited.length === 0
       ? []

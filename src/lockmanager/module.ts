@@ -23,6 +23,11 @@ export interface InstanceHere extends Pick<LockManager, 'host' | 'run'> {
   readonly address: string;
 }
 
+export interface LooksOptions {
+  /** Whether grace, address and exports are all about to be made by us. */
+  readonly takesOver: boolean;
+}
+
 /** All that there is to know of a driver. It is in one folder, and in the list of drivers.ts. */
 export interface DriverModule extends DriverSettings {
   /**
@@ -33,7 +38,7 @@ export interface DriverModule extends DriverSettings {
   /** Why it cannot serve an address, whatever the host can do: every reason, as a clause. */
   unsuited(floatingIp: FloatingIp): readonly string[];
   /** What this host lacks for it: everything, each as a clause. Looks, and leaves no trace. */
-  lacks(site: Site): Promise<readonly string[]>;
+  lacks(site: Site, options: LooksOptions): Promise<readonly string[]>;
   /** Of those, what is but a mistake in the configuration: no reason for `auto` to take another driver. It is refused before the first step. */
   readonly mistakes?: (site: Site) => readonly string[];
   /** Every instance of it on this node, also of an address that is not configured. */

@@ -9,6 +9,7 @@ import { realHost } from '../../src/host/real.js';
 import { rehearsalHost } from '../../src/host/rehearsal/rehearsal.js';
 import { chooseDriver, driverHere } from '../../src/lockmanager/choose.js';
 import { drivers } from '../../src/lockmanager/drivers.js';
+import { lockdModule } from '../../src/lockmanager/lockd/module.js';
 import { instanceLacks } from '../../src/lockmanager/lockd-netns/able.js';
 import type { DriverModule, Site } from '../../src/lockmanager/module.js';
 import { makeRehearsal, type RehearsalNode } from '../helpers/rehearsal-site.js';
@@ -251,4 +252,18 @@ test('everything that a host lacks for an instance is said at once', async (t) =
     [{ kind: 'veth', parent: 'lo', bridge: 'absent0' }, 'no network interface absent0'],
   ] as const)
     t.true((await instanceLacks(host, link)).includes(reason), reason);
+});
+
+test('what the server of a host lacks to be started anew for lockd is said at once, and only where it is to be', async (t) => {
+  const host: Host = {
+    ...realHost,
+    readText: () => '',
+    run: async () => ({ exitCode: 1, stdout: '', stderr: '' }),
+  };
+  const site = { ...(await siteOf(node(t))), host };
+  t.deepEqual(await lockdModule.lacks(site, { takesOver: true }), [
+    'no nfsd in this kernel',
+    'start-nfsd (restart in [lock_manager]) not installed',
+  ]);
+  t.deepEqual(await lockdModule.lacks(site, { takesOver: false }), []);
 });

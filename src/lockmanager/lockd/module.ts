@@ -1,6 +1,8 @@
 import { type DriverKey, settingOf } from '../../config/driver-settings.js';
 import { Wrong } from '../../config/problem.js';
-import type { Argv } from '../../host/host.js';
+import type { Argv, Host } from '../../host/host.js';
+import { hasNfsd } from '../../host/reading/nfsd.js';
+import { isInstalled } from '../../host/running/command.js';
 import { nfsdKey, onSite } from '../kernel.js';
 import type { DriverModule } from '../module.js';
 import { lockd } from './lockd.js';
@@ -19,7 +21,9 @@ export const lockdModule: DriverModule = {
   servesFrom: 'node',
   keys: [nfsdKey, restartKey],
   unsuited: () => [],
-  lacks: async () => [],
+  // A release, and a takeover of a part, go on with what is here.
+  lacks: async ({ host, config }, { takesOver }) =>
+    takesOver ? serverLacks(host, settingOf(config.lockManager, restartKey)) : [],
   make: (site) => {
     const { lockManager } = site.config;
     return lockd(onSite(site), {
@@ -28,6 +32,15 @@ export const lockdModule: DriverModule = {
     });
   },
 };
+
+/** What the server of a host lacks to be started anew: everything, each as a clause. */
+async function serverLacks(host: Host, [program]: Argv): Promise<string[]> {
+  if (host.kind === 'rehearsal') return [];
+  return [
+    ...((await hasNfsd(host)) ? [] : ['no nfsd in this kernel']),
+    ...(isInstalled(program) ? [] : [`${program} (restart in [lock_manager]) not installed`]),
+  ];
+}
 
 function readRestart(input: unknown): Argv | Wrong {
   const wanted = 'a command and its arguments, such as ["systemctl", "restart", "nfs-server"]';
