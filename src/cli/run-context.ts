@@ -1,6 +1,9 @@
+import type { FloatingIp } from '../config/config.js';
 import { findFloatingIp } from '../config/floating-ip.js';
 import { Collected, type FailoverContext, type Log } from '../failover/context.js';
 import { limitOf } from '../failover/limits.js';
+import { exitCodes, FailoverError } from '../errors.js';
+import type { Host } from '../host/host.js';
 import { RecordSession } from '../failover/access/session.js';
 import { standsStillAfter, within } from '../host/running/deadline.js';
 import { chooseDriver, type DriverChoice } from '../lockmanager/choose.js';
@@ -35,6 +38,7 @@ export async function openRunContext(
   const { host, config, nlmRegistered, registeredAt } = node;
   const floatingIp = findFloatingIp(config, address);
   requireRoot(host);
+  refuseLoopback(host, floatingIp, config.file);
   standsStillAfter(limitOf(`This command for ${floatingIp.address}`, config));
   const choice = await within(limitOf('Choosing the lock manager driver', config), () =>
     chooseDriver(node.drivers, { ...node, floatingIp }, { takesOver: options.takesOver === true }),
@@ -62,6 +66,17 @@ export async function openRunContext(
       registeredAt,
     },
   };
+}
+
+/** An address of the loopback, which clients never reach, is for rehearsals. Throws CONFIG_INVALID. */
+function refuseLoopback(host: Host, { address }: FloatingIp, file: string): void {
+  if (host.kind === 'rehearsal' || !/^(?:127\.|::1$)/u.test(address)) return;
+  throw new FailoverError(`${file}: ${address} is a loopback address, which no client can reach`, {
+    code: 'CONFIG_INVALID',
+    exitCode: exitCodes.configuration,
+    operation: `reading ${file}`,
+    hint: 'Write the address that clients mount from.',
+  });
 }
 
 /** pino to standard error, synchronously, so that nothing is lost when the process ends. */

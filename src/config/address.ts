@@ -45,7 +45,17 @@ export function readPrefixedAddress(text: string): PrefixedAddress | Wrong {
       `an IPv${family} prefix length is 1 to ${PREFIX_MAX[family]}, as in "${address}/${PREFIX_EXAMPLE[family]}"`,
     );
   }
-  return { address, family, prefix };
+  const whole = family === 4 && prefix < 31 ? wholeNetwork(address, prefix) : undefined;
+  return whole === undefined ? { address, family, prefix } : new Wrong(whole);
+}
+
+/** Why an IPv4 address is none of a host: its network's own, or that of everybody in it. A /31 has neither (RFC 3021). */
+function wholeNetwork(address: string, prefix: number): string | undefined {
+  const range = addressRange(`${address}/${prefix}`);
+  const is = (one: bigint | undefined) => one === asNumber(address);
+  const write = 'write the address that clients mount from';
+  if (is(range?.first)) return `this is the network itself, and no host in it; ${write}`;
+  return is(range?.last) ? `this is the broadcast address of the network; ${write}` : undefined;
 }
 
 /** Why an address, although valid, cannot be moved between servers. */

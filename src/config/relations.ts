@@ -4,7 +4,7 @@ import type { DriverSettings } from './driver-settings.js';
 import { isAtOrBelow, nearestAbove } from '../paths.js';
 import { readDevice, readMountpoint, readPath } from './paths.js';
 import { renderPath, renderValue, type Problem, Wrong } from './problem.js';
-import { letsAuthSysIn, mayMatchBoth, readClients, readExportOptions } from './words.js';
+import { letsAuthSysIn, mayMatchBoth, readClients, readExportOptions, readMountOptions } from './words.js';
 
 type Path = Problem['path'];
 type Row = { readonly at: Path; readonly row: Readonly<Record<string, unknown>> };
@@ -29,6 +29,7 @@ export function relationProblems(input: unknown, drivers: readonly DriverSetting
     ...floatingIps.flatMap((ip) => reachProblems(ip, top, filesystems)),
     ...floatingIps.flatMap((ip) => unexportedProblems(ip, top, filesystems)),
     ...floatingIps.flatMap((ip) => mountedProblems(ip)),
+    ...floatingIps.flatMap((ip) => readOnlyProblems(ip, top)),
     ...filesystems.flatMap((fs) => [...exportProblems(fs), ...sharedFsidProblems(fs)]),
   ];
 }
@@ -121,6 +122,17 @@ function unexportedProblems(ip: Row, top: Row['row'], filesystems: readonly Row[
   });
 }
 
+/** Every takeover writes to the record. */
+function readOnlyProblems(ip: Row, top: Row['row']): Problem[] {
+  const place = statePlace(ip, top);
+  if (place === undefined) return [];
+  const carrier = filesystemOf(place.directory, rows(ip.row['filesystem'], [...ip.at, 'filesystem']));
+  const options = ofString(readMountOptions)(carrier?.row['options']);
+  if (carrier === undefined || typeof options !== 'string' || !options.split(',').includes('ro')) return [];
+  const message = 'the record lies on this file system, and is written by every takeover: leave ro out';
+  return [{ path: [...carrier.at, 'options'], message }];
+}
+
 const writeExport = 'write at least one table that begins with [[floating_ip.filesystem.export]]';
 
 /** It is mounted before what it would lie below; and with crossmnt clients go from there to it. */
@@ -158,9 +170,13 @@ function mountedProblems({ at, row }: Row): Problem[] {
           ? [problem('device', `${wrong.because}; ${byOthers}`)]
           : []),
       ...(type === undefined ? [problem('type', 'write the file system\'s type, such as "ext4"')] : []),
+      ...(typeof type === 'string' && /^nfs4?$/.test(type) ? [problem('type', `${ofNfs}; ${byOthers}`)] : []),
     ];
   });
 }
+
+const ofNfs =
+  'a file system of another NFS server has its locks there, and cannot move: write that of a device that every node reaches';
 
 const byOthers =
   'where somebody else mounts it (ZFS, CephFS, a cluster manager), write managed_by_others = ["mount"] in its [[floating_ip]]';

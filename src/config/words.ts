@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import { addressRange, canonicalAddress } from './address.js';
 import { Wrong } from './problem.js';
 
@@ -69,7 +69,13 @@ export function readClients(text: string): string | Wrong {
       `write a client specification of exports(5), such as "*" or "10.10.0.0/16": ${UNFIT_SENTENCE}`,
     );
   }
-  return text.includes(':') ? readIpv6Clients(text) : text;
+  if (text.includes(':')) return readIpv6Clients(text);
+  const [host = '', mask] = text.split('/');
+  // A netmask may have holes: client_init() in nfs-utils support/export/client.c takes any.
+  const isMask = mask === undefined || isIPv4(mask) || (/^\d{1,2}$/.test(mask) && Number(mask) <= 32);
+  return isIPv4(host) && !isMask
+    ? new Wrong('the prefix length of an IPv4 network is 0 to 32, as in "10.10.0.0/16"')
+    : text;
 }
 
 function readIpv6Clients(text: string): string | Wrong {

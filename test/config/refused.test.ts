@@ -460,6 +460,56 @@ const relations: readonly (readonly [title: string, text: string, ...lines: stri
   ],
 ];
 
+/** The record of the sample on a state volume that is mounted with these options. */
+const stateVolume = (options: string) => `${sample}
+  [[floating_ip.filesystem]]
+  device = "/dev/vg0/state"
+  mountpoint = "/srv/state"
+  type = "ext4"
+  options = "${options}"
+`;
+
+test('a state volume is not mounted read-only', (t) => {
+  t.deepEqual(refusal(stateVolume('noatime,ro')), [
+    'floating_ip[0].filesystem[1].options = "noatime,ro": the record lies on this file system, and is written by every takeover: leave ro out',
+  ]);
+  t.deepEqual(refusal(stateVolume('errors=remount-ro')), []);
+  t.deepEqual(refusal(replaced(stateVolume('rw'), '"noatime"', '"ro"')), [], 'what is exported may be');
+});
+
+test('a file system of another NFS server is none that moves', (t) => {
+  for (const type of ['nfs', 'nfs4'])
+    t.regex(
+      refusal(replaced(sample, '"ext4"', `"${type}"`)).join(),
+      /\.type = "nfs4?": a file system of another NFS server/,
+    );
+  const managed = replaced(sample, 'interface = "eth0"', 'interface = "eth0"\nmanaged_by_others = ["mount"]');
+  t.deepEqual(refusal(replaced(managed, '"ext4"', '"nfs"')), [], 'a re-export');
+});
+
+test('the network itself and its broadcast address are no hosts', (t) => {
+  const of = (text: string) => refusal(replaced(sample, '10.10.1.1/24', text));
+  t.regex(of('10.10.1.0/24').join(), /= "10\.10\.1\.0\/24": this is the network itself/);
+  t.regex(of('10.10.255.255/16').join(), /: this is the broadcast address of the network/);
+  for (const each of ['10.10.1.0/31', '10.10.1.1/32', '10.10.1.0/16', '10.10.1.255/16', 'fd00::1/64'])
+    t.deepEqual(of(each), [], each);
+});
+
+test('the prefix of a network of clients is one', (t) => {
+  const of = (text: string) => refusal(replaced(sample, 'clients = "*"', `clients = "${text}"`));
+  for (const each of ['10.0.0.0/99', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/x', '10.0.0.0/-1'])
+    t.regex(of(each).join(), /clients = .*: the prefix length of an IPv4 network is 0 to 32/, each);
+  for (const each of [
+    '10.0.0.0/8',
+    '0.0.0.0/0',
+    '10.0.0.1/32',
+    '10.0.0.0/255.0.255.0',
+    '@group',
+    '*.example.com',
+  ])
+    t.deepEqual(of(each), [], each);
+});
+
 for (const [title, text, ...lines] of relations) {
   test(`relations: ${title}`, (t) => {
     t.deepEqual(refusal(text), lines);
