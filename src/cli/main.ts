@@ -3,7 +3,7 @@ import { exitCodes } from '../errors.js';
 import { openWatchdog } from '../host/running/watchdog.js';
 import { endOfOutput, processIo } from './io.js';
 import { printable } from './text/printable.js';
-import { buildProgram } from './program.js';
+import { buildProgram, refuseUnknownHelp } from './program.js';
 import { reportError } from './report-error.js';
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -12,7 +12,9 @@ async function main(argv: readonly string[]): Promise<number> {
     // What is made, by the commands and daemons that are started too, has its mode whoever runs this.
     process.umask(0o022);
     await openWatchdog(ownArguments(argv).includes('--json'), printable);
-    await buildProgram(processIo, (code) => (exitCode = code)).parseAsync(argv, { from: 'user' });
+    const program = buildProgram(processIo, (code) => (exitCode = code));
+    refuseUnknownHelp(program, argv);
+    await program.parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {
     // commander has printed its own sentence; --help and --version end here too, with 0.

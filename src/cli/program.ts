@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { exitCodes } from '../errors.js';
 import { version } from '../version.js';
 import { addAudit } from './commands/audit.js';
 import { addClients } from './commands/clients.js';
@@ -34,10 +35,11 @@ export function buildProgram(
       "Move a floating IP with its NFSv3 exports, and its clients' locks, from one NFS server to another.",
     )
     .version(version, '-V, --version')
-    .showHelpAfterError('(nlm-failover --help lists the commands)')
+    .showHelpAfterError('  nlm-failover --help lists the commands.')
     .configureOutput({
       writeOut: (text) => io.out(text),
       writeErr: (text) => io.err(text),
+      outputError: (text, write) => write(text.replace(/^error: /u, 'nlm-failover: ')),
       getOutHelpWidth: () => Math.min(process.stdout.columns ?? helpWidth, helpWidth),
       getErrHelpWidth: () => Math.min(process.stderr.columns ?? helpWidth, helpWidth),
     })
@@ -57,7 +59,16 @@ export function buildProgram(
   addMoveRecord(program, io, drivers);
   addExec(program, io, drivers, exit);
   addNotifyWorker(program, io);
+  for (const command of program.commands)
+    command.showHelpAfterError(`  nlm-failover ${command.name()} --help has its options.`);
   return program;
+}
+
+/** `help NAME`: commander shows all of the help, as an error, where there is no such command; it is to say so. */
+export function refuseUnknownHelp(program: Command, [first, name]: readonly string[]): void {
+  if (first !== 'help' || name === undefined || name.startsWith('-')) return;
+  if ([...program.commands.map((command) => command.name()), 'help'].includes(name)) return;
+  program.error(`error: unknown command '${name}'`, { exitCode: exitCodes.usage });
 }
 
 function argumentTerms(command: Command): string[] {

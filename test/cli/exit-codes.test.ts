@@ -32,7 +32,12 @@ test('--help and --version end with 0', async (t) => {
 
 for (const [what, args, said] of [
   ['an unknown command', ['takover', '10.10.1.1'], /unknown command 'takover'.*takeover/s],
-  ['an unknown option', ['release', '10.10.1.1', '--force'], /unknown option '--force'/],
+  [
+    'an unknown option',
+    ['notify', '10.10.1.1', '-n'],
+    /^nlm-failover: unknown option '-n'\n+ {2}nlm-failover notify --help has its options\.\n$/,
+  ],
+  ['help of no command', ['help', 'nothing'], /^nlm-failover: unknown command 'nothing'\n/],
   ['no address', ['release'], /missing required argument 'address'/],
   ['an unknown order', ['takeover', '10.10.1.1', '--order', 'mine'], /Allowed choices are safe, published/],
   ['a deadline that is no number', ['notify', '10.10.1.1', '--notify-deadline', '-1'], /number of seconds/],

@@ -44,7 +44,7 @@ export function addClients(program: Command, io: Io, drivers: LoadDrivers): void
             ? `${JSON.stringify({ address: ip.address, unreachable })}\n`
             : `${ip.address}: the record cannot be reached: ${unreachable}\n`,
         );
-      }
+      } else if (address !== undefined) throw unreachableError(reader.host, ip); // no record yet
       return false;
     };
     if (options.json === true) {

@@ -65,16 +65,21 @@ export function whyUnreachable(host: Host, ip: FloatingIp): string | undefined {
 export function unreachable(host: Host, ip: FloatingIp): FailoverError {
   const { directory, onVolume } = recordLocation(host, ip);
   const { address } = ip;
+  const why = whyUnreachable(host, ip);
   return new FailoverError(
-    `The record of ${ip.address} cannot be reached: ${whyUnreachable(host, ip) ?? 'there is none'}`,
+    why === undefined
+      ? `There is no record of ${address} in ${directory}`
+      : `The record of ${address} cannot be reached: ${why}`,
     {
       code: 'RECORD_UNREACHABLE',
       exitCode: exitCodes.stepFailed,
       operation: `opening ${directory}`,
       hint:
-        onVolume === undefined
-          ? `Mount the shared storage, or create ${ip.stateDirectory} (mode 0755, owner root) once.`
-          : `Run this on the node that serves ${address}. Where none does: nlm-failover takeover --steps B-1 ${address}. Never mount it by hand while another node may have it.`,
+        why === undefined
+          ? `No takeover has made a record yet: nlm-failover takeover ${address}`
+          : onVolume === undefined
+            ? `Mount the shared storage, or create ${ip.stateDirectory} (mode 0755, owner root) once.`
+            : `Run this on the node that serves ${address}. Where none does: nlm-failover takeover --steps B-1 ${address}. Never mount it by hand while another node may have it.`,
     },
   );
 }

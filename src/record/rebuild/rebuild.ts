@@ -76,9 +76,10 @@ function rebuildIn(held: HeldDirectory, request: RebuildRequest): Rebuilt {
   assertNotMoved(held);
   const isThere = checkDatabaseFiles(held);
   const contents = readJournals(held.way, request);
-  if (contents.nodes.length === 0 && !request.force) throw noJournals(held.path);
   const present = makePresent(held, isThere, request);
   try {
+    // Only now: of a record that is sound that is said, also where there is no journal.
+    if (contents.nodes.length === 0 && !request.force) throw noJournals(held.path);
     removeLeftovers(held.way);
     const temporary = held.at(temporaryPrefix + randomUUID());
     try {

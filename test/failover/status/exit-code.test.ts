@@ -285,3 +285,19 @@ state_directory = "/srv/state/.nlm"
     /Exit codes:/,
   );
 });
+
+test('shared storage that has no record yet: whoever asks for one address is told what makes it', async (t) => {
+  const site = makeRehearsal({ address, rpcbindPort: 1, stateDirectory: shared });
+  t.teardown(() => site.remove());
+  mkdirSync(path.join(site.directory, shared));
+  site.a.link(shared, path.join(site.directory, shared));
+  for (const command of ['audit', 'notify', 'clients']) {
+    const { exitCode, stderr } = await site.a.tool([command, address]);
+    t.is(exitCode, 1, command);
+    t.regex(
+      stderr,
+      /There is no record of 127\.77\.16\.1 in .*\n {2}No takeover has made a record yet: nlm-failover takeover 127\.77\.16\.1\n$/,
+      command,
+    );
+  }
+});

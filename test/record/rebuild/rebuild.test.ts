@@ -144,7 +144,7 @@ test('the owner is presumed: it goes on and may release, and no takeover goes wi
     });
     t.is(error.exitCode, 4);
     t.regex(error.message, /rebuilt from the journals.*node B served the address last/);
-    t.regex(error.hint ?? '', /release" on B\. .*--fenced/);
+    t.regex(error.hint ?? '', /release 10\.10\.1\.1" on B\. .*--fenced/);
   }
   t.is(record.claim({ node: 'A', fenced: true, now: wall }), 3);
   // From here on everything is as ever.
@@ -384,6 +384,12 @@ test('a rollback journal of the old one is not played back into the new one', as
     aside.map((name) => readFileSync(join(site.directory, name)).equals(hot)),
     [true],
   );
+});
+
+test('a record that is sound is said to be, also where there is no journal', (t) => {
+  const site = makeSite(t);
+  site.open().claim({ node: 'A', fenced: false, now: 1 });
+  t.throws(() => site.rebuild(), { code: 'RECORD_SOUND' });
 });
 
 test('no journal: nothing to rebuild from; with force an empty record', (t) => {
