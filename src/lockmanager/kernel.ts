@@ -1,6 +1,6 @@
 import { type DriverKey, ofString } from '../config/driver-settings.js';
 import { readPath } from '../config/paths.js';
-import { exportPath, flushExports, unexport } from '../host/actions/exports.js';
+import { exportPath, flushExports, isExported, unexport } from '../host/actions/exports.js';
 import { exported } from '../host/reading/exports.js';
 import { seesLockd } from '../host/reading/locks.js';
 import { graceSeconds, inGrace, nfsdThreads } from '../host/reading/nfsd.js';
@@ -39,6 +39,8 @@ function exportfs(place: ServingPlace): Exports {
   return {
     make: (one, filesystem) => inPlace(place, exportPath(one, filesystem, memory)),
     takeAway: (one, filesystem, moving) => unlessGone(place, unexport(one, filesystem, memory, moving)),
+    has: async (one, filesystem) =>
+      place.absence() === undefined && isExported(place.host, one, filesystem, memory),
     current: async () => (place.absence() === undefined ? exported(place.host) : []),
   };
 }

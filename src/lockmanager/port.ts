@@ -32,6 +32,8 @@ export interface Exports {
     filesystem: ExportedFilesystem,
     moving: readonly ExportedFilesystem[],
   ): LockManagerAction;
+  /** Whether one export is as B-5 makes it, clients and options too. */
+  has(one: PathExport, filesystem: ExportedFilesystem): Promise<boolean>;
   /** Everything that is exported now; nothing where that which exports does not run. */
   current(): Promise<readonly ExportEntry[]>;
 }

@@ -23,7 +23,7 @@ const floatingIp: FloatingIp = {
   filesystems: [],
 };
 const none = { current: async () => [] };
-const exports = { ...none, make: () => never(), takeAway: () => never() };
+const exports = { ...none, has: async () => false, make: () => never(), takeAway: () => never() };
 const found = await exposures({ host, config: { floatingIps: [] }, floatingIp, driver: { exports } });
 process.stdout.write(found.map((one) => `${one}\n`).join(''));
 

@@ -1,9 +1,10 @@
-import type { FloatingIp } from '../../config/config.js';
-import { volumesOf } from '../../config/floating-ip.js';
+import type { FloatingIp, Volume } from '../../config/config.js';
+import { isManaged, volumesOf } from '../../config/floating-ip.js';
 import type { ErrorCode } from '../../error-codes.js';
 import { isTimeout } from '../../host/running/deadline.js';
-import { hasAddress } from '../../host/reading/addresses.js';
-import { isMountOf, mountAt } from '../../host/reading/mounts.js';
+import { carriesFsid } from '../../host/reading/exports.js';
+import { type AddressPlace, placesOf } from '../../host/reading/addresses.js';
+import { isMountOf, isReadOnlyUnasked, mountAt } from '../../host/reading/mounts.js';
 import type { Host } from '../../host/host.js';
 import { isOperating } from '../../rundir/operating.js';
 import {
@@ -81,14 +82,17 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
   const driver = await driverHere(reader.drivers, { ...reader, floatingIp: ip });
   const { host, run } = driver ?? reader;
   const isInstance = driver !== undefined && driver.enter.length > 0;
+  const link = driver?.interface ?? ip.interface;
+  const places = await placesIn(host, ip.address, link);
   const here = {
-    addressUp: await isUp(host, ip.address, ip.interface),
+    addressUp: places.length > 0,
     recording: isRecording(run, ip.address),
   };
   // On the node itself a lock manager may run, or not, for other addresses than this one.
   const isAsked = isInstance || here.addressUp || here.recording;
   const health = isAsked ? await driver?.health(reader) : undefined;
-  const exported = new Set((await driver?.exports.current())?.map(({ path }) => path));
+  const entries = (await driver?.exports.current()) ?? [];
+  const exported = new Set(entries.map(({ path }) => path));
   const concerns = new Set([
     ip.address,
     ...(isInstance ? ['refused'] : []),
@@ -105,7 +109,24 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
     const mount = mountAt(reader.host, mountpoint);
     return mount !== undefined && isMountOf(reader.host, mount, device);
   });
-  const paths = ip.filesystems.flatMap((filesystem) => filesystem.exports.map((one) => one.path));
+  const isReadOnly = ({ mountpoint, options }: Volume) => {
+    const mount = mountAt(reader.host, mountpoint);
+    return mount !== undefined && isReadOnlyUnasked(mount, options);
+  };
+  const exports = ip.filesystems.flatMap((filesystem) =>
+    filesystem.exports.map((one) => ({ one, filesystem })),
+  );
+  const unexported: string[] = [];
+  for (const { one, filesystem } of exports) {
+    const { path, clients } = one;
+    if (!exported.has(path)) unexported.push(`${path} is not exported`);
+    else if (isManaged(ip, 'export')) {
+      // To whom, and how, is theirs to say; the fsid is in every file handle.
+      if (entries.some((entry) => entry.path === path && !carriesFsid(entry, filesystem.fsid)))
+        unexported.push(`${path} is exported without fsid=${filesystem.fsid}`);
+    } else if ((await driver?.exports.has(one, filesystem)) === false)
+      unexported.push(`${path} is not exported to ${clients} as the configuration says`);
+  }
   const status = {
     address: ip.address,
     here,
@@ -129,16 +150,18 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
       isInstance,
       isLinked: servingJournal(run, ip.address) !== undefined,
       mustReachRecord: onVolume === undefined,
-      volumeIsMounted: mounted.length > 0 && ip.managedByOthers?.includes('mount') !== true,
+      volumeIsMounted: mounted.length > 0 && !isManaged(ip, 'mount'),
       unmounted: volumes.filter((one) => !mounted.includes(one)).map(({ mountpoint }) => mountpoint),
+      readOnly: isManaged(ip, 'mount') ? [] : mounted.filter(isReadOnly).map(({ mountpoint }) => mountpoint),
+      misplaced: misplaced(places, { ...ip, interface: link }),
       exposed: why === undefined && driver !== undefined ? await exposedBy(reader, ip, driver) : [],
-      exported: paths.filter((path) => exported.has(path)),
-      unexported: paths.filter((path) => !exported.has(path)),
+      isExported: exports.some(({ one }) => exported.has(one.path)),
+      unexported: [...new Set(unexported)],
       lockManagerIsUp:
         !isAsked || health !== undefined || driver === undefined || (await driver.isUp(reader)),
       isNode: (name) => name === reader.config.node,
       isOperating: isOperating(runDirectory(reader.host), ip.address),
-      calloutFault: fault?.message,
+      calloutFault: fault,
       // What statd's user may have put in the place of a mark says nothing of a client.
       lostEvents: marks
         .filter(({ address, text }) => address === ip.address && text.includes(' not recorded: '))
@@ -167,7 +190,10 @@ export async function unconfiguredStatus(reader: NodeReader): Promise<readonly A
       .map(async ({ address, host: seen, run: links }) => ({
         address,
         unconfigured: true as const,
-        here: { addressUp: await isUp(seen, address), recording: isRecording(links, address) },
+        here: {
+          addressUp: (await placesIn(seen, address)).length > 0,
+          recording: isRecording(links, address),
+        },
         marks: readMarks(links, [address]).map((mark) => mark.text),
         unrecorded: [],
         isHere: true,
@@ -177,12 +203,24 @@ export async function unconfiguredStatus(reader: NodeReader): Promise<readonly A
   );
 }
 
-async function isUp(host: Host, address: string, link?: string): Promise<boolean> {
+/** Why an address that is up is not where it ought to be, as a sentence. Of one that others bring up, its prefix length is theirs. */
+function misplaced(places: readonly AddressPlace[], ip: FloatingIp): string | undefined {
+  const [first] = places;
+  const [there] = places.filter((place) => place.interface === ip.interface);
+  if (first === undefined) return undefined;
+  if (there === undefined)
+    return `the address is up on ${first.interface}, and the configuration says ${ip.interface}`;
+  return there.prefix === ip.prefix || isManaged(ip, 'address')
+    ? undefined
+    : `the address is up with prefix length ${there.prefix}, and the configuration says ${ip.prefix}`;
+}
+
+async function placesIn(host: Host, address: string, link?: string): Promise<readonly AddressPlace[]> {
   try {
-    return await hasAddress(host, address, link);
+    return await placesOf(host, address, link);
   } catch (error) {
     if (isTimeout(error)) throw error;
-    return false; // in an instance that was left half-built there is nothing to ask
+    return []; // in an instance that was left half-built there is nothing to ask
   }
 }
 

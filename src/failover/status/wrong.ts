@@ -1,5 +1,6 @@
 import { isLoss } from '../reclaim/reclaim.js';
 import { listed } from '../access/unrecorded.js';
+import type { Obstacle } from '../../host/action.js';
 import type { DaemonState } from '../../lockmanager/port.js';
 import type { AddressStatus } from './status.js';
 
@@ -13,9 +14,15 @@ export interface Seen {
   /** Any volume of it, unless others mount them: another node must not. */
   readonly volumeIsMounted: boolean;
   readonly unmounted: readonly string[];
+  /** Mount points of volumes that are to be read and written, and cannot be. */
+  readonly readOnly: readonly string[];
+  /** Why the address is not where it ought to be, as a sentence. */
+  readonly misplaced: string | undefined;
   /** Exports through which clients with AUTH_SYS reach the record. */
   readonly exposed: readonly string[];
-  readonly exported: readonly string[];
+  /** Anything of it is. */
+  readonly isExported: boolean;
+  /** Each export that is not as B-5 makes it, as a sentence. */
   readonly unexported: readonly string[];
   /** Of a lock manager that says nothing of its daemons. */
   readonly lockManagerIsUp: boolean;
@@ -24,7 +31,7 @@ export interface Seen {
   /** A release or takeover of the address is going on. */
   readonly isOperating: boolean;
   /** Why rpc.statd has no client recorded. */
-  readonly calloutFault: string | undefined;
+  readonly calloutFault: Obstacle | undefined;
   /** Events that the callout could not write. */
   readonly lostEvents: readonly string[];
 }
@@ -37,7 +44,7 @@ type Shown = Omit<AddressStatus, 'isHere' | 'ill' | 'wrong'>;
  */
 export function whatIsWrong(status: Shown, seen: Seen): Pick<AddressStatus, 'isHere' | 'ill' | 'wrong'> {
   const { here, record } = status;
-  const isServed = here.addressUp || seen.isLinked || seen.isInstance || seen.exported.length > 0;
+  const isServed = here.addressUp || seen.isLinked || seen.isInstance || seen.isExported;
   // A volume of it that is mounted here must not be mounted elsewhere, wherever the record lies.
   const isHere = isServed || seen.volumeIsMounted;
   const isOurs = record?.ownerHere === true && !record.released;
@@ -71,9 +78,11 @@ export function whatIsWrong(status: Shown, seen: Seen): Pick<AddressStatus, 'isH
 
 function illOf(status: Shown, seen: Seen): string[] {
   const { here, record, lockManager } = status;
+  const { calloutFault: fault } = seen;
   const unread = status.unreachable ?? 'there is none';
   return [
     ...(here.addressUp ? [] : ['the address is not up']),
+    ...(seen.misplaced === undefined ? [] : [seen.misplaced]),
     ...(here.recording
       ? []
       : [
@@ -87,11 +96,13 @@ function illOf(status: Shown, seen: Seen): string[] {
       : [`its record cannot be reached: ${unread}`]),
     ...(record === undefined ? [] : ownerIll(record)),
     ...seen.unmounted.map((mountpoint) => `${mountpoint} is not mounted`),
-    ...seen.unexported.map((path) => `${path} is not exported`),
+    ...seen.readOnly.map((mountpoint) => `${mountpoint} is mounted read-only`),
+    ...seen.unexported,
     ...Object.entries(lockManager?.daemons ?? {}).flatMap(([name, state]) =>
       state === 'running' ? [] : [`${name} ${illTexts[state]}`],
     ),
     ...(seen.lockManagerIsUp ? [] : ['the lock manager does not run']),
+    ...(fault === undefined || fault.isNote === true ? [] : [fault.message]),
   ];
 }
 
@@ -140,7 +151,7 @@ function historyOf({ address, record }: Shown, { isNode, isOperating }: Seen): s
 
 function unrecordedOf({ address, unrecorded }: Shown, { calloutFault }: Seen): string[] {
   return [
-    ...(calloutFault === undefined ? [] : [calloutFault]),
+    ...(calloutFault?.isNote === true ? [calloutFault.message] : []),
     ...(unrecorded.length === 0
       ? []
       : [

@@ -83,6 +83,13 @@ export function addressUp(ip: AddressOnInterface): Action<HostContext> {
         `Take it off ${here.interface} with "ip address del ${ip.address}/${here.prefix} dev ${here.interface}", or correct "interface".`,
       );
     }
+    if (here !== undefined && here.prefix !== ip.prefix) {
+      throw notSo(
+        'B-4',
+        `${ip.address} is up with prefix length ${here.prefix}, and the configuration says ${ip.prefix}`,
+        `Take it off with "ip address del ${ip.address}/${here.prefix} dev ${here.interface}", or correct "address".`,
+      );
+    }
     return here !== undefined;
   };
   return {

@@ -121,6 +121,25 @@ export function flushExports(mountpoints: readonly string[]): Action<HostContext
   };
 }
 
+/** Whether an export is as B-5 makes it: to these clients, with these options and this fsid. */
+export function isExported(
+  host: Host,
+  one: PathExport,
+  { fsid }: Pick<ExportedFilesystem, 'fsid'>,
+  memory: RememberedExports,
+): boolean {
+  const all = exported(host);
+  const known = memory.get(one);
+  if (known?.asked === optionsWith(one, fsid)) return all.some((entry) => isSameEntry(entry, known.entry));
+  const entry = findExport(all, one.path, one.clients);
+  return entry !== undefined && hasOptions(entry, one.options, fsid);
+}
+
+/** Both nodes must hand out the same file handles, so fsid= is part of every export (exports(5)). */
+function optionsWith({ options }: PathExport, fsid: string): string {
+  return `${options === '' ? '' : `${options},`}fsid=${fsid}`;
+}
+
 /**
  * B-5: one export comes, and never one of an empty mount point, or of a path that lies on another file system than its fsid says.
  * A client that cannot be resolved keeps nobody else from being served: it is left undone.
@@ -132,25 +151,17 @@ export function exportPath(
 ): Action<HostContext> {
   const { path, clients } = one;
   const { fsid } = filesystem;
-  // Both nodes must hand out the same file handles, so fsid= is part of every export (exports(5)).
-  const options = `${one.options === '' ? '' : `${one.options},`}fsid=${fsid}`;
+  const options = optionsWith(one, fsid);
   // -i: what /etc/exports has of the same path and client would be mixed in, and every name in it looked up; -v: it names the client.
   const command: Argv = ['exportfs', '-v', '-i', '-o', options, `${clients}:${path}`];
   let isUnresolved = false;
-  const isSo = (host: Host): boolean => {
-    const all = exported(host);
-    const known = memory.get(one);
-    if (known?.asked === options) return all.some((entry) => isSameEntry(entry, known.entry));
-    const entry = findExport(all, path, clients);
-    return entry !== undefined && hasOptions(entry, one.options, fsid);
-  };
   return {
     commands: [commandText(command)],
     programs: ['exportfs'],
     look: ({ host }, { asksNames }) => (asksNames ? lookAtClients(host, clients) : []),
     check: ({ host }) => {
       expectOnFilesystem(host, path, filesystem);
-      return isSo(host);
+      return isExported(host, one, filesystem, memory);
     },
     act: async (context) => {
       const { host, undone } = context;

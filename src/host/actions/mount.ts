@@ -9,7 +9,7 @@ import type { Argv, Host } from '../host.js';
 import { isFree } from '../devices/devices.js';
 import { deviceUsers } from '../reading/device-users.js';
 import { holders } from '../reading/holders.js';
-import { isMountOf, type Mount, mountAt, mounts } from '../reading/mounts.js';
+import { isMountOf, isReadOnlyUnasked, type Mount, mountAt, mounts } from '../reading/mounts.js';
 import { waitUntil } from '../running/wait.js';
 import { refuseActiveElsewhere } from './multiple-mount.js';
 
@@ -28,8 +28,8 @@ export function mountFilesystem(filesystem: MountableFilesystem): Action<HostCon
     commands: [`mkdir -p ${commandText([mountpoint])}   # only where there is none`, commandText(command)],
     programs: ['mount'],
     look: async ({ host }) =>
-      mountedRight(host, filesystem, 'B-1') === undefined ? lookAtMount(host, filesystem) : [],
-    check: ({ host }) => mountedRight(host, filesystem, 'B-1') !== undefined,
+      mountedToWrite(host, filesystem) === undefined ? lookAtMount(host, filesystem) : [],
+    check: ({ host }) => mountedToWrite(host, filesystem) !== undefined,
     act: async ({ host }) => {
       makeMountpoint(host, mountpoint);
       const result = await host.run(command);
@@ -40,7 +40,7 @@ export function mountFilesystem(filesystem: MountableFilesystem): Action<HostCon
       return undefined;
     },
     verify: ({ host }) => {
-      if (mountedRight(host, filesystem, 'B-1') === undefined) {
+      if (mountedToWrite(host, filesystem) === undefined) {
         throw notSo(
           'B-1',
           `${device} is not mounted on ${mountpoint} after "mount": see /proc/self/mountinfo`,
@@ -166,6 +166,20 @@ export function refuseForeignMount(
   step: StepName,
 ): void {
   mountedRight(host, filesystem, step);
+}
+
+/** B-1: the mount at the mount point; throws where it is of another device, or read-only and the configuration does not say so. */
+function mountedToWrite(host: Host, filesystem: MountableFilesystem): Mount | undefined {
+  const { device, mountpoint, options } = filesystem;
+  const mount = mountedRight(host, filesystem, 'B-1');
+  if (mount !== undefined && isReadOnlyUnasked(mount, options)) {
+    throw notSo(
+      'B-1',
+      `${device} is mounted read-only on ${mountpoint}, and the configuration does not say "ro"`,
+      `See "dmesg": an error may have made it so. Then "mount -o remount,rw ${mountpoint}", or unmount it and run the same command again.`,
+    );
+  }
+  return mount;
 }
 
 /** The mount at the mount point; throws where it is of another device, which is then none of ours to touch. */

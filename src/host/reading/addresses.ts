@@ -53,25 +53,32 @@ export async function localAddresses(host: Host): Promise<LocalAddress[]> {
   );
 }
 
+/** Where an address is, and with which prefix length. */
+export type AddressPlace = Pick<LocalAddress, 'interface' | 'prefix'>;
+
 /** Where this host has an address, undefined where it has not. */
 export async function findAddress(host: Host, address: string): Promise<LocalAddress | undefined> {
   return (await localAddresses(host)).find((local) => local.address === address);
 }
 
 /**
- * Whether this host has an address. `link`: where it ought to be. On the machine itself it takes no process to tell, unless that link is
+ * Where this host has an address, on whichever interfaces. `link`: where it ought to be. On the machine itself it takes no process to tell, unless that link is
  * there and does not run, or has no address at all: of such Node says nothing (libuv's uv_interface_addresses), and `ip` does.
  */
-export async function hasAddress(host: Host, address: string, link?: string): Promise<boolean> {
+export async function placesOf(host: Host, address: string, link?: string): Promise<AddressPlace[]> {
   if (host === realHost) {
-    const running = Object.entries(networkInterfaces());
-    if (running.some(([, infos = []]) => infos.some((info) => canonical(info.address) === address)))
-      return true;
     // The label of an address may stand for its link: "eth0:1".
-    const names = new Set(running.map(([name]) => name.replace(/:.*$/, '')));
-    if (link !== undefined && (names.has(link) || !hasLink(host, link))) return false;
+    const running = Object.entries(networkInterfaces()).flatMap(([label, infos = []]) =>
+      infos.map((info) => ({ ...info, interface: label.replace(/:.*$/, '') })),
+    );
+    const places = running
+      .filter((info) => canonical(info.address) === address)
+      .map((info) => ({ interface: info.interface, prefix: Number(info.cidr?.split('/')[1] ?? 0) }));
+    if (places.length > 0) return places;
+    const isRunning = running.some((info) => info.interface === link);
+    if (link !== undefined && (isRunning || !hasLink(host, link))) return [];
   }
-  return (await findAddress(host, address)) !== undefined;
+  return (await localAddresses(host)).filter((local) => local.address === address);
 }
 
 /** proc_pid_net(5): the links of this process's network namespace, a name and a colon on each line. */

@@ -9,6 +9,8 @@ export interface Mount {
   readonly mountpoint: string;
   readonly type: string;
   readonly source: string;
+  /** Of this mount alone, comma separated. */
+  readonly options: string;
   /** Of the superblock, comma separated. */
   readonly superOptions: string;
 }
@@ -19,7 +21,7 @@ export function parseMountinfo(text: string): Mount[] {
     const [left, right] = line.split(' - ');
     const fields = left?.split(' ') ?? [];
     const [type, source, superOptions] = right?.split(' ') ?? [];
-    const [, , deviceNumber, root, mountpoint] = fields;
+    const [, , deviceNumber, root, mountpoint, options] = fields;
     if (
       deviceNumber === undefined ||
       root === undefined ||
@@ -35,6 +37,7 @@ export function parseMountinfo(text: string): Mount[] {
         mountpoint: unescapeOctal(mountpoint),
         type,
         source: unescapeOctal(source),
+        options: options ?? '',
         superOptions: superOptions ?? '',
       },
     ];
@@ -78,6 +81,15 @@ export function isMountOf(host: Host, mount: Mount, path: string): boolean {
   if (device === undefined) return mount.source === path;
   const number = numberOf(host, mount);
   return number !== undefined && isFromDevice(host, number, device) && (mount.root === '/' || isBtrfs(mount));
+}
+
+/**
+ * Whether nothing can be written through a mount that is to be read and written: it was mounted so, the device is write-protected, or an
+ * error made the file system so (errors=remount-ro, ext4(5)). `asked`: the mount options of the configuration.
+ */
+export function isReadOnlyUnasked({ options, superOptions }: Mount, asked: string): boolean {
+  const isReadOnly = (list: string) => list.split(',').includes('ro');
+  return !isReadOnly(asked) && (isReadOnly(options) || isReadOnly(superOptions));
 }
 
 /** Whether a mount is of anything that lies on the block device of that number. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import Sqlite from 'better-sqlite3';
+import { whatIsWrong } from '../../../src/failover/status/wrong.js';
 import { projectRoot } from '../../lab/project-root.js';
 import { makeRehearsal, type RehearsalNode, type RehearsalSite } from '../../helpers/rehearsal-site.js';
 
@@ -54,6 +55,11 @@ for (const stateDirectory of [undefined, shared]) {
   });
 }
 
+function changeMount(node: RehearsalNode, from: string | RegExp, to: string): void {
+  const table = node.read('/proc/self/mountinfo');
+  node.write('/proc/self/mountinfo', table.replace(from, to));
+}
+
 /** What is done to A, and what it then says. `isServed` 0: it is served all the same. */
 const ills: readonly (readonly [
   what: string,
@@ -99,6 +105,42 @@ const ills: readonly (readonly [
     /1 LOST or SILENT/,
   ],
   ['an export is gone', ({ a }) => a.write('/var/lib/nfs/etab', ''), 1, /\/mnt\/vol1 is not exported/],
+  [
+    'it is exported with another fsid',
+    ({ a }) => a.write('/var/lib/nfs/etab', a.read('/var/lib/nfs/etab').replace('fsid=1234', 'fsid=99')),
+    1,
+    /\/mnt\/vol1 is not exported to \* as the configuration says/,
+  ],
+  [
+    'it is exported read-only',
+    ({ a }) => a.write('/var/lib/nfs/etab', a.read('/var/lib/nfs/etab').replace('(rw', '(ro')),
+    1,
+    /\/mnt\/vol1 is not exported to \* as the configuration says/,
+  ],
+  [
+    'an error made its file system read-only',
+    ({ a }) => changeMount(a, /(vol1 rw - ext4 \/dev\/vol1) rw/, '$1 ro'),
+    1,
+    /\/mnt\/vol1 is mounted read-only/,
+  ],
+  [
+    'its mount is read-only',
+    ({ a }) => changeMount(a, 'vol1 rw -', 'vol1 ro -'),
+    1,
+    /\/mnt\/vol1 is mounted read-only/,
+  ],
+  [
+    'the address is on another interface',
+    ({ a }) => a.write('/addresses.json', a.read('/addresses.json').replace('eth0', 'eth7')),
+    1,
+    /the address is up on eth7, and the configuration says eth0/,
+  ],
+  [
+    'the address has another prefix length',
+    ({ a }) => a.write('/addresses.json', a.read('/addresses.json').replace(':24', ':32')),
+    1,
+    /the address is up with prefix length 32, and the configuration says 24/,
+  ],
   ['nfsd has died', ({ a }) => a.write('/proc/fs/nfsd/threads', '0\n'), 1, /the lock manager does not run/],
   ['the address is down', ({ a }) => a.write('/addresses.json', '[]'), 1, /the address is not up/],
   [
@@ -130,6 +172,77 @@ for (const [what, make, isServed, wrong] of ills) {
     t.is((await seen(site.b)).isServed, 7, 'B has nothing of it');
   });
 }
+
+test('one of two exports of a path is gone, and takeover brings it back', async (t) => {
+  const site = makeRehearsal({ address, rpcbindPort: 1 });
+  t.teardown(() => site.remove());
+  const { a } = site;
+  const [file, etab] = ['/etc/nlm-failover.toml', '/var/lib/nfs/etab'];
+  const one = /( {4}\[\[floating_ip\.filesystem\.export\]\]\n {4}clients = )"\*"\n/;
+  const two = '$1"10.9.0.0/16"\n    options = "rw"\n\n$1"10.8.0.0/16"\n';
+  a.write(file, a.read(file).replace(one, two));
+  const takeover = () => a.tool(['takeover', address, '--no-wait']);
+  t.is((await takeover()).exitCode, 0);
+  t.like(await seen(a), { status: 0, isServed: 0 });
+  const rows = a.read(etab).split('\n');
+  a.write(etab, rows.filter((row) => !row.includes('10.8.')).join('\n'));
+  t.deepEqual(await seen(a), {
+    status: 1,
+    isServed: 1,
+    wrong: ['/mnt/vol1 is not exported to 10.8.0.0/16 as the configuration says'],
+  });
+  t.is((await takeover()).exitCode, 0);
+  t.like(await seen(a), { status: 0, isServed: 0 });
+});
+
+test('takeover does not call a read-only mount or another prefix length unchanged, unless it is to be so', async (t) => {
+  const { a } = await served(t);
+  const takeover = () => a.tool(['takeover', address, '--no-wait']);
+  changeMount(a, 'vol1 rw -', 'vol1 ro -');
+  const readOnly = await takeover();
+  t.not(readOnly.exitCode, 0);
+  t.regex(readOnly.stderr, /\/dev\/vol1 is mounted read-only on \/mnt\/vol1/);
+  const config = a.read('/etc/nlm-failover.toml');
+  const file = '/etc/nlm-failover.toml';
+  a.write(file, config.replace(/(mountpoint = "\/mnt\/vol1"\n)/, '$1  options = "noatime,ro"\n'));
+  t.is((await takeover()).exitCode, 0);
+  t.like(await seen(a), { status: 0, isServed: 0 });
+  a.write('/addresses.json', a.read('/addresses.json').replace(':24', ':32'));
+  const wider = await takeover();
+  t.not(wider.exitCode, 0);
+  t.regex(wider.stderr, /is up with prefix length 32, and the configuration says 24/);
+});
+
+test('a callout that cannot write to the journal: it is not served well', (t) => {
+  const status = {
+    address,
+    here: { addressUp: true, recording: true },
+    unreachable: 'none',
+    marks: [],
+    unrecorded: [],
+  };
+  const seenHere = {
+    isInstance: false,
+    isLinked: true,
+    mustReachRecord: true,
+    volumeIsMounted: true,
+    unmounted: [],
+    readOnly: [],
+    misplaced: undefined,
+    exposed: [],
+    isExported: true,
+    unexported: [],
+    lockManagerIsUp: true,
+    isNode: () => true,
+    isOperating: false,
+    lostEvents: [],
+  };
+  const message = 'the callout cannot record';
+  t.true(whatIsWrong(status, { ...seenHere, calloutFault: { message } }).ill.includes(message));
+  const note = whatIsWrong(status, { ...seenHere, calloutFault: { message, isNote: true } });
+  t.false(note.ill.includes(message));
+  t.true(note.wrong.includes(message));
+});
 
 test('an acknowledged loss is none any more', async (t) => {
   const { a } = await served(t);

@@ -13,6 +13,7 @@ test('parses mountinfo: optional fields, octal escapes', (t) => {
       mountpoint: '/mnt/with blank',
       type: 'ext4',
       source: '/dev/ubda',
+      options: 'rw,noatime',
       superOptions: 'rw,errors=continue',
     },
     {
@@ -21,6 +22,7 @@ test('parses mountinfo: optional fields, octal escapes', (t) => {
       mountpoint: '/mnt/bind',
       type: 'btrfs',
       source: '/dev/vg0/vol\\one',
+      options: 'rw',
       superOptions: 'rw',
     },
   ]);

@@ -84,6 +84,11 @@ function paper(site: Site, suffix = ''): LockManager {
       make: ({ path, clients, options }, { fsid }) =>
         strike(path, clients, `${path}\t${clients}(${options},fsid=${fsid})`),
       takeAway: ({ path, clients }) => strike(path, clients, ''),
+      has: async ({ path }) =>
+        delay(
+          20,
+          exported().some((one) => one.path === path),
+        ),
       current: async () => delay(20, exported()),
     },
     dropLocks: ({ fsid }) => [write(`drop ${fsid}`)],
