@@ -14,7 +14,7 @@ export interface OperationResult {
   readonly notNotified: Notified['notNotified'];
   /** What could not be done, as sentences, while everything else was. */
   readonly undone: readonly string[];
-  /** Sentences worth a person's attention about how the clients were notified. */
+  /** Sentences worth a person's attention, as about how the clients were notified. */
   readonly remarks: readonly string[];
 }
 

@@ -2,6 +2,7 @@ import { FailoverError } from '../../errors.js';
 import { isTimeout, within } from '../../host/running/deadline.js';
 import type { FailoverContext } from '../context.js';
 import { limitOf } from '../limits.js';
+import { planRelease } from '../plan.js';
 import { isNotOwner } from '../steps/other-addresses.js';
 import { expectPlaces } from '../steps/places.js';
 import type { Plan } from '../steps/steps.js';
@@ -48,9 +49,11 @@ export async function release(
         log.step(report);
       },
     });
-    handOverWithoutUnmount(plan, context);
+    const remarks = await handOverWithoutUnmount(plan, context);
     log.end(end(), undone.join('; '));
-    return undone.length === 0 ? released : { ...released, outcome: 'incomplete', undone };
+    return undone.length === 0
+      ? { ...released, remarks }
+      : { ...released, outcome: 'incomplete', undone, remarks };
   };
   return operateAlone(context, 'release', run, () => takeBack(context));
 }
@@ -87,13 +90,30 @@ function reportGone({ steps }: Plan, reporter: Reporter): void {
   }
 }
 
-/** Where somebody else unmounts (`--steps` without A-4), the address is handed over once its locks are dropped. */
-function handOverWithoutUnmount(plan: Plan, { session, config }: FailoverContext): void {
+/**
+ * Where somebody else unmounts (`--steps` without A-4), the address is handed over once its locks are dropped; but only where no client
+ * can get a new one here: without A-1 and A-2 the next owner would serve it beside this node. Returns a remark where it is not.
+ */
+async function handOverWithoutUnmount(plan: Plan, context: FailoverContext): Promise<string[]> {
+  const { session, config, floatingIp, driver } = context;
   const names = plan.steps.map((step) => step.name);
-  if (!names.includes('A-3') || names.includes('A-4')) return;
+  if (!names.includes('A-3') || names.includes('A-4')) return [];
   const ownership = session.record?.ownership();
-  if (ownership !== undefined && session.owns(ownership))
-    session.record?.setReleased(config.node, ownership.epoch, true);
+  if (ownership === undefined || !session.owns(ownership)) return [];
+  const whole = planRelease(floatingIp, driver);
+  const steps = whole.steps
+    .filter(({ name }) => name === 'A-1' || name === 'A-2')
+    .map((step) => ({ ...step, actions: step.actions.filter(({ repeats }) => repeats !== true) }));
+  const { address } = floatingIp;
+  const isDown = await within(limitOf(`release ${address}`, config), () =>
+    isGone({ ...whole, steps }, context),
+  );
+  if (!isDown)
+    return [
+      `${address} is not handed over: it is up, recorded, connected to or exported here still, and A-1 and A-2 end that`,
+    ];
+  session.record?.setReleased(config.node, ownership.epoch, true);
+  return [];
 }
 
 /** A-4 failed after the record was handed over: it is still this node's. */
