@@ -1,5 +1,6 @@
 // A device has many names: whichever the configuration has, B-1 mounts it, knows it again, and A-4 unmounts it; what cannot be found is
 // refused before anything is mounted. Real loop devices; with device mapper: test/lab/devices.test.ts.
+import { randomUUID } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
 import { imageFile, loopDevice } from '../helpers/loop-device.js';
 import { type Netns, withNetns } from '../helpers/netns.js';
@@ -7,7 +8,6 @@ import { places, type Written } from '../helpers/places.js';
 import { netnsTest } from './netns-test.js';
 
 const mountpoint = '/run/volume';
-const uuid = '6b9d6c1e-0c5a-4f0e-9d4f-2f1f6a3c7e10';
 
 /** With a /dev of its own, into which a test may put names. */
 async function withDev(t: ExecutionContext): Promise<Netns> {
@@ -22,6 +22,12 @@ async function withDev(t: ExecutionContext): Promise<Netns> {
      mount --bind /run/dev /dev`,
   );
   return host;
+}
+
+/** As udev would. */
+async function link(host: Netns, device: string, name: string): Promise<void> {
+  const script = 'mkdir -p "/dev/disk/${1%/*}" && ln -sfn "$0" "/dev/disk/$1"';
+  await host.run('sh', '-c', script, device, name);
 }
 
 /** Mounted, again, unmounted, again: each once, as the device that it is. */
@@ -53,6 +59,7 @@ async function assertRefused(
 netnsTest(
   'without udev: LABEL= with a slash, blanks and letters beyond ASCII, quotes, UUID= in any case, links',
   async (t) => {
+    const uuid = randomUUID();
     const image = imageFile(t, 'mkfs.ext4', '-q', '-F', '-U', uuid, '-L', '/export1');
     const host = await withDev(t);
     const loop = await loopDevice(host, image);
@@ -74,25 +81,36 @@ netnsTest(
   },
 );
 
-netnsTest('with the links of udev, which spells them its own way: what it says counts', async (t) => {
+netnsTest('with the links of udev, which spells them its own way, where blkid finds none', async (t) => {
   const host = await withDev(t);
   // Without any label or UUID to be found by.
   const loop = await loopDevice(host, imageFile(t, 'mkfs.ext4', '-q', '-F', '-U', 'clear'));
-  for (const [link, device] of [
-    ['by-label/\\x2fexport1', 'LABEL=/export1'],
-    ['by-label/my\\x20data', 'LABEL="my data"'],
+  for (const [name, device] of [
+    ['by-label/\\x2fexport2', 'LABEL=/export2'],
+    ['by-label/our\\x20data', 'LABEL="our data"'],
     ['by-label/Büro\\x5c1', 'LABEL=Büro\\1'],
     ['by-uuid/1234-ABCD', 'UUID=1234-abcd'],
     ['by-partuuid/deadbeef-01', 'PARTUUID=DEADBEEF-01'],
     ['by-partlabel/nfs\\x20data', 'PARTLABEL=nfs data'],
     ['by-id/wwn-0x5000c500a1b2c3d4-part1', 'ID=wwn-0x5000c500a1b2c3d4-part1'],
     ['by-path/pci-0000:00:1f.2-ata-1', '/dev/disk/by-path/pci-0000:00:1f.2-ata-1'],
-    ['by-label/my\\x20data', '/dev/disk/by-label/my\\x20data'],
+    ['by-label/our\\x20data', '/dev/disk/by-label/our\\x20data'],
   ] as const) {
-    const script = 'mkdir -p "/dev/disk/${1%/*}" && ln -sfn "$0" "/dev/disk/$1"';
-    await host.run('sh', '-c', script, loop, link);
+    await link(host, loop, name);
     await assertMoves(t, host, device);
   }
+});
+
+netnsTest('a link of udev beside what blkid finds: to the same device, and to another', async (t) => {
+  const uuid = randomUUID();
+  const host = await withDev(t);
+  const loop = await loopDevice(host, imageFile(t, 'mkfs.ext4', '-q', '-F', '-U', uuid));
+  const other = await loopDevice(host, imageFile(t, 'mkfs.ext4', '-q', '-F'));
+  await link(host, other, `by-uuid/${uuid}`);
+  const why = new RegExp(`${loop} has it, and udev's link leads to ${other}: write the path of one`);
+  await assertRefused(t, host, [[`UUID=${uuid}`, mountpoint]], why);
+  await link(host, loop, `by-uuid/${uuid}`);
+  await assertMoves(t, host, `UUID=${uuid}`);
 });
 
 netnsTest('PARTUUID= of a partition', async (t) => {
@@ -148,6 +166,7 @@ netnsTest('a btrfs of two devices, named by either', async (t) => {
 netnsTest(
   'what is not there, is no device, or is meant by two, is refused before anything is mounted',
   async (t) => {
+    const uuid = randomUUID();
     const image = imageFile(t, 'mkfs.ext4', '-q', '-F', '-U', uuid, '-L', 'data');
     const host = await withDev(t);
     const loop = await loopDevice(host, image);
@@ -198,6 +217,11 @@ netnsTest(
         [[device, mountpoint]],
         new RegExp(`(?:${loop} and ${copy}|${copy} and ${loop}) have it: write the path of one`),
       );
+    // udev's link leads to one of them, whichever: that is no answer.
+    for (const one of [loop, copy]) {
+      await link(host, one, `by-uuid/${uuid}`);
+      await assertRefused(t, host, [[`UUID=${uuid}`, mountpoint]], /loop\d+ have it: write the path of one/);
+    }
   },
 );
 
@@ -223,15 +247,15 @@ netnsTest(
 netnsTest(
   'a snapshot has the names of what it is of: what is mounted in its place is meant, and goes',
   async (t) => {
-    const image = imageFile(t, 'mkfs.ext4', '-q', '-F', '-U', uuid, '-L', 'data');
+    const label = randomUUID().slice(0, 16);
+    const image = imageFile(t, 'mkfs.ext4', '-q', '-F', '-L', label);
     const host = await withDev(t);
     const volume = await loopDevice(host, image);
     const snapshot = await loopDevice(host, imageFile(t, 'cp', image));
-    const all: Written[] = [['LABEL=data', mountpoint]];
-    const link = 'mkdir -p /dev/disk/by-label && ln -sfn "$0" /dev/disk/by-label/data';
+    const all: Written[] = [[`LABEL=${label}`, mountpoint]];
     // Without udev, and with its link on the younger of the two.
     for (const isLinked of [false, true]) {
-      if (isLinked) await host.run('sh', '-c', link, snapshot);
+      if (isLinked) await link(host, snapshot, `by-label/${label}`);
       await host.run('sh', '-c', 'mkdir -p "$1" && mount "$0" "$1"', volume, mountpoint);
       for (const verb of ['mount', 'unmount'] as const) {
         const { error, already } = await places(host, verb, all);

@@ -24,27 +24,26 @@ export function isTag(device: string): boolean {
 
 /**
  * The path of the device that the configuration names, by a path or as fstab(5) names it: UUID=, LABEL=, PARTUUID=, PARTLABEL=, ID=.
- * As mount(8) does, udev is asked first, whose names are links; without udev, as in a container, blkid(8) reads the devices. Of several
- * devices with one name it is the one that is mounted in its place (`mounted`, its path), as a snapshot bears the names of what it is
- * of; else the one that is made of the others, as with multipath; else it is not known which is meant. Throws nothing but
- * STEP_TIMEOUT.
+ * blkid(8) reads the devices, all of them: of two with one name, as a volume and its snapshot, udev's link leads to either
+ * (systemd src/udev/udev-node.c), and mount(8) follows it. Of several it is the one that is mounted in its place (`mounted`, its path);
+ * else the one that is made of the others, as with multipath; else it is not known which is meant, nor where the link leads to what
+ * blkid does not find it on. The link alone counts where blkid finds none, or cannot say. Throws nothing but STEP_TIMEOUT.
  */
 export async function findDevice(host: Host, device: string, mounted?: string): Promise<Found> {
   if (!isTag(device)) return { path: device };
   const [, tag = '', value = ''] = /^([A-Z]+)=(.*)$/s.exec(device) ?? [];
   const linked = linkedDevice(host, tag, value);
-  const isElsewhere = mounted !== undefined && !isSameDevice(linked, deviceAt(host, mounted));
-  if (isElsewhere && (await hasTag(host, tag, value, mounted))) return { path: mounted };
-  return linked === undefined ? scannedDevice(host, tag, value) : { path: linked.path };
+  const place = mounted === undefined ? undefined : blockAt(host, mounted);
+  if (place !== undefined && (isSameDevice(linked, place) || (await hasTag(host, tag, value, place.path))))
+    return place;
+  if (tag === 'ID')
+    return linked ?? { why: 'udev, which gives such names, has no link of that name in /dev/disk/by-id' };
+  const scanned = await scannedDevices(host, tag, value);
+  return 'why' in scanned ? (linked ?? scanned) : oneOf(host, scanned.holders, linked);
 }
 
 async function hasTag(host: Host, tag: string, value: string, path: string): Promise<boolean> {
-  if (blockAt(host, path) === undefined) return false;
-  try {
-    return (await scan(host, `${tag}="${value}"`, path)) !== undefined;
-  } catch {
-    return false;
-  }
+  return tag !== 'ID' && 'holders' in (await scannedDevices(host, tag, value, path));
 }
 
 function linkedDevice(host: Host, tag: string, value: string): Block | undefined {
@@ -64,40 +63,68 @@ function encodeName(value: string): string {
   );
 }
 
-/** With the UUID in lower case, as the configuration has it: not of FAT and NTFS, whose UUIDs blkid has in upper case. */
-async function scannedDevice(host: Host, tag: string, value: string): Promise<Found> {
-  if (tag === 'ID')
-    return { why: 'udev, which gives such names, has no link of that name in /dev/disk/by-id' };
+interface Holder {
+  readonly device: Block;
+  /** The file system's, where it has one. */
+  readonly type: string | undefined;
+}
+
+/**
+ * One at least, of `only` these paths if there are any, or why there is none. A UUID is lower case in the configuration; that of FAT and
+ * NTFS is upper case for blkid.
+ */
+async function scannedDevices(
+  host: Host,
+  tag: string,
+  value: string,
+  ...only: readonly string[]
+): Promise<{ readonly holders: readonly Holder[] } | { readonly why: string }> {
+  const spellings = new Set(isUuid(tag) ? [value, value.toUpperCase()] : [value]);
+  const holders: Holder[] = [];
   try {
-    // Quoted, as a label may begin with a quote (libblkid, blkid_parse_tag_string).
-    return (await scan(host, `${tag}="${value}"`)) ?? { why: 'no device here has it' };
+    for (const spelling of spellings) {
+      // Quoted, as a label may begin with a quote (libblkid, blkid_parse_tag_string).
+      const scanned = await scan(host, `${tag}="${spelling}"`, only);
+      if ('why' in scanned) return scanned;
+      holders.push(...scanned.holders);
+    }
   } catch (error) {
     return { why: `blkid(8) could not say: ${messageOf(error)}` };
   }
+  return holders.length > 0 ? { holders } : { why: 'no device here has it' };
 }
 
-/** Undefined where no device has it. -c /dev/null: not what blkid remembers, but what is there. */
-async function scan(host: Host, token: string, ...only: readonly string[]): Promise<Found | undefined> {
+/** -c /dev/null: not what blkid remembers, but what is there. */
+async function scan(
+  host: Host,
+  token: string,
+  only: readonly string[],
+): Promise<{ readonly holders: readonly Holder[] } | { readonly why: string }> {
   const { exitCode, stdout, stderr } = await host.run(
     ['blkid', '-c', '/dev/null', '-o', 'export', '-t', token, ...only],
     { short: true },
   );
   // blkid(8), EXIT STATUS: 2 where there is none.
-  if (exitCode === 2) return undefined;
+  if (exitCode === 2) return { holders: [] };
   if (exitCode !== 0) return { why: `blkid(8) exited with ${exitCode}: ${stderr.trim()}` };
-  const rows = stdout.split(/\n\n+/).map((row) => ({
-    device: blockAt(host, /^DEVNAME=(.*)$/m.exec(row)?.[1] ?? ''),
-    type: /^TYPE=(.*)$/m.exec(row)?.[1],
-  }));
-  const found = rows.flatMap(({ device, type }) => (device === undefined ? [] : [{ device, type }]));
-  const top = found.filter(
-    ({ device }) => !found.some(({ device: upper }) => isMadeOf(host, upper.number, device.number)),
-  );
-  const [first, second] = top;
-  if (first === undefined) return undefined;
+  const holders = stdout.split(/\n\n+/).flatMap((row) => {
+    const device = blockAt(host, /^DEVNAME=(.*)$/m.exec(row)?.[1] ?? '');
+    return device === undefined ? [] : [{ device, type: /^TYPE=(.*)$/m.exec(row)?.[1] }];
+  });
+  return { holders };
+}
+
+function oneOf(host: Host, holders: readonly Holder[], linked: Block | undefined): Found {
+  const isAbove = (upper: Block, { device }: Holder) => isMadeOf(host, upper.number, device.number);
+  const top = holders.filter((holder) => !holders.some(({ device }) => isAbove(device, holder)));
+  const names = top.map(({ device }) => device.path).join(' and ');
   // All devices of a btrfs have its UUID and its label, and any of them stands for it.
-  if (second === undefined || top.every(({ type }) => type === 'btrfs')) return { path: first.device.path };
-  return { why: `${top.map(({ device }) => device.path).join(' and ')} have it: write the path of one` };
+  if (top.length > 1 && !top.every(({ type }) => type === 'btrfs'))
+    return { why: `${names} have it: write the path of one` };
+  const isFound = holders.some(({ device }) => device.number === linked?.number);
+  if (linked === undefined || isFound) return { path: top[0]?.device.path ?? '' };
+  if (top.every((holder) => isAbove(linked, holder))) return linked;
+  return { why: `${names} has it, and udev's link leads to ${linked.path}: write the path of one` };
 }
 
 function blockAt(host: Host, path: string): Block | undefined {
