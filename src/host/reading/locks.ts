@@ -16,10 +16,10 @@ export interface KernelLock {
 
 /**
  * Parses /proc/locks (proc(5); fs/locks.c lock_get_status). The device is hexadecimal there.
- * Waiting requests (`->`) are left out: they hold nothing.
+ * Waiting requests (`->`) are left out: they hold nothing. UNLCK is a lease that is to go, and is held still.
  */
 export function parseLocks(text: string): KernelLock[] {
-  const line = /^\d+: (\S+) +\S+ +(READ|WRITE) +(-?\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) (\d+) (\d+|EOF)$/;
+  const line = /^\d+: (\S+) +\S+ +(READ|WRITE|UNLCK) +(-?\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) (\d+) (\d+|EOF)$/;
   return text.split('\n').flatMap((row) => {
     const match = line.exec(row.trimEnd());
     if (match === null) return [];

@@ -1,17 +1,20 @@
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { errnoOf, exitCodes, FailoverError } from '../../errors.js';
+import { realHost } from '../../host/real.js';
+import { lockHolder } from '../../host/reading/locks.js';
+import { doing } from '../../host/running/watchdog.js';
 import { inPlainWords } from '../record-error.js';
 
 // How files of the record are opened, read and written.
 
 /**
  * Runs `use` on a descriptor of a file in the record, opened with `flags` (open(2)), made with mode 0600 where they say so;
- * undefined where it is not there. Throws RECORD_UNSAFE for what is not a regular file: never followed, never waited for.
+ * undefined where it is not there. Throws RECORD_UNSAFE for what is not a regular file: never followed, never waited for; RECORD_UNUSABLE.
  */
 export function withRegularFile<T>(path: string, flags: number, use: (fd: number) => T): T | undefined {
   let fd: number;
   try {
-    fd = openSync(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600);
+    fd = openDespiteLease(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     const code = errnoOf(error);
     if (code === 'ENOENT') return undefined;
@@ -25,6 +28,49 @@ export function withRegularFile<T>(path: string, flags: number, use: (fd: number
   } finally {
     closeSync(fd);
   }
+}
+
+/** How long the kernel lets a lease stand that is to go, s (fcntl(2), Leases); 0: for ever. */
+const breakTimeFile = '/proc/sys/fs/lease-break-time';
+/** Its default. */
+const breakSeconds = 45;
+const againMs = 50;
+
+/**
+ * Opens with O_NONBLOCK in `flags`. The owner of a file, rpc.statd's user of a journal, may have a lease on it (F_SETLEASE): the open
+ * then fails with EAGAIN, and makes the kernel take the lease away, once lease-break-time is over (fs/locks.c, __break_lease). So it is
+ * tried until then, for at most `seconds`. Throws RECORD_UNUSABLE, with who holds it.
+ */
+export function openDespiteLease(path: string, flags: number, seconds = leaseSeconds()): number {
+  const end = performance.now() + seconds * 1000;
+  const sleep = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    try {
+      return openSync(path, flags, 0o600);
+    } catch (error) {
+      if (errnoOf(error) !== 'EAGAIN') throw error;
+      if (performance.now() > end) throw leased(path, seconds);
+    }
+    // Each time a sign of life for the watchdog: this wait has an end of its own.
+    doing(`waiting for a lease on ${inPlainWords(path)} to be broken`);
+    Atomics.wait(sleep, 0, 0, againMs);
+  }
+}
+
+function leaseSeconds(): number {
+  const seconds = Number(realHost.readText(breakTimeFile) ?? breakSeconds);
+  return (seconds > 0 ? seconds : breakSeconds) + 5;
+}
+
+function leased(place: string, seconds: number): FailoverError {
+  const path = inPlainWords(place);
+  const holder = lockHolder(realHost, place) ?? 'a process that was not found';
+  return new FailoverError(`${path} could not be opened for ${seconds} s: ${holder} holds a lease on it`, {
+    code: 'RECORD_UNUSABLE',
+    exitCode: exitCodes.stepFailed,
+    operation: `opening ${path}`,
+    hint: `Nothing of nlm-failover or rpc.statd takes leases: end that process. ${breakTimeFile} is how long the kernel lets it stand (0: for ever).`,
+  });
 }
 
 /** Reads `length` bytes at `offset`, fewer at the end of the file. */
