@@ -23,7 +23,7 @@ interface Place {
 /**
  * The exports through which a client with AUTH_SYS gets to the record of an address, as PATH (CLIENTS), as this node is mounted now;
  * none where its clients are trusted. A client makes up file handles of the whole file system (exports(5), no_subtree_check), so an
- * export of the same device is enough, under whatever name; with crossmnt also one of a file system above it.
+ * export of the same device is enough, under whatever name; with crossmnt also one of a file system above it, wherever it is mounted.
  *
  * What is exported stands in the etab of the node, and of the instance of the address; what is about to be, in the configuration.
  */
@@ -40,7 +40,10 @@ export async function exposures({ host, config, floatingIp, driver }: Place): Pr
   for (const { path, clients, options } of open) {
     const real = await realPath(host, path);
     const crosses =
-      options.includes('crossmnt') && record !== undefined && isAtOrBelow(record.mountpoint, real);
+      options.includes('crossmnt') &&
+      table.some(
+        (mount) => mount.deviceNumber === record?.deviceNumber && isAtOrBelow(mount.mountpoint, real),
+      );
     if (crosses || mountOf(table, real)?.deviceNumber === record?.deviceNumber)
       through.push(`${path} (${clients})`);
   }

@@ -66,9 +66,7 @@ export function whatIsWrong(status: Shown, seen: Seen): Pick<AddressStatus, 'isH
       ...ill,
       ...missing,
       ...unread,
-      ...seen.exposed.map(
-        (one) => `clients with AUTH_SYS reach its record through the export of ${one}, and could erase it`,
-      ),
+      ...(isServed ? [] : exposedIll(seen)),
       ...historyOf(status, seen),
       ...unrecordedOf(status, seen),
       ...seen.lostEvents.map(lost),
@@ -102,8 +100,15 @@ function illOf(status: Shown, seen: Seen): string[] {
       state === 'running' ? [] : [`${name} ${illTexts[state]}`],
     ),
     ...(seen.lockManagerIsUp ? [] : ['the lock manager does not run']),
+    ...exposedIll(seen),
     ...(fault === undefined || fault.isNote === true ? [] : [fault.message]),
   ];
+}
+
+function exposedIll({ exposed }: Seen): string[] {
+  return exposed.map(
+    (one) => `clients with AUTH_SYS reach its record through the export of ${one}, and could erase it`,
+  );
 }
 
 /** What is said of a daemon that does not run as it should. */

@@ -183,6 +183,10 @@ const backDoors: Readonly<Record<string, (site: RehearsalSite) => void>> = {
     mountAbove(a);
     a.write('/var/lib/nfs/etab', '/mnt\t*(rw,crossmnt)\n');
   },
+  'crossmnt of what a bind mount of it lies below': ({ a }) => {
+    a.write('/proc/self/mountinfo', '1 0 9:1 / /export/x rw - ext4 /dev/state1 rw\n');
+    a.write('/var/lib/nfs/etab', '/export\t*(rw,crossmnt)\n');
+  },
 };
 for (const [what, open] of Object.entries(backDoors)) {
   test(`a record that clients reach: ${what}`, async (t) => {
@@ -205,6 +209,35 @@ test('what is exported by Kerberos alone is no way to it, nor is another file sy
   mountAbove(site.a);
   site.a.write('/var/lib/nfs/etab', '/export/bound\t*(rw,sec=krb5p)\n/mnt\t*(rw,sec=sys)\n');
   await succeed(t, site, 'A', takeover);
+});
+
+test('nfs-server exports the record as B-2 starts it: nothing more is exported, and nothing served well', async (t) => {
+  const site = makeSite(t);
+  const { a } = site;
+  const plain = rehearsalHost(a.root);
+  const host: Host = {
+    ...plain,
+    run: async (argv, options) => {
+      // As exportfs -r of nfs-server.service, where /etc/exports has it.
+      if (argv[0] === 'start-nfsd') a.write('/var/lib/nfs/etab', '/mnt/state1\t*(rw,sync,sec=sys)\n');
+      return plain.run(argv, options);
+    },
+  };
+  const context: FailoverContext = await rehearsalContext(a, { host });
+  const plan = planTakeover(context.floatingIp, context.driver, { node: 'A', order: 'safe' });
+  const silent = { begin: () => undefined, end: () => undefined };
+  await t.throwsAsync(runTakeover(plan, context, silent), { code: 'RECORD_EXPOSED' });
+  t.notRegex(a.read('/var/lib/nfs/etab'), /vol1/);
+  await succeed(t, site, 'A', ['release', address]);
+  a.write('/var/lib/nfs/etab', '');
+  await succeed(t, site, 'A', takeover);
+  a.write('/var/lib/nfs/etab', `${a.read('/var/lib/nfs/etab')}/mnt/state1\t*(rw,sync,sec=sys)\n`);
+  const status = await runHere(site.directory, 'A', ['status', '--is-served', address]);
+  t.is(status.exitCode, 1, status.output);
+  t.regex(
+    status.output,
+    /"ill":\["clients with AUTH_SYS reach its record through the export of \/mnt\/state1/,
+  );
 });
 
 test('shared storage that somebody exports while the address is served: the next takeover says so', async (t) => {
