@@ -150,6 +150,11 @@ export const errorCodes = {
     means: 'move-record changed nothing: there is a record at the new place already.',
     todo: 'See which one is right: `nlm-failover status` shows the new one. A takeover that came before the move has made it, without the clients of the former one: release the address, move the new sm_ADDRESS away, and run move-record again.',
   },
+  RECORDED_ELSEWHERE: {
+    means:
+      'The address is served here, and the callouts write its clients to a journal that is not in the record of the configuration: `state_directory` or `node` was changed meanwhile. Nothing was touched.',
+    todo: 'Write the former ones back, run `nlm-failover release ADDRESS`, change them again, then `nlm-failover move-record`.',
+  },
   RECORD_EXPOSED: {
     means:
       'The file system that the record lies on is exported to clients with AUTH_SYS: each of them can claim the user of rpc.statd, and erase the record. Nothing is served with it.',

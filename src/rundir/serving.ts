@@ -34,6 +34,15 @@ export function isRecording(run: string, address: string): boolean {
   return lstatSync(journal, { throwIfNoEntry: false })?.isFile() === true;
 }
 
+/** Whether two names lead to one file, by device and inode. */
+export function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((file) => {
+    doing(`looking at ${file}`);
+    return lstatSync(file, { bigint: true, throwIfNoEntry: false });
+  });
+  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
+}
+
 /** Addresses that this node records for now. */
 export function servedAddresses(run: string): string[] {
   return linksIn(path.join(run, 'serving'));

@@ -1,6 +1,7 @@
 import { FailoverError } from '../../errors.js';
 import { isTimeout, within } from '../../host/running/deadline.js';
 import type { FailoverContext } from '../context.js';
+import { expectRecordedHere } from '../access/recorded-elsewhere.js';
 import { limitOf } from '../limits.js';
 import { planRelease } from '../plan.js';
 import { isNotOwner } from '../steps/other-addresses.js';
@@ -33,6 +34,7 @@ export async function release(
       reportGone(plan, reporter);
       return released;
     }
+    expectRecordedHere(context, 'release');
     await within(limitOf(`release ${plan.address}`, context.config), () => expectPlaces(plan, context));
     session.useReserve('failover');
     log.begin();

@@ -3,6 +3,7 @@ import { type FailoverContext, nobody } from '../context.js';
 import { isRecording } from '../../rundir/serving.js';
 import { expectUnexposed } from '../access/exposure.js';
 import { recordReachable } from '../access/location.js';
+import { expectRecordedHere } from '../access/recorded-elsewhere.js';
 import { limitOf, stepLimit } from '../limits.js';
 import { withOthers } from '../steps/other-addresses.js';
 import { expectPlaces } from '../steps/places.js';
@@ -20,6 +21,7 @@ export async function takeover(
 ): Promise<OperationResult> {
   const { session, collected } = context;
   return operateAlone(context, 'takeover', async (log) => {
+    expectRecordedHere(context, 'takeover');
     // B-2 asks the same; here nothing has been touched yet.
     if (plan.steps.some((step) => step.name === 'B-2') && !isRecording(context.run, plan.address))
       await within(limitOf(`takeover ${plan.address}`, context.config), async () =>

@@ -18,6 +18,7 @@ import { readMarks, unsynced } from '../../rundir/marks.js';
 import { driverHere } from '../../lockmanager/choose.js';
 import type { Health, LockManager } from '../../lockmanager/port.js';
 import { type NodeReader, seenInRecord } from '../access/with-record.js';
+import { recordedElsewhere } from '../access/recorded-elsewhere.js';
 import { unrecorded } from '../access/unrecorded.js';
 import { recordLocation, whyUnreachable } from '../access/location.js';
 import type { FindingReport } from '../reclaim/finding-report.js';
@@ -149,6 +150,7 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
     ...whatIsWrong(status, {
       isInstance,
       isLinked: servingJournal(run, ip.address) !== undefined,
+      recordedElsewhere: recordedElsewhere({ ...reader, run }, ip),
       mustReachRecord: onVolume === undefined,
       volumeIsMounted: mounted.length > 0 && !isManaged(ip, 'mount'),
       unmounted: volumes.filter((one) => !mounted.includes(one)).map(({ mountpoint }) => mountpoint),

@@ -9,6 +9,8 @@ export interface Seen {
   readonly isInstance: boolean;
   /** There is a serving link, whatever it points to. */
   readonly isLinked: boolean;
+  /** The journal that its callouts write to, where it is not that of its record. */
+  readonly recordedElsewhere: string | undefined;
   /** The record lies on storage that every node sees. */
   readonly mustReachRecord: boolean;
   /** Any volume of it, unless others mount them: another node must not. */
@@ -88,6 +90,9 @@ function illOf(status: Shown, seen: Seen): string[] {
             ? 'its journal is gone, so that no client is recorded'
             : 'its clients are not recorded',
         ]),
+    ...(seen.recordedElsewhere === undefined
+      ? []
+      : [`its clients are recorded in ${seen.recordedElsewhere}, and that is not in its record`]),
     ...recordIll(status),
     ...(record !== undefined || status.recordError !== undefined
       ? []

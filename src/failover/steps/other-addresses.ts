@@ -8,6 +8,7 @@ import { isTimeout } from '../../host/running/deadline.js';
 import type { Ownership } from '../../record/record.js';
 import { servedAddresses, stopServing } from '../../rundir/serving.js';
 import { unreachable, whyUnreachable } from '../access/location.js';
+import { expectRecordedHere } from '../access/recorded-elsewhere.js';
 import { RecordSession } from '../access/session.js';
 import type { FailoverContext } from '../context.js';
 
@@ -47,12 +48,21 @@ export function withOthers<T>(context: FailoverContext, use: (others: Others) =>
       const session = new RecordSession(context.host, ip, context.config);
       sessions.push(session);
       const to = openOther(context, ip, session);
+      if (to === undefined) expectOtherRecordedHere(context, ip);
       if (to === undefined) held.push({ ip, session });
       else lost.push({ ip, to });
     }
     return use({ held, lost });
   } finally {
     for (const session of sessions) session.close();
+  }
+}
+
+function expectOtherRecordedHere(context: FailoverContext, ip: FloatingIp): void {
+  try {
+    expectRecordedHere({ ...context, floatingIp: ip }, 'serving');
+  } catch (error) {
+    throw unrecorded(ip, error);
   }
 }
 

@@ -1,12 +1,13 @@
 // What status, clients and audit end with, and that they agree about what can be read.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import Sqlite from 'better-sqlite3';
 import { whatIsWrong } from '../../../src/failover/status/wrong.js';
 import { projectRoot } from '../../lab/project-root.js';
+import { addClient } from '../../helpers/rehearsal-steps.js';
 import { makeRehearsal, type RehearsalNode, type RehearsalSite } from '../../helpers/rehearsal-site.js';
 
 const address = '127.77.16.1';
@@ -173,6 +174,38 @@ for (const [what, make, isServed, wrong] of ills) {
   });
 }
 
+test('the state directory changes while the address is served: said, and neither taken over nor released', async (t) => {
+  const { a, directory } = await served(t, shared);
+  const [file, copy] = ['/etc/nlm-failover.toml', '/copied_storage'];
+  cpSync(path.join(directory, shared), path.join(directory, copy), { recursive: true });
+  a.link(copy, path.join(directory, copy));
+  const before = a.read(file);
+  a.write(file, before.replace(shared, copy));
+  addClient(a, '127.77.16.33');
+  const now = await seen(a);
+  t.like(now, { status: 1, isServed: 1 });
+  t.regex(
+    now.wrong.join('\n'),
+    /its clients are recorded in .*shared_storage.*journal\.A, and that is not in its record/,
+  );
+  for (const args of [
+    ['takeover', address, '--no-wait'],
+    ['release', address],
+  ]) {
+    const refused = await a.tool(args);
+    t.is(refused.exitCode, 1, args[0]);
+    t.regex(
+      refused.stderr,
+      /are recorded in .*shared_storage.*journal\.A, which is no journal of this node in \/copied_storage/,
+    );
+  }
+  t.regex(a.read('/addresses.json'), /127\.77\.16\.1/, 'nothing was touched');
+  a.write(file, before);
+  t.like(await seen(a), { status: 0, isServed: 0 });
+  t.is((await a.tool(['release', address])).exitCode, 0);
+  t.regex((await a.tool(['clients', address])).stdout, /127\.77\.16\.33/);
+});
+
 test('one of two exports of a path is gone, and takeover brings it back', async (t) => {
   const site = makeRehearsal({ address, rpcbindPort: 1 });
   t.teardown(() => site.remove());
@@ -224,6 +257,7 @@ test('a callout that cannot write to the journal: it is not served well', (t) =>
   const seenHere = {
     isInstance: false,
     isLinked: true,
+    recordedElsewhere: undefined,
     mustReachRecord: true,
     volumeIsMounted: true,
     unmounted: [],

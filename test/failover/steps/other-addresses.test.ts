@@ -2,7 +2,7 @@
 // what is refused because nobody could be notified.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { openRecord } from '../../../src/record/record.js';
@@ -184,6 +184,16 @@ const refusals: Record<
   'its record is corrupt': {
     make: ({ site }) =>
       writeFileSync(site.a.path(`/mnt/state2/sm_${staying}/monitors.db`), 'garbage, '.repeat(999)),
+    code: 'SERVED_UNRECORDED',
+    exitCode: 1,
+  },
+  'its clients are recorded in another journal': {
+    make: ({ site: { a } }) => {
+      const link = a.path(`/run/nlm-failover/serving/${staying}`);
+      a.write('/var/former', 'x\n');
+      rmSync(link);
+      symlinkSync(a.path('/var/former'), link);
+    },
     code: 'SERVED_UNRECORDED',
     exitCode: 1,
   },
