@@ -1,7 +1,17 @@
 // The owner of the volume's top, or of any directory above the record, can move it away and put another one there: that is
 // refused, and never taken for a record that nobody has made yet.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lchownSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { runHere } from '../fault/site.js';
@@ -124,6 +134,25 @@ asRoot('any directory on the way, above the state directory or above the mount p
   const after = await runHere(volume.site.directory, 'A', ['status']);
   t.is(after.exitCode, 0, after.output);
 });
+
+asRoot(
+  'a link of somebody else’s on the way, as they may make one in /tmp: not followed, to whatever it leads',
+  (t) => {
+    const { state } = makeSite(t);
+    chmodSync(state, 0o1777);
+    const [real, link] = [path.join(state, 'real'), path.join(state, 'link')];
+    mkdirSync(path.join(real, 'below'), { recursive: true });
+    symlinkSync(real, link);
+    holdDirectory(path.join(link, 'below'))?.close();
+    lchownSync(link, 1000, 1000);
+    for (const directory of [link, path.join(link, 'below')]) {
+      t.throws(() => holdDirectory(directory), {
+        code: 'RECORD_UNSAFE',
+        message: /link is a symbolic link that belongs to uid 1000/,
+      });
+    }
+  },
+);
 
 test('another directory is put in the place of one that is in use: nothing of it is used', (t) => {
   const site = makeSite(t);

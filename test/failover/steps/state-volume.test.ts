@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { FailoverContext } from '../../../src/failover/context.js';
+import { exposures } from '../../../src/failover/access/exposure.js';
 import { takeover as runTakeover } from '../../../src/failover/operations/takeover.js';
 import { planTakeover } from '../../../src/failover/plan.js';
 import type { Host } from '../../../src/host/host.js';
@@ -238,6 +239,53 @@ test('nfs-server exports the record as B-2 starts it: nothing more is exported, 
     status.output,
     /"ill":\["clients with AUTH_SYS reach its record through the export of \/mnt\/state1/,
   );
+});
+
+test('what the instance of the address exports is a way to it too', async (t) => {
+  const site = makeSite(t);
+  site.a.write('/proc/self/mountinfo', '1 0 9:1 / /mnt/state1 rw - ext4 /dev/state1 rw\n');
+  const context = await rehearsalContext(site.a);
+  const { driver } = context;
+  const inside = { path: '/mnt/state1', clients: '*', options: ['rw', 'sec=sys'] };
+  const current = async () => [inside];
+  const place = { ...context, driver: { ...driver, exports: { ...driver.exports, current } } };
+  t.deepEqual(await exposures(place), ['/mnt/state1 (*)']);
+  t.deepEqual(await exposures(context), []);
+});
+
+test('a record that is exposed while the other volumes are mounted: nothing stays, and no grace is entered', async (t) => {
+  const site = makeSite(t);
+  const plain = rehearsalHost(site.a.root);
+  const host: Host = {
+    ...plain,
+    run: async (argv, options) => {
+      // As a mount unit, or somebody's hook, may have it.
+      if (argv[0] === 'mount' && argv.includes('/mnt/vol2'))
+        site.a.write('/var/lib/nfs/etab', '/mnt/state1\t*(rw,sync,sec=sys)\n');
+      return plain.run(argv, options);
+    },
+  };
+  const context: FailoverContext = await rehearsalContext(site.a, { host });
+  const plan = planTakeover(context.floatingIp, context.driver, { node: 'A', order: 'safe' });
+  const begun: string[] = [];
+  const reporter = { begin: ({ name }: { name: string }) => void begun.push(name), end: () => undefined };
+  await t.throwsAsync(runTakeover(plan, context, reporter), { code: 'RECORD_EXPOSED' });
+  t.deepEqual(begun, ['B-1']);
+  t.deepEqual(mounted(site.a), []);
+});
+
+test('a record that can be reached already, and is exposed: refused before anything is begun', async (t) => {
+  const site = makeSite(t);
+  site.a.write('/proc/self/mountinfo', '1 0 9:1 / /mnt/state1 rw - ext4 /dev/state1 rw\n');
+  site.a.write('/var/lib/nfs/etab', '/mnt/state1\t*(rw,sync,sec=sys)\n');
+  for (const steps of [[], ['--steps', 'B-2'], ['--steps', 'B-5']]) {
+    const refused = await runHere(site.directory, 'A', [...takeover, ...steps]);
+    t.is(refused.exitCode, 3, refused.output);
+    t.regex(refused.output, /"RECORD_EXPOSED"/);
+    t.notRegex(refused.output, /"step"/, 'no step was begun');
+  }
+  t.deepEqual(mounted(site.a), ['/mnt/state1']);
+  t.false(existsSync(path.join(site.directory, 'disks/state1', `sm_${address}`, 'monitors.db')));
 });
 
 test('shared storage that somebody exports while the address is served: the next takeover says so', async (t) => {

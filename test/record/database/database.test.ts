@@ -26,6 +26,7 @@ test('every open sets what is not a property of the file', (t) => {
     t.is(db.pragma('synchronous', { simple: true }), 2);
     t.is(db.pragma('journal_mode', { simple: true }), 'truncate');
     t.is(db.pragma('foreign_keys', { simple: true }), 1);
+    t.is(db.pragma('trusted_schema', { simple: true }), 0);
     t.is(db.pragma('busy_timeout', { simple: true }), busyTimeout);
     t.is(db.pragma('locking_mode', { simple: true }), 'normal');
     t.is(db.pragma('user_version', { simple: true }), migrations.length);
