@@ -4,7 +4,7 @@ import type { DriverSettings } from './driver-settings.js';
 import { isAtOrBelow, nearestAbove } from '../paths.js';
 import { readDevice, readMountpoint, readPath } from './paths.js';
 import { renderPath, renderValue, type Problem, Wrong } from './problem.js';
-import { letsAuthSysIn, mayMatchBoth, readClients, readExportOptions, readMountOptions } from './words.js';
+import { letsStatdIn, mayMatchBoth, readClients, readExportOptions, readMountOptions } from './words.js';
 
 type Path = Problem['path'];
 type Row = { readonly at: Path; readonly row: Readonly<Record<string, unknown>> };
@@ -94,11 +94,11 @@ function reachProblems(ip: Row, top: Row['row'], filesystems: readonly Row[]): P
   const filesystem = filesystemOf(place.directory, filesystems);
   const open = exportsOf(filesystem).some(({ row }) => {
     const options = ofString(readExportOptions)(row['options'] ?? '');
-    return typeof options === 'string' && letsAuthSysIn(options.split(','));
+    return typeof options === 'string' && letsStatdIn(options.split(','));
   });
   if (!open) return [];
   const message =
-    `this lies on ${String(filesystem?.row['mountpoint'])}, which is exported to clients with AUTH_SYS: each of them could erase the record. ` +
+    `this lies on ${String(filesystem?.row['mountpoint'])}, which is exported to clients with AUTH_SYS or an anonuid: each of them could erase the record. ` +
     'Write a directory on a file system without exports (a state volume), or trust_clients = true';
   return [{ path: place.at, message }];
 }

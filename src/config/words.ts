@@ -46,10 +46,12 @@ export function readExportOptions(text: string): string | Wrong {
 }
 
 /**
- * Whether such options let clients in whose word for who they are is believed: AUTH_SYS, where exports(5) names no sec=, or
- * any flavor but those of Kerberos.
+ * Whether such options let clients in who can be rpc.statd's user: by their own word with AUTH_SYS, where exports(5) names no sec=, or
+ * any flavor but those of Kerberos; with Kerberos as anonuid=, the user of whom is squashed or has no user here (nfsd_setuser in
+ * fs/nfsd/auth.c). 65534, its default, is nobody; whose any other uid is, only each node knows.
  */
-export function letsAuthSysIn(options: readonly string[]): boolean {
+export function letsStatdIn(options: readonly string[]): boolean {
+  if (options.some((option) => /^anonuid=(?!(?:65534|-2|4294967294)$)/.test(option))) return true;
   const flavors = options.flatMap((option) => /^sec=(.*)$/.exec(option)?.[1]?.split(':') ?? []);
   return flavors.length === 0 || flavors.some((flavor) => !/^krb5[ip]?$/.test(flavor));
 }

@@ -146,7 +146,7 @@ const recordPlace: ManSection = {
       text:
         'A record that clients with AUTH_SYS reach is refused with exit code 3: by the configuration where that tells (CONFIG_INVALID), else by what is mounted and exported when takeover looks (RECORD_EXPOSED): an export of the same device under ' +
         'another name, a bind mount or a symbolic link, of another floating IP or of /etc/exports, or one with crossmnt of a file system above it.\n\n' +
-        'An export is not counted where every sec= of it is krb5, krb5i or krb5p. Then the server knows who the user is; who has a key for a principal that is mapped to the user of rpc.statd still reaches the record.\n\n' +
+        'An export is not counted where every sec= of it is krb5, krb5i or krb5p, and anonuid= is 65534 (nobody) or left out. Then the server knows who the user is; who has a key for a principal that is mapped to the user of rpc.statd still reaches the record.\n\n' +
         'Of xfs, btrfs, and whatever is not ext2, ext3 or ext4, nobody can see before it is mounted whether another node has it. Where the record lies on such a file system, takeover needs --fenced (OWNER_UNKNOWN). ' +
         'Beside a state volume of type ext4, or shared storage, other file systems can be of any type.',
     },

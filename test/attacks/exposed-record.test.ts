@@ -43,6 +43,11 @@ const cases: Readonly<Record<string, readonly [script: string, reached: boolean]
   ],
   'a blank in the exported path': ['mkdir "$d/state/a b"; echo "$d/state/a\\\\040b\t*(rw)" >"$d/etab"', true],
   'it is exported by Kerberos alone': ['echo "$d/state\t*(rw,sec=krb5:krb5p)" >"$d/etab"', false],
+  'by Kerberos alone, as nobody': ['echo "$d/state\t*(rw,sec=krb5,anonuid=65534)" >"$d/etab"', false],
+  'by Kerberos alone, everybody as one user': [
+    'echo "$d/state\t*(rw,all_squash,sec=krb5,anonuid=103)" >"$d/etab"',
+    true,
+  ],
   'crossmnt of what it is mounted below': [
     'mkdir "$d/data/state"; mount -t tmpfs below "$d/data/state"; place=$d/data/state; echo "$d/data\t*(rw,crossmnt)" >"$d/etab"',
     true,

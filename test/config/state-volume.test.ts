@@ -59,7 +59,7 @@ for (const [what, [text, first, others]] of Object.entries(orders)) {
 }
 
 const exposed =
-  'this lies on /srv/vol1, which is exported to clients with AUTH_SYS: each of them could erase the record. ' +
+  'this lies on /srv/vol1, which is exported to clients with AUTH_SYS or an anonuid: each of them could erase the record. ' +
   'Write a directory on a file system without exports (a state volume), or trust_clients = true';
 const own = `floating_ip[0].state_directory = "/srv/vol1/.nlm": ${exposed}`;
 const reached: Readonly<Record<string, readonly [text: string, says: string[]]>> = {
@@ -77,6 +77,10 @@ const reached: Readonly<Record<string, readonly [text: string, says: string[]]>>
   'AUTH_SYS as one of several': [replaced(onVolume, options, 'options = "rw,sec=krb5p:sys"'), [own]],
   'AUTH_SYS in a second sec=': [replaced(onVolume, options, 'options = "sec=krb5,rw,sec=sys,ro"'), [own]],
   'nobody at all has to say who he is': [replaced(onVolume, options, 'options = "sec=none"'), [own]],
+  'Kerberos, and all are one user': [
+    replaced(onVolume, options, 'options = "sec=krb5,all_squash,anonuid=103"'),
+    [own],
+  ],
   'a second export without options': [
     `${replaced(onVolume, options, 'options = "sec=krb5p"')}
     [[floating_ip.filesystem.export]]
@@ -102,7 +106,7 @@ for (const [what, [text, says]] of Object.entries(reached)) {
 }
 
 test('accepted: where nobody comes in but by Kerberos', (t) => {
-  for (const flavors of ['krb5', 'krb5i:krb5p', 'krb5p'])
+  for (const flavors of ['krb5', 'krb5i:krb5p', 'krb5p', 'krb5,all_squash,anonuid=65534'])
     t.deepEqual(refusal(replaced(onVolume, options, `options = "rw,sec=${flavors}"`)), []);
 });
 

@@ -2,7 +2,7 @@ import { realpath } from 'node:fs';
 import { posix } from 'node:path';
 import { promisify } from 'node:util';
 import type { Config, FloatingIp } from '../../config/config.js';
-import { letsAuthSysIn } from '../../config/words.js';
+import { letsStatdIn } from '../../config/words.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Host } from '../../host/host.js';
 import { type ExportEntry, exported } from '../../host/reading/exports.js';
@@ -35,7 +35,7 @@ export async function exposures({ host, config, floatingIp, driver }: Place): Pr
     ...exported(host),
     ...(await driver.exports.current()),
     ...configured(host, config.floatingIps),
-  ].filter(({ options }) => letsAuthSysIn(options));
+  ].filter(({ options }) => letsStatdIn(options));
   const through: string[] = [];
   for (const { path, clients, options } of open) {
     const real = await realPath(host, path);
@@ -56,7 +56,7 @@ export async function expectUnexposed(place: Place): Promise<void> {
   if (through.length === 0) return;
   const { address, stateDirectory } = place.floatingIp;
   throw new FailoverError(
-    `The record of ${address} in ${stateDirectory} lies on a file system that is exported to clients with AUTH_SYS, at ${through.join(', ')}: each of them could erase it`,
+    `The record of ${address} in ${stateDirectory} lies on a file system that is exported to clients with AUTH_SYS or an anonuid, at ${through.join(', ')}: each of them could erase it`,
     {
       code: 'RECORD_EXPOSED',
       exitCode: exitCodes.configuration,

@@ -112,7 +112,8 @@ function illOf(status: Shown, seen: Seen): string[] {
 
 function exposedIll({ exposed }: Seen): string[] {
   return exposed.map(
-    (one) => `clients with AUTH_SYS reach its record through the export of ${one}, and could erase it`,
+    (one) =>
+      `clients with AUTH_SYS or an anonuid reach its record through the export of ${one}, and could erase it`,
   );
 }
 
