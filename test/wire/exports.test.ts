@@ -153,6 +153,25 @@ test('A-2 takes one export of a path away, and leaves the other ones of it', asy
   t.deepEqual((await host.etab()).map(({ clients }) => clients).toSorted(), ['10.9.9.9', 'fd00::/64']);
 });
 
+test('A-2 takes away what else of the file system carries its fsid, on a path that is configured no more', async (t) => {
+  const host = await exporter(t);
+  await host.run('mkdir', ...['old', 'kept'].map((name) => `${mountpoint}/${name}`), '/run/volume2');
+  const old = argument('alias1', { path: `${mountpoint}/old` });
+  const kept = argument('alias1', { path: `${mountpoint}/kept` });
+  const wanted = argument('*');
+  const filesystem = { ...wanted.filesystem, exports: [wanted.one, kept.one] };
+  await host.acts(['export', wanted], ['export', old], ['export', kept]);
+  await host.run('exportfs', '-i', '-o', 'rw,fsid=77', `10.9.9.9:${mountpoint}/old`);
+  await host.run('exportfs', '-i', '-o', 'rw,fsid=1234', '10.9.9.9:/run/volume2');
+  const [gone] = await host.acts(['unexport', { one: wanted.one, filesystem }]);
+  t.is(gone?.error, undefined);
+  const left = (await host.etab()).map(({ path, clients }) => `${path} ${clients}`).toSorted();
+  t.deepEqual(
+    left,
+    ['/run/volume2 10.9.9.9', '/run/volume/kept real.example.com', '/run/volume/old 10.9.9.9'].toSorted(),
+  );
+});
+
 test('a path that leads over a link on the volume', async (t) => {
   const host = await exporter(t);
   await host.run('mkdir', `${mountpoint}/data`);

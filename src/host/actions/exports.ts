@@ -6,6 +6,7 @@ import {
   type ExportEntry,
   exportfsClients,
   findExport,
+  isBelow,
   isOfPath,
   isSameEntry,
 } from '../reading/exports.js';
@@ -50,13 +51,14 @@ const isOfClient = (entry: ExportEntry, { path, clients }: ExportEntry) =>
   entry.path === path && entry.clients === clients;
 
 /**
- * A-2: one export goes, under whatever name exportfs has made of its clients, and with it what else of its path carries the fsid
- * and is no other export's. Only etab tells: with the name service down exportfs drops every name from it, and says that there was none.
+ * A-2: one export goes, under whatever name exportfs has made of its clients, and with it what else of its file system carries the fsid
+ * and is no other export's: also a path that the configuration has no more, which would pin the mount. Only etab tells: with the name
+ * service down exportfs drops every name from it, and says that there was none.
  * `moving`: the file systems of the address, whose exports all go.
  */
 export function unexport(
   one: PathExport,
-  { fsid, exports }: ExportedFilesystem,
+  { fsid, exports, mountpoint }: ExportedFilesystem,
   memory: RememberedExports,
   moving: readonly ExportedFilesystem[],
 ): Action<HostContext> {
@@ -71,13 +73,14 @@ export function unexport(
   const left = (host: Host): ExportEntry[] => {
     const all = exported(host);
     const own = entryOf(all, one);
-    const others = exports
-      .filter(({ path, clients }) => path !== one.path || clients !== one.clients)
-      .map((other) => entryOf(all, other));
+    const others = exports.filter(({ path, clients }) => path !== one.path || clients !== one.clients);
+    const theirs = others.map((other) => entryOf(all, other));
+    const isOfOther = (entry: ExportEntry) =>
+      theirs.includes(entry) ||
+      (!isOfPath(host, entry, one.path) && others.some(({ path }) => isOfPath(host, entry, path)));
     return all.filter(
       (entry) =>
-        entry === own ||
-        (!others.includes(entry) && carriesFsid(entry, fsid) && isOfPath(host, entry, one.path)),
+        entry === own || (carriesFsid(entry, fsid) && isBelow(host, entry, mountpoint) && !isOfOther(entry)),
     );
   };
   const command = ({ clients, path }: Named): Argv => ['exportfs', '-u', `${clients}:${path}`];
@@ -96,12 +99,9 @@ export function unexport(
       return said.length === 0 ? undefined : `exportfs said: ${said.join('; ')}`;
     },
     verify: ({ host }) => {
-      const still = left(host).map(({ clients }) => clients);
+      const still = left(host).map(({ path, clients }) => `${path} to ${clients}`);
       if (still.length > 0) {
-        throw notSo(
-          'A-2',
-          `${one.path} is still exported to ${still.join(', ')} after "exportfs -u": see /var/lib/nfs/etab`,
-        );
+        throw notSo('A-2', `still exported: ${still.join(', ')}, after "exportfs -u": see /var/lib/nfs/etab`);
       }
     },
   };

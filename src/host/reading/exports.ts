@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs';
+import { isAtOrBelow } from '../../paths.js';
 import type { Host } from '../host.js';
 import { unescapeOctal } from './mounts.js';
 
@@ -69,6 +70,11 @@ export function isSameEntry(one: ExportEntry, other: ExportEntry): boolean {
  */
 export function isOfPath(host: Host, entry: Pick<ExportEntry, 'path'>, path: string): boolean {
   return entry.path === path || (realPath(host, entry.path) ?? entry.path) === realPath(host, path);
+}
+
+/** Whether an entry is of a path at or below this one, which is without links; see isOfPath. */
+export function isBelow(host: Host, entry: Pick<ExportEntry, 'path'>, top: string): boolean {
+  return isAtOrBelow(entry.path, top) || isAtOrBelow(realPath(host, entry.path) ?? '', host.path(top));
 }
 
 /** Whether an entry hands out file handles with this fsid. */
