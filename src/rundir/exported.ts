@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { errnoOf } from '../errors.js';
 import type { Remembered, RememberedExports } from '../host/actions/exports.js';
 import { makeDirectory } from '../host/directories.js';
@@ -11,9 +10,11 @@ import { makeDirectory } from '../host/directories.js';
  */
 export function rememberedExports(run: string): RememberedExports {
   const directory = join(run, 'exported');
-  // A path and a client specification may be longer than a file name.
-  const fileOf = (one: Parameters<RememberedExports['get']>[0]) =>
-    join(directory, createHash('sha256').update(`${one.path}\0${one.clients}`).digest('hex'));
+  // A path and a client specification may be longer than a file name: directories of 200 letters, then the rest and a full stop.
+  const fileOf = (one: Parameters<RememberedExports['get']>[0]) => {
+    const letters = Buffer.from(`${one.path}\0${one.clients}`).toString('base64url');
+    return join(directory, `${letters.replaceAll(/.{200}/g, '$&/')}.`);
+  };
   return {
     get: (one) => {
       try {
@@ -24,8 +25,14 @@ export function rememberedExports(run: string): RememberedExports {
       }
     },
     set: (one, { asked, entry }) => {
-      for (const made of [run, directory]) makeDirectory(made, 0o755);
       const file = fileOf(one);
+      const between = dirname(file).slice(directory.length).split('/').slice(1);
+      for (const made of [
+        run,
+        directory,
+        ...between.map((_, i) => join(directory, ...between.slice(0, i + 1))),
+      ])
+        makeDirectory(made, 0o755);
       const lines = [asked, entry.path, entry.clients, entry.options.join(',')];
       writeFileSync(`${file}.new`, `${lines.join('\n')}\n`, { mode: 0o644 });
       renameSync(`${file}.new`, file);

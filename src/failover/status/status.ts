@@ -17,8 +17,7 @@ import {
 import { readMarks, unsynced } from '../../rundir/marks.js';
 import { driverHere } from '../../lockmanager/choose.js';
 import type { Health, LockManager } from '../../lockmanager/port.js';
-import { type NodeReader, seenInRecord } from '../access/with-record.js';
-import { recordedElsewhere } from '../access/recorded-elsewhere.js';
+import type { NodeReader } from '../access/with-record.js';
 import { unrecorded } from '../access/unrecorded.js';
 import { recordLocation, whyUnreachable } from '../access/location.js';
 import type { FindingReport } from '../reclaim/finding-report.js';
@@ -136,13 +135,7 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
       ? {}
       : { lockManager: { driver: driver.name, ...health } }),
     marks: marks.map((mark) => mark.text),
-    unrecorded:
-      here.recording && driver !== undefined
-        ? await unrecorded(
-            async () => (await driver.monitored())?.hosts ?? [],
-            () => seenInRecord(reader, ip, (opened) => opened.clientNames()).value,
-          )
-        : [],
+    unrecorded: here.recording && driver !== undefined ? await unrecordedHosts(reader, ip, driver) : [],
   };
   const fault = here.recording ? await driver?.calloutFault(ip.address) : undefined;
   return {
@@ -150,7 +143,7 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
     ...whatIsWrong(status, {
       isInstance,
       isLinked: servingJournal(run, ip.address) !== undefined,
-      recordedElsewhere: recordedElsewhere({ ...reader, run }, ip),
+      recordedElsewhere: here.recording ? await elsewhere({ ...reader, run }, ip) : undefined,
       mustReachRecord: onVolume === undefined,
       volumeIsMounted: mounted.length > 0 && !isManaged(ip, 'mount'),
       unmounted: volumes.filter((one) => !mounted.includes(one)).map(({ mountpoint }) => mountpoint),
@@ -176,6 +169,28 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
 async function exposedBy({ host, config }: NodeReader, floatingIp: FloatingIp, driver: LockManager) {
   const { exposures } = await import('../access/exposure.js');
   return exposures({ host, config, floatingIp, driver });
+}
+
+/** Loaded where the node records. */
+async function elsewhere(
+  place: Pick<NodeReader, 'host' | 'run' | 'config'>,
+  ip: FloatingIp,
+): Promise<string | undefined> {
+  const { recordedElsewhere } = await import('../access/recorded-elsewhere.js');
+  return recordedElsewhere(place, ip);
+}
+
+/** Whom statd monitors here and the record has not. Loaded where the node records. */
+async function unrecordedHosts(
+  reader: NodeReader,
+  ip: FloatingIp,
+  driver: LockManager,
+): Promise<readonly string[]> {
+  const { seenInRecord } = await import('../access/with-record.js');
+  return unrecorded(
+    async () => (await driver.monitored())?.hosts ?? [],
+    () => seenInRecord(reader, ip, (opened) => opened.clientNames()).value,
+  );
 }
 
 /** Addresses that are served here and are not configured: their clients could not be notified. */
