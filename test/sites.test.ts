@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { drawSites, pairsOf } from './lab/sites/draw.js';
+import { LabSite } from './lab/sites/lab-site.js';
 import { scenarios, traitsOf } from './lab/sites/scenarios.js';
 import { defaultSite, isServed, traitNames, traits } from './lab/sites/traits.js';
 
@@ -19,6 +20,20 @@ test('one run of the lab has every value of every trait, and most pairs of them'
   const met = new Set(sites.flatMap(pairsOf)).size;
   t.log(`${met} of ${pairs} pairs of values`);
   t.true(met >= pairs * 0.85, `${met} of ${pairs}`);
+});
+
+test('the default site is the README’s configuration', (t) => {
+  const readme = readFileSync(path.resolve(import.meta.dirname, '../../README.md'), 'utf8');
+  const [, text = ''] = /```toml\n(.*?)```/su.exec(readme) ?? [];
+  const site = new LabSite();
+  t.deepEqual(site.clientSpecifications(), [/^ +clients = "(.*)"$/mu.exec(text)?.[1] ?? '']);
+  t.is(site.exportOptions(), /^ +options = "(.*)"$/mu.exec(text)?.[1] ?? '');
+  t.deepEqual(new Set(text.match(/(?<=type = ")\w+/gu)), new Set([site.traits.type]));
+  t.regex(text, /mountpoint = "(\S+)\/vol1"[^[]*\[{2}[^[]*path = "\1\/vol1\/data"/u);
+  t.true(site.exportPath('vol1').endsWith('/vol1/data'));
+  t.regex(text, /state_directory = "(\S+)"[^[]*\[{2}floating_ip.filesystem\]{2}[^[]*mountpoint = "\1"/u);
+  t.regex(readme, /^mke2fs .*-O mmp/mu);
+  t.is(site.traits.state, 'protected');
 });
 
 test('each scenario gets a site that it can do with, the first one the README’s', (t) => {

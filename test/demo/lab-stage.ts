@@ -1,12 +1,14 @@
 import { bootLab } from '../lab/lab.js';
 import { lockThrough, prepareServers, reclaimed } from '../lab/scenario-steps.js';
 import { tool } from '../lab/site.js';
+import { LabSite } from '../lab/sites/lab-site.js';
+import { defaultSite } from '../lab/sites/traits.js';
 import type { Stage } from './stage.js';
 
 /** The story on three real kernels. */
 export async function labStage(): Promise<Stage> {
   const started = performance.now();
-  const lab = await bootLab();
+  const lab = await bootLab({ site: new LabSite({ ...defaultSite, path: 'volume' }) });
   try {
     await prepareServers(lab, [lab.moving], { driver: 'auto' });
   } catch (error) {

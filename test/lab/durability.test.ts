@@ -20,11 +20,10 @@ import type { Job } from './guest.js';
 import { labUnavailable } from './lab.js';
 import { monitoredAfter } from './monitor-sequence.js';
 import { inGuest } from './project-root.js';
-import { openServerLab, type ServerLab } from './one-server.js';
+import { oneDisk, openServerLab, type ServerLab } from './one-server.js';
 import { copyImage, eventsOf, ofRound, recoverCopy, type Remains } from './recovered.js';
-import { LabSite } from './sites/lab-site.js';
 import type { Server } from './server.js';
-import { callout, configure, nlmFailover, recordOf, type SiteIp } from './site.js';
+import { callout, configure, nlmFailover, recordOf } from './site.js';
 import { useLab } from './use-lab.js';
 
 const isFull = process.env['NLM_FULL'] === '1';
@@ -34,12 +33,11 @@ const kills = isFull ? rounds : 1;
 /** Beside that SIGKILL. */
 const copiesInRound = isFull ? 19 : 3;
 
-const { moving } = new LabSite();
+const { moving } = oneDisk;
 const { address } = moving;
 const state = '.nlm';
 /** One disk is enough: it holds the record too. */
-const site: SiteIp = { ...moving, stateDirectory: `/mnt/vol1/${state}` };
-const record = recordOf(site);
+const record = recordOf(moving);
 const syncLink = `/run/nlm-failover/sync/${address}`;
 
 /** Who makes each line durable. */
@@ -116,7 +114,7 @@ labTest(`power cuts while clients are recorded${reason === undefined ? '' : ` ($
 /** Switches a server on; it takes over, and records for the address in the way given. */
 async function serve(lab: ServerLab, server: Server, by: DurableBy, fenced = false): Promise<void> {
   await server.boot();
-  await configure(lab, server, [site]);
+  await configure(lab, server, [moving]);
   await server.startNfs({ callout, graceSeconds: lab.graceSeconds });
   // Where chattr is not to be had, takeover leaves the syncing to the callout.
   if (by === 'sync -d') await server.run(['mv', '/usr/bin/chattr', '/usr/bin/chattr.away']);

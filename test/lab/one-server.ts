@@ -3,6 +3,10 @@ import { createDisk, type Disk } from './disk.js';
 import { guestSettings, openLab } from './lab.js';
 import { Server } from './server.js';
 import { LabSite } from './sites/lab-site.js';
+import { defaultSite } from './sites/traits.js';
+
+/** The record lies on the one volume. */
+export const oneDisk = new LabSite({ ...defaultSite, path: 'volume', state: 'exported' });
 
 /** A lab of two servers and no client, of which the test switches on one at a time. */
 export interface ServerLab {
@@ -27,7 +31,7 @@ export async function openServerLab(): Promise<ServerLab> {
       b: new Server(holder, guestSettings('B', settings)),
       disks,
       graceSeconds: 10,
-      site: new LabSite(),
+      site: oneDisk,
     };
   });
 }

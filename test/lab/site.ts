@@ -151,8 +151,8 @@ export async function prepareVolumes(lab: Lab, server: Server, ips: readonly Sit
     mkdir -p /run/lab/volume
     for device; do
       mount "$device" /run/lab/volume
-      mkdir /run/lab/volume/share
-      chmod 1777 /run/lab/volume /run/lab/volume/share
+      mkdir /run/lab/volume/data
+      chmod 1777 /run/lab/volume /run/lab/volume/data
       umount /run/lab/volume
     done`;
   await server.run(script, { args: devices });

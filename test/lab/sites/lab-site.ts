@@ -54,7 +54,7 @@ export class LabSite {
 
   /** What clients mount. */
   exportPath(disk: DataDisk): string {
-    return this.traits.path === 'directory' ? `${this.mountpoint(disk)}/share` : this.mountpoint(disk);
+    return this.traits.path === 'directory' ? `${this.mountpoint(disk)}/data` : this.mountpoint(disk);
   }
 
   /** As the configuration has it. */
@@ -82,7 +82,9 @@ export class LabSite {
 
   exportOptions(): string {
     const { options } = this.traits;
-    return options === 'subtree_check' ? 'rw,no_root_squash,subtree_check' : `rw,${options},no_subtree_check`;
+    if (options === 'subtree_check') return 'rw,no_root_squash,subtree_check';
+    // root_squash is what exportfs does by itself.
+    return options === 'root_squash' ? 'rw,no_subtree_check' : `rw,${options},no_subtree_check`;
   }
 
   /** The address of the family that this client uses here. */

@@ -6,16 +6,16 @@ export const traits = {
   /** How the export names its clients: "*", their network, each by a name of /etc/hosts (one an alias), a wildcard of names. */
   clients: ['everybody', 'network', 'names', 'wildcard'],
   /** Of the export, beside rw. */
-  options: ['no_root_squash', 'root_squash', 'all_squash', 'subtree_check'],
+  options: ['root_squash', 'no_root_squash', 'all_squash', 'subtree_check'],
   /** How the configuration names the device: as the kernel does, UUID=, LABEL= with a slash and a space, by a link. */
   device: ['node', 'uuid', 'label', 'link'],
   type: ['ext4', 'xfs', 'btrfs'],
   /** A directory of /mnt; one that is not there yet; one with a space and a letter that is not ASCII; one behind a symbolic link. */
   mountpoint: ['plain', 'missing', 'space', 'link'],
   /** What is exported of the volume. */
-  path: ['volume', 'directory'],
-  /** A state volume; one with multiple mount protection; the exported volume, whose clients are trusted. */
-  state: ['volume', 'protected', 'exported'],
+  path: ['directory', 'volume'],
+  /** A state volume with multiple mount protection; one without; the exported volume, whose clients are trusted. */
+  state: ['protected', 'volume', 'exported'],
   /** /etc/nfs.conf: none; nfsd bound to the server's own address; fixed ports and NFSv4; a drop-in with threads and UDP. */
   nfsConf: ['none', 'host', 'ports', 'drop-in'],
   family: ['IPv4', 'IPv6'],
