@@ -72,7 +72,8 @@ function rehearseLink(host: Host, ifname: string): CommandResult {
  */
 function rehearseExportfs(host: Host, args: readonly string[]): CommandResult {
   const spec = args.at(-1) ?? '';
-  const [, clients = '', path = ''] = /^(.*?):(\/.*)$/.exec(spec) ?? [];
+  const [, clients = '', rawPath = ''] = /^(.*?):(\/.*)$/.exec(spec) ?? [];
+  const path = escapeOctal(rawPath);
   const lines = (host.readText(etab) ?? '').split('\n').filter((line) => line !== '');
   const others = lines.filter((line) => !line.startsWith(`${path}\t${clients}(`));
   if (args[0] === '-u') writeLines(host, etab, others);
@@ -93,9 +94,17 @@ function mount(host: Host, device: string, mountpoint: string, type: string): Co
   const table = host.readText('/proc/self/mountinfo') ?? '';
   writeFileSync(
     host.path('/proc/self/mountinfo'),
-    `${table}1 0 ${deviceNumber(device)} / ${mountpoint} rw - ${type} ${device} rw\n`,
+    `${table}1 0 ${deviceNumber(device)} / ${escapeOctal(mountpoint)} rw - ${type} ${escapeOctal(device)} rw\n`,
   );
   return succeeded;
+}
+
+/** As the kernel writes /proc/self/mountinfo (fs/proc_namespace.c, mangle), and exportfs etab (support/export/xtab.c). */
+function escapeOctal(text: string): string {
+  return text.replaceAll(
+    /[ \t\n\\#]/g,
+    (one) => `\\${(one.codePointAt(0) ?? 0).toString(8).padStart(3, '0')}`,
+  );
 }
 
 /** Another one for each device: /dev/vol1 is 7:1, /dev/state1 is 9:1. */
@@ -110,7 +119,7 @@ function umount(host: Host, mountpoint: string): CommandResult {
     return { ...succeeded, exitCode: 32, stderr: `umount: ${mountpoint}: ${failure}` };
   if (!isMounted(host, mountpoint))
     return { ...succeeded, exitCode: 32, stderr: `${mountpoint} is not mounted` };
-  keepLines(host, '/proc/self/mountinfo', (line) => line.split(' ')[4] !== mountpoint);
+  keepLines(host, '/proc/self/mountinfo', (line) => line.split(' ')[4] !== escapeOctal(mountpoint));
   return succeeded;
 }
 
