@@ -193,5 +193,5 @@ async function served(t: ExecutionContext): Promise<{ node: RehearsalNode; damag
 async function clients(node: RehearsalNode): Promise<string[]> {
   const { stdout } = await node.tool(['clients', address, '--json']);
   const lines = stdout.split('\n').filter((line) => line !== '');
-  return lines.map((line) => (JSON.parse(line) as { client: string }).client);
+  return lines.flatMap((line) => (JSON.parse(line) as { client?: string }).client ?? []);
 }

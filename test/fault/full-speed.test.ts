@@ -12,6 +12,11 @@ import { addresses, type Call, FullSpeedStatd, uptimeNow } from './full-speed-st
 import { nameOf, replay } from './replay.js';
 import { changes, History, installWitness, moments } from './witness.js';
 
+// For this process and those that it starts.
+const preload = path.join(import.meta.dirname, 'witness-preload.js');
+await import(preload);
+process.env['NODE_OPTIONS'] = `--import=${preload}`;
+
 const full = process.env['NLM_FULL'] === '1';
 const failovers = full ? 40 : 1;
 const shared = '/shared_storage';
