@@ -1,6 +1,7 @@
 // Makes or removes the directories of an instance, makes its namespaces too, or reads a file there: instance-inside.js make|enter|remove|read ADDRESS [FILE]
 import { runOrFail } from '../../src/host/action.js';
 import { realHost } from '../../src/host/real.js';
+import { bindMountNamespace } from '../../src/lockmanager/lockd-netns/build.js';
 import { makeInstanceDirectories } from '../../src/lockmanager/lockd-netns/directories.js';
 import { insideInstance } from '../../src/lockmanager/lockd-netns/inside.js';
 import { makeOwnEtc, ownEtcMounts } from '../../src/lockmanager/lockd-netns/own-etc.js';
@@ -13,17 +14,21 @@ async function enter(): Promise<void> {
   await makeInstanceDirectories(realHost, address);
   makeOwnEtc(address, { threads: 8, manageGids: false, ports: { mountd: 4001 }, callout: '/bin/true' });
   const inside = instancePrefix(address);
-  for (const argv of [
-    ['ip', 'netns', 'add', place.netns],
-    ['unshare', `--mount=${place.mountNamespace}`, '--propagation', 'slave', 'true'],
-    ...[
-      ...ownEtcMounts(address),
-      ['mount', '--rbind', place.nfs, '/var/lib/nfs'],
-      ['ip', 'link', 'set', 'lo', 'up'],
-      ['mount', '--rbind', place.run, '/run'],
-    ].map((words) => [...inside, ...words]),
+  await runOrFail(realHost, ['ip', 'netns', 'add', place.netns]);
+  await bindMountNamespace(realHost, [
+    'unshare',
+    `--mount=${place.mountNamespace}`,
+    '--propagation',
+    'slave',
+    'true',
+  ]);
+  for (const words of [
+    ...ownEtcMounts(address),
+    ['mount', '--rbind', place.nfs, '/var/lib/nfs'],
+    ['ip', 'link', 'set', 'lo', 'up'],
+    ['mount', '--rbind', place.run, '/run'],
   ]) {
-    const [command = '', ...args] = argv;
+    const [command, ...args] = [...inside, ...words];
     await runOrFail(realHost, [command, ...args]);
   }
 }

@@ -41,16 +41,18 @@ const againMs = 50;
  * then fails with EAGAIN, and makes the kernel take the lease away, once lease-break-time is over (fs/locks.c, __break_lease). So it is
  * tried until then, for at most `seconds`. Throws RECORD_UNUSABLE, with who holds it.
  */
-export function openDespiteLease(path: string, flags: number, seconds = leaseSeconds()): number {
-  const end = performance.now() + seconds * 1000;
+export function openDespiteLease(path: string, flags: number, seconds?: number): number {
+  const begun = performance.now();
   const sleep = new Int32Array(new SharedArrayBuffer(4));
+  let limit = seconds;
   for (;;) {
     try {
       return openSync(path, flags, 0o600);
     } catch (error) {
       if (errnoOf(error) !== 'EAGAIN') throw error;
-      if (performance.now() > end) throw leased(path, seconds);
     }
+    limit ??= leaseSeconds();
+    if (performance.now() > begun + limit * 1000) throw leased(path, limit);
     // Each time a sign of life for the watchdog: this wait has an end of its own.
     doing(`waiting for a lease on ${inPlainWords(path)} to be broken`);
     Atomics.wait(sleep, 0, 0, againMs);
