@@ -149,13 +149,15 @@ export async function prepareVolumes(lab: Lab, server: Server, ips: readonly Sit
   const devices = ips.flatMap(({ filesystems }) => filesystems.map(({ disk }) => lab.disks[disk].device));
   const script = `set -e
     mkdir -p /run/lab/volume
+    made=$1
+    shift
     for device; do
       mount "$device" /run/lab/volume
-      mkdir /run/lab/volume/data
-      chmod 1777 /run/lab/volume /run/lab/volume/data
+      mkdir -p "/run/lab/volume/$made"
+      chmod 1777 /run/lab/volume "/run/lab/volume/$made"
       umount /run/lab/volume
     done`;
-  await server.run(script, { args: devices });
+  await server.run(script, { args: [path === 'directory' ? 'data' : '', ...devices] });
 }
 
 /** The disk that has the record of an address, unless its `stateDirectory` says otherwise. */
