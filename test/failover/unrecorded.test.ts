@@ -1,5 +1,5 @@
 // Nobody is silently unrecorded: whom rpc.statd monitors and the record has not is named, and recorded by the next takeover.
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { startLoopbackClient } from '../demo/loopback-client.js';
@@ -55,6 +55,26 @@ test('status names them and ends with 1; takeover records them, and says so', as
   t.is(a.read('/proc/fs/lockd/nlm_end_grace'), 'Y\n', 'no new grace');
   t.is((await a.tool(['status', address])).exitCode, 0);
   t.regex((await a.tool(['clients', address])).stdout, /127\.77\.18\.99/);
+});
+
+test('statd’s file has the name that the name service gives a host, and its lines those that the callout was given', async (t) => {
+  const { a } = await served(t, 24);
+  a.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
+  const line = (monName: string) => `0100007f 000186b5 00000003 00000010 ${'00'.repeat(16)} ${monName} A\n`;
+  // nfs-utils support/nsm/file.c: a line more for each address of the same name.
+  a.write('/var/lib/nfs/sm/holder.lab.example', line('127.77.18.24') + line('fd77::24'));
+  for (const name of ['127.77.18.24', 'fd77::24']) addClient(a, name);
+  const well = await a.tool(['status', address]);
+  t.is(well.exitCode, 0, well.stdout);
+  a.write('/var/lib/nfs/sm/rival.lab.example', line('127.77.18.25'));
+  a.write('/var/lib/nfs/sm/other.lab.example', 'no line of statd\n');
+  mkdirSync(a.path('/var/lib/nfs/sm/directory.example'));
+  symlinkSync('/etc/passwd', a.path('/var/lib/nfs/sm/link.example'));
+  const ill = await a.tool(['status', address]);
+  t.regex(
+    ill.stdout,
+    /WRONG .*not in the record.*: 127\.77\.18\.25, directory\.example, link\.example, other\.lab\.example;/,
+  );
 });
 
 test('an event that the callout could not write is made good, and its mark goes', async (t) => {

@@ -108,7 +108,12 @@ ${stateText(lab, ip)}${ip.filesystems.map((filesystem) => filesystemText(lab, fi
   );
   const fixed = Object.entries(ports ?? {}).map(([daemon, port]) => `${daemon}_port = ${port}\n`);
   const restart = server.restartCommand.map((word) => JSON.stringify(word)).join(', ');
-  const file = `[lock_manager]
+  // Four labs on two CPUs: a write under way when exports are flushed keeps its file open in nfsd's cache for seconds (Linux
+  // fs/nfsd/filecache.c, nfsd_file_gc).
+  const file = `[timeouts]
+busy = 30
+
+[lock_manager]
 driver = "${driver}"
 restart = [${restart}]
 grace = ${graceSeconds}

@@ -1,4 +1,15 @@
-import { closeSync, constants, existsSync, lstatSync, openSync, readdirSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+} from 'node:fs';
+import { isIP } from 'node:net';
 import { errnoOf } from '../../errors.js';
 import type { Host } from '../host.js';
 
@@ -6,7 +17,7 @@ import type { Host } from '../host.js';
 const monitorDirectories = ['/var/lib/nfs/statd/sm', '/var/lib/nfs/sm'];
 
 export interface Monitored {
-  /** Names of the hosts it monitors: mon_name, one file each (nfs-utils support/nsm/file.c); one character a byte (latin1). */
+  /** Names of the hosts it monitors, as its callout is given them: mon_name; one character a byte (latin1). */
   readonly hosts: readonly string[];
   /** The user that statd, and so its callout, runs as: the owner of the directory (nsm_drop_privileges). */
   readonly uid: number;
@@ -44,10 +55,42 @@ function namesIn(path: string, isRoots: boolean): string[] | undefined {
     throw error;
   }
   try {
-    return readdirSync(`/proc/self/fd/${fd}`, 'latin1').filter((name) => !name.startsWith('.'));
+    const files = readdirSync(`/proc/self/fd/${fd}`, 'latin1').filter((name) => !name.startsWith('.'));
+    return [...new Set(files.flatMap((name) => monNames(`/proc/self/fd/${fd}`, name)))];
   } finally {
     closeSync(fd);
   }
+}
+
+/** Of one host: a file has a line for each of its names. */
+const mostBytes = 64 * 1024;
+
+/**
+ * mon_name of a file of statd's, which is named by what the name service says of the host (nfs-utils utils/statd/monitor.c,
+ * statd_canonical_name). Its lines: address, program, version and procedure in eight hexadecimal digits, priv in 32, mon_name,
+ * my_name (support/nsm/file.c, nsm_create_monitor_record). Where the name service knows none, it is the name of the file too, as it
+ * is where the file cannot be read.
+ */
+function monNames(directory: string, name: string): string[] {
+  if (isIP(name) !== 0) return [name];
+  let text = '';
+  try {
+    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+    const fd = openSync(Buffer.from(`${directory}/${name}`, 'latin1'), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    try {
+      if (!fstatSync(fd).isFile()) return [name];
+      const bytes = Buffer.alloc(mostBytes);
+      text = bytes.toString('latin1', 0, readSync(fd, bytes));
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // Gone, a link, a lease: statd's user may make what it wants there.
+  }
+  const names = [...text.matchAll(/^(?:[0-9a-f]{8} ){4}[0-9a-f]{32} (\S+) \S+$/gm)].map(
+    ([, one]) => one ?? '',
+  );
+  return names.length === 0 ? [name] : names;
 }
 
 /** The rpc.statd of a network namespace: it serves the lockd there. */

@@ -7,7 +7,7 @@ import { currentDeadline } from '../../host/running/deadline.js';
 import { realHost, writeKernel } from '../../host/real.js';
 import { doing } from '../../host/running/watchdog.js';
 import type { ServingPlace } from '../port.js';
-import { instanceExists, instanceInterface, instancePlace, instancePrefix } from './place.js';
+import { canBeEntered, instanceInterface, instancePlace, instancePrefix } from './place.js';
 import { instanceMember } from './processes.js';
 
 /**
@@ -48,7 +48,7 @@ export function servingPlace(host: Host, address: string): ServingPlace {
     run: instancePlace(address).runDirectory,
     enter: instancePrefix(address),
     absence: () =>
-      instanceExists(host, address)
+      canBeEntered(host, address)
         ? undefined
         : `The instance of ${address} does not run, so there is nothing to serve it from`,
   };
