@@ -1,7 +1,7 @@
 import { type Action, commandText, notSo } from '../host/action.js';
 import type { LockManagerContext, ServingPlace } from './port.js';
 
-type Place = Pick<ServingPlace, 'host' | 'enter' | 'absence'>;
+type Place = Pick<ServingPlace, 'host' | 'enter' | 'absence' | 'canBeEntered'>;
 
 /** An action where the address is served. Fails where there is no such place: it is B-2 that makes it. */
 export function inPlace(place: Place, action: Action<LockManagerContext>): Action<LockManagerContext> {
@@ -16,9 +16,11 @@ export function inPlace(place: Place, action: Action<LockManagerContext>): Actio
       if (absence !== undefined) throw notSo('B-2', absence, 'Run B-2 first.');
       return action.check(there(context));
     },
-    // Where the place is still to be made, that is looked at by who makes it.
+    // Where the place is still to be made, or made anew, that is looked at by who makes it.
     look: (context, options) =>
-      place.absence() === undefined ? action.look?.(there(context), options) : undefined,
+      place.absence() === undefined && place.canBeEntered?.() !== false
+        ? action.look?.(there(context), options)
+        : undefined,
     act: (context) => action.act(there(context)),
     verify: (context) => action.verify(there(context)),
   };

@@ -70,6 +70,8 @@ export interface ServingPlace {
   readonly run: string;
   /** What stands before a command that is to run there; empty where it is the node itself. */
   readonly enter: readonly string[];
+  /** Whether commands can run there: what a takeover left that was killed in B-2 is not whole. Where it is not said, they can. */
+  canBeEntered?(): boolean;
   /** Why nothing can be served from there, as a sentence; undefined: it is there. */
   absence(): string | undefined;
 }

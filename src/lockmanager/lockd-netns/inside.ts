@@ -7,7 +7,7 @@ import { currentDeadline } from '../../host/running/deadline.js';
 import { realHost, writeKernel } from '../../host/real.js';
 import { doing } from '../../host/running/watchdog.js';
 import type { ServingPlace } from '../port.js';
-import { canBeEntered, instanceInterface, instancePlace, instancePrefix } from './place.js';
+import { canBeEntered, instanceExists, instanceInterface, instancePlace, instancePrefix } from './place.js';
 import { instanceMember } from './processes.js';
 
 /**
@@ -47,8 +47,9 @@ export function servingPlace(host: Host, address: string): ServingPlace {
     interface: instanceInterface,
     run: instancePlace(address).runDirectory,
     enter: instancePrefix(address),
+    canBeEntered: () => canBeEntered(host, address),
     absence: () =>
-      canBeEntered(host, address)
+      instanceExists(host, address)
         ? undefined
         : `The instance of ${address} does not run, so there is nothing to serve it from`,
   };

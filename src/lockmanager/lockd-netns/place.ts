@@ -1,7 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Host } from '../../host/host.js';
-import { mountAt } from '../../host/reading/mounts.js';
 import { instancesDirectory } from '../../rundir/serving.js';
 
 /**
@@ -67,7 +66,7 @@ export function instanceExists(host: Host, address: string): boolean {
 /** Whether both of its namespaces are there: what a takeover left that was killed in B-2 may lack one. */
 export function canBeEntered(host: Host, address: string): boolean {
   const { netnsFile, mountNamespace } = instancePlace(address);
-  return existsSync(host.path(netnsFile)) && mountAt(host, mountNamespace) !== undefined;
+  return existsSync(host.path(netnsFile)) && existsSync(host.path(mountNamespace));
 }
 
 /** The addresses of all that are here. */
