@@ -98,6 +98,8 @@ function takeoverSteps(
   const { address, filesystems } = ip;
   const { first, others } = mountOrder(ip);
   const exposed = ip.trustClients ? [] : [refuseExposed(ip)];
+  // Said once in a plan.
+  const exposedAgain = exposed.map((action) => ({ ...action, commands: [] }));
   const served = servedIp(ip, driver);
   const there = (action: LockManagerAction) => inPlace(driver, action);
   return {
@@ -115,7 +117,7 @@ function takeoverSteps(
           ...exposed,
           claimOwnership(ip),
           ...mounts(ip, others, true),
-          ...exposed.map((action) => ({ ...action, commands: [] })),
+          ...exposedAgain,
         ],
       },
     ],
@@ -141,7 +143,7 @@ function takeoverSteps(
         subject: listed(filesystems.flatMap((one) => one.exports.map(({ path }) => path))),
         actions: [
           // A restart of the server in B-2 has exported what /etc/exports has.
-          ...exposed.map((action) => ({ ...action, commands: [] })),
+          ...exposedAgain,
           ...filesystems.flatMap((filesystem) =>
             filesystem.exports.map((one) =>
               isManaged(ip, 'export')

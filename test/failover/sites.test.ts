@@ -27,14 +27,6 @@ function configure(node: RehearsalNode, site: LabSite, address: string): void {
     node.link('/dev/disk/by-id/vol1', node.path('/dev/vol1'));
   }
   for (const directory of site.directories(['vol1'])) mkdirSync(node.path(directory), { recursive: true });
-  const exports = site.clientSpecifications().map(
-    (clients) => `
-    [[floating_ip.filesystem.export]]
-    path = "${site.exportPath('vol1')}"
-    clients = "${clients}"
-    options = "${site.exportOptions()}"
-`,
-  );
   const state =
     site.traits.state === 'exported'
       ? `state_directory = "${site.mountpoint('vol1')}/.nlm"\ntrust_clients = true\n`
@@ -44,13 +36,6 @@ function configure(node: RehearsalNode, site: LabSite, address: string): void {
   mountpoint = "/mnt/state1"
   type = "ext4"
 `;
-  const volume = `
-  [[floating_ip.filesystem]]
-  fsid = 1234
-  device = "${device}"
-  mountpoint = "${site.mountpoint('vol1')}"
-  type = "${site.traits.type}"
-${exports.join('')}`;
   node.write(
     '/etc/nlm-failover.toml',
     `node = "${node.name}"
@@ -60,7 +45,7 @@ restart = ["start-nfsd"]
 address = "${address}/${address.includes(':') ? 64 : 24}"
 interface = "eth0"
 names = ["nfs.example.com"]
-${state}${volume}`,
+${state}${site.filesystemText('vol1', device, 1234)}`,
   );
 }
 

@@ -8,7 +8,7 @@ import test, { type ExecutionContext } from 'ava';
 import { type LoopbackClient, startLoopbackClient } from '../demo/loopback-client.js';
 import { makeRehearsal, type RehearsalSite } from '../helpers/rehearsal-site.js';
 import { addClient } from '../helpers/rehearsal-steps.js';
-import type { Effect, Fault } from './fault.js';
+import { type Effect, strikes } from './fault.js';
 import {
   brokenPromise,
   copySite,
@@ -174,13 +174,7 @@ async function strikeAll(
     goals.set(name, comparable(readState(copy, site, shared)));
     removeSite(copy);
   }
-  const kinds: Pick<Fault, 'how' | 'side'>[] = [
-    { how: 'kill', side: 'before' },
-    { how: 'kill', side: 'after' },
-    { how: 'error', side: 'before' },
-    { how: 'error', side: 'after' },
-    { how: 'term', side: 'after' },
-  ];
+  const kinds = [...strikes, { how: 'term', side: 'after' } as const];
   for (const effect of sample(unharmed.effects, seed)) {
     for (const fault of full ? kinds : kinds.filter((_, index) => (index + effect.number) % 3 === 0)) {
       const where = `${operation.name}, ${fault.how} ${fault.side} ${effect.number} (${effect.kind} ${effect.what})`;

@@ -23,4 +23,12 @@ export interface Effect {
   readonly what: string;
 }
 
+/** Each way in which a test may strike at an effect, but for a signal that the command hears. */
+export const strikes: readonly Pick<Fault, 'how' | 'side'>[] = [
+  { how: 'kill', side: 'before' },
+  { how: 'kill', side: 'after' },
+  { how: 'error', side: 'before' },
+  { how: 'error', side: 'after' },
+];
+
 export const faultVariable = 'NLM_FAULT';

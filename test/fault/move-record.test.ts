@@ -16,6 +16,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { makeRehearsal, type RehearsalSite } from '../helpers/rehearsal-site.js';
 import { addClient } from '../helpers/rehearsal-steps.js';
+import { strikes } from './fault.js';
 import { copySite, removeSite, runHere } from './site.js';
 import { runStruck } from './strike.js';
 import { waitFor } from '../wire/wait-for.js';
@@ -220,15 +221,9 @@ test('struck at its effects: one whole record counts, and the same command ends 
   // After a power cut too: else the new record would be an unfinished one again.
   const finished = effects.findIndex(({ kind, what }) => kind === 'rmSync' && what.endsWith('/.moving'));
   t.is(effects[finished + 1]?.kind, 'fsyncSync');
-  const kinds = [
-    { how: 'kill', side: 'before' },
-    { how: 'kill', side: 'after' },
-    { how: 'error', side: 'before' },
-    { how: 'error', side: 'after' },
-  ] as const;
   let struck = 0;
   for (const { number, kind, what } of effects) {
-    for (const [index, fault] of kinds.entries()) {
+    for (const [index, fault] of strikes.entries()) {
       const isNear = kind === 'renameSync' && fault.how === 'kill';
       if (!full && !isNear && (number + index * 5) % 17 !== 0) continue;
       const where = `${fault.how} ${fault.side} ${number} (${kind} ${what})`;

@@ -6,6 +6,7 @@ import path from 'node:path';
 import test from 'ava';
 import { makeRehearsal } from '../helpers/rehearsal-site.js';
 import { addClient } from '../helpers/rehearsal-steps.js';
+import { strikes } from './fault.js';
 import { copySite, removeSite, runHere } from './site.js';
 import { runStruck } from './strike.js';
 
@@ -28,15 +29,9 @@ test('rebuild, struck at its effects: the way on ends with everybody in the reco
   removeSite(whole);
   t.is(exitCode, 0, stderr);
   t.true(effects.some(({ kind }) => kind === 'renameSync') && effects.some(({ kind }) => kind === 'COMMIT'));
-  const kinds = [
-    { how: 'kill', side: 'before' },
-    { how: 'kill', side: 'after' },
-    { how: 'error', side: 'before' },
-    { how: 'error', side: 'after' },
-  ] as const;
   let struck = 0;
   for (const { number, kind, what } of effects) {
-    for (const [index, fault] of kinds.entries()) {
+    for (const [index, fault] of strikes.entries()) {
       if (!full && (number + index * 5) % 13 !== 0) continue;
       const where = `${fault.how} ${fault.side} ${number} (${kind} ${what})`;
       const copy = copySite(site.directory);

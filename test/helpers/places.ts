@@ -13,6 +13,14 @@ export interface PlaceOptions {
 /** One file system of the configuration: its device and mount point, as they are written there. */
 export type Written = readonly [device: string, mountpoint: string];
 
+/** Mounted, again, unmounted, again; and whether that is so already. */
+export const thereAndBack = [
+  ['mount', false],
+  ['mount', true],
+  ['unmount', false],
+  ['unmount', true],
+] as const;
+
 /** Runs places-inside.js for a configuration with these file systems; see there. */
 export async function places(
   host: Netns,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Duplex, Readable } from 'node:stream';
+import { cpusOf } from '../../src/lockmanager/lockd-netns/build.js';
 import { deferred } from './deferred.js';
 import type { Disk } from './disk.js';
 import { freezeKernel } from './freeze.js';
@@ -69,17 +70,9 @@ function otherSystem({ directory }: MachineSettings): string[] {
  */
 function onOneCpu({ name }: MachineSettings): string[] {
   const number = name.codePointAt(0) ?? 0;
-  const cpu = allowedCpus()[(process.pid + number) % allowedCpus().length];
+  const cpus = cpusOf(readFileSync('/proc/self/status', 'utf8'));
+  const cpu = cpus[(process.pid + number) % cpus.length];
   return cpu === undefined ? [] : ['taskset', '--cpu-list', String(cpu)];
-}
-
-/** From "0-3,8" (proc(5), Cpus_allowed_list); none where that is not there. */
-function allowedCpus(): number[] {
-  const [, list = ''] = /^Cpus_allowed_list:\s*(.*)$/mu.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-  return list.split(',').flatMap((part) => {
-    const [first = Number.NaN, last = first] = part.split('-').map(Number);
-    return Number.isNaN(first) ? [] : Array.from({ length: last - first + 1 }, (_, index) => first + index);
-  });
 }
 
 /** Switches a guest on; resolves when its remote shell is there. */

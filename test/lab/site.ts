@@ -149,8 +149,7 @@ ${link === 'veth' ? `bridge = "${bridge}"\n` : ''}${fixed.join('')}${text.join('
 
 /** What clients, who may be nobody, find on fresh volumes: the exported directory, in which everybody may write. Once, on one server. */
 export async function prepareVolumes(lab: Lab, server: Server, ips: readonly SiteIp[]): Promise<void> {
-  const { path, options } = lab.site.traits;
-  if (path === 'volume' && !options.endsWith('_squash')) return;
+  const { path } = lab.site.traits;
   const devices = ips.flatMap(({ filesystems }) => filesystems.map(({ disk }) => lab.disks[disk].device));
   const script = `set -e
     mkdir -p /run/lab/volume
@@ -194,20 +193,7 @@ function filesystemText(
 ): string {
   const disk = disks[name];
   if (disk === undefined) throw new Error(`this lab has no disk ${name}`);
-  const exports = site.clientSpecifications().map(
-    (clients) => `
-    [[floating_ip.filesystem.export]]
-    clients = "${clients}"
-    options = "${site.exportOptions()}"
-${site.traits.path === 'directory' ? `    path = "${site.exportPath(name)}"\n` : ''}`,
-  );
-  return `
-  [[floating_ip.filesystem]]
-  fsid = ${fsid}
-  device = "${site.device(disk, name)}"
-  mountpoint = "${site.mountpoint(name)}"
-  type = "${site.traits.type}"
-${exports.join('')}`;
+  return site.filesystemText(name, site.device(disk, name), fsid);
 }
 
 /**

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
 import { imageFile, loopDevice } from '../helpers/loop-device.js';
 import { type Netns, withNetns } from '../helpers/netns.js';
-import { places, type Written } from '../helpers/places.js';
+import { places, thereAndBack, type Written } from '../helpers/places.js';
 import { netnsTest } from './netns-test.js';
 
 const mountpoint = '/run/volume';
@@ -33,12 +33,7 @@ async function link(host: Netns, device: string, name: string): Promise<void> {
 /** Mounted, again, unmounted, again: each once, as the device that it is. */
 async function assertMoves(t: ExecutionContext, host: Netns, device: string, type = 'ext4'): Promise<void> {
   const all: Written[] = [[device, mountpoint]];
-  for (const [verb, already] of [
-    ['mount', false],
-    ['mount', true],
-    ['unmount', false],
-    ['unmount', true],
-  ] as const) {
+  for (const [verb, already] of thereAndBack) {
     const { error, already: was } = await places(host, verb, all, { type });
     t.deepEqual([device, verb, error, was], [device, verb, undefined, [already]]);
   }

@@ -2,7 +2,7 @@
 import type { ExecutionContext } from 'ava';
 import { imageFile, loopDevice } from '../helpers/loop-device.js';
 import { type Netns, withNetns } from '../helpers/netns.js';
-import { places } from '../helpers/places.js';
+import { places, thereAndBack } from '../helpers/places.js';
 import { netnsTest } from './netns-test.js';
 
 interface Volume {
@@ -23,12 +23,7 @@ async function assertMoves(
   written: string,
   real: string,
 ): Promise<void> {
-  for (const [verb, already] of [
-    ['mount', false],
-    ['mount', true],
-    ['unmount', false],
-    ['unmount', true],
-  ] as const) {
+  for (const [verb, already] of thereAndBack) {
     const seen = await places(host, verb, [[device, written]]);
     t.deepEqual([written, verb, seen.error, seen.already], [written, verb, undefined, [already]]);
     t.is(seen.filesystems?.[0]?.mountpoint, real);

@@ -7,11 +7,11 @@ import {
   openSync,
   readdirSync,
   readSync,
-  statSync,
 } from 'node:fs';
 import { isIP } from 'node:net';
 import { errnoOf } from '../../errors.js';
 import type { Host } from '../host.js';
+import { namespaceOf } from './namespaces.js';
 
 /** statd(8)'s state directories: RHEL's, then Debian's and the upstream default. */
 const monitorDirectories = ['/var/lib/nfs/statd/sm', '/var/lib/nfs/sm'];
@@ -78,8 +78,9 @@ function monNames(directory: string, name: string): string[] {
     const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
     const fd = openSync(Buffer.from(`${directory}/${name}`, 'latin1'), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     try {
-      if (!fstatSync(fd).isFile()) return [name];
-      const bytes = Buffer.alloc(mostBytes);
+      const stats = fstatSync(fd);
+      if (!stats.isFile()) return [name];
+      const bytes = Buffer.alloc(Math.min(stats.size, mostBytes));
       text = bytes.toString('latin1', 0, readSync(fd, bytes));
     } finally {
       closeSync(fd);
@@ -107,12 +108,12 @@ export interface StatdProcess {
 
 /** `netns`: the file of the namespace (namespaces(7)). Undefined where none runs there. */
 export function statdProcess(host: Host, netns: string): StatdProcess | undefined {
-  const namespace = inodeOf(host.path(netns));
+  const namespace = namespaceOf(host.path(netns));
   const pids = readdirSync(host.path('/proc')).filter((name) => /^\d+$/.test(name));
   const pid = pids.find(
     (one) =>
       host.readText(`/proc/${one}/comm`) === 'rpc.statd\n' &&
-      inodeOf(host.path(`/proc/${one}/ns/net`)) === namespace,
+      namespaceOf(host.path(`/proc/${one}/ns/net`)) === namespace,
   );
   const status = pid === undefined ? undefined : host.readText(`/proc/${pid}/status`);
   if (pid === undefined || status === undefined) return undefined;
@@ -164,13 +165,4 @@ function configuredCallout(host: Host): string | undefined {
     }
   }
   return found;
-}
-
-function inodeOf(file: string): string | undefined {
-  try {
-    const { dev, ino } = statSync(file);
-    return `${dev}:${ino}`;
-  } catch {
-    return undefined;
-  }
 }

@@ -105,7 +105,7 @@ export async function bindMountNamespace(host: Host, argv: Argv): Promise<void> 
 }
 
 /** Those that a process may run on, by its /proc/PID/status (proc_pid_status(5)): "0-3,8". */
-function cpusOf(status: string): number[] {
+export function cpusOf(status: string): number[] {
   const [, list = ''] = /^Cpus_allowed_list:\s*(.*)$/m.exec(status) ?? [];
   return list.split(',').flatMap((range) => {
     const [first = Number.NaN, last = first] = range.split('-').map(Number);

@@ -1,6 +1,7 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { errnoOf } from '../../errors.js';
 import type { Host } from '../../host/host.js';
+import { namespaceOf } from '../../host/reading/namespaces.js';
 import { waitUntil } from '../../host/running/wait.js';
 import { instancePlace } from './place.js';
 
@@ -22,19 +23,19 @@ export function instanceProcesses(host: Host, address: string): InstanceProcess[
  * own any user may change its root, and so what is read by way of /proc/PID/root. Undefined where none is.
  */
 export function instanceMember(address: string): number | undefined {
-  const mounts = inode(instancePlace(address).mountNamespace);
-  const users = inode('/proc/self/ns/user');
+  const mounts = namespaceOf(instancePlace(address).mountNamespace);
+  const users = namespaceOf('/proc/self/ns/user');
   return members(address).find(
-    (pid) => inode(`/proc/${pid}/ns/mnt`) === mounts && inode(`/proc/${pid}/ns/user`) === users,
+    (pid) => namespaceOf(`/proc/${pid}/ns/mnt`) === mounts && namespaceOf(`/proc/${pid}/ns/user`) === users,
   );
 }
 
 function members(address: string): number[] {
-  const namespace = inode(instancePlace(address).netnsFile);
+  const namespace = namespaceOf(instancePlace(address).netnsFile);
   if (namespace === undefined) return [];
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => inode(`/proc/${pid}/ns/net`) === namespace)
+    .filter((pid) => namespaceOf(`/proc/${pid}/ns/net`) === namespace)
     .map(Number);
 }
 
@@ -66,15 +67,5 @@ function kill(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal);
   } catch (error) {
     if (errnoOf(error) !== 'ESRCH') throw error;
-  }
-}
-
-/** What names a namespace: the device and inode of its file in nsfs (namespaces(7)). */
-function inode(file: string): string | undefined {
-  try {
-    const { dev, ino } = statSync(file);
-    return `${dev}:${ino}`;
-  } catch {
-    return undefined;
   }
 }

@@ -80,6 +80,26 @@ export class LabSite {
     return specifications[this.traits.clients];
   }
 
+  /** A file system of the configuration, with its exports. */
+  filesystemText(disk: DataDisk, device: string, fsid: number): string {
+    // Without, it is the mount point.
+    const path = this.traits.path === 'directory' ? `    path = "${this.exportPath(disk)}"\n` : '';
+    const exports = this.clientSpecifications().map(
+      (clients) => `
+    [[floating_ip.filesystem.export]]
+${path}    clients = "${clients}"
+    options = "${this.exportOptions()}"
+`,
+    );
+    return `
+  [[floating_ip.filesystem]]
+  fsid = ${fsid}
+  device = "${device}"
+  mountpoint = "${this.mountpoint(disk)}"
+  type = "${this.traits.type}"
+${exports.join('')}`;
+  }
+
   exportOptions(): string {
     const { options } = this.traits;
     if (options === 'subtree_check') return 'rw,no_root_squash,subtree_check';
