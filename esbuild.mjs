@@ -2,26 +2,28 @@
 // CommonJS, because there a lazily imported module keeps even its external imports (better-sqlite3) lazy.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { build } from 'esbuild';
+import { withEsbuild } from './locked-esbuild.mjs';
 
 const outfile = 'dist/nlm-failover.cjs';
 
-await build({
-  entryPoints: ['src/cli/main.ts'],
-  outfile,
-  bundle: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'cjs',
-  charset: 'ascii',
-  // bin/bundle.cjs compiles it as a script, where import() is none.
-  supported: { 'dynamic-import': false },
-  external: ['better-sqlite3'],
-  sourcemap: 'linked',
-  sourcesContent: false,
-  legalComments: 'none',
-  logLevel: 'warning',
-});
+await withEsbuild(({ build }) =>
+  build({
+    entryPoints: ['src/cli/main.ts'],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    charset: 'ascii',
+    // bin/bundle.cjs compiles it as a script, where import() is none.
+    supported: { 'dynamic-import': false },
+    external: ['better-sqlite3'],
+    sourcemap: 'linked',
+    sourcesContent: false,
+    legalComments: 'none',
+    logLevel: 'warning',
+  }),
+);
 // What is not ASCII now stands in comments. All of it ASCII, V8 reads it faster.
 const commentLine = /^\s*(?:\*|\/[/*]).*$/gm;
 const asciiOnly = (comment) => comment.replaceAll(/[^\0-\x7f]/g, '?');

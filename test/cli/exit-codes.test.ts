@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
+import { version } from '../../src/version.js';
 import { projectRoot } from '../lab/project-root.js';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'nlm-failover-cli-'));
@@ -24,7 +25,7 @@ function run(...args: string[]): Promise<Ended> {
 }
 
 test('--help and --version end with 0', async (t) => {
-  t.like(await run('--version'), { code: 0, stdout: '0.1.0\n', stderr: '' });
+  t.like(await run('--version'), { code: 0, stdout: `${version}\n`, stderr: '' });
   const help = await run('takeover', '--help');
   t.is(help.code, 0);
   t.regex(help.stdout, /--notify-deadline <seconds>/);

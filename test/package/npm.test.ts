@@ -1,0 +1,98 @@
+// What npm packs, and that it starts; and that a checkout without the dev packages makes the same bundle.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { version } from '../../src/version.js';
+import { projectRoot } from '../lab/project-root.js';
+
+const root = projectRoot();
+
+interface Manifest {
+  readonly man: readonly string[];
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
+interface Lock {
+  readonly packages: Readonly<
+    Record<string, { readonly dev?: boolean; readonly devOptional?: boolean; readonly optional?: boolean }>
+  >;
+}
+
+function read<T>(name: string): T {
+  return JSON.parse(readFileSync(path.join(root, name), 'utf8')) as T;
+}
+
+function temporary(t: ExecutionContext): string {
+  const directory = mkdtempSync(path.join(tmpdir(), 'nlm-failover-npm-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  return directory;
+}
+
+function output(file: string, args: readonly string[], cwd: string): string {
+  const { NODE_V8_COVERAGE: _, ...env } = process.env;
+  return execFileSync(file, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** Below node_modules, what `npm ci --omit=dev` installs. */
+function runtimePackages(): string[] {
+  return Object.entries(read<Lock>('package-lock.json').packages)
+    .filter(([name, { dev, devOptional }]) => name !== '' && dev !== true && devOptional !== true)
+    .map(([name]) => name);
+}
+
+test('npm packs the command, callouts and pages, nothing of the source, and that starts', (t) => {
+  const directory = temporary(t);
+  output('npm', ['pack', '--ignore-scripts', `--pack-destination=${directory}`], root);
+  output('tar', ['xzf', `nlm-failover-${version}.tgz`], directory);
+  const packed = path.join(directory, 'package');
+  const files = readdirSync(packed, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => path.relative(packed, path.join(entry.parentPath, entry.name)));
+  const alone = ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist/nlm-failover.cjs', 'package.json'];
+  t.deepEqual(files.filter((file) => !/^(?:bin|callouts|man)\//.test(file)).toSorted(), alone.toSorted());
+  t.deepEqual(
+    files.filter((file) => file.startsWith('man/')).toSorted(),
+    readdirSync(path.join(root, 'man')).map((page) => `man/${page}`),
+  );
+  t.true(files.includes('callouts/ha-callout'));
+  symlinkSync(path.join(root, 'node_modules'), path.join(packed, 'node_modules'));
+  t.is(output(path.join(packed, 'bin/nlm-failover'), ['--version'], directory), `${version}\n`);
+});
+
+test('npm installs every manual page', (t) => {
+  t.deepEqual(
+    read<Manifest>('package.json').man.toSorted(),
+    readdirSync(path.join(root, 'man')).map((page) => `man/${page}`),
+  );
+});
+
+test('npm ci --omit=dev installs what the program imports, no TypeScript and no esbuild', (t) => {
+  const names = runtimePackages();
+  for (const name of Object.keys(read<Manifest>('package.json').dependencies))
+    t.true(names.includes(`node_modules/${name}`), name);
+  t.deepEqual(
+    names.filter((name) => /typescript|esbuild|oxlint|prettier|\/ava$/.test(name)),
+    [],
+  );
+});
+
+test('without the dev packages the bundle is made with the esbuild of the lock file, and is the same', (t) => {
+  const directory = temporary(t);
+  const own =
+    'bin src code-cache.mjs esbuild.mjs locked-esbuild.mjs package.json package-lock.json tsconfig.json';
+  for (const name of own.split(' '))
+    cpSync(path.join(root, name), path.join(directory, name), { recursive: true });
+  for (const name of runtimePackages()) {
+    const [from, to] = [path.join(root, name), path.join(directory, name)];
+    mkdirSync(path.dirname(to), { recursive: true });
+    // Large, and not bundled.
+    if (name === 'node_modules/better-sqlite3') symlinkSync(from, to);
+    else cpSync(from, to, { recursive: true });
+  }
+  output(process.execPath, ['esbuild.mjs'], directory);
+  const bundle = readFileSync(path.join(directory, 'dist/nlm-failover.cjs'));
+  t.true(bundle.equals(readFileSync(path.join(root, 'dist/nlm-failover.cjs'))));
+  t.false(readdirSync(path.join(directory, 'node_modules')).includes('esbuild'));
+});
