@@ -3,6 +3,7 @@ import { exitCodes } from '../errors.js';
 import { version } from '../version.js';
 import { addAudit } from './commands/audit.js';
 import { addClients } from './commands/clients.js';
+import { addHistory } from './daily/history.js';
 import { addExec } from './commands/exec.js';
 import type { Io } from './io.js';
 import { addNotify } from './commands/notify.js';
@@ -55,6 +56,7 @@ export function buildProgram(
   addAudit(program, io, drivers, exit);
   addClients(program, io, drivers);
   addStatus(program, io, drivers, exit);
+  addHistory(program, io, drivers);
   addRebuild(program, io, drivers);
   addMoveRecord(program, io, drivers);
   addExec(program, io, drivers, exit);

@@ -7,6 +7,7 @@ import { exitCodeTexts } from '../errors.js';
 import { exampleDriver } from '../lockmanager/drivers.js';
 import type { Plan } from '../failover/steps/steps.js';
 import { stepTitles } from '../step-names.js';
+import { everyDay } from './man-daily.js';
 import type { ManSection } from './man-page.js';
 import { storageTroubles } from './man-storage.js';
 
@@ -21,6 +22,7 @@ export function manSections(): ManSection[] {
     managedByOthers,
     lostLocks,
     waiting,
+    everyDay,
     storageTroubles,
     byHand(),
     exitStatus,
@@ -399,6 +401,11 @@ const json: ManSection = {
         [
           'clients',
           'A line for each client and fsid: `address`, `client`, `fsid`, `node`, `since`. Of a record that cannot be read: `address` with `unreachable` or `recordError`.',
+        ],
+        [
+          'history',
+          'A line for each operation, the newest last: `address`, `kind`, `node`, `epoch`, `startedAt`, `endedAt` (null: running, or interrupted), `outcome` (done, not-notified or failed), `detail`, ' +
+            '`forced`, `clients` (notified, notNotified), `lost` (these three null where there is nothing to say), `steps`: `step`, `fsid`, `state`, `ms`, `detail`, `endedAt`. Of a record that cannot be read as clients.',
         ],
         [
           'status',

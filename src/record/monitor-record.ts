@@ -226,6 +226,7 @@ export class MonitorRecord {
     readonly epoch: number;
     readonly now: number;
     readonly findings: readonly findings.Finding[];
+    readonly lost: number;
   }): boolean {
     return this.#guarded('writing the audit', () => findings.closeAudit(this.#db, result));
   }
@@ -256,6 +257,11 @@ export class MonitorRecord {
   /** The latest operation of any node, with its steps. */
   lastOperation(): operations.Operation | undefined {
     return this.#guarded('reading the last operation', () => operations.lastOperation(this.#db));
+  }
+
+  /** The last `count` operations of any node, oldest first, with their steps. */
+  lastOperations(count: number): operations.Operation[] {
+    return this.#guarded('reading the operations', () => operations.lastOperations(this.#db, count));
   }
 
   /** Whether an operation of this epoch has done the step. */

@@ -75,7 +75,7 @@ test('the suspects of an audit stand once, however many locks are lost: in the r
     copy: 0,
   }));
   const findings = judge({ planned: true, graceEntered: true, seesClients: true, clients, missing });
-  t.true(record.closeAudit({ epoch, now: wall, findings }));
+  t.true(record.closeAudit({ epoch, now: wall, findings, lost: findings.length }));
   t.true(statSync(path.join(site.directory, 'monitors.db')).size < 1 << 20);
   const read = record.findings();
   t.deepEqual(
@@ -99,7 +99,7 @@ test('the suspects of an audit stand once, however many locks are lost: in the r
   );
   // The next audit has a list of its own.
   record.beginGrace({ now: wall });
-  t.true(record.closeAudit({ epoch, now: wall + 1, findings: findings.slice(0, 2) }));
+  t.true(record.closeAudit({ epoch, now: wall + 1, findings: findings.slice(0, 2), lost: 2 }));
   t.is(record.findings().at(-1)?.clients.length, count);
   t.is(record.findings()[0]?.clients.length, count);
 });
@@ -114,7 +114,7 @@ test('of more findings than are kept the gravest are', (t) => {
     clients: [`c${index}`],
   }));
   const silent = { verdict: 'silent' as const, clients: ['gone'] };
-  record.closeAudit({ epoch, now: wall, findings: [silent, ...idle] });
+  record.closeAudit({ epoch, now: wall, findings: [silent, ...idle], lost: 1 });
   t.is(record.findings().length, 10_000);
   t.is(record.findings()[0]?.verdict, 'silent');
 });

@@ -4,7 +4,6 @@ import type { RecordedClient } from '../../record/record.js';
 import type { FailoverError } from '../../errors.js';
 import type { Io } from '../io.js';
 import type { LoadDrivers } from '../open-reader.js';
-import { reportError } from '../report-error.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
 import { Table } from '../text/table.js';
 
@@ -22,29 +21,20 @@ export function addClients(program: Command, io: Io, drivers: LoadDrivers): void
   ).action(async (address: string | undefined, options: CommonOptions) => {
     const { openReader } = await import('../open-reader.js');
     const { seenInRecord } = await import('../../failover/access/with-record.js');
-    const { unreachable: unreachableError } = await import('../../failover/access/location.js');
+    const { endWith, sayUnseen } = await import('../say-unseen.js');
     const reader = await openReader(drivers, address, options);
+    const how = { io, reader, json: options.json === true, isAsked: address !== undefined };
     const failures: FailoverError[] = [];
     const out = inPieces(io);
     /** One after another: there may be a million. False where there is nothing to read, which is said. */
     const eachClient = (ip: FloatingIp, use: (client: RecordedClient) => void): boolean => {
-      const { value, unreachable, error } = seenInRecord(reader, ip, (record) => {
+      const seen = seenInRecord(reader, ip, (record) => {
         record.eachClient(use);
         return true;
       });
-      if (value === true) return true;
-      if (error !== undefined) {
-        if (options.json === true)
-          io.out(`${JSON.stringify({ address: ip.address, recordError: asJson(error) })}\n`);
-        failures.push(error);
-      } else if (unreachable !== undefined) {
-        if (address !== undefined) throw unreachableError(reader.host, ip);
-        io.out(
-          options.json === true
-            ? `${JSON.stringify({ address: ip.address, unreachable })}\n`
-            : `${ip.address}: the record cannot be reached: ${unreachable}\n`,
-        );
-      } else if (address !== undefined) throw unreachableError(reader.host, ip); // no record yet
+      if (seen.value === true) return true;
+      const failure = sayUnseen(how, ip, seen);
+      if (failure !== undefined) failures.push(failure);
       return false;
     };
     if (options.json === true) {
@@ -72,14 +62,8 @@ export function addClients(program: Command, io: Io, drivers: LoadDrivers): void
         for (const ip of reached) eachClient(ip, (client) => out.add(table.line(rowOf(ip, client))));
       out.end();
     }
-    const last = failures.pop();
-    for (const one of failures) reportError(io, one, false);
-    if (last !== undefined) throw last;
+    endWith(io, failures);
   });
-}
-
-function asJson({ code, message, hint }: FailoverError) {
-  return { code, message, hint: hint ?? null };
 }
 
 function timeOf(ms: number): string {

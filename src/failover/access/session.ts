@@ -139,6 +139,12 @@ export class RecordSession {
     return this.#previous;
   }
 
+  /** takeover: the node that had not released the address when this operation claimed it; undefined: none. */
+  get takenFrom(): string | undefined {
+    const before = this.#previous;
+    return before === undefined || before.released || this.holds(before) ? undefined : before.owner;
+  }
+
   /** release: whether the record says that another node may take over. */
   get isHandedOver(): boolean {
     return this.#handedOver;

@@ -20,10 +20,11 @@ export async function renotify(context: FailoverContext): Promise<OperationResul
     if (context.signal.aborted && notNotified.length > 0)
       throw interrupted('notify', floatingIp, { notified, notNotified });
     const outcome = notNotified.length > 0 ? 'not-notified' : 'done';
-    log.end(outcome, `${notified} notified, ${notNotified.length} not notified`);
+    const clients = { notified, notNotified: notNotified.length };
+    log.end(outcome, `${notified} notified, ${notNotified.length} not notified`, clients);
     return {
       outcome,
-      clients: { notified, notNotified: notNotified.length },
+      clients,
       notNotified,
       undone: [],
       remarks,

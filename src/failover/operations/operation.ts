@@ -6,6 +6,7 @@ import { expectRecord } from '../access/with-record.js';
 import type { FailoverContext, Notified } from '../context.js';
 import type { StepName } from '../../step-names.js';
 import type { StepReport } from './runner.js';
+import { vouchedBy } from './vouched.js';
 
 export interface OperationResult {
   /** `incomplete`: see `undone`. */
@@ -88,7 +89,13 @@ export class OperationLog {
   begin(isNeeded = false): void {
     const { session, host, config } = this.#context;
     if (this.#id !== undefined) return;
-    const start = { kind: this.#kind, node: config.node, epoch: session.epoch, now: host.now() };
+    const start = {
+      kind: this.#kind,
+      node: config.node,
+      epoch: session.epoch,
+      now: host.now(),
+      forced: vouchedBy(this.#context),
+    };
     this.#id = this.#write(
       'beginning an operation',
       (record) => record.beginOperation(start),
@@ -116,11 +123,15 @@ export class OperationLog {
     if (done !== undefined) this.#waiting = [];
   }
 
-  end(outcome: OperationEnd['outcome'], detail: string): void {
+  end(outcome: OperationEnd['outcome'], detail: string, clients?: OperationEnd['clients']): void {
     const id = this.#id;
     if (id === undefined) return;
     const now = this.#context.host.now();
-    this.#write('ending an operation', (record) => record.endOperation(id, { outcome, now, detail }), false);
+    this.#write(
+      'ending an operation',
+      (record) => record.endOperation(id, { outcome, now, detail, clients }),
+      false,
+    );
   }
 
   /**

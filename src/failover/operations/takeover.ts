@@ -1,3 +1,4 @@
+import { counted } from '../../counted.js';
 import { within } from '../../host/running/deadline.js';
 import { type FailoverContext, nobody } from '../context.js';
 import { isRecording } from '../../rundir/serving.js';
@@ -51,13 +52,15 @@ export async function takeover(
     });
     const { notified, notNotified, remarks: more } = collected.notified ?? nobody;
     const { undone } = collected;
-    const silent = notNotified.length > 0 ? `${notNotified.length} clients not notified` : '';
-    if (undone.length > 0) log.end('failed', undone.join('; '));
-    else log.end(silent === '' ? 'done' : 'not-notified', silent);
+    const silent = notNotified.length > 0 ? `${counted(notNotified.length, 'client')} not notified` : '';
+    const clients = { notified, notNotified: notNotified.length };
+    const counts = collected.notified === undefined ? undefined : clients;
+    if (undone.length > 0) log.end('failed', undone.join('; '), counts);
+    else log.end(silent === '' ? 'done' : 'not-notified', silent, counts);
     return {
       outcome: undone.length > 0 ? 'incomplete' : silent === '' ? 'done' : 'not-notified',
       undone,
-      clients: { notified, notNotified: notNotified.length },
+      clients,
       notNotified,
       remarks: [...remarks, ...more],
     };

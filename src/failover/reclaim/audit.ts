@@ -11,7 +11,7 @@ import type { FailoverContext } from '../context.js';
 import { heldLocks } from './held-locks.js';
 import { auditLimit } from '../limits.js';
 import { pathsOfInodes } from './lock-path.js';
-import { judge, reclaimedOf } from './reclaim.js';
+import { isLoss, judge, reclaimedOf } from './reclaim.js';
 import {
   type GraceEnd,
   lookAtReclaims,
@@ -124,7 +124,10 @@ async function compare(context: FailoverContext, looked: boolean): Promise<void>
   });
   if (findings === undefined) return;
   const named = await withPaths(context, findings);
-  whileEpochLasts(context, epoch, (record) => record.closeAudit({ epoch, now: host.now(), findings: named }));
+  const lost = named.filter(isLoss).length;
+  whileEpochLasts(context, epoch, (record) =>
+    record.closeAudit({ epoch, now: host.now(), findings: named, lost }),
+  );
 }
 
 /** Whether the callout has recorded who asked for a lock, as far as can be told: nothing is claimed of a time in which nobody could see. */

@@ -150,4 +150,12 @@ export const migrations: readonly string[] = [
   CREATE TABLE suspects (id INTEGER PRIMARY KEY AUTOINCREMENT, clients TEXT NOT NULL) STRICT;
   ALTER TABLE findings ADD COLUMN suspects INTEGER REFERENCES suspects (id);
   `,
+  `
+  -- forced: by whose word the address was taken from a node that had not released it; null: nobody's. notified, not_notified: clients, as
+  -- it ended; null: none were to be, or it did not come to that. lost: locks, or clients, that the audit of its grace found lost; null: not compared.
+  ALTER TABLE operations ADD COLUMN forced TEXT;
+  ALTER TABLE operations ADD COLUMN notified INTEGER;
+  ALTER TABLE operations ADD COLUMN not_notified INTEGER;
+  ALTER TABLE operations ADD COLUMN lost INTEGER;
+  `,
 ];

@@ -1,4 +1,5 @@
 import type { Database } from 'better-sqlite3';
+import { noteLost } from './operations.js';
 
 /**
  * - lost: a lock that was held at the release and was not reclaimed, while `clients` were not to be heard of
@@ -39,14 +40,20 @@ const keptFindings = 10_000;
 
 const gravity: readonly Verdict[] = ['lost', 'silent', 'not-notified', 'not-reclaimed', 'unseen', 'idle'];
 
-/** Ends the audit of a grace: once, by whoever compares first. Returns false where it was done before. */
+/** Ends the audit of a grace: once, by whoever compares first. `lost`: how many of the findings are losses. Returns false where it was done before. */
 export function closeAudit(
   db: Database,
   {
     epoch,
     now,
     findings,
-  }: { readonly epoch: number; readonly now: number; readonly findings: readonly Finding[] },
+    lost,
+  }: {
+    readonly epoch: number;
+    readonly now: number;
+    readonly findings: readonly Finding[];
+    readonly lost: number;
+  },
 ): boolean {
   const add = db.prepare(
     `INSERT INTO findings (epoch, verdict, fsid, inode, mode, first, last, path, clients, suspects, at)
@@ -64,6 +71,7 @@ export function closeAudit(
     .transaction(() => {
       const { changes } = db.prepare('UPDATE audit SET compared_at = ? WHERE compared_at IS NULL').run(now);
       if (changes === 0) return false;
+      noteLost(db, epoch, lost);
       for (const { verdict, lock, path, clients } of gravest(findings)) {
         const { fsid, inode, mode, start, end } = lock ?? {};
         const place = [fsid, inode, mode, start, end, path].map((value) => value ?? null);

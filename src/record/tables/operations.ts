@@ -8,12 +8,16 @@ export interface OperationStart {
   readonly epoch: number;
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** By whose word the address was taken from a node that had not released it; absent: nobody's was needed. */
+  readonly forced?: string | undefined;
 }
 
 export interface OperationEnd {
   readonly outcome: 'done' | 'failed' | 'not-notified';
   readonly now: number;
   readonly detail: string;
+  /** Absent: nobody was to be notified, or it did not come to that. */
+  readonly clients?: { readonly notified: number; readonly notNotified: number } | undefined;
 }
 
 export interface StepRecord {
@@ -38,26 +42,45 @@ export interface Operation {
   readonly endedAt: number | undefined;
   readonly outcome: OperationEnd['outcome'] | undefined;
   readonly detail: string | undefined;
+  /** See OperationStart. */
+  readonly forced: string | undefined;
+  /** See OperationEnd. */
+  readonly notified: number | undefined;
+  readonly notNotified: number | undefined;
+  /** How many locks or clients the audit of its grace found lost; undefined: there was none, or not yet. */
+  readonly lost: number | undefined;
   readonly steps: readonly StepRecord[];
 }
 
-/** The last ones of former epochs that are kept; those of the present epoch say what need not be done again. */
+/** How many are kept, the last ones, beside those that say what need not be done again. */
 const keptOperations = 200;
 
 /** Returns the operation's id. */
-export function beginOperation(db: Database, { kind, node, epoch, now }: OperationStart): number {
+export function beginOperation(db: Database, { kind, node, epoch, now, forced }: OperationStart): number {
   return db
     .transaction(() => {
       const { lastInsertRowid } = db
-        .prepare('INSERT INTO operations (kind, node, epoch, began_at) VALUES (?, ?, ?, ?)')
-        .run(kind, node, epoch, now);
-      db.prepare('DELETE FROM operations WHERE id <= ? AND epoch < (SELECT max(epoch) FROM operations)').run(
-        Number(lastInsertRowid) - keptOperations,
+        .prepare('INSERT INTO operations (kind, node, epoch, began_at, forced) VALUES (?, ?, ?, ?, ?)')
+        .run(kind, node, epoch, now, forced ?? null);
+      const id = Number(lastInsertRowid);
+      db.prepare(`DELETE FROM operations WHERE id <= ? AND id NOT IN (${stillAsked})`).run(
+        id - keptOperations,
       );
-      return Number(lastInsertRowid);
+      return id;
     })
     .immediate();
 }
+
+/** Of the present epoch: what stepDone and firstReleaseAt answer from. For each step, and fsid, one operation that has done it is enough. */
+const stillAsked = `
+  SELECT operation FROM steps WHERE id IN (
+    SELECT max(steps.id) FROM steps JOIN operations ON operations.id = steps.operation
+    WHERE state = 'done' AND epoch = (SELECT max(epoch) FROM operations) GROUP BY step, fsid)
+  UNION
+  SELECT id FROM (
+    SELECT id, min(began_at) FROM operations
+    WHERE kind = 'release' AND epoch = (SELECT max(epoch) FROM operations))
+  WHERE id IS NOT NULL`;
 
 export function recordStep(db: Database, id: number, step: StepRecord): void {
   db.prepare(
@@ -65,38 +88,53 @@ export function recordStep(db: Database, id: number, step: StepRecord): void {
   ).run(id, step.step, step.fsid ?? null, step.state, step.ms, step.detail, step.at);
 }
 
-export function endOperation(db: Database, id: number, { outcome, now, detail }: OperationEnd): void {
-  db.prepare('UPDATE operations SET ended_at = ?, outcome = ?, detail = ? WHERE id = ?').run(
-    now,
-    outcome,
-    detail,
-    id,
-  );
+export function endOperation(
+  db: Database,
+  id: number,
+  { outcome, now, detail, clients }: OperationEnd,
+): void {
+  db.prepare(
+    'UPDATE operations SET ended_at = ?, outcome = ?, detail = ?, notified = ?, not_notified = ? WHERE id = ?',
+  ).run(now, outcome, detail, clients?.notified ?? null, clients?.notNotified ?? null, id);
+}
+
+/** What the audit of an epoch's last grace found lost, written beside the takeover that began it. */
+export function noteLost(db: Database, epoch: number, lost: number): void {
+  db.prepare(
+    "UPDATE operations SET lost = ? WHERE id = (SELECT max(id) FROM operations WHERE kind = 'takeover' AND epoch = ?)",
+  ).run(lost, epoch);
 }
 
 /** The latest one, by any node, with its steps in order. */
 export function lastOperation(db: Database): Operation | undefined {
-  return db.transaction(() => {
-    const found = db
-      .prepare<[], Nullable<Omit<Operation, 'steps'>>>(
-        `SELECT id, kind, node, epoch, began_at AS startedAt, ended_at AS endedAt, outcome, detail
-         FROM operations ORDER BY id DESC LIMIT 1`,
-      )
-      .get();
-    if (found === undefined) return undefined;
-    const steps = db
-      .prepare<[number], Nullable<StepRecord>>(
-        'SELECT step, fsid, state, ms, detail, at FROM steps WHERE operation = ? ORDER BY id',
-      )
-      .all(found.id);
-    return {
-      ...found,
-      endedAt: found.endedAt ?? undefined,
-      outcome: found.outcome ?? undefined,
-      detail: found.detail ?? undefined,
-      steps: steps.map((step) => ({ ...step, fsid: step.fsid ?? undefined })),
-    };
-  })();
+  return lastOperations(db, 1)[0];
+}
+
+/** The last `count` of them, by any node, oldest first, each with its steps in order. */
+export function lastOperations(db: Database, count: number): Operation[] {
+  const stepsOf = db.prepare<[number], Nullable<StepRecord>>(
+    'SELECT step, fsid, state, ms, detail, at FROM steps WHERE operation = ? ORDER BY id',
+  );
+  const found = db.prepare<[number], Nullable<Omit<Operation, 'steps'>>>(
+    `SELECT id, kind, node, epoch, began_at AS startedAt, ended_at AS endedAt, outcome, detail, forced, notified,
+       not_notified AS notNotified, lost FROM operations ORDER BY id DESC LIMIT ?`,
+  );
+  return db.transaction(() =>
+    found
+      .all(count)
+      .toReversed()
+      .map((row) => ({
+        ...row,
+        endedAt: row.endedAt ?? undefined,
+        outcome: row.outcome ?? undefined,
+        detail: row.detail ?? undefined,
+        forced: row.forced ?? undefined,
+        notified: row.notified ?? undefined,
+        notNotified: row.notNotified ?? undefined,
+        lost: row.lost ?? undefined,
+        steps: stepsOf.all(row.id).map((step) => ({ ...step, fsid: step.fsid ?? undefined })),
+      })),
+  )();
 }
 
 /** Whether a takeover or release of this epoch has done the step, for this fsid or, without one, for any. */

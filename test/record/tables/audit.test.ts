@@ -146,8 +146,10 @@ test('one comparison for each grace, and findings until somebody acknowledges th
   const epoch = takeOver(record);
   const { copy: _, ...found } = lock;
   const finding = { verdict: 'lost', lock: found, path: '/srv/a\nb', clients: ['c', 'd'] } as const;
-  t.true(record.closeAudit({ epoch, now: wall + 1, findings: [finding] }));
-  t.false(record.closeAudit({ epoch, now: wall + 2, findings: [{ verdict: 'silent', clients: ['x'] }] }));
+  t.true(record.closeAudit({ epoch, now: wall + 1, findings: [finding], lost: 1 }));
+  t.false(
+    record.closeAudit({ epoch, now: wall + 2, findings: [{ verdict: 'silent', clients: ['x'] }], lost: 1 }),
+  );
   t.is(record.audit().comparedAt, wall + 1);
   t.deepEqual(record.findings(), [{ ...finding, epoch, at: wall + 1, acknowledgedAt: undefined }]);
   record.beginGrace({ now: wall + 3 });

@@ -1,0 +1,28 @@
+import type { ManSection } from './man-page.js';
+
+/** The commands for every day, each with what it printed. */
+export const everyDay: ManSection = {
+  title: 'EVERY DAY',
+  blocks: [
+    { heading: 'What was done' },
+    {
+      text:
+        '`nlm-failover history` lists the operations that the record has, of every node, each with its steps. FORCED stands where takeover needed --fenced: with whose word, as far as the kernel ' +
+        'knows it (the login uid of audit(8), which su and sudo do not change), and who had not released the address. LOST counts what the audit found: locks after a release, clients after a crash.',
+    },
+    {
+      example: `# nlm-failover history 10.10.1.1 --last 2
+2026-11-27T09:37:34.543Z  release 10.10.1.1 on A, epoch 1: done in 0.2 s
+  A-1  floating IP down        68 ms  10.10.1.1 on eth0; 0 locks held
+  A-2  unexport                28 ms  /mnt/vol1
+  A-3  drop the locks        skipped  fsid 1234 (/mnt/vol1): unchanged
+  A-4 follows
+2026-11-27T09:37:35.626Z  takeover 10.10.1.1 on B, epoch 2: done in 2.3 s, 1 of 2 clients notified
+  B-1  mount                   70 ms  /dev/state1 on /mnt/state1, /dev/vol1 on /mnt/vol1; epoch 2, after A
+  B-2  grace                  117 ms  fsid 1234 (/mnt/vol1)
+  B-5  export                  17 ms  /mnt/vol1
+  B-4  floating IP up           3 ms  10.10.1.1 on eth0
+  B-3  notify the clients    2055 ms  SM_NOTIFY from 10.10.1.1; 1 notified, 1 not notified`,
+    },
+  ],
+};
