@@ -95,7 +95,7 @@ export const errorCodes = {
   },
   NOT_READY: {
     means:
-      'takeover looked at what its steps need before the first of them, and found something missing: a device, type, interface, program... The message has everything. Nothing was claimed or touched.',
+      'takeover or adopt looked at what its steps need before the first of them, and found something missing or otherwise: a device, type, interface, fsid, program... The message has everything. Nothing was claimed or touched.',
     todo: 'Remove what stands in the way, or correct the configuration; --dry-run looks again.',
   },
   NOT_RELEASED: {
@@ -147,8 +147,9 @@ export const errorCodes = {
     todo: 'Look for the cause first (dmesg, the disk). Then `nlm-failover rebuild ADDRESS`, on any node that reaches the record, also while the address is served; see STORAGE TROUBLES.',
   },
   RECORD_EXISTS: {
-    means: 'move-record changed nothing: there is a record at the new place already.',
-    todo: 'See which one is right: `nlm-failover status` shows the new one. A takeover that came before the move has made it, without the clients of the former one: release the address, move the new sm_ADDRESS away, and run move-record again.',
+    means:
+      'move-record changed nothing: there is a record at the new place already. Or adopt did not: the address was served before, and released.',
+    todo: 'See which one is right: `nlm-failover status` shows the new one. A takeover that came before the move has made it, without the clients of the former one: release the address, move the new sm_ADDRESS away, and run move-record again. Instead of adopt run takeover.',
   },
   RECORDED_ELSEWHERE: {
     means:

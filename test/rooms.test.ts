@@ -58,9 +58,14 @@ const rooms: Readonly<Record<string, Room>> = {
     rooms: ['config', 'host', 'rundir', 'record', 'nsm', 'lockmanager'],
     packages: [],
   },
+  site: {
+    holds: 'What is done with an address or a node once, before or beside failovers: adopt.',
+    rooms: ['config', 'host', 'rundir', 'record', 'lockmanager', 'failover'],
+    packages: [],
+  },
   cli: {
     holds: 'Commands, options, and what people see. Makes the parts and hands them to failover.',
-    rooms: ['config', 'host', 'rpc', 'rundir', 'record', 'nsm', 'lockmanager', 'failover'],
+    rooms: ['config', 'host', 'rpc', 'rundir', 'record', 'nsm', 'lockmanager', 'failover', 'site'],
     packages: ['commander', 'pino'],
   },
   man: {

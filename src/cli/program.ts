@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { exitCodes } from '../errors.js';
 import { version } from '../version.js';
+import { addAdopt } from './site/adopt.js';
 import { addAudit } from './commands/audit.js';
 import { addClients } from './commands/clients.js';
 import { addHistory } from './daily/history.js';
@@ -59,6 +60,7 @@ export function buildProgram(
   addHistory(program, io, drivers);
   addRebuild(program, io, drivers);
   addMoveRecord(program, io, drivers);
+  addAdopt(program, io, drivers, exit);
   addExec(program, io, drivers, exit);
   addNotifyWorker(program, io);
   for (const command of program.commands)

@@ -113,7 +113,7 @@ function takeoverSteps(
         ),
         // Whose the address is stands in the record: before it can be read nothing is touched but what it lies on.
         actions: [
-          ...mounts(ip, first, false).map(closingRecord),
+          ...recordMounts(ip),
           ...exposed,
           claimOwnership(ip),
           ...mounts(ip, others, true),
@@ -155,6 +155,11 @@ function takeoverSteps(
       },
     ],
   };
+}
+
+/** B-1, first: what the record lies on is mounted, where that is a volume of the address. */
+export function recordMounts(ip: FloatingIp): Action<FailoverContext>[] {
+  return mounts(ip, mountOrder(ip).first, false).map(closingRecord);
 }
 
 function mounts(

@@ -389,7 +389,7 @@ const json: ManSection = {
     {
       terms: [
         [
-          'release, takeover, notify',
+          'release, takeover, notify, adopt',
           'A line for each step: `step`, `fsid` (A-3 and B-2), `state` (done, skipped or failed), `ms`, `detail`. The last line has `result` (done, incomplete, not-notified, lost or failed), ' +
             '`clients` with `notified` and `notNotified`, and, where there are any, `notNotified` (a list of `address`, `client`, `reason`; the first thousand), `undone` (what could not be done while everything else was; exit code 1) and `remarks`. With --dry-run: first `plan`, `address`, `node`, `driver`, `why`; then `step`, `fsid`, `subject`, `commands`; a `note` for what stops nothing.',
         ],

@@ -4,7 +4,7 @@ import type { Io } from '../io.js';
 
 /** The exact commands and writes, in order. */
 export function printPlan(io: Io, plan: Plan, json: boolean): void {
-  for (const { name, fsid, subject, actions, covered } of plan.steps) {
+  for (const { name, title, fsid, subject, actions, covered } of plan.steps) {
     const commands = covered === undefined ? actions.flatMap((action) => action.commands) : [`# ${covered}`];
     if (json) {
       io.out(
@@ -12,7 +12,7 @@ export function printPlan(io: Io, plan: Plan, json: boolean): void {
       );
     } else {
       io.out(
-        `${name}  ${stepTitles[name]}: ${subject}\n${commands.map((command) => `     ${command}\n`).join('')}`,
+        `${name}  ${title ?? stepTitles[name]}: ${subject}\n${commands.map((command) => `     ${command}\n`).join('')}`,
       );
     }
   }

@@ -86,7 +86,7 @@ export function textReporter(
   const clear = () => {
     if (io.isTerminal) io.clearLine();
   };
-  const head = (step: Step) => `  ${step.name}  ${stepTitles[step.name].padEnd(18)}`;
+  const head = (step: Step) => `  ${step.name}  ${(step.title ?? stepTitles[step.name]).padEnd(18)}`;
   let current: Step | undefined;
   const startedAt = performance.now();
   io.out(`${begin}\n`);

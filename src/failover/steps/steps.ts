@@ -6,6 +6,8 @@ import type { FailoverContext } from '../context.js';
 /** A step as it will be run. A-3 and B-2 come once per fsid. */
 export interface Step {
   readonly name: StepName;
+  /** What it is called here; default: see step-names.ts. */
+  readonly title?: string;
   readonly fsid?: string;
   /** What it works on, for people. */
   readonly subject: string;
@@ -20,7 +22,7 @@ export interface Step {
 
 /** A value: the steps in order with their exact commands. Printed by --dry-run, run by the runner. */
 export interface Plan {
-  readonly kind: 'release' | 'takeover';
+  readonly kind: 'release' | 'takeover' | 'adopt';
   readonly address: string;
   readonly steps: readonly Step[];
 }

@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
 
-export type OperationKind = 'release' | 'takeover' | 'notify';
+export type OperationKind = 'release' | 'takeover' | 'notify' | 'adopt';
 
 export interface OperationStart {
   readonly kind: OperationKind;
