@@ -59,7 +59,7 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: [],
   },
   site: {
-    holds: 'What is done with an address or a node once, before or beside failovers: adopt.',
+    holds: 'What is done with an address or a node once, before or beside failovers: adopt, check, init, setup.',
     rooms: ['config', 'host', 'rundir', 'record', 'lockmanager', 'failover'],
     packages: [],
   },
@@ -70,14 +70,14 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   man: {
     holds: 'The manual pages, made from the definitions that the commands are made from.',
-    rooms: ['config', 'lockmanager', 'failover', 'cli'],
+    rooms: ['config', 'lockmanager', 'failover', 'site', 'cli'],
     packages: ['commander'],
   },
 };
 
 /** Rooms in rooms, from the bottom up, with the files that lie beside them as ".": code of one uses only what is below it. */
 const inner: Readonly<Record<string, readonly string[]>> = {
-  host: ['host.ts', 'running', '.', 'devices', 'reading', 'actions', 'rehearsal'],
+  host: ['host.ts', 'running', '.', 'devices', 'settings', 'reading', 'actions', 'rehearsal'],
   record: ['record-error.ts', 'safe-files', 'database', 'tables', 'journal', '.', 'rebuild', 'move'],
   nsm: ['notify', 'worker'],
   failover: ['context.ts', 'limits.ts', 'access', 'reclaim', 'steps', 'plan.ts', 'status', 'operations'],

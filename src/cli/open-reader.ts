@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
-import type { FloatingIp } from '../config/config.js';
+import type { Config, FloatingIp } from '../config/config.js';
 import { findFloatingIp } from '../config/floating-ip.js';
 import { loadConfig } from '../config/load-config.js';
 import { askPlaces } from '../failover/access/location.js';
@@ -25,7 +25,7 @@ export async function openReader(
   loadDrivers: LoadDrivers,
   address: string | undefined,
   options: CommonOptions,
-): Promise<NodeReader & { readonly floatingIps: readonly FloatingIp[] }> {
+): Promise<NodeReader & { readonly floatingIps: readonly FloatingIp[]; readonly written: Config }> {
   const { rpcbindPort: _, ...node } = await openNode(loadDrivers, options);
   const { host, config } = node;
   standsStillAfter(limitOf('This command', config));
@@ -35,11 +35,11 @@ export async function openReader(
   return { ...node, floatingIps };
 }
 
-/** This node, and what is configured for it. */
+/** This node, and what is configured for it: `config` in the kernel's terms, `written` as the file has it. */
 export async function openNode(
   loadDrivers: LoadDrivers,
   options: CommonOptions,
-): Promise<NodeReader & { readonly rpcbindPort: number }> {
+): Promise<NodeReader & { readonly rpcbindPort: number; readonly written: Config }> {
   const { host, rpcbindPort, nlmRegistered, registeredAt } = await openHost();
   const drivers = await loadDrivers();
   const written = await loadConfig({
@@ -51,6 +51,7 @@ export async function openNode(
   return {
     host,
     drivers,
+    written,
     config: await within(limitOf('Finding the devices', written), () => inKernelTerms(host, written)),
     run: runDirectory(host),
     callout: calloutPath(),

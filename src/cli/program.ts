@@ -15,6 +15,7 @@ import { addRelease } from './commands/release.js';
 import { addStatus } from './commands/status.js';
 import { addTakeover } from './commands/takeover.js';
 import { addCommonOptions, handDown } from './options.js';
+import { addCheck } from './site/check.js';
 import { helpEnd } from './text/help-end.js';
 import type { LoadDrivers } from './open-reader.js';
 
@@ -58,6 +59,7 @@ export function buildProgram(
   addClients(program, io, drivers);
   addStatus(program, io, drivers, exit);
   addHistory(program, io, drivers);
+  addCheck(program, io, drivers, exit);
   addRebuild(program, io, drivers);
   addMoveRecord(program, io, drivers);
   addAdopt(program, io, drivers, exit);

@@ -9,12 +9,14 @@ import type { Plan } from '../failover/steps/steps.js';
 import { stepTitles } from '../step-names.js';
 import { everyDay } from './man-daily.js';
 import type { ManSection } from './man-page.js';
+import { checkSection } from './man-check.js';
 import { storageTroubles } from './man-storage.js';
 
 /** What nlm-failover(8) says beyond the commands' own definitions. */
 export function manSections(): ManSection[] {
   return [
     configuration,
+    checkSection,
     instances,
     grace,
     recordPlace,
@@ -412,6 +414,10 @@ const json: ManSection = {
           'A line for each address: `address`, `here` (addressUp, recording), `marks`, `unrecorded`; `record` (owner, ownerHere, epoch, released, nsmState, clients, notNotified, badLines, remarks, findings, lastOperation), ' +
             'or `unreachable`, or `recordError`; `lockManager` (driver, daemons, inGrace, graceLeft, clients, counts); `unconfigured` where the configuration does not have the address; `wrong`, every sentence for which it ends with 1, and of these `ill`, ' +
             'what keeps the address from being served; `isHere`. With --is-served: `address`, `isHere`, `ill`.',
+        ],
+        [
+          'check',
+          'A line for each thing found: `address` (null: of the node), `check`, `verdict` (ok, warning or failure), `message`, `hint` (what to do, or null).',
         ],
         [
           'move-record',

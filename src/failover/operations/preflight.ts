@@ -1,5 +1,5 @@
 import { type ExitCode, exitCodes, FailoverError } from '../../errors.js';
-import type { LookOptions, Obstacle } from '../../host/action.js';
+import type { Action, LookOptions, Obstacle } from '../../host/action.js';
 import { isInstalled } from '../../host/running/command.js';
 import { isTimeout, within } from '../../host/running/deadline.js';
 import type { FailoverContext } from '../context.js';
@@ -39,9 +39,18 @@ async function lookAtStep(
   const { session } = context;
   const isOurs = session.record !== undefined && session.holds(session.previous);
   if (step.covered !== undefined || (isOurs && (await step.skipReason?.(context)) !== undefined)) return [];
+  for (const action of step.actions) for (const program of action.programs ?? []) programs.add(program);
+  return lookAtActions(step.actions, context, options);
+}
+
+/** What each of these actions finds in its way; what its look throws, too. Throws FailoverError STEP_TIMEOUT or COMMAND_TIMEOUT. */
+export async function lookAtActions<Context>(
+  actions: readonly Action<Context>[],
+  context: Context,
+  options: LookOptions,
+): Promise<Obstacle[]> {
   const found: Obstacle[] = [];
-  for (const action of step.actions) {
-    for (const program of action.programs ?? []) programs.add(program);
+  for (const action of actions) {
     try {
       found.push(...((await action.look?.(context, options)) ?? []));
     } catch (error) {

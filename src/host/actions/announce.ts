@@ -46,7 +46,8 @@ function gratuitousArp({ address, interface: device }: AddressOnInterface): Acti
   };
 }
 
-async function flavour(host: Host): Promise<'habets' | 'iputils'> {
+/** Whose arping this host has. Throws COMMAND_MISSING. */
+export async function flavour(host: Host): Promise<'habets' | 'iputils'> {
   const { stdout, stderr } = await host.run(['arping', '-h'], { short: true });
   return /\bHabets\b/.test(stdout + stderr) ? 'habets' : 'iputils';
 }

@@ -4,14 +4,33 @@ import { mountAt, unescapeOctal } from './mounts.js';
 
 export const fstab = '/etc/fstab';
 
-/** The mount points that fstab(5) lists, in its order; swap and the like have none. */
-export function parseFstab(text: string): string[] {
+/** A line of fstab(5) that names a mount point. */
+export interface FstabEntry {
+  /** A path, or UUID=... and the like. */
+  readonly source: string;
+  readonly mountpoint: string;
+  readonly options: readonly string[];
+}
+
+/** Its lines, in order; swap and the like have no mount point. */
+export function fstabEntries(text: string): FstabEntry[] {
   return text.split('\n').flatMap((line) => {
-    const [source, mountpoint] = line.trim().split(/[ \t]+/);
+    const [source, mountpoint, , options = ''] = line.trim().split(/[ \t]+/);
     if (source === undefined || source.startsWith('#') || mountpoint?.startsWith('/') !== true) return [];
     const path = unescapeOctal(mountpoint);
-    return [path === '/' ? path : path.replace(/\/+$/, '')];
+    return [
+      {
+        source: unescapeOctal(source),
+        mountpoint: path === '/' ? path : path.replace(/\/+$/, ''),
+        options: options.split(','),
+      },
+    ];
   });
+}
+
+/** The mount points that fstab(5) lists, in its order. */
+export function parseFstab(text: string): string[] {
+  return fstabEntries(text).map(({ mountpoint }) => mountpoint);
 }
 
 /**

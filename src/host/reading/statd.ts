@@ -1,16 +1,8 @@
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readSync,
-} from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { errnoOf } from '../../errors.js';
 import type { Host } from '../host.js';
+import { readNfsConf } from '../settings/nfs-conf.js';
 import { namespaceOf } from './namespaces.js';
 
 /** statd(8)'s state directories: RHEL's, then Debian's and the upstream default. */
@@ -130,7 +122,7 @@ export function statdProcess(host: Host, netns: string): StatdProcess | undefine
     uid: numbers('Uid')[1] ?? 0,
     gid: numbers('Gid')[1] ?? 0,
     groups: numbers('Groups'),
-    callout: calloutIn(words('cmdline')) ?? configuredCallout(host),
+    callout: calloutIn(words('cmdline')) ?? readNfsConf(host).get('statd', 'ha-callout'),
     run: words('environ')
       .find((one) => one.startsWith('NLM_FAILOVER_RUN='))
       ?.replace(/^[^=]*=/, ''),
@@ -145,24 +137,4 @@ function calloutIn(words: readonly string[]): string | undefined {
     if (word === '--ha-callout' || /^-[A-Za-z]*H$/.test(word)) return words[index + 1];
   }
   return undefined;
-}
-
-/** ha-callout in [statd] of nfs.conf(5), the last one that is read. */
-function configuredCallout(host: Host): string | undefined {
-  const directory = '/etc/nfs.conf.d';
-  const more = existsSync(host.path(directory))
-    ? readdirSync(host.path(directory))
-        .filter((name) => name.endsWith('.conf'))
-        .toSorted()
-    : [];
-  let found: string | undefined;
-  for (const file of ['/etc/nfs.conf', ...more.map((name) => `${directory}/${name}`)]) {
-    let section = '';
-    for (const line of (host.readText(file) ?? '').split('\n')) {
-      section = /^\s*\[\s*([^\]\s]+)/.exec(line)?.[1]?.toLowerCase() ?? section;
-      const value = /^\s*ha-callout\s*=\s*(.*?)\s*$/i.exec(line)?.[1]?.replace(/^(["'])(.*)\1$/, '$2');
-      if (section === 'statd' && value !== undefined && value !== '') found = value;
-    }
-  }
-  return found;
 }

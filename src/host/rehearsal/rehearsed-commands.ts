@@ -37,6 +37,8 @@ function command(host: Host, argv: Argv): CommandResult {
     case 'ss':
     case 'arping':
       return succeeded;
+    case 'timedatectl':
+      return { ...succeeded, stdout: host.readText('/ntp-synchronized') ?? 'yes\n' };
     default:
       return { exitCode: 127, stdout: '', stderr: `${program} has no part in a rehearsal` };
   }

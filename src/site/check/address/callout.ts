@@ -1,0 +1,39 @@
+import { statdProcess } from '../../../host/reading/statd.js';
+import { type AddressSite, type Check, failure, isFromNode, ofObstacle, ok } from '../check.js';
+
+/** The callout is really run as the user of rpc.statd, which then cannot fail for the first time in a failover. */
+export const calloutCheck: Check<AddressSite> = {
+  name: 'callout',
+  text: "rpc.statd's callout, really run as the user of rpc.statd, with `check`: it writes nothing",
+  look: async (site) => {
+    const { reader, ip, context, standing } = site;
+    const { host } = reader;
+    const fault = await context.driver.calloutFault(standing.where === 'here' ? ip.address : undefined);
+    if (fault !== undefined) return [ofObstacle(fault)];
+    if (host.kind === 'rehearsal') return [ok('a rehearsal has no rpc.statd')];
+    const user = await statdUser(site);
+    if (user !== undefined) return [ok(`${user.callout} runs as uid ${user.uid}`)];
+    return [
+      failure(
+        'no rpc.statd runs here, so that no client is recorded',
+        isFromNode(site)
+          ? 'Start it: systemctl enable --now rpc-statd.'
+          : 'Install the package nfs-common (nfs-utils), which makes the directory and the user of rpc.statd.',
+      ),
+    ];
+  },
+};
+
+async function statdUser({
+  module,
+  reader,
+  context,
+}: AddressSite): Promise<{ readonly uid: number; readonly callout: string } | undefined> {
+  const { host, callout } = reader;
+  if (module.servesFrom === 'node') {
+    const statd = statdProcess(host, '/proc/self/ns/net');
+    return statd?.callout === undefined ? undefined : { uid: statd.uid, callout: statd.callout };
+  }
+  const statd = await context.driver.monitored();
+  return statd === undefined ? undefined : { uid: statd.uid, callout };
+}

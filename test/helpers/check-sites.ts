@@ -1,0 +1,184 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import type { RehearsalNode } from './rehearsal-site.js';
+
+/** What is wrong on a site, and what `check` says of it. */
+export interface FailingSite {
+  /** The check that sees it. */
+  readonly check: string;
+  readonly what: string;
+  readonly verdict: 'warning' | 'failure';
+  readonly says: RegExp;
+}
+
+/** On a rehearsed node whose address nobody serves. */
+export interface RehearsedSite extends FailingSite {
+  readonly make: (node: RehearsalNode) => void;
+}
+
+export function configure(node: RehearsalNode, from: string, to: string): void {
+  const file = '/etc/nlm-failover.toml';
+  const text = node.read(file);
+  if (!text.includes(from)) throw new Error(`not in the configuration: ${from}`);
+  node.write(file, text.replace(from, to));
+}
+
+function writeBelow(node: RehearsalNode, file: string, text: string): void {
+  mkdirSync(node.path(file.replace(/\/[^/]*$/, '')), { recursive: true });
+  node.write(file, text);
+}
+
+const links = (...all: { ifname: string; flags: string[] }[]) => JSON.stringify(all);
+
+/** Those that can be seen without a kernel. The others are in test/wire/check.test.ts. */
+export const rehearsedSites: readonly RehearsedSite[] = [
+  {
+    check: 'kernel',
+    what: 'Linux 6.12, whose unlock_filesystem crashes without nfsd',
+    make: (node) => writeBelow(node, '/proc/sys/kernel/osrelease', '6.12.107\n'),
+    verdict: 'warning',
+    says: /^Linux 6\.12\.107: it crashes where .*unlock_filesystem/,
+  },
+  {
+    check: 'kernel',
+    what: 'clients recorded by the names that they give themselves',
+    make: (node) => writeBelow(node, '/proc/sys/fs/nfs/nsm_use_hostnames', 'Y\n'),
+    verdict: 'warning',
+    says: /nsm_use_hostnames is set/,
+  },
+  {
+    check: 'kernel',
+    what: 'a grace too short for anybody',
+    make: (node) => writeBelow(node, '/proc/sys/fs/nfs/nlm_grace_period', '5\n'),
+    verdict: 'warning',
+    says: /nlm_grace_period is 5 s/,
+  },
+  {
+    check: 'nfs.conf',
+    what: 'a later drop-in that ends the grace',
+    make: (node) => writeBelow(node, '/etc/nfs.conf.d/90-x.conf', '[sm-notify]\nlift-grace = y\n'),
+    verdict: 'failure',
+    says: /lift-grace .* is not "n"/,
+  },
+  {
+    check: 'nfs.conf',
+    what: 'no NFSv3',
+    make: (node) => writeBelow(node, '/etc/nfs.conf.d/90-x.conf', '[nfsd]\nvers3=no\n'),
+    verdict: 'failure',
+    says: /NFSv3 is not served/,
+  },
+  {
+    check: 'nfs.conf',
+    what: 'nfsd at other addresses alone',
+    make: (node) => writeBelow(node, '/etc/nfs.conf.d/90-x.conf', '[NFSD]\nhost = 10.0.0.1,fd00::0:1\n'),
+    verdict: 'failure',
+    says: /nfsd does not listen there/,
+  },
+  {
+    check: 'clock',
+    what: 'a clock that nobody sets',
+    make: (node) => node.write('/ntp-synchronized', 'no\n'),
+    verdict: 'warning',
+    says: /^the clock is not synchronised/,
+  },
+  {
+    check: 'driver',
+    what: 'an NFSv3 mount, which keeps lockd running',
+    make: (node) => node.write('/proc/self/mountinfo', '9 0 0:9 / /far rw - nfs far:/x rw,vers=3\n'),
+    verdict: 'failure',
+    says: /NFSv3 mount on this host \(\/far\)/,
+  },
+  {
+    check: 'record',
+    what: 'a machine without an id',
+    make: (node) => node.write('/etc/machine-id', 'uninitialized\n'),
+    verdict: 'failure',
+    says: /machine-id is no id/,
+  },
+  {
+    check: 'record',
+    what: 'a state volume that does not show who has it',
+    make: (node) => configure(node, 'type = "ext4"', 'type = "xfs"'),
+    verdict: 'warning',
+    says: /is xfs, which does not show/,
+  },
+  {
+    check: 'volumes',
+    what: 'a device that is not there',
+    make: (node) => configure(node, 'device = "/dev/vol1"', 'device = "/dev/vol9"'),
+    verdict: 'failure',
+    says: /no device \/dev\/vol9/,
+  },
+  {
+    check: 'volumes',
+    what: 'something else mounted in its place',
+    make: (node) => node.write('/proc/self/mountinfo', '9 0 8:9 / /mnt/vol1 rw - ext4 /dev/other rw\n'),
+    verdict: 'failure',
+    says: /\/mnt\/vol1 has \/dev\/other mounted/,
+  },
+  {
+    check: 'volumes',
+    what: 'a mount point that is a file',
+    make: (node) => {
+      rmSync(node.path('/mnt/vol1'), { recursive: true });
+      node.write('/mnt/vol1', '');
+    },
+    verdict: 'failure',
+    says: /\/mnt\/vol1 is not a directory/,
+  },
+  {
+    check: 'volumes',
+    what: 'mounted when the node starts, by /etc/fstab',
+    make: (node) =>
+      node.write(
+        '/etc/fstab',
+        '/dev/x / ext4\n/dev/vol1 /mnt/elsewhere ext4 defaults 0 2\n/dev/state1 /s ext4 noauto\n',
+      ),
+    verdict: 'failure',
+    says: /^\/etc\/fstab mounts \/dev\/vol1 on \/mnt\/elsewhere/,
+  },
+  {
+    check: 'volumes',
+    what: 'a name that another disk may have tomorrow',
+    make: (node) => {
+      node.link('/dev/sdb', node.path('/dev/vol1'));
+      configure(node, 'device = "/dev/vol1"', 'device = "/dev/sdb"');
+    },
+    verdict: 'warning',
+    says: /^\/dev\/sdb may be another disk/,
+  },
+  {
+    check: 'address',
+    what: 'an interface that is not there',
+    make: (node) => node.write('/links.json', links({ ifname: 'eth7', flags: ['UP'] })),
+    verdict: 'failure',
+    says: /no network interface eth0/,
+  },
+  {
+    check: 'address',
+    what: 'an interface that is down',
+    make: (node) => node.write('/links.json', links({ ifname: 'eth0', flags: ['BROADCAST'] })),
+    verdict: 'failure',
+    says: /interface eth0 is down/,
+  },
+  {
+    check: 'address',
+    what: 'the address on another interface',
+    make: (node) =>
+      node.write(
+        '/addresses.json',
+        JSON.stringify([{ ifname: 'eth7', addr_info: [{ local: '127.77.41.1', prefixlen: 24 }] }]),
+      ),
+    verdict: 'failure',
+    says: /is up on eth7, and the configuration says eth0/,
+  },
+  {
+    check: 'exports',
+    what: 'a path that is not on the volume',
+    make: (node) => {
+      configure(node, '    clients = "*"', '    path = "/mnt/vol1/data"\n    clients = "*"');
+      node.write('/proc/self/mountinfo', '9 0 7:1 / /mnt/vol1 rw - ext4 /dev/vol1 rw\n');
+    },
+    verdict: 'failure',
+    says: /no directory \/mnt\/vol1\/data on \/dev\/vol1/,
+  },
+];

@@ -1,0 +1,88 @@
+import type { FailingSite } from './check-sites.js';
+
+/** On a node with a network of its own, real programs, and image files for disks: test/wire/check.test.ts makes them. */
+export interface WireSite extends FailingSite {
+  /** Which sites are made together: each node takes time, and no two of a round hide each other. */
+  readonly round: 1 | 2;
+  /** A command for sh, run before `check` is. */
+  readonly make: string;
+  /** Where it is run, if not on the node: on another host of its network. */
+  readonly at?: 'peer';
+}
+
+export const wireSites: readonly WireSite[] = [
+  {
+    check: 'programs',
+    round: 1,
+    what: 'no exportfs',
+    make: 'mount --bind /dev/null "$(command -v exportfs)"',
+    verdict: 'failure',
+    says: /^exportfs is not installed/,
+  },
+  {
+    check: 'programs',
+    round: 2,
+    what: 'no arping',
+    make: 'mount --bind /dev/null "$(command -v arping)"',
+    verdict: 'warning',
+    says: /^arping is not installed.*neighbours are not told/,
+  },
+  {
+    check: 'callout',
+    round: 2,
+    what: 'no rpc.statd',
+    make: 'kill "$(pidof rpc.statd)"; while pidof rpc.statd; do sleep 0.05; done',
+    verdict: 'failure',
+    says: /no rpc\.statd runs/,
+  },
+  {
+    check: 'callout',
+    round: 1,
+    what: "a callout that rpc.statd's user cannot reach",
+    make: 'chmod 0700 /run/callout',
+    verdict: 'failure',
+    says: /\/run\/callout\/ha-callout cannot record as its user/,
+  },
+  {
+    check: 'record',
+    round: 1,
+    what: 'a state volume without multiple mount protection',
+    make: 'mke2fs -q -F -t ext4 -O ^mmp /run/state.img',
+    verdict: 'warning',
+    says: /state\.img of the record has no multiple mount protection/,
+  },
+  {
+    check: 'record',
+    round: 2,
+    what: 'a state volume of 8 MB',
+    make: 'rm /run/state.img; truncate -s 8M /run/state.img; mke2fs -q -F -t ext4 -O mmp /run/state.img',
+    verdict: 'warning',
+    says: /state\.img of the record has 8 MiB/,
+  },
+  {
+    check: 'volumes',
+    round: 1,
+    what: 'a disk that is none',
+    make: 'rm /run/vol.img; mkdir /run/vol.img',
+    verdict: 'failure',
+    says: /neither a block device nor an image file is there/,
+  },
+  {
+    check: 'address',
+    round: 1,
+    what: 'somebody else who has the IPv4 address',
+    at: 'peer',
+    make: 'ip address add 10.10.1.1/24 dev veth0',
+    verdict: 'failure',
+    says: /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2} answers for 10\.10\.1\.1 on veth0, though .*state\.img is mounted nowhere/,
+  },
+  {
+    check: 'address',
+    round: 1,
+    what: 'somebody else who has the IPv6 address',
+    at: 'peer',
+    make: 'ip address add fd00:10:10:1::1/64 dev veth0 nodad',
+    verdict: 'failure',
+    says: /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2} answers for fd00:10:10:1::1 on veth0/,
+  },
+];

@@ -1,0 +1,116 @@
+// What `check` looks at: each check of the list has a site that makes it fail, and none fails on a sound one.
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { loadConfig } from '../../../src/config/load-config.js';
+import { rehearsalHost } from '../../../src/host/rehearsal/rehearsal.js';
+import { drivers } from '../../../src/lockmanager/drivers.js';
+import { addressChecks, nodeChecks } from '../../../src/site/check/checks.js';
+import { type CheckLine, runChecks } from '../../../src/site/check/run-checks.js';
+import { rehearsedSites } from '../../helpers/check-sites.js';
+import { makeRehearsal, type RehearsalNode, type RehearsalOptions } from '../../helpers/rehearsal-site.js';
+import { treeOf } from '../../helpers/tree.js';
+import { wireSites } from '../../helpers/wire-check-sites.js';
+
+const address = '127.77.41.1';
+
+function fixture(t: ExecutionContext, options: Partial<RehearsalOptions> = {}) {
+  const site = makeRehearsal({ address, rpcbindPort: 1, ...options });
+  t.teardown(() => site.remove());
+  for (const node of [site.a, site.b]) node.write('/etc/nfs.conf', '[sm-notify]\nlift-grace=n\n');
+  return site;
+}
+
+async function check(node: RehearsalNode): Promise<CheckLine[]> {
+  const config = await loadConfig({ drivers, file: node.config });
+  const host = rehearsalHost(node.root);
+  const lines: CheckLine[] = [];
+  const reader = {
+    host,
+    config,
+    written: config,
+    drivers,
+    run: path.join(node.root, 'run/nlm-failover'),
+    callout: '/ha-callout',
+    nlmRegistered: async () => Number(node.read('/proc/fs/nfsd/threads')) > 0,
+    registeredAt: async () => true,
+  };
+  await runChecks(reader, config.floatingIps, (line) => lines.push(line));
+  return lines;
+}
+
+test('each check has a site that makes it fail, and a text for the manual', (t) => {
+  const all = [...nodeChecks, ...addressChecks];
+  const names = all.map(({ name }) => name);
+  t.deepEqual(names, [...new Set(names)]);
+  const sites = [...rehearsedSites, ...wireSites];
+  t.deepEqual(
+    names.filter((name) => !sites.some((site) => site.check === name)),
+    [],
+  );
+  t.deepEqual(
+    sites.filter((site) => !names.includes(site.check)),
+    [],
+  );
+  for (const { name, text } of all) t.regex(text, /^\S.*[^.]$/u, name);
+});
+
+test('a sound site: every check has one line, each is ok, and nothing is touched', async (t) => {
+  const { a, directory } = fixture(t);
+  const before = treeOf(directory);
+  const lines = await check(a);
+  t.deepEqual(
+    lines.filter(({ verdict }) => verdict !== 'ok'),
+    [],
+  );
+  t.deepEqual(
+    lines.map((line) => [line.address, line.check]),
+    [...nodeChecks.map(({ name }) => [undefined, name]), ...addressChecks.map(({ name }) => [address, name])],
+  );
+  t.deepEqual(treeOf(directory), before);
+});
+
+for (const { check: name, what, make, verdict, says } of rehearsedSites) {
+  test(`${name}: ${what}`, async (t) => {
+    const { a } = fixture(t);
+    make(a);
+    const lines = await check(a);
+    const found = lines.filter((line) => line.check === name && line.verdict === verdict);
+    t.true(
+      found.some(({ message }) => says.test(message)),
+      JSON.stringify(lines.filter((line) => line.verdict !== 'ok' || line.check === name)),
+    );
+    // What to do is said of each.
+    t.true(found.every(({ hint }) => hint !== undefined && hint !== ''));
+  });
+}
+
+test('the command: on the node that serves, on the other one, of one address, as JSON; exit codes', async (t) => {
+  const { a, b } = fixture(t, { others: [{ address: '127.77.41.2', fsid: 77 }] });
+  t.is((await a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
+  const here = await a.tool(['check']);
+  t.is(here.exitCode, 0, here.stdout + here.stderr);
+  t.regex(here.stdout, /^this node, A\n {2}ok {7}programs/);
+  t.regex(
+    here.stdout,
+    /^127\.77\.41\.1\n[^]*ok {7}record .*this node owns it \(epoch 1\)\n[^]*^127\.77\.41\.2\n/m,
+  );
+  t.regex(here.stdout, /\nnothing stands in the way of a failover\n$/);
+  b.write('/links.json', '[]');
+  const there = await b.tool(['check', address, '--json']);
+  t.is(there.exitCode, 1);
+  const lines = there.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  t.deepEqual(
+    lines.map((line) => line['check']),
+    [...nodeChecks, ...addressChecks].map(({ name }) => name),
+  );
+  t.deepEqual(
+    lines
+      .filter((line) => line['verdict'] !== 'ok')
+      .map((line) => [line['address'], line['check'], typeof line['hint']]),
+    [[address, 'address', 'string']],
+  );
+  t.is((await b.tool(['check', '10.0.0.1'])).exitCode, 2);
+});
