@@ -59,6 +59,11 @@ export const errorCodes = {
       'Which device a file system is on cannot be known on this node: it is not there, several have that name, or it is that of another file system too. Nothing was touched.',
     todo: 'See `blkid` and `lsblk`. Connect the device, or correct `device`; of several with one name write the path.',
   },
+  DIRECTORY_UNFIT: {
+    means:
+      'The directory that sm-directory is to write is not empty, others could change what is in it, or the user of rpc.statd cannot reach it.',
+    todo: 'Name one that is not there yet, below a directory that belongs to root and that nobody else can write, such as /run.',
+  },
   DRIVER_UNSUITED: {
     means:
       'The driver that the configuration names cannot serve this address, or this host lacks something for it. The message has every reason.',

@@ -59,7 +59,8 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: [],
   },
   site: {
-    holds: 'What is done with an address or a node once, before or beside failovers: adopt, check, init, setup.',
+    holds:
+      'What is done with an address or a node once, before or beside failovers: adopt, check, init, setup.',
     rooms: ['config', 'host', 'rundir', 'record', 'lockmanager', 'failover'],
     packages: [],
   },

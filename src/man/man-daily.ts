@@ -24,5 +24,19 @@ export const everyDay: ManSection = {
   B-4  floating IP up           3 ms  10.10.1.1 on eth0
   B-3  notify the clients    2055 ms  SM_NOTIFY from 10.10.1.1; 1 notified, 1 not notified`,
     },
+    { heading: 'Without nlm-failover' },
+    {
+      text:
+        '`nlm-failover sm-directory` writes who is recorded as sm-notify(8) reads it: DIRECTORY/sm/CLIENT, sm.bak and `state`. Run sm-notify in the grace period of the lock manager that takes the locks, with the address up and exported: ' +
+        'a client that is notified outside of one reclaims in vain, and loses its locks. NAME of `-v NAME` must resolve to the floating IP, and that back to a name; sm-notify then sends from it, and names that name and its short form. ' +
+        'Clients that mounted by another name than these, or the address, do not believe it. Without -v it sends from any address, and names the floating IP as text. Never begin it with an empty directory: ' +
+        'with nobody to notify it ends the grace period, unless `lift-grace=n` stands in nfs.conf(5).\n\n' +
+        'The NSM state that it will send is used up: it is in the record, and no takeover gives it again. Nothing else in the record changes: the next takeover notifies these clients too. With -n sm-notify would send the state below it, which may have been used: leave that out.',
+    },
+    {
+      example: `# nlm-failover sm-directory 10.10.1.1 /run/sm1
+sm-directory 10.10.1.1: 3 clients in /run/sm1, NSM state 1764237139
+  While lockd is in grace, and 10.10.1.1 is up, on the node that takes it: sm-notify -d -v nfs1.example.com -P /run/sm1`,
+    },
   ],
 };

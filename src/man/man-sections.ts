@@ -423,6 +423,7 @@ const json: ManSection = {
           'move-record',
           '`result` (done or unchanged), `address`, `from`, `to`, `clients`, `late`, and `open`: processes that have a former journal open still.',
         ],
+        ['sm-directory', '`result`, `address`, `directory`, `clients`, `state`, `uid` (whose it is).'],
         [
           'rebuild',
           '`result`, `address`, `clients`, `owner`, `epoch`, `nsmState`, `journals`, `badLines`, `aside`, `recordingHere`.',

@@ -160,6 +160,11 @@ export class MonitorRecord {
     return this.#guarded('beginning a grace', () => notifications.beginGrace(this.#db, this.way, now));
   }
 
+  /** A state for who notifies beside the record, never given again: see notifications.ts. */
+  reserveState({ now }: { readonly now: number }): number {
+    return this.exclusively('giving an NSM state', () => notifications.reserveState(this.#db, this.way, now));
+  }
+
   /** The clients who have not been notified of the latest NSM state, in the order in which they are to be: see notifications.ts. */
   toNotify(): string[] {
     return this.#guarded('reading whom to notify', () => {

@@ -1,6 +1,6 @@
 import { counted } from '../../counted.js';
 import type { Operation, StepRecord } from '../../record/record.js';
-import { type StepName, stepTitles } from '../../step-names.js';
+import { stepTitles } from '../../step-names.js';
 import { printable } from './printable.js';
 
 /** An operation, and of which address it was. */
@@ -55,8 +55,11 @@ function endText({ outcome, startedAt, endedAt, notified, notNotified, lost }: O
 /** The count of those not notified says the rest. */
 const endTitles: Readonly<Record<string, string>> = { 'not-notified': 'done' };
 
+/** A later version may have written other steps. */
+const titles: Readonly<Record<string, string>> = stepTitles;
+
 function stepText({ step, state, ms, detail }: StepRecord): string {
-  const title = stepTitles[step as StepName] ?? '';
+  const title = titles[step] ?? '';
   const what = state === 'done' ? `${Math.round(ms)} ms` : state;
   return `  ${printable(step)}  ${title.padEnd(18)}  ${printable(what).padStart(9)}  ${printable(detail)}`;
 }

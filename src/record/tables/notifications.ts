@@ -30,6 +30,17 @@ export function beginGrace(db: Database, directory: string, now: number): number
     .immediate();
 }
 
+/** A state as beginGrace gives it, for who notifies beside this record: noted, so that no grace is given it. Nobody's list changes. `now`: ms. */
+export function reserveState(db: Database, directory: string, now: number): number {
+  return db
+    .transaction(() => {
+      const state = nextState(Math.max(lastState(db), highestGiven(directory)), now);
+      noteGiven(directory, state);
+      return state;
+    })
+    .immediate();
+}
+
 /**
  * Who comes first, as there may be more records of the dead than a grace has time for:
  *
