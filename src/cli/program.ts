@@ -17,6 +17,7 @@ import { addStatus } from './commands/status.js';
 import { addTakeover } from './commands/takeover.js';
 import { addCommonOptions, handDown } from './options.js';
 import { addCheck } from './site/check.js';
+import { addSetup } from './site/setup.js';
 import { helpEnd } from './text/help-end.js';
 import type { LoadDrivers } from './open-reader.js';
 
@@ -61,6 +62,7 @@ export function buildProgram(
   addStatus(program, io, drivers, exit);
   addHistory(program, io, drivers);
   addCheck(program, io, drivers, exit);
+  addSetup(program, io, drivers, exit);
   addRebuild(program, io, drivers);
   addMoveRecord(program, io, drivers);
   addAdopt(program, io, drivers, exit);

@@ -11,12 +11,14 @@ import { everyDay } from './man-daily.js';
 import type { ManSection } from './man-page.js';
 import { checkSection } from './man-check.js';
 import { storageTroubles } from './man-storage.js';
+import { systemd } from './man-systemd.js';
 
 /** What nlm-failover(8) says beyond the commands' own definitions. */
 export function manSections(): ManSection[] {
   return [
     configuration,
     checkSection,
+    systemd,
     instances,
     grace,
     recordPlace,
@@ -420,6 +422,10 @@ const json: ManSection = {
           'A line for each thing found: `address` (null: of the node), `check`, `verdict` (ok, warning or failure), `message`, `hint` (what to do, or null).',
         ],
         [
+          'setup',
+          'A line for each thing: `item`, `state` (unchanged, done, by hand or left; with --dry-run also to do), `detail`, `commands`. The last line has `result` (done or incomplete) and `byHand`, how many are left for you.',
+        ],
+        [
           'move-record',
           '`result` (done or unchanged), `address`, `from`, `to`, `clients`, `late`, and `open`: processes that have a former journal open still.',
         ],
@@ -460,6 +466,8 @@ const files: ManSection = {
           'where move-record has moved the record that was here; what is beside it counts no more',
         ],
         ['STATE/sm_ADDRESS/journal.NODE', "what that node's callout saw, appended to by it alone"],
+        ['/etc/nfs.conf.d/nlm-failover.conf', 'what setup has rpc.statd and sm-notify read'],
+        ['/var/lib/nlm-failover/setup.json', 'what setup has made on this node, for --undo'],
         [
           '/run/nlm-failover/serving/ADDRESS',
           'symbolic link to that journal, there exactly while this node records for that address',

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Host } from '../host.js';
 
 /** What relates the callout's clock to everybody's: see the journal's format. */
@@ -10,4 +11,9 @@ export interface BootClock {
 export function bootClock(host: Host): BootClock {
   const [uptime = '0.00'] = (host.readText('/proc/uptime') ?? '').split(' ');
   return { uptime, bootId: (host.readText('/proc/sys/kernel/random/boot_id') ?? '-').trim() };
+}
+
+/** Whether systemd is this host's service manager (sd_booted(3)). */
+export function systemdRuns(host: Host): boolean {
+  return existsSync(host.path('/run/systemd/system'));
 }

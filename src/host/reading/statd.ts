@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, read
 import { isIP } from 'node:net';
 import { errnoOf } from '../../errors.js';
 import type { Host } from '../host.js';
-import { readNfsConf } from '../settings/nfs-conf.js';
+import { type NfsConf, nfsConfFiles, readNfsConf } from '../settings/nfs-conf.js';
 import { namespaceOf } from './namespaces.js';
 
 /** statd(8)'s state directories: RHEL's, then Debian's and the upstream default. */
@@ -94,6 +94,8 @@ export interface StatdProcess {
   readonly groups: readonly number[];
   /** What it runs for each client; undefined: nothing. */
   readonly callout: string | undefined;
+  /** nfs.conf names the callout, and was changed after this process had read it: which one it runs is not known. */
+  readonly isOutdated: boolean;
   /** NLM_FAILOVER_RUN in its environment, which its callout inherits. */
   readonly run: string | undefined;
 }
@@ -117,16 +119,32 @@ export function statdProcess(host: Host, netns: string): StatdProcess | undefine
       .split(/\s+/)
       .filter(Boolean)
       .map(Number);
+  const given = calloutIn(words('cmdline'));
+  const conf = readNfsConf(host);
   return {
     pid: Number(pid),
     uid: numbers('Uid')[1] ?? 0,
     gid: numbers('Gid')[1] ?? 0,
     groups: numbers('Groups'),
-    callout: calloutIn(words('cmdline')) ?? readNfsConf(host).get('statd', 'ha-callout'),
+    callout: given ?? conf.get('statd', 'ha-callout'),
+    isOutdated: given === undefined && changedMs(host, conf) > startedMs(host, pid),
     run: words('environ')
       .find((one) => one.startsWith('NLM_FAILOVER_RUN='))
       ?.replace(/^[^=]*=/, ''),
   };
+}
+
+/** When a process started, ms since 1970 by the clock of now, to 10 ms (proc_pid_stat(5): starttime, in clock ticks since boot). */
+function startedMs(host: Host, pid: string): number {
+  const fields = (host.readText(`/proc/${pid}/stat`) ?? '').replace(/^.*\) /s, '').split(' ');
+  const uptime = Number.parseFloat(host.readText('/proc/uptime') ?? '0');
+  return host.now() - uptime * 1000 + Number(fields[19] ?? 0) * 10;
+}
+
+/** When what nfs.conf(5) says was changed last: a file of it, or which files there are. */
+function changedMs(host: Host, { files }: NfsConf): number {
+  const places = [...files, ...nfsConfFiles.map((file) => `${file}.d`)];
+  return Math.max(...places.map((one) => lstatSync(host.path(one), { throwIfNoEntry: false })?.ctimeMs ?? 0));
 }
 
 /** -H PROGRAM, --ha-callout PROGRAM, in one word or two (rpc.statd(8), getopt_long(3)). */

@@ -3,7 +3,8 @@ import type { Argv } from '../../host/host.js';
 import type { LockManagerAction, LockManagerContext } from '../port.js';
 import { type Daemon, startDaemon } from './daemons.js';
 import { instanceHealth } from './health.js';
-import { systemdRuns, unitOf } from './supervision.js';
+import { systemdRuns } from '../../host/reading/boot.js';
+import { unitOf } from './supervision.js';
 
 /**
  * Those daemons of a running instance that do not serve are started anew, without a grace: rpc.mountd and rpc.statd, which reads its

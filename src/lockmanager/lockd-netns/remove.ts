@@ -6,7 +6,8 @@ import { settleText } from '../../host/running/wait.js';
 import { removeInstanceDirectories } from './directories.js';
 import { instanceExists, instanceInterface, instancePlace } from './place.js';
 import { endInstanceProcesses, instanceProcesses } from './processes.js';
-import { stopUnits, systemdRuns } from './supervision.js';
+import { systemdRuns } from '../../host/reading/boot.js';
+import { stopUnits } from './supervision.js';
 
 /**
  * The end of an instance's processes, before that of its nfsd: lockd then tells nobody's statd that it monitors nobody

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { runOrFail } from '../../host/action.js';
 import type { Argv, Host } from '../../host/host.js';
+import { systemdRuns } from '../../host/reading/boot.js';
 import { instancePrefix } from './place.js';
 
 /** A process of an instance that is to outlive the command that starts it. */
@@ -13,11 +13,6 @@ export interface Supervised {
   readonly argv: Argv;
   /** Whether a new one can go on where one that crashed left off. */
   readonly restarts: boolean;
-}
-
-/** Whether systemd is this host's service manager (sd_booted(3)). */
-export function systemdRuns(host: Host): boolean {
-  return existsSync(host.path('/run/systemd/system'));
 }
 
 /** The transient unit: in systemctl and in the journal the daemon is found under this name. */
@@ -42,6 +37,8 @@ function unitCommand(supervised: Supervised): Argv {
     '--collect',
     '--service-type=exec',
     `--unit=${unitOf(supervised)}`,
+    // At a shutdown they stay until release ends them: systemd would end them beside it, without an order that a job may wait for.
+    '--property=DefaultDependencies=no',
     `--description=${name} of the NFS instance ${address} (nlm-failover)`,
     ...(restarts ? ['--property=Restart=on-failure'] : []),
     '--',

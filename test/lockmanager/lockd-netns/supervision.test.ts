@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
-import { startCommand, stopUnits, systemdRuns } from '../../../src/lockmanager/lockd-netns/supervision.js';
+import { systemdRuns } from '../../../src/host/reading/boot.js';
+import { startCommand, stopUnits } from '../../../src/lockmanager/lockd-netns/supervision.js';
 import { rehearsalHost } from '../../../src/host/rehearsal/rehearsal.js';
 
 const statd = {
@@ -37,6 +38,8 @@ test('a plain process without systemd, a transient unit with it', (t) => {
     '--unit=nlm-failover-fd00::1-rpc.statd.service',
   ]);
   t.true(unit.includes('--property=Restart=on-failure'));
+  // Else systemd ends it at a shutdown, beside the release.
+  t.true(unit.includes('--property=DefaultDependencies=no'));
   t.deepEqual(unit.slice(unit.indexOf('--') + 1), inside);
   t.false(startCommand(host, { ...statd, restarts: false }).some((word) => word.includes('Restart')));
 });

@@ -1,0 +1,91 @@
+import { realpathSync } from 'node:fs';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { exitCodes } from '../../errors.js';
+import type { Finding, SetupItem } from '../../site/setup/item.js';
+import type { Io } from '../io.js';
+import type { LoadDrivers } from '../open-reader.js';
+import { addCommonOptions, type CommonOptions } from '../options.js';
+import { printable } from '../text/printable.js';
+
+interface SetupCommandOptions extends CommonOptions {
+  readonly dryRun?: boolean;
+  readonly undo?: boolean;
+  readonly stateDevice?: string;
+  readonly alone?: boolean;
+  readonly enable: boolean;
+}
+
+/** nlm-failover setup: what a node needs before its first takeover. */
+export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (code: number) => void): void {
+  addCommonOptions(
+    program
+      .command('setup')
+      .summary('prepare this node, once, for what is configured')
+      .description(
+        'Prepare this node for the floating IPs of the configuration: rpc.statd runs the callout of this installation (a drop-in in /etc/nfs.conf.d, and a restart where it ' +
+          'ran another), the mount points are there, the file system of the state volume too, and systemd takes the addresses over at boot and releases them at ' +
+          'shutdown (SYSTEMD). Nothing is taken over, and nothing that serves is stopped. What is so already is unchanged, so that the same command can be run again at any time.\n\n' +
+          'Ends with 0 where all is so, and with 1 where something is left for you: "by hand" and "left" say what.',
+      )
+      .argument('[address]', 'one floating IP (default: all of the configuration)')
+      .option('-n, --dry-run', 'print every command and write, and touch nothing')
+      .option(
+        '--state-device <device>',
+        'make the file system of the state volume, ext4 with multiple mount protection, on this device, where it is empty beyond doubt; once, on one node',
+      )
+      .option('--no-enable', 'have no unit started at boot: something else takes the addresses over')
+      .option(
+        '--alone',
+        'your word that no other node reaches these devices: after a crash of this node its unit takes over with --fenced',
+      )
+      .option(
+        '--undo',
+        'take back what setup has made on this node, and nothing else; what was changed since is left, and named',
+      ),
+  ).action(async (address: string | undefined, options: SetupCommandOptions) => {
+    const { openReader } = await import('../open-reader.js');
+    const { limitOf } = await import('../../failover/limits.js');
+    const { within } = await import('../../host/running/deadline.js');
+    const { setupItems, undoItems } = await import('../../site/setup/setup.js');
+    const { runItems } = await import('../../site/setup/item.js');
+    const { floatingIps, ...reader } = await openReader(drivers, address, options);
+    const node = { ...reader, installation: installationOf(reader.callout) };
+    const { undo = false, dryRun = false, alone = false, stateDevice, enable } = options;
+    const title = `setup${undo ? ' --undo' : ''} on ${reader.config.node}`;
+    if (options.json !== true) io.out(`${title}\n`);
+    const report = (item: SetupItem, finding: Finding): void =>
+      io.out(options.json === true ? lineJson(item, finding) : lineText(item, finding, dryRun));
+    const { byHand } = await within(limitOf(title, reader.config), async () => {
+      const items = undo
+        ? undoItems(node)
+        : await setupItems(node, { floatingIps, stateDevice, alone, enable });
+      return runItems(items, { dryRun }, report);
+    });
+    const isDone = byHand === 0;
+    if (options.json === true)
+      io.out(`${JSON.stringify({ result: isDone ? 'done' : 'incomplete', byHand })}\n`);
+    else io.out(`${title}: ${dryRun ? 'nothing was touched' : isDone ? 'done' : `${byHand} left for you`}\n`);
+    exit(isDone || dryRun ? exitCodes.done : exitCodes.stepFailed);
+  });
+}
+
+/** bin/ and dist/ lie beside callouts/. */
+function installationOf(callout: string) {
+  return {
+    node: process.execPath,
+    script: realpathSync(process.argv[1] ?? '.'),
+    callouts: path.dirname(callout),
+  };
+}
+
+function lineJson({ name }: SetupItem, { state, detail, commands = [] }: Finding): string {
+  return `${JSON.stringify({ item: name, state, detail, commands })}\n`;
+}
+
+/** The commands only where they are not run by setup itself. */
+function lineText({ name }: SetupItem, { state, detail, commands = [] }: Finding, dryRun: boolean): string {
+  const isWanted = dryRun || state === 'by hand' || state === 'left';
+  const lines = isWanted ? commands.map((line) => `                            ${printable(line)}\n`) : [];
+  return `  ${name.padEnd(12)}  ${state.padEnd(9)}  ${printable(detail)}\n${lines.join('')}`;
+}

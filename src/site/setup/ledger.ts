@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import path from 'node:path';
+import { exitCodes, FailoverError } from '../../errors.js';
+import type { Host } from '../../host/host.js';
+
+/** What setup has made on this node, so that --undo takes back exactly that. */
+interface Entries {
+  /** SHA-256 of what was written, by file. */
+  readonly files: Readonly<Record<string, string>>;
+  /** In the order in which they were made. */
+  readonly directories: readonly string[];
+  readonly units: readonly string[];
+  /** Devices that got a file system. */
+  readonly filesystems: readonly string[];
+}
+
+export const ledgerFile = '/var/lib/nlm-failover/setup.json';
+
+const nothing: Entries = { files: {}, directories: [], units: [], filesystems: [] };
+
+/** Kept in a file of root's alone. An entry is written before what it stands for is made, and goes after that. */
+export class Ledger {
+  readonly #host: Host;
+  #entries: Entries;
+
+  /** Throws FailoverError SYSTEM_ERROR where the file is there and is not what setup writes. */
+  constructor(host: Host) {
+    this.#host = host;
+    this.#entries = read(host);
+  }
+
+  get entries(): Entries {
+    return this.#entries;
+  }
+
+  /** Whether a file has what setup has written, and nothing else. */
+  wrote(file: string, text: string): boolean {
+    return this.#entries.files[file] === digest(text);
+  }
+
+  addFile(file: string, text: string): void {
+    this.#write({ ...this.#entries, files: { ...this.#entries.files, [file]: digest(text) } });
+  }
+
+  removeFile(file: string): void {
+    const files = Object.fromEntries(Object.entries(this.#entries.files).filter(([name]) => name !== file));
+    this.#write({ ...this.#entries, files });
+  }
+
+  add(kind: 'directories' | 'units' | 'filesystems', name: string): void {
+    const list = this.#entries[kind];
+    if (!list.includes(name)) this.#write({ ...this.#entries, [kind]: [...list, name] });
+  }
+
+  remove(kind: 'directories' | 'units' | 'filesystems', name: string): void {
+    this.#write({ ...this.#entries, [kind]: this.#entries[kind].filter((one) => one !== name) });
+  }
+
+  /** An empty one goes, with its directory where nothing else is in there. */
+  #write(entries: Entries): void {
+    const file = this.#host.path(ledgerFile);
+    const { files, ...lists } = entries;
+    if (Object.keys(files).length === 0 && Object.values(lists).every((list) => list.length === 0)) {
+      rmSync(file, { force: true });
+      removeIfEmpty(path.dirname(file));
+    } else {
+      mkdirSync(path.dirname(file), { recursive: true, mode: 0o755 });
+      replaceFile(file, `${JSON.stringify(entries, null, 2)}\n`, 0o600);
+    }
+    this.#entries = entries;
+  }
+}
+
+/** Whole or not at all, and durable: written beside it, then renamed. What lies in its place, a link too, is replaced, not followed. */
+export function replaceFile(file: string, text: string, mode: number): void {
+  const fresh = `${file}.new`;
+  rmSync(fresh, { force: true });
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_DIRECTORY } = constants;
+  const fd = openSync(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  try {
+    const bytes = Buffer.from(text);
+    for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(fresh, file);
+  const directory = openSync(path.dirname(file), O_RDONLY | O_DIRECTORY);
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** Whether it is gone. */
+export function removeIfEmpty(directory: string): boolean {
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch {
+    return false; // something is in it, or it is a mount point
+  }
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function read(host: Host): Entries {
+  const text = host.readText(ledgerFile);
+  if (text === undefined) return nothing;
+  try {
+    const given: unknown = JSON.parse(text);
+    if (isEntries(given)) return given;
+  } catch {
+    // Said below.
+  }
+  throw new FailoverError(`${ledgerFile} is not what setup writes: what it has made here is not known`, {
+    code: 'SYSTEM_ERROR',
+    exitCode: exitCodes.stepFailed,
+    operation: `reading ${ledgerFile}`,
+    hint: 'Move it away. Then run setup again; what it then calls unchanged it will not take back.',
+  });
+}
+
+function isEntries(given: unknown): given is Entries {
+  if (typeof given !== 'object' || given === null) return false;
+  const { files, directories, units, filesystems } = { ...nothing, files: undefined, ...given };
+  const isText = (value: unknown) => typeof value === 'string';
+  const isList = (value: unknown) => Array.isArray(value) && value.every(isText);
+  return (
+    typeof files === 'object' &&
+    files !== null &&
+    Object.values(files).every(isText) &&
+    [directories, units, filesystems].every(isList)
+  );
+}

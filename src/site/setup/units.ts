@@ -1,0 +1,165 @@
+import { readFileSync, realpathSync } from 'node:fs';
+import path from 'node:path';
+import { defaultConfigFile } from '../../config/load-config.js';
+import type { FloatingIp } from '../../config/config.js';
+import { exitCodes, FailoverError } from '../../errors.js';
+import { runOrFail } from '../../host/action.js';
+import type { Argv, Host } from '../../host/host.js';
+import { systemdRuns } from '../../host/reading/boot.js';
+import { isInstalled } from '../../host/running/command.js';
+import type { Finding, SetupItem } from './item.js';
+import { lookAtFile, lookAtWritten, removeFile, type SetupPlace, writeFile } from './written-file.js';
+
+const template = 'nlm-failover@.service';
+/** Where a package has it, and where the administrator's goes, which counts more (systemd.unit(5)). */
+const packagedUnit = `/usr/lib/systemd/system/${template}`;
+export const ownUnit = `/etc/systemd/system/${template}`;
+/** How the unit names the command. */
+const packagedCommand = '/usr/sbin/nlm-failover';
+
+/** This installation, as its units run it. */
+export interface Installation {
+  /** node. */
+  readonly node: string;
+  /** bin/nlm-failover, without symbolic links. */
+  readonly script: string;
+  /** callouts/ of it. */
+  readonly callouts: string;
+}
+
+export interface UnitOptions {
+  /** The configuration file. */
+  readonly config: string;
+  /** After a crash of this node it takes over without being asked (--alone). */
+  readonly alone: boolean;
+}
+
+/** nlm-failover@10.10.1.1.service; the letters of an address mean themselves there (systemd-escape(1)). */
+export function unitOf(address: string): string {
+  return template.replace('@', `@${address}`);
+}
+
+/** The unit file where that of a package does not do: another installation, another configuration, --alone. */
+export function unitFile(place: SetupPlace, installation: Installation, options: UnitOptions): SetupItem {
+  const { host } = place;
+  const text = unitText(installation, options);
+  const isPackaged =
+    options.config === defaultConfigFile && !options.alone && isPackageOf(host, installation.script);
+  const look = (): Finding => {
+    if (!isPackaged) return lookAtFile(place, ownUnit, text);
+    const written = lookAtWritten(place, ownUnit);
+    if (written.state === 'to do') return { ...written, detail: `${ownUnit}, as ${packagedUnit} does` };
+    return written.state === 'unchanged' ? { state: 'unchanged', detail: packagedUnit } : written;
+  };
+  return {
+    name: 'unit file',
+    look,
+    act: async () => {
+      if (isPackaged) removeFile(place, ownUnit);
+      else writeFile(place, ownUnit, text);
+      await reloadUnits(host);
+      return { state: 'done', detail: isPackaged ? packagedUnit : ownUnit };
+    },
+  };
+}
+
+/** The unit of each address is started at every boot. */
+export function unitEnabled(
+  { host, ledger }: SetupPlace,
+  { address, managedByOthers = [] }: FloatingIp,
+): SetupItem {
+  const unit = unitOf(address);
+  const enable: Argv = ['systemctl', 'enable', unit];
+  return {
+    name: 'unit',
+    look: async (): Promise<Finding> => {
+      // Whoever has the address or the mounts decides when it comes and goes.
+      if (managedByOthers.length > 0)
+        return { state: 'unchanged', detail: `${unit} is left to others (managed_by_others)` };
+      if (!isInstalled('systemctl'))
+        return {
+          state: 'by hand',
+          detail: `no systemd here: have "nlm-failover takeover ${address}" run at boot, and "nlm-failover release ${address}" at shutdown, before NFS stops`,
+        };
+      if (await isEnabled(host, unit)) return { state: 'unchanged', detail: `${unit} is enabled` };
+      return { state: 'to do', detail: `enable ${unit}`, commands: [enable.join(' ')] };
+    },
+    act: async () => {
+      ledger.add('units', unit);
+      await runOrFail(host, enable, `See "systemctl cat ${unit}".`);
+      if (!(await isEnabled(host, unit))) throw notEnabled(unit);
+      return { state: 'done', detail: `${unit} is enabled` };
+    },
+  };
+}
+
+/** --undo: of a unit that setup has enabled. */
+export function unitDisabled({ host, ledger }: SetupPlace, unit: string): SetupItem {
+  const disable: Argv = ['systemctl', 'disable', unit];
+  return {
+    name: 'unit',
+    look: async () =>
+      (await isEnabled(host, unit))
+        ? { state: 'to do', detail: `disable ${unit}`, commands: [disable.join(' ')] }
+        : { state: 'unchanged', detail: `${unit} is disabled already` },
+    act: async () => {
+      await runOrFail(host, disable, `See "systemctl cat ${unit}".`);
+      ledger.remove('units', unit);
+      return { state: 'done', detail: `${unit} is disabled` };
+    },
+  };
+}
+
+/** What systemd knows of the files is read anew, where it runs. */
+export async function reloadUnits(host: Host): Promise<void> {
+  if (systemdRuns(host)) await runOrFail(host, ['systemctl', 'daemon-reload']);
+}
+
+async function isEnabled(host: Host, unit: string): Promise<boolean> {
+  const { stdout } = await host.run(['systemctl', 'is-enabled', unit], { short: true });
+  return stdout.trim() === 'enabled';
+}
+
+function unitText({ node, script, callouts }: Installation, { config, alone }: UnitOptions): string {
+  const text = readFileSync(path.join(callouts, 'systemd', template), 'utf8');
+  const command = [node, script].map(unitWord).join(' ');
+  const environment =
+    config === defaultConfigFile ? '' : `Environment=${unitWord(`NLM_FAILOVER_CONFIG=${config}`)}\n`;
+  return text
+    .replace(/^/, '# Made by "nlm-failover setup"; "nlm-failover setup --undo" takes it away.\n')
+    .replace('[Service]\n', () => `[Service]\n${environment}`)
+    .replaceAll(packagedCommand, () => command)
+    .replace(/^(ExecStart=.* takeover) /m, alone ? '$1 --fenced ' : '$1 ');
+}
+
+/** A word of a command line as systemd.service(5) has it. Throws CONFIG_INVALID where it has a character that means something there. */
+function unitWord(word: string): string {
+  if (/^[\w@+=:,./-]+$/.test(word)) return word;
+  if (/^[\w@+=:,./ -]+$/.test(word)) return `"${word}"`;
+  throw new FailoverError(`${JSON.stringify(word)} cannot stand in a unit of systemd`, {
+    code: 'CONFIG_INVALID',
+    exitCode: exitCodes.configuration,
+    operation: `writing ${ownUnit}`,
+    hint: 'Install nlm-failover, and put its configuration, where the path has letters, digits, blanks and _@+=:,./- only.',
+  });
+}
+
+/** Whether the packaged unit runs this very program. */
+function isPackageOf(host: Host, script: string): boolean {
+  const text = host.readText(packagedUnit) ?? '';
+  const [, command = ''] = /^ExecStart=(\S+) takeover/m.exec(text) ?? [];
+  try {
+    return command !== '' && realpathSync(host.path(command)) === script;
+  } catch {
+    return false;
+  }
+}
+
+function notEnabled(unit: string): FailoverError {
+  return new FailoverError(`${unit} is not enabled after "systemctl enable"`, {
+    code: 'NOT_VERIFIED',
+    exitCode: exitCodes.stepFailed,
+    operation: `systemctl enable ${unit}`,
+    hint: `See "systemctl status ${unit}": it may be masked.`,
+  });
+}

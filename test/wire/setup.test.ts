@@ -1,0 +1,335 @@
+// setup on a host of its own, with the real programs that read what it writes: nfsconf, rpc.statd, systemctl, mke2fs.
+import { createHash } from 'node:crypto';
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { projectRoot } from '../lab/project-root.js';
+import { imageFile, loopDevice } from '../helpers/loop-device.js';
+import { type Netns, withNetns } from '../helpers/netns.js';
+import { netnsTest as test } from './netns-test.js';
+import { startRpcbind } from './statd.js';
+
+const tool = '/run/tool';
+const callout = `${tool}/callouts/ha-callout`;
+const dropIn = '/etc/nfs.conf.d/nlm-failover.conf';
+const unitFile = '/etc/systemd/system/nlm-failover@.service';
+const wants = '/etc/systemd/system/multi-user.target.wants/nlm-failover@';
+
+interface SetupHost {
+  readonly host: Netns;
+  /** Runs setup: its exit code, what it said, and the state of each item by its name. */
+  setup(...args: string[]): Promise<{ code: number; text: string; states: Record<string, string> }>;
+  /** Every file that setup may touch, with what is in it. */
+  tree(): Promise<string>;
+}
+
+/** With an /etc and a /var/lib of its own, this installation where everybody can reach it, and a kernel that has the files of 2006. */
+async function setupHost(t: ExecutionContext, device = '/dev/null'): Promise<SetupHost> {
+  t.timeout(240_000);
+  const host = await withNetns(t);
+  await host.run(
+    'sh',
+    '-ec',
+    `cp -a /etc /run/etc && mount --bind /run/etc /etc
+     rm -rf /etc/nfs.conf.d
+     echo '[statd]' >/etc/nfs.conf
+     mkdir -p /run/nfs /run/upper /run/work /run/nfsd /run/srv /srv ${tool}
+     mount --bind /var/lib/nfs /run/nfs
+     mount -t overlay -o lowerdir=/var/lib,upperdir=/run/upper,workdir=/run/work overlay /var/lib
+     mount --bind /run/nfs /var/lib/nfs
+     mount --bind /run/srv /srv
+     : >/run/nfsd/nlm_unlock; : >/run/nfsd/nlm_set_ip_grace`,
+  );
+  for (const part of ['bin', 'dist', 'callouts'])
+    cpSync(path.join(projectRoot(), part), host.path(`${tool}/${part}`), { recursive: true });
+  symlinkSync(path.join(projectRoot(), 'node_modules'), host.path(`${tool}/node_modules`));
+  await host.run('chmod', '-R', 'a+rX', tool);
+  configure(host, ip('10.10.1.1', device));
+  return {
+    host,
+    setup: async (...args) => {
+      const run = host.start(process.execPath, [`${tool}/bin/nlm-failover`, 'setup', ...args], {
+        PATH: `${process.env['PATH'] ?? ''}:/usr/sbin`,
+      });
+      const code = await run.exited;
+      const rows = [
+        ...run.output().matchAll(/^ {2}(\S+(?: \S+)*) {2,}(unchanged|to do|done|by hand|left) {2,}/gm),
+      ];
+      return {
+        code,
+        text: run.output(),
+        states: Object.fromEntries(rows.map(([, name = '', state = '']) => [name, state])),
+      };
+    },
+    tree: () =>
+      host.run(
+        'sh',
+        '-c',
+        'find /etc /srv /var/lib/nlm-failover \\( -type l -o -type d \\) -printf "%p %l %m\\n" 2>/dev/null | sort; find /etc/nfs* /etc/systemd /var/lib/nlm-failover -type f -exec md5sum {} + 2>/dev/null | sort',
+      ),
+  };
+}
+
+function configure(host: Netns, ...ips: string[]): void {
+  writeFileSync(
+    host.path('/etc/nlm-failover.toml'),
+    `node = "A"\n[lock_manager]\nnfsd = "/run/nfsd"\n${ips.join('')}`,
+  );
+}
+
+function ip(address: string, device: string, more = ''): string {
+  const last = address.replace(/^.*[.:]/, '');
+  return `
+[[floating_ip]]
+address = "${address}/${address.includes(':') ? 64 : 24}"
+interface = "lo"
+state_directory = "/srv/state${last}"
+${more}
+  [[floating_ip.filesystem]]
+  device = "${device}"
+  mountpoint = "/srv/state${last}"
+  type = "ext4"
+
+  [[floating_ip.filesystem]]
+  fsid = ${1000 + Number(`0x${last}`)}
+  device = "/dev/vol${last}"
+  mountpoint = "/srv/our data/vol${last}"
+  type = "ext4"
+
+    [[floating_ip.filesystem.export]]
+    clients = "*"
+`;
+}
+
+/** An empty device, or what `fill` makes of it; whoever holds it is not seen from the host. */
+async function device(t: ExecutionContext, ...fill: string[]): Promise<string> {
+  const [command = 'true', ...args] = fill;
+  return loopDevice(await withNetns(t), imageFile(t, command, ...args));
+}
+
+/** One partition, of Linux, from sector 2048 on. */
+const masterBootRecord = `
+  printf '\\0\\0\\0\\0\\203\\0\\0\\0\\0\\10\\0\\0\\0\\10\\0\\0' | dd of="$1" bs=1 seek=446 conv=notrunc status=none
+  printf '\\125\\252' | dd of="$1" bs=1 seek=510 conv=notrunc status=none`;
+
+function digest(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}
+
+test('all that a node needs, once; again nothing; and --undo takes back exactly that', async (t) => {
+  const empty = await device(t);
+  const { host, setup, tree } = await setupHost(t, empty);
+  const before = await tree();
+  const content = digest(empty);
+  const dry = await setup('--dry-run', '--state-device', empty);
+  t.is(dry.code, 0, dry.text);
+  t.is(await tree(), before, 'a dry run touches nothing');
+  t.is(digest(empty), content);
+  for (const line of [
+    `ha-callout=${callout}`,
+    'lift-grace=n',
+    `mke2fs -q -t ext4 -O mmp -E mmp_update_interval=1 ${empty}`,
+    "mkdir -p '/srv/our data/vol1'",
+    'systemctl enable nlm-failover@10.10.1.1.service',
+  ])
+    t.true(dry.text.includes(`\n${' '.repeat(28)}${line}\n`), `${line}\n${dry.text}`);
+
+  const first = await setup('--state-device', empty);
+  t.is(first.code, 0, first.text);
+  t.deepEqual(first.states, {
+    callout: 'unchanged',
+    'nfs.conf': 'done',
+    'rpc.statd': 'unchanged',
+    'mount points': 'done',
+    'state volume': 'done',
+    'unit file': 'done',
+    unit: 'done',
+  });
+  t.is((await host.run('nfsconf', '--get', 'statd', 'ha-callout')).trim(), callout);
+  t.is((await host.run('nfsconf', '--get', 'sm-notify', 'lift-grace')).trim(), 'n');
+  t.regex(await host.run('dumpe2fs', '-h', empty), /^Filesystem features:.* mmp /m);
+  t.is((await host.run('readlink', `${wants}10.10.1.1.service`)).trim(), unitFile);
+  t.regex(
+    await host.run('cat', unitFile),
+    new RegExp(`^ExecStart=${process.execPath} ${tool}/bin/nlm-failover takeover %i$`, 'm'),
+  );
+  const made = await tree();
+
+  const again = await setup('--state-device', empty);
+  t.is(again.code, 0, again.text);
+  t.deepEqual([...new Set(Object.values(again.states))], ['unchanged'], again.text);
+  t.is(await tree(), made);
+
+  const undone = await setup('--undo');
+  t.is(undone.code, 1, 'the file system is left');
+  t.is(await tree(), before, undone.text);
+  t.is(undone.states['state volume'], 'left');
+  t.regex(await host.run('blkid', '-p', empty), /TYPE="ext4"/);
+  t.deepEqual((await setup('--undo')).states, {});
+});
+
+test('rpc.statd: what it read before the drop-in does not count; started anew it runs the callout', async (t) => {
+  const { host, setup } = await setupHost(t, await device(t, 'mkfs.ext4', '-q', '-O', 'mmp'));
+  await startRpcbind(host);
+  const old = host.start('rpc.statd', ['-F', '--no-notify']);
+  await host.run('sh', '-c', 'until rpcinfo -p | grep -q " 100024 "; do sleep 0.05; done');
+  const first = await setup();
+  t.is(first.code, 1, first.text);
+  t.is(first.states['rpc.statd'], 'by hand');
+  t.regex(first.text, /restart rpc\.statd, as it read nfs\.conf before this/);
+  t.is((await setup()).states['rpc.statd'], 'by hand', 'the file alone is not enough');
+  await host.run('sh', '-c', 'kill $(pidof rpc.statd)');
+  await old.exited;
+  host.start('rpc.statd', ['-F', '--no-notify']);
+  await host.run('sh', '-c', 'until rpcinfo -p | grep -q " 100024 "; do sleep 0.05; done');
+  const second = await setup();
+  t.is(second.code, 0, second.text);
+  t.regex(second.text, new RegExp(`rpc\\.statd +unchanged +pid \\d+ runs ${callout}`));
+});
+
+test('a device is written to only where nothing is on it, and nobody has it', async (t) => {
+  const { host, setup } = await setupHost(t);
+  const bytes = (seek: number) => [
+    'sh',
+    '-c',
+    `printf x | dd of="$1" bs=1 seek=${seek} conv=notrunc status=none`,
+    'sh',
+  ];
+  const [ext4, table, swap, first, last] = await Promise.all([
+    device(t, 'mkfs.ext4', '-q'),
+    device(t, 'sh', '-c', masterBootRecord, 'sh'),
+    device(t, 'mkswap', '-q'),
+    device(t, ...bytes(70_000)),
+    device(t, ...bytes(16 * 1024 ** 2 - 1)),
+  ]);
+  const large = await device(t, 'truncate', '-s', '2G');
+  const upper = await device(t);
+  await loopDevice(host, upper);
+  const opened = await device(t);
+  const reader = host.start('sh', ['-c', 'exec 9<"$1"; echo open; exec sleep 600', 'sh', opened]);
+  await reader.saw(/open/);
+  for (const [one, why] of [
+    [table, /by hand .*has no file system, but a partition table/],
+    [swap, /by hand .*has swap, and the configuration says ext4/],
+    [first, /is not all zero \((?:byte|char) 70001/],
+    [last, /is not all zero \((?:byte|char) 16777216/],
+    [large, /has 2048 MB, which is large for a state volume/],
+    [upper, /is in use: \/dev\/loop\d+ is made of it/],
+    [opened, /is open in sleep \(pid \d+\)/],
+  ] as const) {
+    configure(host, ip('10.10.1.1', one));
+    const content = one === large ? '' : digest(one);
+    const { code, text } = await setup('--state-device', one);
+    t.not(code, 0, text);
+    t.regex(text, why);
+    if (one !== large) t.is(digest(one), content, text);
+  }
+  configure(host, ip('10.10.1.1', ext4));
+  const content = digest(ext4);
+  const { code, text } = await setup('--state-device', ext4);
+  t.is(code, 0, text);
+  t.regex(text, /state volume +unchanged .*without multiple mount protection/);
+  t.is(digest(ext4), content, 'what is there already is never made again');
+
+  const empty = await device(t);
+  const other = await device(t);
+  configure(host, ip('10.10.1.1', empty), ip('fd00::2', '/dev/null'));
+  const wrong = await setup('--state-device', other);
+  t.is(wrong.code, 3);
+  t.regex(wrong.text, /is the state volume of no address/);
+  const none = await setup('10.10.1.1');
+  t.is(none.code, 1);
+  t.regex(none.text, new RegExp(`state volume +by hand .*\\n +mke2fs .* ${empty}\\n`));
+  t.regex(digest(other), new RegExp(digest(empty)), 'both are empty still');
+});
+
+test('a state volume that is named by its label gets that label; two that are not there yet: which one is asked', async (t) => {
+  const empty = await device(t);
+  const { host, setup } = await setupHost(t);
+  const label = `nlm${path.basename(empty)}`;
+  configure(host, ip('10.10.1.1', `LABEL=${label}`), ip('fd00::2', 'LABEL=nlm-nowhere'));
+  const both = await setup('--state-device', empty);
+  t.regex(both.text, /may be that of 10\.10\.1\.1 or fd00::2: name the address/);
+  const one = await setup('10.10.1.1', '--state-device', empty);
+  t.is(one.code, 0, one.text);
+  t.is((await host.run('blkid', '-p', '-o', 'value', '-s', 'LABEL', empty)).trim(), label);
+  const six = await setup('fd00::2');
+  t.is(six.code, 1);
+  t.is(six.states['state volume'], 'by hand');
+  t.is((await host.run('readlink', `${wants}fd00::2.service`)).trim(), unitFile);
+});
+
+test('what others wrote is left, and named; what cannot work is refused before anything is touched', async (t) => {
+  const { host, setup, tree } = await setupHost(t, await device(t, 'mkfs.ext4', '-q', '-O', 'mmp'));
+  await host.run('chmod', '700', `${tool}/callouts`);
+  const before = await tree();
+  const refused = await setup();
+  t.is(refused.code, 3);
+  t.regex(refused.text, /callout .*ha-callout cannot record as its user, uid [1-9]/);
+  t.is(await tree(), before);
+  await host.run('chmod', '755', `${tool}/callouts`);
+
+  // Without nfs.conf nfsconf(8) says nothing, and rpc.statd reads the drop-in all the same.
+  await host.run('mv', '/etc/nfs.conf', '/run/nfs.conf');
+  t.is((await setup('--no-enable')).states['nfs.conf'], 'done');
+  await host.run('mv', '/run/nfs.conf', '/etc/nfs.conf');
+  t.is((await setup('--undo')).code, 0);
+  t.is(await tree(), before);
+
+  // A later file has the last word.
+  await host.run('mkdir', '/etc/nfs.conf.d');
+  writeFileSync(host.path('/etc/nfs.conf.d/zz.conf'), '[statd]\nha-callout=/bin/true\n');
+  const overruled = await setup();
+  t.is(overruled.code, 1);
+  t.is(overruled.states['nfs.conf'], 'by hand');
+  t.regex(overruled.text, /says \/bin\/true with .*another file has the last word/);
+  t.true(
+    (await host.run('ls', '/etc/nfs.conf.d')).trim() === 'zz.conf',
+    'what does not count is not left there',
+  );
+  // Set by hand, as the README has it, it is right as it is.
+  writeFileSync(
+    host.path('/etc/nfs.conf.d/zz.conf'),
+    `[statd]\nha-callout=${callout}\n[sm-notify]\nlift-grace=no\n`,
+  );
+  t.is((await setup()).states['nfs.conf'], 'unchanged');
+  await host.run('rm', '/etc/nfs.conf.d/zz.conf');
+
+  t.is((await setup()).code, 0);
+  await host.run('sh', '-c', `echo "port=4000" >>${dropIn}; echo "# mine" >>${unitFile}`);
+  const changed = await setup();
+  t.is(changed.states['unit file'], 'left');
+  const undone = await setup('--undo');
+  t.is(undone.code, 1);
+  t.regex(undone.text, new RegExp(`left +${dropIn} was changed since`));
+  t.regex(undone.text, new RegExp(`left +${unitFile.replace('.', '\\.')} was changed since`));
+  t.regex(await host.run('cat', dropIn), /port=4000/);
+
+  await host.run(
+    'sh',
+    '-c',
+    'mkdir -p /run/nlm-failover/serving && ln -s /nowhere /run/nlm-failover/serving/10.10.1.1',
+  );
+  const served = await setup('--undo');
+  t.is(served.code, 3);
+  t.regex(served.text, /10\.10\.1\.1 is served here, and needs what setup has made/);
+});
+
+test('the unit: systemd accepts it, with a configuration elsewhere and --alone; others that manage an address keep it', async (t) => {
+  const { host, setup } = await setupHost(t, await device(t, 'mkfs.ext4', '-q', '-O', 'mmp'));
+  await host.run('mv', '/etc/nlm-failover.toml', '/etc/my site.toml');
+  const done = await setup('--config', '/etc/my site.toml', '--alone');
+  t.is(done.code, 0, done.text);
+  const unit = await host.run('cat', unitFile);
+  t.regex(unit, /^Environment="NLM_FAILOVER_CONFIG=\/etc\/my site\.toml"$/m);
+  t.regex(unit, /^ExecStart=\S+ \S+ takeover --fenced %i$/m);
+  t.notRegex(unit, /\/usr\/sbin\/nlm-failover/);
+  const said = await host.run('systemd-analyze', 'verify', '--man=no', 'nlm-failover@10.10.1.1.service');
+  t.is(said.trim(), '');
+  await host.run('mv', '/etc/my site.toml', '/etc/nlm-failover.toml');
+  configure(host, ip('10.10.1.2', '/dev/null', 'managed_by_others = ["mount"]'));
+  const others = await setup();
+  t.is(others.states['unit'], 'unchanged');
+  t.regex(others.text, /nlm-failover@10\.10\.1\.2\.service is left to others/);
+  t.is((await setup('--no-enable')).states['unit'], undefined);
+});
