@@ -37,7 +37,7 @@ function install(directory) {
   const names = ['node_modules/esbuild', 'node_modules/@esbuild/'];
   const packages = Object.entries(lock.packages)
     .filter(([path]) => path === names[0] || path.startsWith(names[1]))
-    .map(([path, { dev: _, ...entry }]) => [path, entry]);
+    .map(([path, entry]) => [path, { ...entry, dev: undefined }]);
   const name = 'nlm-failover-esbuild';
   const dependencies = { esbuild: lock.packages[names[0]].version };
   writeFileSync(join(directory, 'package.json'), JSON.stringify({ name, version: '0.0.0', dependencies }));

@@ -74,6 +74,11 @@ const rooms: Readonly<Record<string, Room>> = {
     rooms: ['config', 'lockmanager', 'failover', 'site', 'cli'],
     packages: ['commander'],
   },
+  package: {
+    holds: 'The Debian packages, made of a checkout that is built. Not part of the program.',
+    rooms: ['man'],
+    packages: ['esbuild', 'valibot'],
+  },
 };
 
 /** Rooms in rooms, from the bottom up, with the files that lie beside them as ".": code of one uses only what is below it. */

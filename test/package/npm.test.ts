@@ -20,9 +20,8 @@ interface Lock {
   >;
 }
 
-function read<T>(name: string): T {
-  return JSON.parse(readFileSync(path.join(root, name), 'utf8')) as T;
-}
+const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as Manifest;
+const lock = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8')) as Lock;
 
 function temporary(t: ExecutionContext): string {
   const directory = mkdtempSync(path.join(tmpdir(), 'nlm-failover-npm-'));
@@ -37,7 +36,7 @@ function output(file: string, args: readonly string[], cwd: string): string {
 
 /** Below node_modules, what `npm ci --omit=dev` installs. */
 function runtimePackages(): string[] {
-  return Object.entries(read<Lock>('package-lock.json').packages)
+  return Object.entries(lock.packages)
     .filter(([name, { dev, devOptional }]) => name !== '' && dev !== true && devOptional !== true)
     .map(([name]) => name);
 }
@@ -63,15 +62,14 @@ test('npm packs the command, callouts and pages, nothing of the source, and that
 
 test('npm installs every manual page', (t) => {
   t.deepEqual(
-    read<Manifest>('package.json').man.toSorted(),
+    manifest.man.toSorted(),
     readdirSync(path.join(root, 'man')).map((page) => `man/${page}`),
   );
 });
 
 test('npm ci --omit=dev installs what the program imports, no TypeScript and no esbuild', (t) => {
   const names = runtimePackages();
-  for (const name of Object.keys(read<Manifest>('package.json').dependencies))
-    t.true(names.includes(`node_modules/${name}`), name);
+  for (const name of Object.keys(manifest.dependencies)) t.true(names.includes(`node_modules/${name}`), name);
   t.deepEqual(
     names.filter((name) => /typescript|esbuild|oxlint|prettier|\/ava$/.test(name)),
     [],

@@ -1,0 +1,129 @@
+// The Debian packages, installed by dpkg: over this machine's own system, and over bare trees where PACKAGE_TREES names some.
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { makePackage, type OwnRoot, packageIn, type PackageName, withRoot } from '../helpers/packages.js';
+import { projectRoot } from '../lab/project-root.js';
+import { version } from '../../src/version.js';
+import { netnsTest as test } from './netns-test.js';
+
+const callout = '/usr/lib/nlm-failover/callouts/ha-callout';
+
+/** What holds of the installed package, whichever of the two it is. */
+async function assertInstalled(t: ExecutionContext, root: OwnRoot, node: string): Promise<void> {
+  t.is(await root.run('nlm-failover', '--version'), `${version}\n`);
+  t.is(
+    await root.run('setpriv', '--reuid=statd', '--clear-groups', '--', 'env', callout, 'check'),
+    'nlm-failover ha-callout: ready\n',
+    "statd's user reaches the callout",
+  );
+  const query =
+    'new (require("/usr/lib/nlm-failover/node_modules/better-sqlite3"))(":memory:").prepare("select 6*7 n").get().n';
+  t.is(await root.run(node, '-p', query), '42\n');
+  t.is(
+    await root.run(
+      node,
+      '-p',
+      'require("/usr/lib/nlm-failover/bin/bundle.cjs").compile("/usr/lib/nlm-failover/dist").script.cachedDataRejected',
+    ),
+    'false\n',
+    'the code cache is of this Node',
+  );
+}
+
+/** It goes without a trace but what is the administrator's, who has run `setup` meanwhile; not while an address is served. */
+async function assertPurged(
+  t: ExecutionContext,
+  root: OwnRoot,
+  name: PackageName,
+  before: readonly string[],
+): Promise<void> {
+  const enabled = '/etc/systemd/system/multi-user.target.wants/nlm-failover@10.10.1.1.service';
+  for (const directory of [
+    '/run/nlm-failover/serving',
+    path.dirname(enabled),
+    '/etc/nfs.conf.d',
+    '/srv/state1/sm_10.10.1.1',
+  ])
+    mkdirSync(root.path(directory), { recursive: true });
+  symlinkSync('/usr/lib/systemd/system/nlm-failover@.service', root.path(enabled));
+  writeFileSync(root.path('/etc/nfs.conf.d/nlm-failover.conf'), `[statd]\nha-callout=${callout}\n`);
+  writeFileSync(root.path('/etc/nlm-failover.toml'), '# mine\n');
+  writeFileSync(root.path('/srv/state1/sm_10.10.1.1/monitors.db'), 'the record');
+  symlinkSync('/srv/state1/sm_10.10.1.1/journal.a', root.path('/run/nlm-failover/serving/10.10.1.1'));
+  const refused = await root.tried('dpkg', '--purge', name);
+  t.not(refused.code, 0);
+  t.regex(refused.output, /10\.10\.1\.1 is served here: release it first/);
+  t.is(await root.run('nlm-failover', '--version'), `${version}\n`, 'all of it is still there');
+
+  await root.run('rm', '/run/nlm-failover/serving/10.10.1.1');
+  t.regex(await root.run('dpkg', '--purge', name), /\/etc\/nlm-failover\.toml stays/);
+  const kept = [
+    'etc/nlm-failover.toml',
+    'srv/state1',
+    'srv/state1/sm_10.10.1.1',
+    'srv/state1/sm_10.10.1.1/monitors.db',
+  ];
+  const made = ['etc/nfs.conf.d', 'etc/systemd/system/multi-user.target.wants'];
+  t.deepEqual(
+    root.changes().filter((one) => !before.includes(one) && !made.includes(one)),
+    kept,
+  );
+}
+
+test('the package with its own Node: dpkg -i, it works without another Node, and a purge leaves what is not its own', async (t) => {
+  t.timeout(120_000);
+  const deb = await makePackage(t, 'nlm-failover');
+  const root = await withRoot(t);
+  const before = root.changes();
+  await root.run('dpkg', '-i', root.take(deb));
+  t.false(
+    root.changes().some((one) => one.startsWith('etc/')),
+    'no configuration is changed',
+  );
+  // Whatever Node the machine has is out of the way.
+  const nodes = ['/usr/bin/node', '/usr/local/bin/node', process.execPath];
+  await root.run('rm', '-f', ...nodes);
+  await assertInstalled(t, root, '/usr/lib/nlm-failover/bin/node');
+  await assertPurged(t, root, 'nlm-failover', [...before, ...nodes.map((one) => one.slice(1))]);
+});
+
+/**
+ * Bare systems, with what the packages need in apt's cache, as there is no network in the test:
+ *
+ *     debootstrap --variant=minbase trixie DIR
+ *     chroot DIR apt-get update
+ *     chroot DIR apt-get install --download-only --no-install-recommends nfs-kernel-server iproute2 kmod iputils-arping libstdc++6 nodejs
+ *     npm run package && PACKAGE_TREES=DIR npx ava build/test/wire/package.test.js
+ */
+const trees = (process.env['PACKAGE_TREES'] ?? '').split(':').filter((tree) => tree !== '');
+
+for (const tree of trees) {
+  // Nothing in Debian 12 provides nodejs-abi-115.
+  const release = readFileSync(path.join(tree, 'etc/os-release'), 'utf8');
+  const names = /^VERSION_ID="12"/m.test(release)
+    ? (['nlm-failover'] as const)
+    : (['nlm-failover', 'nlm-failover-slim'] as const);
+  for (const name of names) {
+    test(`${name} in ${tree}: apt-get install, and a purge`, async (t) => {
+      t.timeout(300_000);
+      const root = await withRoot(t, tree);
+      const clean = root.changes();
+      const deb = root.take(packageIn(path.join(projectRoot(), 'dist'), name));
+      // From the packages in its cache: there is no network.
+      const dependencies = await root.run('apt-get', 'install', '--yes', '--no-install-recommends', deb);
+      t.log(dependencies.split('\n').find((line) => line.includes('newly installed')));
+      const node = name === 'nlm-failover' ? '/usr/lib/nlm-failover/bin/node' : '/usr/bin/node';
+      t.log(
+        await root.run(node, '--version'),
+        readdirSync(root.path('/usr/lib/nlm-failover/dist')).join(' '),
+      );
+      await assertInstalled(t, root, node);
+      await root.run('dpkg', '--remove', name);
+      await root.run('dpkg', '-i', deb);
+      const ours = root.changes().filter((one) => one.includes('nlm-failover'));
+      const before = [...clean, ...root.changes().filter((one) => !ours.includes(one))];
+      await assertPurged(t, root, name, before);
+    });
+  }
+}
