@@ -5,6 +5,7 @@ import { addAdopt } from './site/adopt.js';
 import { addAudit } from './commands/audit.js';
 import { addClients } from './commands/clients.js';
 import { addHistory } from './daily/history.js';
+import { addMetrics } from './daily/metrics.js';
 import { addSmDirectory } from './daily/sm-directory.js';
 import { addExec } from './commands/exec.js';
 import type { Io } from './io.js';
@@ -66,6 +67,7 @@ export function buildProgram(
   addRebuild(program, io, drivers);
   addMoveRecord(program, io, drivers);
   addAdopt(program, io, drivers, exit);
+  addMetrics(program, io, drivers, exit);
   addSmDirectory(program, io, drivers);
   addExec(program, io, drivers, exit);
   addNotifyWorker(program, io);

@@ -24,6 +24,25 @@ export const everyDay: ManSection = {
   B-4  floating IP up           3 ms  10.10.1.1 on eth0
   B-3  notify the clients    2055 ms  SM_NOTIFY from 10.10.1.1; 1 notified, 1 not notified`,
     },
+    { heading: 'Metrics' },
+    {
+      text:
+        '`nlm-failover metrics` prints gauges in the text format of Prometheus, which is OpenMetrics too; promtool(1) finds nothing to complain of. `systemctl enable --now nlm-failover-metrics.timer` has them written ' +
+        "to /var/lib/prometheus/node-exporter/nlm-failover.prom every minute, where Debian's node_exporter reads them; where that directory is another one, say so in a drop-in of nlm-failover-metrics.service. " +
+        'What is worth an alert: `nlm_failover_wrong` above 0, `nlm_failover_findings{verdict="lost"}` above 0, `nlm_failover_clients_not_notified` above 0, no node with `nlm_failover_served_here` 1, two nodes with it, ' +
+        'and a file that grows old (node_textfile_mtime_seconds): a command that waits for a dead disk writes nothing. What cannot be known here has no line, as the clients of an address whose record moves along and is elsewhere.',
+    },
+    {
+      example: `# nlm-failover metrics | grep '"10.10.1.1"' | head -8
+nlm_failover_status_read{address="10.10.1.1"} 1
+nlm_failover_served_here{address="10.10.1.1"} 1
+nlm_failover_wrong{address="10.10.1.1"} 0
+nlm_failover_record_readable{address="10.10.1.1"} 1
+nlm_failover_owner_here{address="10.10.1.1"} 1
+nlm_failover_epoch{address="10.10.1.1"} 2
+nlm_failover_clients{address="10.10.1.1"} 2
+nlm_failover_clients_not_notified{address="10.10.1.1"} 1`,
+    },
     { heading: 'Without nlm-failover' },
     {
       text:
