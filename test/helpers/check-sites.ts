@@ -22,7 +22,7 @@ export function configure(node: RehearsalNode, from: string, to: string): void {
   node.write(file, text.replace(from, to));
 }
 
-function writeBelow(node: RehearsalNode, file: string, text: string): void {
+export function writeBelow(node: RehearsalNode, file: string, text: string): void {
   mkdirSync(node.path(file.replace(/\/[^/]*$/, '')), { recursive: true });
   node.write(file, text);
 }
@@ -181,4 +181,103 @@ export const rehearsedSites: readonly RehearsedSite[] = [
     verdict: 'failure',
     says: /no directory \/mnt\/vol1\/data on \/dev\/vol1/,
   },
+  {
+    check: 'ports',
+    what: 'a firewall that lets in ssh alone',
+    make: (node) => writeBelow(node, '/nft.json', ruleset([22])),
+    verdict: 'warning',
+    says: /"inet filter input" drops .* no rule lets in nfsd, tcp port 2049/,
+  },
+  {
+    check: 'ports',
+    what: 'a firewall, and ports that change at each start',
+    make: (node) => writeBelow(node, '/nft.json', ruleset([111, 2049])),
+    verdict: 'warning',
+    says: /mountd has no fixed port/,
+  },
+  {
+    check: 'network',
+    what: 'systemd-networkd, which does not keep what it has not configured',
+    make: (node) => {
+      networkd(node);
+      writeBelow(node, '/etc/systemd/network/10-eth0.network', '[Match]\nName=eth0\n[Network]\nDHCP=yes\n');
+    },
+    verdict: 'warning',
+    says: /^systemd-networkd .* looks after eth0, and takes 127\.77\.41\.1 off/,
+  },
+  {
+    check: 'network',
+    what: 'NetworkManager',
+    make: (node) => {
+      writeBelow(node, '/sys/class/net/eth0/ifindex', '2\n');
+      writeBelow(node, '/run/NetworkManager/devices/2', '[device]\nmanaged=true\nconnection-uuid=4d1c\n');
+    },
+    verdict: 'warning',
+    says: /^NetworkManager looks after eth0/,
+  },
+  ...(
+    [
+      [
+        '/etc/keepalived/keepalived.conf',
+        'virtual_ipaddress {\n  127.77.41.1/24 dev eth0\n}\n',
+        'keepalived brings up',
+      ],
+      ['/etc/ctdb/public_addresses', '127.77.41.1/24 eth0\n', 'CTDB brings up'],
+      [
+        '/etc/network/interfaces.d/eth0',
+        'iface eth0 inet static\n  address 127.77.41.1\n',
+        'the start of this node brings up',
+      ],
+      ['/etc/exports', '# all\n"/mnt/vol1/with blank" \\\n *(rw)\n', 'exportfs -a.*exports a path of'],
+      ['/etc/exports.d/x.exports', '/mnt/vol1/with\\040blank *(rw)\n', 'exportfs -a.*exports a path of'],
+      ['/var/lib/pacemaker/cib/cib.xml', cib('IPaddr2', '127.77.41.1'), 'Pacemaker brings up'],
+      [
+        '/var/lib/pacemaker/cib/cib.xml',
+        cib('Filesystem', '/mnt/vol1/'),
+        'Pacemaker mounts a file system of',
+      ],
+      ['/var/lib/pacemaker/cib/cib.xml', cib('exportfs', '/mnt/vol1/data'), 'Pacemaker exports a path of'],
+    ] as const
+  ).map(([file, text, says]): RehearsedSite => ({
+    check: 'others',
+    what: `${file}: ${says}`,
+    make: (node) => writeBelow(node, file, text),
+    verdict: 'failure',
+    says: new RegExp(`^${file}: ${says}.* 127\\.77\\.41\\.1 too`),
+  })),
 ];
+
+function cib(type: string, value: string): string {
+  return `<cib><primitive id="x" class="ocf" provider="heartbeat" type="${type}"><nvpair name="n" value="${value}"/></primitive></cib>`;
+}
+
+/** As nft 1.0.6 prints it: what comes in is dropped, but for these ports. */
+export function ruleset(ports: readonly number[]): string {
+  const chain = { family: 'inet', table: 'filter' };
+  const dport = { payload: { protocol: 'tcp', field: 'dport' } };
+  return JSON.stringify({
+    nftables: [
+      { metainfo: { version: '1.0.6', json_schema_version: 1 } },
+      {
+        chain: { ...chain, name: 'input', handle: 1, type: 'filter', hook: 'input', prio: 0, policy: 'drop' },
+      },
+      {
+        rule: {
+          ...chain,
+          chain: 'input',
+          expr: [{ match: { op: '==', left: dport, right: { set: ports } } }, { accept: null }],
+        },
+      },
+    ],
+  });
+}
+
+/** As networkd keeps it of a link that it looks after. */
+export function networkd(node: RehearsalNode): void {
+  writeBelow(node, '/sys/class/net/eth0/ifindex', '2\n');
+  writeBelow(
+    node,
+    '/run/systemd/netif/links/2',
+    'ADMIN_STATE=configured\nNETWORK_FILE=/etc/systemd/network/10-eth0.network\n',
+  );
+}

@@ -2,6 +2,9 @@ import { addressCheck } from './address/address.js';
 import { calloutCheck } from './address/callout.js';
 import { driverCheck } from './address/driver.js';
 import { exportsCheck } from './address/exports.js';
+import { networkCheck } from './address/network.js';
+import { othersCheck } from './address/others.js';
+import { portsCheck } from './address/ports.js';
 import { recordCheck } from './address/record.js';
 import { volumesCheck } from './address/volumes.js';
 import type { AddressSite, Check, NodeSite } from './check.js';
@@ -23,4 +26,7 @@ export const addressChecks: readonly Check<AddressSite>[] = [
   volumesCheck,
   addressCheck,
   exportsCheck,
+  portsCheck,
+  networkCheck,
+  othersCheck,
 ];

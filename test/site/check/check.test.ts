@@ -1,4 +1,5 @@
 // What `check` looks at: each check of the list has a site that makes it fail, and none fails on a sound one.
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { loadConfig } from '../../../src/config/load-config.js';
@@ -6,7 +7,7 @@ import { rehearsalHost } from '../../../src/host/rehearsal/rehearsal.js';
 import { drivers } from '../../../src/lockmanager/drivers.js';
 import { addressChecks, nodeChecks } from '../../../src/site/check/checks.js';
 import { type CheckLine, runChecks } from '../../../src/site/check/run-checks.js';
-import { rehearsedSites } from '../../helpers/check-sites.js';
+import { configure, rehearsedSites } from '../../helpers/check-sites.js';
 import { makeRehearsal, type RehearsalNode, type RehearsalOptions } from '../../helpers/rehearsal-site.js';
 import { treeOf } from '../../helpers/tree.js';
 import { wireSites } from '../../helpers/wire-check-sites.js';
@@ -83,6 +84,32 @@ for (const { check: name, what, make, verdict, says } of rehearsedSites) {
     t.true(found.every(({ hint }) => hint !== undefined && hint !== ''));
   });
 }
+
+test('what others are meant to do (managed_by_others) is no failure, and a comment says nothing', async (t) => {
+  const { a } = fixture(t);
+  for (const site of rehearsedSites.filter((one) => one.check === 'others')) site.make(a);
+  configure(
+    a,
+    'interface = "eth0"',
+    'interface = "eth0"\nmanaged_by_others = ["mount", "export", "address"]',
+  );
+  const others = (await check(a)).filter((line) => line.check === 'others');
+  t.deepEqual(
+    others.map(({ verdict }) => verdict),
+    ['ok'],
+  );
+  const { b } = fixture(t);
+  mkdirSync(b.path('/etc/keepalived'));
+  b.write(
+    '/etc/keepalived/keepalived.conf',
+    `! ${address}\n# ${address}\n virtual_ipaddress {\n 127.77.41.11 # ${address}\n}\n`,
+  );
+  b.write('/etc/exports', '# /mnt/vol1 *\n/mnt/vol10 *\n');
+  t.deepEqual(
+    (await check(b)).filter((line) => line.check === 'others').map(({ verdict }) => verdict),
+    ['ok'],
+  );
+});
 
 test('the command: on the node that serves, on the other one, of one address, as JSON; exit codes', async (t) => {
   const { a, b } = fixture(t, { others: [{ address: '127.77.41.2', fsid: 77 }] });
