@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { adoptClients, type Adoption } from './journal/adopt.js';
 import * as audit from './tables/audit.js';
+import * as configurations from './tables/configurations.js';
 import * as findings from './tables/findings.js';
 import { foldJournals, type FoldReport, noteFolded } from './journal/fold.js';
 import { type LargeJournal, largeJournals } from './journal/journal-reading.js';
@@ -286,6 +287,16 @@ export class MonitorRecord {
   /** The journal of `node`, which has just been made of what is in the record, need not be folded: see serving-journal.ts. */
   noteFolded(node: string, session: Session): void {
     this.#guarded('writing the journals', () => noteFolded(this.#db, this.way, node, session));
+  }
+
+  /** What the configuration of a node says of the address now, for the others to compare with. */
+  noteConfiguration(noted: configurations.NotedConfiguration): void {
+    this.#guarded('noting the configuration', () => configurations.noteConfiguration(this.#db, noted));
+  }
+
+  /** What each node noted. */
+  configurations(): configurations.NotedConfiguration[] {
+    return this.#guarded('reading the configurations', () => configurations.readConfigurations(this.#db));
   }
 
   /** How far the journal of `node` is folded; for serving-journal.ts. */

@@ -12,6 +12,7 @@ import { stillInPlace } from './safe-files/still-in-place.js';
 
 export type { Adoption } from './journal/adopt.js';
 export type { Audit, AuditedClient } from './tables/audit.js';
+export type { NotedConfiguration } from './tables/configurations.js';
 export type { Finding, FoundLock, RecordedFinding, Verdict } from './tables/findings.js';
 export type { FoldReport, FoldedJournal } from './journal/fold.js';
 export { type LargeJournal, largeJournalText } from './journal/journal-reading.js';

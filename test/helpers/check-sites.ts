@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync } from 'node:fs';
+import Database from 'better-sqlite3';
 import type { RehearsalNode } from './rehearsal-site.js';
 
 /** What is wrong on a site, and what `check` says of it. */
@@ -12,7 +13,8 @@ export interface FailingSite {
 
 /** On a rehearsed node whose address nobody serves. */
 export interface RehearsedSite extends FailingSite {
-  readonly make: (node: RehearsalNode) => void;
+  /** `other`: the other node of the site. */
+  readonly make: (node: RehearsalNode, other: RehearsalNode) => void | Promise<void>;
 }
 
 export function configure(node: RehearsalNode, from: string, to: string): void {
@@ -245,7 +247,40 @@ export const rehearsedSites: readonly RehearsedSite[] = [
     verdict: 'failure',
     says: new RegExp(`^${file}: ${says}.* 127\\.77\\.41\\.1 too`),
   })),
+  {
+    check: 'clock',
+    what: 'a last operation that is still to come',
+    make: async (node) => {
+      await run(node, 'takeover');
+      const db = new Database(node.path('/mnt/state1/sm_127.77.41.1/monitors.db'));
+      db.exec('UPDATE operations SET began_at = began_at + 3600000');
+      db.close();
+    },
+    verdict: 'warning',
+    says: /^the last takeover of 127\.77\.41\.1, on A, is (?:3600|359\d) s in the future/,
+  },
+  {
+    check: 'nodes',
+    what: 'an export that only the other node has so',
+    make: async (node, other) => {
+      await run(other, 'takeover');
+      await run(other, 'release');
+      await run(node, 'takeover');
+      configure(node, 'options = "rw,no_subtree_check"', 'options = "ro,no_subtree_check"');
+    },
+    verdict: 'failure',
+    says: /^the configuration of B, as of \S+Z, differs in "fsid 1234: export of \/mnt\/vol1 to \*"$/,
+  },
 ];
+
+async function run(node: RehearsalNode, command: 'takeover' | 'release'): Promise<void> {
+  const { exitCode, stderr } = await node.tool([
+    command,
+    '127.77.41.1',
+    ...(command === 'takeover' ? ['--no-wait'] : []),
+  ]);
+  if (exitCode !== 0) throw new Error(`${command} on ${node.name}: ${stderr}`);
+}
 
 function cib(type: string, value: string): string {
   return `<cib><primitive id="x" class="ocf" provider="heartbeat" type="${type}"><nvpair name="n" value="${value}"/></primitive></cib>`;

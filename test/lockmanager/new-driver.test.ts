@@ -209,6 +209,7 @@ test('no two drivers have a name or a key in common, but for keys that they shar
  */
 const prose: Readonly<Record<string, readonly string[]>> = {
   'man/man-sections.ts': ['lockd', 'lockd-netns', 'nlm-fsid'],
+  'site/check/address/ports.ts': ['lockd'],
   // The kernel's thread.
   'host/reading/locks.ts': ['lockd'],
 };

@@ -2,6 +2,7 @@ import { messageOf } from '../../errors.js';
 import type { MonitorRecord, OperationEnd, OperationKind } from '../../record/record.js';
 import { lockOperation } from '../../rundir/operation-lock.js';
 import { runDirectory } from '../../rundir/serving.js';
+import { sharedKeys } from '../access/shared-keys.js';
 import { expectRecord } from '../access/with-record.js';
 import type { FailoverContext, Notified } from '../context.js';
 import type { StepName } from '../../step-names.js';
@@ -87,7 +88,7 @@ export class OperationLog {
   }
 
   begin(isNeeded = false): void {
-    const { session, host, config } = this.#context;
+    const { session, host, config, floatingIp } = this.#context;
     if (this.#id !== undefined) return;
     const start = {
       kind: this.#kind,
@@ -98,7 +99,14 @@ export class OperationLog {
     };
     this.#id = this.#write(
       'beginning an operation',
-      (record) => record.beginOperation(start),
+      (record) => {
+        record.noteConfiguration({
+          node: config.node,
+          at: start.now,
+          keys: sharedKeys(config, floatingIp),
+        });
+        return record.beginOperation(start);
+      },
       isNeeded,
     )?.written;
   }

@@ -158,4 +158,15 @@ export const migrations: readonly string[] = [
   ALTER TABLE operations ADD COLUMN not_notified INTEGER;
   ALTER TABLE operations ADD COLUMN lost INTEGER;
   `,
+  `
+  -- What the configuration of each node said of the address when its last operation began: a digest for each key that all nodes share
+  -- (src/failover/access/shared-keys.ts).
+  CREATE TABLE configurations (
+    node TEXT NOT NULL,
+    key TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (node, key)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -3,6 +3,7 @@ import { calloutCheck } from './address/callout.js';
 import { driverCheck } from './address/driver.js';
 import { exportsCheck } from './address/exports.js';
 import { networkCheck } from './address/network.js';
+import { nodesCheck } from './address/nodes.js';
 import { othersCheck } from './address/others.js';
 import { portsCheck } from './address/ports.js';
 import { recordCheck } from './address/record.js';
@@ -29,4 +30,5 @@ export const addressChecks: readonly Check<AddressSite>[] = [
   portsCheck,
   networkCheck,
   othersCheck,
+  nodesCheck,
 ];

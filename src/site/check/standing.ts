@@ -6,7 +6,7 @@ import { type NodeReader, withRecord } from '../../failover/access/with-record.j
 import { machineIfKnown } from '../../host/reading/machine-id.js';
 import { mountAt } from '../../host/reading/mounts.js';
 import { superblockState } from '../../host/reading/superblock.js';
-import { isOwnedBy, type Operation, type Ownership } from '../../record/record.js';
+import { isOwnedBy, type NotedConfiguration, type Operation, type Ownership } from '../../record/record.js';
 
 /** Who has an address now, as far as it can be seen from here. */
 export interface Standing {
@@ -24,6 +24,8 @@ export interface Standing {
 export interface RecordSeen {
   readonly ownership: Ownership;
   readonly last: Operation | undefined;
+  /** What each node noted of its configuration. */
+  readonly configurations: readonly NotedConfiguration[];
 }
 
 /**
@@ -38,6 +40,7 @@ export async function standingOf(reader: NodeReader, ip: FloatingIp): Promise<St
       opened.atOneMoment('reading the owner', () => ({
         ownership: opened.ownership(),
         last: opened.lastOperation(),
+        configurations: opened.configurations(),
       })),
     );
     if (record === undefined) return { where: 'nowhere', because: 'there is no record yet' };

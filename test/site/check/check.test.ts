@@ -72,8 +72,8 @@ test('a sound site: every check has one line, each is ok, and nothing is touched
 
 for (const { check: name, what, make, verdict, says } of rehearsedSites) {
   test(`${name}: ${what}`, async (t) => {
-    const { a } = fixture(t);
-    make(a);
+    const { a, b } = fixture(t);
+    await make(a, b);
     const lines = await check(a);
     const found = lines.filter((line) => line.check === name && line.verdict === verdict);
     t.true(
@@ -87,7 +87,7 @@ for (const { check: name, what, make, verdict, says } of rehearsedSites) {
 
 test('what others are meant to do (managed_by_others) is no failure, and a comment says nothing', async (t) => {
   const { a } = fixture(t);
-  for (const site of rehearsedSites.filter((one) => one.check === 'others')) site.make(a);
+  for (const site of rehearsedSites.filter((one) => one.check === 'others')) await site.make(a, a);
   configure(
     a,
     'interface = "eth0"',
