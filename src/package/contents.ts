@@ -40,7 +40,8 @@ export async function layContents(tree: Tree, flavour: Flavour, sources: Sources
   const native = [`${sqlite}/better_sqlite3.node`, ...(flavour.ownNode ? [`${home}/bin/node`] : [])];
   for (const file of native) strip(path.join(tree.root, file));
 
-  tree.copyAll(path.join(root, 'callouts'), `${home}/callouts`, (name) => name === 'systemd');
+  // setup makes a unit of its own of those in callouts/, where another configuration is wanted.
+  tree.copyAll(path.join(root, 'callouts'), `${home}/callouts`);
   tree.copyAll(path.join(root, 'callouts/systemd'), 'usr/lib/systemd/system');
   layDocuments(tree, flavour, sources, bundledPackages(readFileSync(bundle, 'utf8')));
   return native.map((file) => path.join(tree.root, file));

@@ -19,7 +19,7 @@ export const home = 'usr/lib/nlm-failover';
 
 /**
  * process.versions.modules of the Node of Debian 13, 20.19. A native module is made for one such number (Node's
- * abi_version_registry.json); libnode115 provides it as nodejs-abi-115.
+ * abi_version_registry.json), which Debian has in the name of Node's library.
  */
 export const slimAbi = '115';
 
@@ -38,7 +38,7 @@ export function flavours(own: { readonly version: string }): readonly Flavour[] 
       name: 'nlm-failover-slim',
       ownNode: false,
       interpreter: '/usr/bin/node',
-      depends: ['nodejs (>= 20)', `nodejs-abi-${slimAbi}`],
+      depends: ['nodejs (>= 20)', `libnode${slimAbi}`],
       fields: [
         ['Provides', 'nlm-failover'],
         ['Conflicts', 'nlm-failover'],

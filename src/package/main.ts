@@ -3,7 +3,7 @@
  *
  *     node build/src/package/main.js [--node=build] [--only=NAME] [--compress=none] [--to=DIRECTORY]
  *
- * --node=build packs the Node that runs this instead of the current LTS, without asking a registry; --only makes one of the two;
+ * --node=build takes the Node that runs this instead, without asking a registry: for tests; --only makes one of the two;
  * --compress=none is for a test, which unpacks it at once. The same checkout, Node and compiler make the same bytes.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -61,7 +61,7 @@ async function make(flavour: Flavour): Promise<void> {
 
 /** The Node that a flavour runs with, or at least one with its ABI. */
 function nodeOf({ ownNode }: Flavour): NodeFiles {
-  if (values.node === 'build' && ownNode) return buildsNode();
+  if (values.node === 'build') return buildsNode();
   if (!ownNode) return process.versions.modules === slimAbi ? buildsNode() : fetchNode(node20, work);
   return fetchNode(ltsNode, work);
 }

@@ -37,12 +37,11 @@ export class Tree {
   }
 
   /** Every file of a directory and of those in it; nothing where it is not there. */
-  copyAll(from: string, to: string, skip: (name: string) => boolean = () => false): void {
+  copyAll(from: string, to: string): void {
     if (!existsSync(from)) return;
     for (const entry of readdirSync(from, { withFileTypes: true })) {
       const [source, target] = [path.join(from, entry.name), path.join(to, entry.name)];
-      if (skip(entry.name)) continue;
-      if (entry.isDirectory()) this.copyAll(source, target, skip);
+      if (entry.isDirectory()) this.copyAll(source, target);
       else this.copy(source, target);
     }
   }

@@ -1,7 +1,6 @@
 // The Debian packages, and roots that they are installed in: a system of the test's own over that of the machine, or over a tree.
 import { execFile } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { version } from '../../src/version.js';
@@ -10,10 +9,8 @@ import { type Netns, type Owner, withNetns } from './netns.js';
 
 export type PackageName = 'nlm-failover' | 'nlm-failover-slim';
 
-/** Makes a package with the Node that runs this, not compressed; gone with the test. Returns its file. */
-export async function makePackage(t: Owner, name: PackageName): Promise<string> {
-  const directory = mkdtempSync(path.join(tmpdir(), 'nlm-failover-package-'));
-  t.teardown(async () => rmSync(directory, { recursive: true }));
+/** Makes a package in a directory, with or for the Node that runs this, not compressed. Returns its file. */
+export async function makePackage(name: PackageName, directory: string): Promise<string> {
   const program = path.join(projectRoot(), 'build/src/package/main.js');
   const options = ['--node=build', '--compress=none', `--only=${name}`, `--to=${directory}`];
   const { NODE_V8_COVERAGE: _, ...env } = process.env;

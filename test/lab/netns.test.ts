@@ -1,4 +1,5 @@
 // The driver lockd-netns: a lock manager of its own for every floating IP. It is the one that `auto` takes here.
+import { makePackage } from '../helpers/packages.js';
 import { startRivalLoop } from './rival-loop.js';
 import {
   assertSurvived,
@@ -18,6 +19,9 @@ const traces = `ip netns list; ip -br link | cut -d" " -f1; find /run -not -path
 
 scenario('lockd-netns: planned failover, and nothing of the instance is left on A', async (t, lab) => {
   const { a, b, disks, moving } = lab;
+  // As a user has it: from the Debian package, not from the checkout.
+  const deb = await makePackage('nlm-failover-slim', lab.directory);
+  await Promise.all([a, b].map((server) => server.install(deb)));
   await prepareServers(lab, [moving], { driver: 'auto' });
   // What the host's own NFS is told is nothing to an instance: with `host` alone B-2 ended with errno 99.
   const hosts =

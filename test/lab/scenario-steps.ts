@@ -1,7 +1,7 @@
 import type { HeldLock, NfsClient } from './client.js';
 import type { Lab } from './lab.js';
 import type { Server } from './server.js';
-import { callout, configure, nlmFailover, prepareVolumes, type SiteIp, type SiteOptions } from './site.js';
+import { configure, nlmFailover, prepareVolumes, type SiteIp, type SiteOptions } from './site.js';
 
 export const file = '/mnt/nfs/file';
 export const dataFile = '/mnt/nfs/data';
@@ -37,7 +37,11 @@ export async function prepareServer(
 ): Promise<void> {
   const graceSeconds = server === lab.a && !failback ? shortestGrace : lab.graceSeconds;
   await configure(lab, server, ips, { graceSeconds, ...options });
-  await server.startNfs({ callout, graceSeconds: options.graceSeconds ?? lab.graceSeconds, pastGrace: true });
+  await server.startNfs({
+    callout: server.callout,
+    graceSeconds: options.graceSeconds ?? lab.graceSeconds,
+    pastGrace: true,
+  });
 }
 
 /** Starts an address on a server for the first time, past its grace, so that locks are to be had at once. */

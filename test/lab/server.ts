@@ -24,8 +24,30 @@ export interface ServeOptions {
 
 /** Server A or B. Boots with rpcbind, an empty /var/lib/nfs and nfsd's module, and no NFS service. */
 export class Server extends Guest {
+  /** The command, and the callout: those of the checkout, until `install`. */
+  tool = inGuest('bin/nlm-failover');
+  callout = inGuest('callouts/ha-callout');
   /** For the `restart` key of the configuration: stops and starts nfsd, as the unit of a distribution does. */
   readonly restartCommand: readonly string[] = [inGuest('test/lab/sh/restart-nfsd')];
+
+  /**
+   * Installs a Debian package without a Node of its own, which the lab can see, and has it used from then on: the checkout's program is
+   * covered. With books of dpkg's own, as those of a whole system cost a guest seconds.
+   */
+  async install(deb: string): Promise<void> {
+    const script = `set -e
+      mkdir -p /run/lab/dpkg/info /run/lab/dpkg/updates
+      : >/run/lab/dpkg/status
+      : >/run/lab/dpkg/available
+      [ -x /usr/bin/node ] || ln -s "$(command -v node)" /usr/bin/node
+      dpkg --admindir=/run/lab/dpkg --log=/dev/null --force-depends -i "$1"
+      shift
+      for directory; do mount -t tmpfs -o mode=755 tmpfs "$directory"; done`;
+    const covered = ['bin', 'dist', 'callouts', 'node_modules'].map((name) => inGuest(name));
+    await this.run(script, { args: [deb, ...covered], timeoutSeconds: 180 });
+    this.tool = '/usr/sbin/nlm-failover';
+    this.callout = '/usr/lib/nlm-failover/callouts/ha-callout';
+  }
 
   /** Starts statd, nfsd with lockd (version 3 only) and mountd. Locks are to be had after the grace. */
   async startNfs({

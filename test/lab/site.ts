@@ -214,7 +214,7 @@ export async function nlmFailoverWaiting(
   args: readonly string[],
   reject = true,
 ): Promise<ToolResult> {
-  const result = await server.run([tool, ...args, '--json'], { reject, timeoutSeconds: 300 });
+  const result = await server.run([server.tool, ...args, '--json'], { reject, timeoutSeconds: 300 });
   const lines = result.stdout
     .split('\n')
     .filter((line) => line !== '')

@@ -1,5 +1,15 @@
 // The Debian packages, installed by dpkg: over this machine's own system, and over bare trees where PACKAGE_TREES names some.
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { makePackage, type OwnRoot, packageIn, type PackageName, withRoot } from '../helpers/packages.js';
@@ -9,6 +19,14 @@ import { netnsTest as test } from './netns-test.js';
 
 const callout = '/usr/lib/nlm-failover/callouts/ha-callout';
 
+/** The README's, in the root. */
+function configuration(root: OwnRoot): string {
+  const [, toml = ''] =
+    /```toml\n([^]*?)```/.exec(readFileSync(path.join(projectRoot(), 'README.md'), 'utf8')) ?? [];
+  writeFileSync(root.path('/tmp/nlm-failover.toml'), toml);
+  return '/tmp/nlm-failover.toml';
+}
+
 /** What holds of the installed package, whichever of the two it is. */
 async function assertInstalled(t: ExecutionContext, root: OwnRoot, node: string): Promise<void> {
   t.is(await root.run('nlm-failover', '--version'), `${version}\n`);
@@ -17,6 +35,11 @@ async function assertInstalled(t: ExecutionContext, root: OwnRoot, node: string)
     'nlm-failover ha-callout: ready\n',
     "statd's user reaches the callout",
   );
+  const { output } = await root.tried('nlm-failover', 'check', '--config', configuration(root));
+  const missing = [...output.matchAll(/ programs +(.*) (?:is|are) not installed/g)].map(([, names]) => names);
+  t.regex(output, / programs +/);
+  // A bare tree has no systemd; all else comes with what Depends names.
+  t.deepEqual(missing, existsSync(root.path('/usr/bin/systemctl')) ? [] : ['systemctl']);
   const query =
     'new (require("/usr/lib/nlm-failover/node_modules/better-sqlite3"))(":memory:").prepare("select 6*7 n").get().n';
   t.is(await root.run(node, '-p', query), '42\n');
@@ -73,7 +96,9 @@ async function assertPurged(
 
 test('the package with its own Node: dpkg -i, it works without another Node, and a purge leaves what is not its own', async (t) => {
   t.timeout(120_000);
-  const deb = await makePackage(t, 'nlm-failover');
+  const directory = mkdtempSync(path.join(tmpdir(), 'nlm-failover-package-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const deb = await makePackage('nlm-failover', directory);
   const root = await withRoot(t);
   const before = root.changes();
   await root.run('dpkg', '-i', root.take(deb));
@@ -99,7 +124,7 @@ test('the package with its own Node: dpkg -i, it works without another Node, and
 const trees = (process.env['PACKAGE_TREES'] ?? '').split(':').filter((tree) => tree !== '');
 
 for (const tree of trees) {
-  // Nothing in Debian 12 provides nodejs-abi-115.
+  // Debian 12 has no libnode115.
   const release = readFileSync(path.join(tree, 'etc/os-release'), 'utf8');
   const names = /^VERSION_ID="12"/m.test(release)
     ? (['nlm-failover'] as const)
