@@ -45,7 +45,7 @@ export function planRelease(ip: FloatingIp, driver: LockManager): Plan {
         // The address first: a lock that a client still gets through it must be recorded.
         actions: [
           there(isManaged(ip, 'address') ? expectAddressDown(served) : addressDown(served)),
-          stopRecording(ip),
+          stopRecording(ip, driver),
           there(cutConnections(ip)),
           noteLocks(ip, driver),
         ],
@@ -127,7 +127,7 @@ function takeoverSteps(
         name: 'B-3',
         subject: `SM_NOTIFY from ${address}`,
         skipReason: nobodyToNotify,
-        actions: [notifyClients(ip)],
+        actions: [notifyClients(ip, driver)],
       },
     ],
     'B-4': [
@@ -204,7 +204,7 @@ function graceStep(
     actions: [
       ...(index === 0 ? [prepareNotification(ip)] : []),
       ...driver.beforeGrace(filesystem),
-      ...(index === 0 ? [startRecording(ip, node)] : []),
+      ...(index === 0 ? [startRecording(ip, node, driver)] : []),
       ...driver.enterGrace(filesystem),
       ...(driver.graceTakesExports ? [restoreOtherExports(ip)] : []),
       ...(index === 0 ? [proveCallout(ip, driver)] : []),

@@ -30,6 +30,11 @@ export interface LookOptions {
 export interface Action<Context> {
   /** What `act` does, as a person would type it: commands and writes, in order. */
   readonly commands: readonly string[];
+  /**
+   * The same for whoever has a shell and not this program, where that is not `commands`: lines that a shell takes as they are, in this order,
+   * whatever the case; a comment begins with "#".
+   */
+  readonly byHand?: readonly string[];
   /** Done each time anew, harmless, and no change by itself: a step that did nothing else changed nothing. */
   readonly repeats?: boolean;
   /** The programs that it cannot do without. */
@@ -52,12 +57,28 @@ export interface Action<Context> {
   undo?(context: Context): Promise<void>;
 }
 
-/** An action as the plan has it where it is done in some cases only: "an earlier instance is still there". */
+/** What a person types for an action without this program. */
+export function handLines({
+  byHand,
+  commands,
+}: Pick<Action<never>, 'byHand' | 'commands'>): readonly string[] {
+  return byHand ?? commands;
+}
+
+/** A line that a shell takes, with what must stand before it to run it in another namespace; its comment stays outside. */
+export function enteringText(prefix: readonly string[], line: string): string {
+  if (line.startsWith('#') || prefix.length === 0) return line;
+  const [, command = line, comment = ''] = /^(.*?)( {3}#.*)?$/.exec(line) ?? [];
+  const isPlain = !/[<>|;&$]/.test(command);
+  return `${commandText(prefix)} ${isPlain ? command : commandText(['sh', '-c', command])}${comment}`;
+}
+
+/** An action as the plan has it where it is done in some cases only: "an earlier instance is still there". By hand it is left out. */
 export function onlyWhere<Context>(condition: string, action: Action<Context>): Action<Context> {
   const commands = action.commands.map(
     (line) => `${line.replace(/\s+#.*$/, '')}   # only where ${condition}`,
   );
-  return { ...action, commands };
+  return { ...action, commands, byHand: [] };
 }
 
 /** What actions on the machine alone need; richer contexts extend it. */

@@ -1,16 +1,17 @@
-import { type Action, commandText, notSo } from '../host/action.js';
+import { type Action, enteringText, handLines, notSo } from '../host/action.js';
 import type { LockManagerContext, ServingPlace } from './port.js';
 
 type Place = Pick<ServingPlace, 'host' | 'enter' | 'absence' | 'canBeEntered'>;
 
 /** An action where the address is served. Fails where there is no such place: it is B-2 that makes it. */
 export function inPlace(place: Place, action: Action<LockManagerContext>): Action<LockManagerContext> {
-  const [command, ...args] = place.enter;
-  if (command === undefined) return action;
+  const { enter } = place;
+  if (enter.length === 0) return action;
   const there = (context: LockManagerContext) => ({ ...context, host: place.host });
   return {
     ...action,
-    commands: action.commands.map((line) => `${commandText([command, ...args])} ${line}`),
+    commands: action.commands.map((line) => enteringText(enter, line)),
+    byHand: handLines(action).map((line) => enteringText(enter, line)),
     check: (context) => {
       const absence = place.absence();
       if (absence !== undefined) throw notSo('B-2', absence, 'Run B-2 first.');

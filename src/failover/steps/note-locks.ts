@@ -47,6 +47,7 @@ export function noteLocks(
     commands: [
       `# ${heldLocksText}, on ${ip.filesystems.map(({ mountpoint }) => mountpoint).join(', ')}, go into monitors.db, for "nlm-failover audit" after the takeover`,
     ],
+    byHand: ['cat /proc/locks   # what lockd holds: to be compared when the grace on the other node is over'],
     repeats: true,
     check: ({ session }) => session.record === undefined,
     act: async (context) => {

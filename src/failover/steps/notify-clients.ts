@@ -10,18 +10,23 @@ import { RecordSession } from '../access/session.js';
 import { type FailoverContext, nobody, type Notified } from '../context.js';
 import { watchDuring } from '../reclaim/reclaim-watch.js';
 import { isNotOwner, letGo, openOther, otherAffected } from './other-addresses.js';
+import { notifyByHand } from './notify-by-hand.js';
 import { listIsMade } from './rerun.js';
 
 /**
  * B-3: SM_NOTIFY to everybody still not notified in the record of the address, and of each other address
  * whose locks went in B-2.
  */
-export function notifyClients(ip: FloatingIp): Action<FailoverContext> {
+export function notifyClients(
+  ip: FloatingIp,
+  { enter }: Pick<LockManager, 'enter'>,
+): Action<FailoverContext> {
   return {
     commands: [
       `# SM_NOTIFY from ${ip.address} to each client of "nlm-failover clients ${ip.address}", naming ${notifyNames(ip).join(', ')}`,
       `# by hand: nlm-failover notify ${ip.address}`,
     ],
+    byHand: notifyByHand(ip, enter),
     check: () => false,
     act: async (context) => {
       // The address is up, so clients can fill the volume again: the rest is for the next failover.

@@ -162,6 +162,9 @@ export function restoreOtherExports({ address }: FloatingIp): Action<FailoverCon
     commands: [
       `# exportfs -o ... again for every other address served here, if the restart took their exports (${address} comes in B-5)`,
     ],
+    byHand: [
+      '# the locks of every other address that this node serves have gone too: for each of those B-3, and B-5 where its exports have gone',
+    ],
     check: () => false,
     act: async (context) => {
       const lost: string[] = [];

@@ -1,6 +1,6 @@
 import type { FloatingIp } from '../../config/config.js';
 import { recordVolume } from '../../config/floating-ip.js';
-import type { Action } from '../../host/action.js';
+import { type Action, commandText } from '../../host/action.js';
 import { machineOf } from '../../host/reading/machine-id.js';
 import { largeJournalText } from '../../record/record.js';
 import { databasePath, recordDirectory } from '../../record/safe-files/layout.js';
@@ -21,6 +21,13 @@ export function claimOwnership(ip: FloatingIp): FailoverAction {
         : [
             `umount ${volume}   # only where another node has not released ${address}: then nothing more is done`,
           ]),
+    ],
+    byHand: [
+      `${sql(ip, 'SELECT owner, released FROM ownership')}   # 0: that node has not let go; unless it is dead for certain: umount, and no further`,
+      sql(
+        ip,
+        "UPDATE ownership SET owner = '$(uname -n)', machine = NULL, since = NULL, released = 0, epoch = epoch + 1",
+      ),
     ],
     look: ({ host }) => {
       const { onVolume } = recordLocation(host, ip);
@@ -49,10 +56,17 @@ export function claimOwnership(ip: FloatingIp): FailoverAction {
   };
 }
 
+/** A statement for sqlite3(1), in quotes in which a shell expands. */
+function sql({ address, stateDirectory }: FloatingIp, statement: string): string {
+  return `${commandText(['sqlite3', databasePath(recordDirectory(stateDirectory, address))])} "${statement}"`;
+}
+
 /** release: from here on another node may take the address over without --fenced. */
-export function handOver({ address, stateDirectory }: FloatingIp): FailoverAction {
+export function handOver(ip: FloatingIp): FailoverAction {
+  const { address, stateDirectory } = ip;
   return {
     commands: [`# ${databasePath(recordDirectory(stateDirectory, address))}: released; the record is closed`],
+    byHand: [sql(ip, 'UPDATE ownership SET released = 1')],
     check: ({ session }) => {
       if (session.record === undefined) return true;
       return session.location.onVolume === undefined && session.record.ownership().released;

@@ -12,6 +12,7 @@ export function proveCallout(
 ): Action<FailoverContext> {
   return {
     commands: ['# the callout that rpc.statd was given is run as its user, with `check`: it writes nothing'],
+    byHand: [],
     repeats: true,
     // Before the link is there, whether it can be run at all.
     look: async () => {

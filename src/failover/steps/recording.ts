@@ -11,6 +11,7 @@ import {
   stopServing,
   syncedAddresses,
 } from '../../rundir/serving.js';
+import type { LockManager } from '../../lockmanager/port.js';
 import type { Monitored } from '../../host/reading/statd.js';
 import { escapeBytes } from '../../names.js';
 import { clearMark, makeMarks, marksDirectory, mountMarks, unsynced } from '../../rundir/marks.js';
@@ -22,15 +23,21 @@ import { isNotOwner, letGo, type OtherAddress, withOthers } from './other-addres
 import type { MonitorRecord } from '../../record/record.js';
 
 type FailoverAction = Action<FailoverContext>;
+type Place = Pick<LockManager, 'enter' | 'run'>;
+
+/** The directory of serving links as the plan names it: an instance has its own. */
+function shownRun({ enter, run }: Place): string {
+  return enter.length === 0 ? defaultRunDirectory : run;
+}
 
 /**
  * A-1: the switch goes off before the storm of del-client in A-2 and A-3, which so cannot touch the record; and after
  * the address, so that whoever takes a lock until the last moment, or after a crash between the two, is recorded.
  */
-export function stopRecording({ address }: FloatingIp): FailoverAction {
+export function stopRecording({ address }: FloatingIp, place: Place): FailoverAction {
   return {
     commands: [
-      `rm -f ${servingLink(defaultRunDirectory, address)}   # the callout stops recording for this address`,
+      `rm -f ${servingLink(shownRun(place), address)}   # the callout stops recording for this address`,
     ],
     check: ({ run }) => isServingCleared(run, address),
     act: async ({ run, session }) => {
@@ -51,6 +58,7 @@ export function prepareNotification({ address }: FloatingIp): FailoverAction {
     commands: [
       `# a new odd NSM state for ${address} (and for each address whose locks go too), and the list of clients to notify, in monitors.db`,
     ],
+    byHand: [],
     check: () => false,
     act: async (context) => {
       const { host, session, driver } = context;
@@ -93,14 +101,16 @@ function listOther({ host }: FailoverContext, { session }: OtherAddress): string
 }
 
 /** B-2: from here on the callout records for this address, before the first reclaim can arrive. */
-export function startRecording(ip: FloatingIp, node: string): FailoverAction {
+export function startRecording(ip: FloatingIp, node: string, place: Place): FailoverAction {
+  const shown = shownRun(place);
   const planned = journalPath(recordDirectory(ip.stateDirectory, ip.address), node);
   return {
     commands: [
       `# ${planned} is made anew and begins with the record as it is; chattr +S where its file system knows that`,
-      `${commandText(mountMarks(marksDirectory(defaultRunDirectory)))}   # where statd's user leaves marks; unless it is mounted`,
-      `ln -sfn ${planned} ${servingLink(defaultRunDirectory, ip.address)}   # the callout records for this address`,
+      `${commandText(mountMarks(marksDirectory(shown)))}   # where statd's user leaves marks; unless it is mounted`,
+      `ln -sfn ${planned} ${servingLink(shown, ip.address)}   # the callout records for this address`,
     ],
+    byHand: [`# from here on nobody is recorded, until "nlm-failover adopt ${ip.address}" can be run`],
     check: () => false,
     act: async (context) => {
       const { host, session, run, config, driver } = context;

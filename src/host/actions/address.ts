@@ -30,6 +30,12 @@ export function addressDown(ip: AddressOnInterface): Action<HostContext> {
         : []),
       commandText(command(ip.interface, ip.prefix)),
     ],
+    byHand: [
+      ...(ip.family === 4
+        ? [`echo 1 > ${promoteFile(ip.interface)}   # other addresses of its network stay`]
+        : []),
+      commandText(command(ip.interface, ip.prefix)),
+    ],
     check: async ({ host }) => (await findAddress(host, ip.address)) === undefined,
     act: async ({ host }) => {
       const all = await localAddresses(host);
@@ -96,6 +102,11 @@ export function addressUp(ip: AddressOnInterface): Action<HostContext> {
     commands: [
       commandText(command),
       ...(ip.family === 6 ? [`${commandText(takeBack)}   # only where another host has it already`] : []),
+    ],
+    byHand: [
+      ip.family === 6
+        ? `${commandText(command)}   # "dadfailed" in "ip address show": another host has it; take it off again`
+        : commandText(command),
     ],
     programs: ['ip'],
     look: async (context) => ((await check(context)) ? [] : lookAtLink(context.host, ip.interface)),

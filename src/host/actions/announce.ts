@@ -29,6 +29,9 @@ function gratuitousArp({ address, interface: device }: AddressOnInterface): Acti
       `${commandText(argvOf.iputils)}   # iputils-arping; with the package arping:`,
       commandText(argvOf.habets),
     ],
+    byHand: [
+      `${commandText(argvOf.iputils)} || ${commandText(argvOf.habets)}   # one program of that name or the other; what they answer says nothing`,
+    ],
     repeats: true,
     check: () => false,
     act: async ({ host }) => {

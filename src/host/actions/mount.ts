@@ -26,6 +26,7 @@ export function mountFilesystem(filesystem: MountableFilesystem): Action<HostCon
   const command = mountCommand(filesystem);
   return {
     commands: [`mkdir -p ${commandText([mountpoint])}   # only where there is none`, commandText(command)],
+    byHand: [`mkdir -p ${commandText([mountpoint])}`, commandText(command)],
     programs: ['mount'],
     look: async ({ host }) =>
       mountedToWrite(host, filesystem) === undefined ? lookAtMount(host, filesystem) : [],
@@ -94,6 +95,7 @@ export function unmountFilesystem(filesystem: MountableFilesystem): Action<HostC
       commandText(command),
       `${commandText(mountAgain)}   # only where somebody on this node still has ${device}`,
     ],
+    byHand: [`${commandText(command)}   # busy: again a moment later`],
     check: ({ host }) => mountedRight(host, filesystem, 'A-4') === undefined && isFree(host, device),
     act: async ({ host }) => {
       const wasMounted = mountedRight(host, filesystem, 'A-4') !== undefined;

@@ -3,9 +3,9 @@ import { type Action, commandText, failed, type HostContext, notSo, runOrFail } 
 import type { Argv, Host } from '../../host/host.js';
 import { lookAtLink } from '../../host/actions/looks.js';
 import { mountAt, mounts } from '../../host/reading/mounts.js';
-import { instanceMounts, makeInstanceDirectories } from './directories.js';
+import { directoriesByHand, instanceMounts, makeInstanceDirectories } from './directories.js';
 import { insideInstance } from './inside.js';
-import { makeOwnEtc, type OwnNfsConf, ownEtcMounts } from './own-etc.js';
+import { makeOwnEtc, ownEtcByHand, type OwnNfsConf, ownEtcMounts } from './own-etc.js';
 import { instanceExists, instanceInterface, instancePlace, instancePrefix } from './place.js';
 
 export interface InstanceLink {
@@ -62,6 +62,15 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
           `${commandText([...inside, 'umount', '-l', mountpoint])}   # only where another address has it mounted`,
       ),
       ...insideCommands.map((argv) => commandText([...inside, ...argv])),
+    ],
+    byHand: [
+      ...directoriesByHand(address),
+      ...ownEtcByHand(address, settings.nfsConf),
+      ...[...commands, mountNamespace].map(commandText),
+      ...[
+        ['mount', '--bind', `${place.directory}/etc`, '/etc'],
+        ...insideCommands.slice(ownEtcMounts(address).length),
+      ].map((argv) => commandText([...inside, ...argv])),
     ],
     programs: ['unshare', 'nsenter', 'ip', 'mount'],
     look: async ({ host }) => {

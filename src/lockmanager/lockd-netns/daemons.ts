@@ -60,6 +60,10 @@ export function startDaemon(address: string, daemon: Daemon): LockManagerAction 
     isRunning(host, address, name) && (await registeredAt(rpcbindSocket, program));
   return {
     commands: [`${byHand} &   # where systemd runs: systemd-run ... ${byHand}`],
+    // Without -f and -F they go into the background by themselves.
+    byHand: [
+      commandText([...instancePrefix(address), ...argv.filter((word) => word !== '-f' && word !== '-F')]),
+    ],
     programs: [argv[0]],
     check: isUp,
     act: async (context) => {

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { errnoOf } from '../../errors.js';
-import { runOrFail } from '../../host/action.js';
+import { commandText, runOrFail } from '../../host/action.js';
 import { makeDirectory, type Owner } from '../../host/directories.js';
 import type { Argv, Host } from '../../host/host.js';
 import { monitored } from '../../host/reading/statd.js';
@@ -55,6 +55,23 @@ export function instanceMounts(address: string): readonly Argv[] {
     ['mount', '--make-private', directory],
     ...others,
     mountMarks(marksDirectory(runDirectory)),
+  ];
+}
+
+/** The same in words of a shell, without the marks, which are for this program. */
+export function directoriesByHand(address: string): string[] {
+  const { directory, nfs, statd, mountNamespace, run } = instancePlace(address);
+  const theirs = ['', '/sm', '/sm.bak', '/state'].map((name) => statd + name);
+  return [
+    `mkdir -p ${directory}`,
+    ...ownFilesystems(address).flatMap(({ mount, directories }, index) => [
+      commandText(mount),
+      ...(index === 0 ? [`mount --make-private ${directory}`] : []),
+      `mkdir -p ${directories.join(' ')}`,
+    ]),
+    `touch ${nfs}/etab ${nfs}/rmtab ${statd}/state ${mountNamespace}`,
+    `chown --reference=/var/lib/nfs/sm ${theirs.join(' ')}   # RHEL: /var/lib/nfs/statd/sm`,
+    `chown --reference=/run/rpcbind ${run}/rpcbind`,
   ];
 }
 

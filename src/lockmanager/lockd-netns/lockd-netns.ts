@@ -1,5 +1,6 @@
 import {
   type Action,
+  enteringText,
   type HostContext,
   notSo,
   type Obstacle,
@@ -66,6 +67,7 @@ export function lockdNetns(host: Host, config: InstanceConfig): LockManager {
   const daemons = instanceDaemons(config.callout, config.ports);
   const unlockInside = (filesystem: LockedFilesystem) =>
     insideOrGone(config, unlockFilesystem(nfsd, filesystem));
+  const stillThere = `an earlier instance of ${address} is still there`;
   const leftovers = [
     ...config.filesystems.map((filesystem) => unlockInside(filesystem)),
     endDaemons(address),
@@ -81,9 +83,8 @@ export function lockdNetns(host: Host, config: InstanceConfig): LockManager {
     dropLocks: (filesystem) => [reviveNfsd(config, filesystem), unlockInside(filesystem)],
     beforeUnmount: () => [endDaemons(address), stopNfsd(config), removeInstance(address)],
     beforeGrace: () => [
-      ...[...leftovers, clearLeftovers(address)].map((action) =>
-        onlyWhere(`an earlier instance of ${address} is still there`, action),
-      ),
+      ...leftovers.map((action) => onlyWhere(stillThere, action)),
+      { ...onlyWhere(stillThere, clearLeftovers(address)), byHand: clearFirst },
       buildInstance({
         address,
         link: config.link,
@@ -114,6 +115,10 @@ export function lockdNetns(host: Host, config: InstanceConfig): LockManager {
   };
 }
 
+const clearFirst = [
+  '# where an earlier instance is there still ("ip netns list"), first A-3 and A-4 of a release, but for the file systems',
+];
+
 /** What a crash left of this address's own instance goes first: a half-built one is never exported. */
 function clearLeftovers(address: string): Action<HostContext> {
   const remove = removeInstance(address);
@@ -137,6 +142,7 @@ function reviveNfsd(config: InstanceConfig, filesystem: LockedFilesystem): Actio
   const argv: Argv = [...instancePrefix(address), 'rpc.nfsd', '-V', '3', '-N', '4', '1'];
   return {
     commands: [`${argv.join(' ')}   # only where nfsd has died and left its locks`],
+    byHand: [],
     check: ({ host }) =>
       !instanceExists(host, address) ||
       nfsdThreads(inside, nfsd) > 0 ||
@@ -179,7 +185,7 @@ function insideOrGone(
   const host = insideInstance(address);
   return {
     ...action,
-    commands: action.commands.map((command) => `${instancePrefix(address).join(' ')} sh -c "${command}"`),
+    commands: action.commands.map((line) => enteringText(instancePrefix(address), line)),
     check: (context) => !instanceExists(context.host, address) || action.check({ ...context, host }),
     act: (context) => action.act({ ...context, host }),
     verify: (context) => action.verify({ ...context, host }),

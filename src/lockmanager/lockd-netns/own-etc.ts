@@ -103,6 +103,22 @@ export function makeOwnEtc(address: string, conf: OwnNfsConf): void {
   }
 }
 
+/** Its own /etc in words of a shell: a copy, which is enough for as long as somebody works by hand. */
+export function ownEtcByHand(address: string, conf: OwnNfsConf): string[] {
+  const { directory } = instancePlace(address);
+  const own = path.join(directory, 'etc');
+  const text = nfsConf(address, conf)
+    .replace(/^#.*\n/, '')
+    .trimEnd()
+    .replaceAll('\n', String.raw`\n`);
+  return [
+    `cp -a /etc ${own}`,
+    `rm -rf ${[...ownFiles].map((name) => `${own}/${name}`).join(' ')}`,
+    `printf '${text}\\n' > ${own}/nfs.conf`,
+    `touch ${own}/exports`,
+  ];
+}
+
 /** Inside, before /run is covered: the host's are put aside, and these take their places. */
 export function ownEtcMounts(address: string): Argv[] {
   return ownEtc(address).flatMap(({ inside, own, host }): Argv[] => [

@@ -22,6 +22,9 @@ export function copyDefaultRoute({
     commands: [
       `${inside(['ip', family, 'route', 'replace', 'default', 'via', 'GATEWAY', 'dev', instanceInterface]).join(' ')}   # where the host has one on ${parent}`,
     ],
+    byHand: [
+      `ip ${family} route show default dev ${parent} | while read -r _ _ gateway _; do ${inside(['ip', family, 'route', 'replace', 'default', 'via']).join(' ')} "$gateway" dev ${instanceInterface}; done`,
+    ],
     check: async ({ host }) => {
       const gateway = await gatewayOn(host, show, parent);
       return gateway === undefined || (await gatewayOn(host, inside(show), instanceInterface)) === gateway;

@@ -42,6 +42,10 @@ function stopLockd(nfsd: string): Action<LockManagerContext> {
       `echo 0 > ${nfsd}/threads   # only where nfsd runs`,
       `# wait until "rpcinfo -p" no longer lists program ${nlmProgram}: a lock manager that is started while the old one ends answers a reclaim twice`,
     ],
+    byHand: [
+      `echo 0 > ${nfsd}/threads`,
+      `while rpcinfo -p | grep -q ${nlmProgram}; do sleep 1; done   # a lock manager that is started while the old one ends answers a reclaim twice`,
+    ],
     look: async (context) => {
       refuseClientMounts(context);
       return (await hasNfsd(context.host)) ? [] : [noNfsd];
@@ -113,6 +117,7 @@ function startLockd(nfsd: string, restart: Argv): Action<LockManagerContext> {
       operation,
       `# wait until "rpcinfo -p" lists program ${nlmProgram}: a client that is notified before gives up its reclaim`,
     ],
+    byHand: [operation, `until rpcinfo -p | grep -q ${nlmProgram}; do sleep 1; done`],
     programs: [restart[0]],
     check: () => false,
     act: async ({ host, nlmRegistered }) => {

@@ -45,9 +45,9 @@ export async function adopt(
 const atBoot =
   'From now on nlm-failover mounts, exports and brings the address up: take these out of what this node does at boot (/etc/fstab, /etc/exports, its network configuration), or a reboot serves beside the other node';
 
-/** What a driver says that serves from an instance: a lock cannot move into one while it is held. Throws DRIVER_UNSUITED, exit code 3. */
+/** A driver that serves from an instance, where there is none: a lock cannot move into one while it is held. One that was made by hand is as good as ours. Throws DRIVER_UNSUITED, exit code 3. */
 export function refuseInstance({ driver, floatingIp: { address } }: FailoverContext): void {
-  if (driver.enter.length === 0) return;
+  if (driver.enter.length === 0 || driver.absence() === undefined) return;
   throw new FailoverError(
     `${address} cannot be adopted with the driver ${driver.name}: it serves from an instance, into which no lock can move without an interruption`,
     {

@@ -7,7 +7,7 @@ import { expectOnFilesystem } from '../../host/actions/exports.js';
 import { localAddresses } from '../../host/reading/addresses.js';
 import type { Host } from '../../host/host.js';
 import { isMountOf, isReadOnlyUnasked, mountAt } from '../../host/reading/mounts.js';
-import { monitored, statdProcess } from '../../host/reading/statd.js';
+import { statdProcess } from '../../host/reading/statd.js';
 import { isTimeout } from '../../host/running/deadline.js';
 import { exportsBeside } from './exports-beside.js';
 
@@ -17,7 +17,7 @@ import { exportsBeside } from './exports-beside.js';
  */
 export function expectServed(ip: FloatingIp): Action<FailoverContext> {
   const look = async (context: FailoverContext) => [
-    ...(await addressBeside(context.host, ip)),
+    ...(await addressBeside(context, ip)),
     ...ip.filesystems.flatMap((volume) => mountBeside(context.host, volume, isManaged(ip, 'mount'))),
     ...(await exportsOf(context, ip)),
     ...(await daemonsMissing(context)),
@@ -34,11 +34,11 @@ export function expectServed(ip: FloatingIp): Action<FailoverContext> {
   };
 }
 
-async function addressBeside(host: Host, ip: FloatingIp): Promise<Obstacle[]> {
+async function addressBeside({ driver }: FailoverContext, ip: FloatingIp): Promise<Obstacle[]> {
   const { address } = ip;
-  const all = await localAddresses(host);
+  const all = await localAddresses(driver.host);
   const places = all.filter((local) => local.address === address);
-  const there = places.find((place) => place.interface === ip.interface);
+  const there = places.find((place) => place.interface === driver.interface);
   const [first] = places;
   if (first === undefined) {
     return [
@@ -51,7 +51,7 @@ async function addressBeside(host: Host, ip: FloatingIp): Promise<Obstacle[]> {
   if (there === undefined) {
     return [
       {
-        message: `${address} is up on ${first.interface}, and the configuration says ${ip.interface}`,
+        message: `${address} is up on ${first.interface}, and the configuration says ${driver.interface}`,
         hint: 'Correct "interface" in the configuration.',
       },
     ];
@@ -70,7 +70,7 @@ async function addressBeside(host: Host, ip: FloatingIp): Promise<Obstacle[]> {
       local.address.includes(':') === (ip.family === 6) &&
       !/^(?:127\.|::1$|fe80:)/i.test(local.address),
   );
-  return others.length > 0
+  return others.length > 0 || driver.enter.length > 0
     ? []
     : [
         {
@@ -158,8 +158,14 @@ async function daemonsMissing(context: FailoverContext): Promise<Obstacle[]> {
   const found: Obstacle[] = [];
   if (!(await driver.isUp(context)))
     found.push({ message: 'nfsd does not run on this node', hint: 'adopt takes what is served already.' });
-  const runs = host.kind === 'rehearsal' || statdProcess(host, '/proc/self/ns/net') !== undefined;
-  if (!runs || monitored(host) === undefined) {
+  const health = await driver.health(context);
+  const ill = Object.entries(health?.daemons ?? {}).filter(([, state]) => state !== 'running');
+  found.push(...ill.map(([name]) => ({ message: `${name} does not run as it should in the instance` })));
+  const runs =
+    host.kind === 'rehearsal' ||
+    health !== undefined ||
+    statdProcess(host, '/proc/self/ns/net') !== undefined;
+  if (!runs || (await driver.monitored()) === undefined) {
     found.push({
       message: 'rpc.statd does not run on this node, so that nobody knows which clients hold locks',
       hint: 'Start it (systemctl start rpc-statd). It comes up with the list that it had.',

@@ -3,6 +3,7 @@ import { exitCodes, FailoverError } from '../../errors.js';
 import type { FailoverContext } from '../../failover/context.js';
 import { claimOwnership } from '../../failover/steps/ownership.js';
 import type { Action } from '../../host/action.js';
+import { isPresumed } from '../../record/record.js';
 
 /**
  * adopt: the record is made, and this node its owner in epoch 1; where it is that already it goes on. A record that another node owns is
@@ -18,9 +19,23 @@ export function claimNew(ip: FloatingIp): Action<FailoverContext> {
     },
     act: async (context) => {
       refuseReleased(context, ip);
-      return claim.act(context);
+      return claim.act({ ...context, fenced: isMarkedByHand(context) });
     },
   };
+}
+
+/**
+ * Whether the owner is this node by its name, and no more is known, as whoever took the address over by hand has written it
+ * (nlm-failover-recovery(7)), or rebuild has. That it is served here is what adopt has just seen.
+ */
+function isMarkedByHand({ session, config }: FailoverContext): boolean {
+  const ownership = session.open({ create: false })?.ownership();
+  return (
+    ownership?.owner === config.node &&
+    ownership.machine === undefined &&
+    !ownership.released &&
+    isPresumed(ownership)
+  );
 }
 
 /** Throws RECORD_EXISTS, exit code 4. */

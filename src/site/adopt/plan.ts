@@ -48,7 +48,7 @@ export function planAdopt(ip: FloatingIp, driver: LockManager, { node, clients }
           mends: [recordMissed(ip), recordNamed(ip, clients), proveCallout(ip, driver)],
           actions: [
             // First the link, then statd's list: whoever comes between the two is in both.
-            startRecording(ip, node),
+            startRecording(ip, node, driver),
             recordNamed(ip, clients),
             proveCallout(ip, driver),
             sayRecorded(ip),
@@ -64,6 +64,14 @@ export function planAdopt(ip: FloatingIp, driver: LockManager, { node, clients }
           ...(index === 0 ? first : {}),
         };
       }),
+      {
+        name: 'B-3',
+        title: 'notify nobody',
+        subject: 'no lock was dropped',
+        skipReason: ({ session }) =>
+          session.opened.stepDone({ epoch: session.epoch, step: 'B-3' }) ? 'as before' : undefined,
+        actions: [recordedToo(ip)],
+      },
     ],
   };
 }
@@ -76,10 +84,10 @@ function isDone({ session, run, floatingIp }: FailoverContext, fsid: string): st
     : undefined;
 }
 
-/** A further file system: its clients are recorded with the first one's. Done, as takeover asks for each fsid. */
+/** Nothing more: a further file system, whose clients are recorded with the first one's, and B-3. Done, as takeover asks for each. */
 function recordedToo({ address }: FloatingIp): Action<FailoverContext> {
   return {
-    commands: ['# recorded with the first one'],
+    commands: [],
     check: () => false,
     act: async () => undefined,
     verify: ({ run }) => {

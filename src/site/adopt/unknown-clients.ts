@@ -47,7 +47,7 @@ async function holdersUnknown(
     return [{ message, isNote: true }];
   }
   if (held === 0) return [];
-  const strangers = (await connected(context.host, ip)).filter((peer) => !known.has(peer));
+  const strangers = (await connected(context.driver.host, ip)).filter((peer) => !known.has(peer));
   if (known.size > 0 && strangers.length === 0) return [];
   const locks = `${counted(held, 'lock')} ${held === 1 ? 'is' : 'are'} held here`;
   const who =
