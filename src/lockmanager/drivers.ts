@@ -12,9 +12,18 @@ export const drivers: readonly DriverModule[] = [nlmFsidModule, lockdNetnsModule
 
 /** The last of them, for plans that are printed and not run. */
 export function exampleDriver(floatingIp: FloatingIp): LockManager {
-  return lockdModule.make({
+  return exampleOf(lockdModule, floatingIp);
+}
+
+/** All of them, for the same. */
+export function exampleDrivers(floatingIp: FloatingIp): readonly LockManager[] {
+  return drivers.map((module) => exampleOf(module, floatingIp));
+}
+
+function exampleOf(module: DriverModule, floatingIp: FloatingIp): LockManager {
+  return module.make({
     host: realHost,
-    config: { lockManager: { driver: lockdModule.name, given: {} }, floatingIps: [floatingIp] },
+    config: { lockManager: { driver: module.name, given: {} }, floatingIps: [floatingIp] },
     run: defaultRunDirectory,
     callout: '/usr/lib/nlm-failover/callouts/ha-callout',
     floatingIp,

@@ -29,7 +29,11 @@ export function configSections(): ManSection[] {
     },
     {
       title: 'SEE ALSO',
-      blocks: [{ text: 'nlm-failover(8), exports(5), nfs.conf(5), mount(8), https://toml.io/en/v1.0.0' }],
+      blocks: [
+        {
+          text: 'nlm-failover(8), nlm-failover-recovery(7), exports(5), nfs.conf(5), mount(8), https://toml.io/en/v1.0.0',
+        },
+      ],
     },
   ];
 }
@@ -60,7 +64,7 @@ function capital(text: string): string {
 }
 
 /** A whole file for two nodes; a test loads it from the page. */
-const exampleFile = `# ${defaultConfigFile}, on nfs-a and on nfs-b
+export const exampleFile = `# ${defaultConfigFile}, on nfs-a and on nfs-b
 
 [lock_manager]
 driver = "auto"

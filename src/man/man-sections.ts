@@ -326,7 +326,7 @@ function byHand(): ManSection {
         text:
           `What release and takeover do for the address ${exampleIp.address} with one file system, its record on its own volume, and the driver ${driver.name}. ` +
           '`--dry-run` prints the same for your configuration. If you do steps by hand, let `--steps` do the others. After B-1 ' +
-          '`nlm-failover clients` lists whom to notify.',
+          '`nlm-failover clients` lists whom to notify. nlm-failover-recovery(7) has every line for a night without this program, with each driver.',
       },
       ...plans.map((plan) => ({ example: planText(plan) })),
     ],
@@ -502,7 +502,7 @@ const seeAlso: ManSection = {
   title: 'SEE ALSO',
   blocks: [
     {
-      text: 'nlm-failover.toml(5), rpc.statd(8), ip-netns(8), systemd-run(1), sm-notify(8), exportfs(8), exports(5), nfs.conf(5), nfsd(7)',
+      text: 'nlm-failover-recovery(7), nlm-failover.toml(5), rpc.statd(8), ip-netns(8), systemd-run(1), sm-notify(8), exportfs(8), exports(5), nfs.conf(5), nfsd(7)',
     },
   ],
 };

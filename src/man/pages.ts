@@ -4,6 +4,7 @@ import { dateOf } from './changelog.js';
 import { configSections } from './config-page.js';
 import { manPage, plainPage } from './man-page.js';
 import { manSections } from './man-sections.js';
+import { recoverySections } from './recovery-page.js';
 
 const quiet = { out: () => undefined, err: () => undefined, clearLine: () => undefined, isTerminal: false };
 
@@ -35,6 +36,19 @@ export function manPages(changelog: string): ReadonlyMap<string, string> {
         manual: 'File Formats',
         summary: `configuration of ${name}(8)`,
         sections: configSections(),
+      }),
+    ],
+    [
+      `${name}-recovery.7`,
+      plainPage({
+        name: `${name}-recovery`,
+        program: name,
+        section: 7,
+        version,
+        date,
+        manual: 'System Administration',
+        summary: `${name}(8) at 3 a.m., and every step by hand`,
+        sections: recoverySections(),
       }),
     ],
   ]);

@@ -16,21 +16,11 @@ import { dateOf } from '../../src/man/changelog.js';
 import { releaseSteps, publishedOrder, stepTitles } from '../../src/step-names.js';
 import { version } from '../../src/version.js';
 import { sample } from '../config/sample.js';
+import { shown } from '../helpers/man-examples.js';
 
 const command = readFileSync('man/nlm-failover.8', 'utf8');
 const file = readFileSync('man/nlm-failover.toml.5', 'utf8');
-
-/** What roff shows of a line of a page: the few escapes that we write. */
-function shown(line: string): string {
-  return line
-    .replaceAll(/\\f[BR]|\\&/g, '')
-    .replaceAll(
-      /\\\((..)/g,
-      (_, name: string) => ({ aq: "'", dq: '"', ga: '`', ha: '^', ti: '~' })[name] ?? '?',
-    )
-    .replaceAll('\\-', '-')
-    .replaceAll('\\e', '\\');
-}
+const recovery = readFileSync('man/nlm-failover-recovery.7', 'utf8');
 
 /** The section of a page with this title. */
 function section(page: string, title: string): string {
@@ -186,7 +176,8 @@ test('the file in nlm-failover.toml(5) is accepted as it stands, on both nodes',
 
 test("the pages have the day of the CHANGELOG's heading of this version", (t) => {
   const date = dateOf(version, readFileSync('CHANGELOG.md', 'utf8'));
-  for (const page of [command, file]) t.regex(page, new RegExp(`^\\.TH "[^"]+" "[58]" "${date}" `, 'm'));
+  for (const page of [command, file, recovery])
+    t.regex(page, new RegExp(`^\\.TH "[^"]+" "[578]" "${date}" `, 'm'));
   t.is(dateOf('1.2.3', '# Changelog\n\n## 1.2.4 - 2027-01-01\n\n## 1.2.3 - 2026-12-31\n'), '2026-12-31');
   t.is(dateOf('1.2.3', '## 1.2.3 - unreleased, 2026-12-30\n'), '2026-12-30');
   t.throws(() => dateOf('1.2.3', '## 1.2.3 - unreleased\n\n## 1.2.4 - 2026-12-31\n'), { message: /1\.2\.3/ });
@@ -197,6 +188,7 @@ const groff = spawnSync('groff', ['--version']).error === undefined ? test : tes
 for (const [name, page] of [
   ['nlm-failover.8', command],
   ['nlm-failover.toml.5', file],
+  ['nlm-failover-recovery.7', recovery],
 ] as const) {
   groff(`groff has no warnings: ${name}`, (t) => {
     const { stderr, status } = spawnSync('groff', ['-man', '-ww', '-Tutf8'], {

@@ -16,5 +16,5 @@ export function helpEnd(program: Command): string {
       '\n',
     );
   });
-  return `\n${parts.join('\n\n')}\n\nMore: nlm-failover(8), nlm-failover.toml(5).`;
+  return `\n${parts.join('\n\n')}\n\nMore: nlm-failover(8), nlm-failover.toml(5), nlm-failover-recovery(7).`;
 }

@@ -43,6 +43,16 @@ export const scenarios: Readonly<Record<string, SiteLimits>> = {
     path: ['volume'],
     options: ['root_squash'],
   },
+  'typed by hand from nlm-failover-recovery(7), after adopt: lockd to an instance and back': {
+    ...onTheServer,
+    // The lines are the page's, with other words in them.
+    clients: ['everybody', 'network'],
+    mountpoint: ['plain', 'missing'],
+    // The file handle of an export without fsid= is known of these.
+    type: ['ext4', 'xfs'],
+    state: ['protected'],
+    family: ['IPv4'],
+  },
 };
 
 /** Those that are only in the full run (NLM_FULL, LAB_FAILOVERS). */

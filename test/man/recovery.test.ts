@@ -1,0 +1,49 @@
+// nlm-failover-recovery(7): what of its lines can be seen without a kernel. All others are typed in the lab (test/lab/recovery.test.ts).
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import test from 'ava';
+import { drivers } from '../../src/lockmanager/drivers.js';
+import { manExamples } from '../helpers/man-examples.js';
+import { makeRehearsal } from '../helpers/rehearsal-site.js';
+
+const examples = manExamples(readFileSync('man/nlm-failover-recovery.7', 'utf8'));
+const lines = examples.flatMap((one) => one.lines);
+const sequence = (what: string, driver: string) =>
+  examples.find(({ heading }) => heading === `${what} 10.10.1.1 with ${driver}`)?.lines ?? [];
+
+test('each driver has both halves, each with its steps in the order in which they are done', (t) => {
+  for (const { name } of drivers) {
+    const steps = (what: string) =>
+      sequence(what, name).flatMap((line) => /^# ([AB]-\d) /.exec(line)?.[1] ?? []);
+    t.deepEqual(steps('release'), ['A-1', 'A-2', 'A-3', 'A-4'], name);
+    t.deepEqual(steps('takeover'), ['B-1', 'B-2', 'B-5', 'B-4', 'B-3'], name);
+  }
+});
+
+test('a shell takes every line, nothing is for some cases only, and nothing is this machine’s', (t) => {
+  t.true(lines.length > 150);
+  for (const line of lines) {
+    const { status, stderr } = spawnSync('bash', ['-n'], { input: `${line}\n`, encoding: 'utf8' });
+    t.is(status, 0, `${line}\n${stderr}`);
+  }
+  for (const line of examples.filter(({ heading }) => heading !== '').flatMap((one) => one.lines)) {
+    t.notRegex(line, /only where|\/usr\/etc|GATEWAY|\{[a-z]+,/);
+    t.notRegex(line.replace(/#.*/, ''), /nlm-failover /, 'without this program');
+  }
+});
+
+test('nlm-fsid: the lines are those of lockd but for A-3 and B-2, and these write what the driver writes', (t) => {
+  const own = (what: string) => {
+    const others = new Set(sequence(what, 'lockd'));
+    return sequence(what, 'nlm-fsid').filter((line) => !others.has(line));
+  };
+  t.deepEqual(own('release'), ['echo 1234 > /proc/fs/nfsd/nlm_unlock']);
+  t.deepEqual(own('takeover'), ['echo 1234 > /proc/fs/nfsd/nlm_set_ip_grace']);
+  const site = makeRehearsal({ address: '127.77.33.1', rpcbindPort: 1 });
+  t.teardown(() => site.remove());
+  const { a } = site;
+  for (const file of ['nlm_unlock', 'nlm_set_ip_grace']) a.write(`/proc/fs/nfsd/${file}`, '');
+  for (const line of [...own('release'), ...own('takeover')])
+    execFileSync('sh', ['-c', line.replace('/proc/fs/nfsd', a.path('/proc/fs/nfsd'))]);
+  for (const file of ['nlm_unlock', 'nlm_set_ip_grace']) t.is(a.read(`/proc/fs/nfsd/${file}`), '1234\n');
+});
