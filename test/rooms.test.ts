@@ -86,7 +86,17 @@ const inner: Readonly<Record<string, readonly string[]>> = {
   host: ['host.ts', 'running', '.', 'devices', 'settings', 'reading', 'actions', 'rehearsal'],
   record: ['record-error.ts', 'safe-files', 'database', 'tables', 'journal', '.', 'rebuild', 'move'],
   nsm: ['notify', 'worker'],
-  failover: ['context.ts', 'limits.ts', 'access', 'reclaim', 'steps', 'plan.ts', 'status', 'operations'],
+  failover: [
+    'context.ts',
+    'limits.ts',
+    'access',
+    'reclaim',
+    'steps',
+    'plan.ts',
+    'status',
+    'operations',
+    'hooks',
+  ],
 };
 
 /** What lies in no room: everybody's. */

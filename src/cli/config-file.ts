@@ -1,18 +1,13 @@
 import * as files from 'node:fs';
-import path from 'node:path';
 import { promisify } from 'node:util';
 import { exitCodes, FailoverError } from '../errors.js';
+import { wayTo, whyOthersCanWrite } from '../host/way.js';
 
 // Not those of node:fs/promises, whose handles load half of Node.
 const open = promisify(files.open);
 const close = promisify(files.close);
 const fstat = promisify(files.fstat);
-const lstat = promisify(files.lstat);
 const readFile = promisify(files.readFile);
-const readlink = promisify(files.readlink);
-
-/** As the kernel has it (MAXSYMLINKS, include/linux/namei.h). */
-const mostLinks = 40;
 
 /**
  * What is in a configuration file, which must be a regular one: a fifo would be waited for. Of `onlyRoots`, where the caller is root:
@@ -35,38 +30,14 @@ export async function readConfigFile(file: string, onlyRoots: boolean): Promise<
   }
 }
 
-/** Every directory and symbolic link from the root of the file tree to the file. Where the way ends it is quiet: open(2) says that. */
+/** Where the way ends it is quiet: open(2) says that. */
 async function checkWay(file: string): Promise<void> {
-  let rest = namesOf(path.resolve(file));
-  let at = '/';
-  let links = 0;
-  checkOwner(file, at, await lstat(at));
-  for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
-    const there = path.join(at, name);
-    const found = await lstat(there);
-    if (found.isSymbolicLink()) {
-      if (found.uid !== 0) throw unsafe(file, there, `is a symbolic link of uid ${found.uid}`);
-      links += 1;
-      if (links > mostLinks) return;
-      const target = await readlink(there);
-      rest = [...namesOf(target), ...rest];
-      if (target.startsWith('/')) at = '/';
-    } else {
-      checkOwner(file, there, found);
-      at = there;
-    }
-  }
-}
-
-function namesOf(place: string): string[] {
-  return place.split('/').filter((name) => name !== '' && name !== '.');
+  for await (const { place, stats } of wayTo(file)) checkOwner(file, place, stats);
 }
 
 function checkOwner(file: string, place: string, stats: files.Stats): void {
-  if (stats.uid !== 0) throw unsafe(file, place, `belongs to uid ${stats.uid}`);
-  const isSticky = stats.isDirectory() && (stats.mode & 0o1000) !== 0;
-  if ((stats.mode & 0o022) !== 0 && !isSticky)
-    throw unsafe(file, place, 'can be written by others than root');
+  const why = whyOthersCanWrite(stats, [0]);
+  if (why !== undefined) throw unsafe(file, place, why);
 }
 
 function unsafe(file: string, place: string, why: string): FailoverError {

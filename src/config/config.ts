@@ -8,6 +8,7 @@ export interface Config {
   readonly node: string;
   readonly lockManager: LockManagerConfig;
   readonly timeouts: TimeoutsConfig;
+  readonly hooks: HooksConfig;
   readonly floatingIps: readonly FloatingIp[];
 }
 
@@ -37,6 +38,17 @@ export interface TimeoutsConfig {
   readonly busy: number;
   /** For another process to let go of monitors.db. */
   readonly record: number;
+}
+
+/** The events that a program can be run at: how an operation ended, and that locks were lost. */
+export const hookEvents = ['done', 'failed', 'lost'] as const;
+export type HookEvent = (typeof hookEvents)[number];
+
+export interface HooksConfig {
+  /** What is run: an absolute path, and its arguments. */
+  readonly on: { readonly [Event in HookEvent]?: readonly [program: string, ...args: string[]] };
+  /** How long each may take, in seconds. */
+  readonly deadline: number;
 }
 
 /** What somebody else may do of an address, in place of nlm-failover. */

@@ -86,8 +86,18 @@ function toConfig(input: ConfigFile, file: string, hostname: string): Config {
     node: input.node ?? hostname,
     lockManager: { driver, ...(endGrace === undefined ? {} : { endGrace }), given },
     timeouts: toTimeouts(input.timeouts),
+    hooks: toHooks(input.hooks),
     floatingIps: input.floating_ip.map((ip) => toFloatingIp(ip, input.state.directory)),
   };
+}
+
+function toHooks({ on_done: done, on_failed: failed, on_lost: lost, deadline = 10 }: ConfigFile['hooks']) {
+  const on = {
+    ...(done === undefined ? {} : { done }),
+    ...(failed === undefined ? {} : { failed }),
+    ...(lost === undefined ? {} : { lost }),
+  };
+  return { on, deadline };
 }
 
 function toFloatingIp(ip: ConfigFile['floating_ip'][number], directory: string | undefined): FloatingIp {

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { readPrefixedAddress } from './address.js';
-import { managedParts, type TimedStep } from './config.js';
+import { type HookEvent, managedParts, type TimedStep } from './config.js';
 import { fsidWanted, readFsid } from './fsid.js';
 import {
   defaultText,
@@ -299,6 +299,34 @@ const timeoutsTable = {
   record: seconds('how long to wait for another process that keeps the record locked', `${defaults.record}`),
 } satisfies Record<StepName, unknown> & Readonly<Record<string, unknown>>;
 
+const hookWanted = 'an array of strings, the first an absolute path: ["/usr/local/sbin/page", "nfs"]';
+
+/** An argument vector. Whose the program is, is looked at when it is run. */
+function readHook(input: unknown): readonly [string, ...string[]] | Wrong {
+  const isList = Array.isArray(input) && input.every((word) => typeof word === 'string');
+  const [program, ...args] = isList ? (input as readonly string[]) : [];
+  if (program === undefined) return new Wrong(`write ${hookWanted}`);
+  const file = readPath(program);
+  if (file instanceof Wrong || file === '/')
+    return new Wrong(`the first is the program: write ${hookWanted}`);
+  if (args.some((word) => word.includes('\0'))) return new Wrong('an argument has no byte of zero');
+  return [file, ...args];
+}
+
+function hook(when: string) {
+  const text: KeyText = { text: `what is run ${when}: a program and its arguments`, default: 'nothing' };
+  return v.exactOptional(value(hookWanted, text, readHook));
+}
+
+const hooksTable = {
+  on_done: hook(
+    'when a release, takeover or notify has done everything, also where clients could not be notified',
+  ),
+  on_failed: hook('when one of them has failed, was refused or was interrupted, or could not do everything'),
+  on_lost: hook('when the audit after a takeover, or `audit`, has found that locks are lost (exit code 6)'),
+  deadline: seconds('how long each of them may take, before its process group is ended', '10'),
+} satisfies { readonly [Key in `on_${HookEvent}` | 'deadline']: unknown };
+
 /**
  * Judges every value on its own; what they must be to each other is in relations.ts. [lock_manager] has the keys of these
  * drivers beside its own.
@@ -345,6 +373,14 @@ export function schemaOf(drivers: readonly DriverSettings[]) {
         '[timeouts]',
         'How long to wait, in whole seconds; see WAITING in nlm-failover(8).',
         timeoutsTable,
+      ),
+      {},
+    ),
+    hooks: v.optional(
+      table(
+        '[hooks]',
+        'Programs that are told of what happened. None of them changes a failover, or its exit code. See HOOKS below.',
+        hooksTable,
       ),
       {},
     ),

@@ -27,6 +27,7 @@ test('the example of the manual', (t) => {
       busy: 5,
       record: 15,
     },
+    hooks: { on: {}, deadline: 10 },
     floatingIps: [
       {
         address: '10.10.1.1',

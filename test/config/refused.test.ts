@@ -25,6 +25,7 @@ const colon = 'a ":" belongs only into an IPv6 address, such as "fd00::1" or "[f
 const absolute = 'write an absolute path, one that begins with "/"';
 const bridge = 'link "veth" needs the name of an existing bridge, such as "br0"';
 const noBridge = 'only link "veth" joins a bridge: write link = "veth", or leave bridge out';
+const hook = 'an array of strings, the first an absolute path: ["/usr/local/sbin/page", "nfs"]';
 const address = 'write an IPv4 or IPv6 address with its prefix length, such as "10.10.1.1/24"';
 const unspecified = 'an unspecified address cannot be served; write one that clients mount from';
 
@@ -293,6 +294,29 @@ const rows: readonly Row[] = [
     `"${text}"`,
     `${filesystem}.export[0].options = "${text}": the file system has fsid 1234, which is added by itself: leave fsid= out`,
   ]),
+
+  ['[lock_manager]', '[hooks]\non_done = "/x"\n[lock_manager]', `hooks.on_done = "/x": write ${hook}`],
+  ['[lock_manager]', '[hooks]\non_lost = []\n[lock_manager]', `hooks.on_lost = []: write ${hook}`],
+  [
+    '[lock_manager]',
+    '[hooks]\non_lost = ["/x", 1]\n[lock_manager]',
+    `hooks.on_lost = ["/x", 1]: write ${hook}`,
+  ],
+  [
+    '[lock_manager]',
+    '[hooks]\non_failed = ["mail", "root"]\n[lock_manager]',
+    `hooks.on_failed = ["mail", "root"]: the first is the program: write ${hook}`,
+  ],
+  [
+    '[lock_manager]',
+    '[hooks]\non_failed = ["/x", "a\\u0000b"]\n[lock_manager]',
+    'hooks.on_failed = ["/x", "a\\u0000b"]: an argument has no byte of zero',
+  ],
+  [
+    '[lock_manager]',
+    '[hooks]\ndeadline = 0\n[lock_manager]',
+    'hooks.deadline = 0: write whole seconds from 1 to 3600, without quotes',
+  ],
 ];
 
 for (const [from, to, ...expected] of rows) {
@@ -543,17 +567,17 @@ const unknown: readonly Row[] = [
   [
     'node = "A"',
     'colour = 1',
-    'colour = 1: unknown key; known here, nearest first: node, state, timeouts, lock_manager, floating_ip',
+    'colour = 1: unknown key; known here, nearest first: hooks, node, state, timeouts, lock_manager, floating_ip',
   ],
   [
     'node = "A"',
     '"a\\nb" = 1',
-    '"a\\nb" = 1: unknown key; known here, nearest first: node, state, timeouts, floating_ip, lock_manager',
+    '"a\\nb" = 1: unknown key; known here, nearest first: node, state, hooks, timeouts, floating_ip, lock_manager',
   ],
   [
     'node = "A"',
     '__proto__ = 1',
-    '__proto__ = 1: unknown key; known here, nearest first: node, state, timeouts, floating_ip, lock_manager',
+    '__proto__ = 1: unknown key; known here, nearest first: hooks, node, state, timeouts, floating_ip, lock_manager',
   ],
   [
     'names = [',

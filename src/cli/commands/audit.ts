@@ -29,7 +29,11 @@ export function addAudit(program: Command, io: Io, drivers: LoadDrivers, exit: (
     const { acknowledge, audit } = await import('../../failover/reclaim/audit.js');
     const { auditExitCode, auditJson } = await import('../text/audit-text.js');
     const { context } = await openRunContext(drivers, address, options, () => undefined);
-    const report = await audit(context);
+    const { withHooks } = await import('../daily/with-hooks.js');
+    const report = await withHooks(io, context, 'audit', async (seen) => {
+      seen.audit = await audit(context);
+      return seen.audit;
+    });
     io.out(
       options.json === true
         ? `${JSON.stringify({ address: context.floatingIp.address, audit: auditJson(report) })}\n`

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { Seen } from '../daily/with-hooks.js';
 import type { Io } from '../io.js';
 import type { LoadDrivers } from '../open-reader.js';
 import { addCommonOptions, type CommonOptions, parseSeconds } from '../options.js';
@@ -39,10 +40,16 @@ export function addNotify(
     );
     const { floatingIp, config } = context;
     const plan = { kind: 'notify' as const, address: floatingIp.address };
-    reporter =
+    const { withHooks } = await import('../daily/with-hooks.js');
+    const shown =
       options.json === true
         ? jsonReporter(io)
         : textReporter(io, plan, `notify ${floatingIp.address} from ${config.node}`);
-    exit(reporter.result(await renotify(context)));
+    reporter = shown;
+    const run = async (seen: Seen): Promise<number> => {
+      seen.result = await renotify(context);
+      return shown.result(seen.result);
+    };
+    exit(await withHooks(io, context, 'notify', run));
   });
 }

@@ -6,6 +6,7 @@ import {
   type TakeoverOrder,
   takeoverOrders,
 } from '../../step-names.js';
+import type { Seen } from '../daily/with-hooks.js';
 import type { Io } from '../io.js';
 import type { LoadDrivers } from '../open-reader.js';
 import { addCommonOptions, type CommonOptions, parseSeconds } from '../options.js';
@@ -87,13 +88,19 @@ export function addTakeover(
       return;
     }
     const { takeover } = await import('../../failover/operations/takeover.js');
-    reporter = options.json === true ? jsonReporter(io) : textReporter(io, plan, title);
-    const done = await takeover(plan, context, reporter);
-    if (!options.wait || !plan.steps.some(({ name }) => name === 'B-3')) {
-      exit(reporter.result(done));
-      return;
-    }
-    const { auditAfterTakeover } = await import('../../failover/reclaim/audit.js');
-    exit(await reporter.resultAfter(done, (onProgress) => auditAfterTakeover(context, onProgress)));
+    const { withHooks } = await import('../daily/with-hooks.js');
+    const shown = options.json === true ? jsonReporter(io) : textReporter(io, plan, title);
+    reporter = shown;
+    const run = async (seen: Seen): Promise<number> => {
+      const done = await takeover(plan, context, shown);
+      seen.result = done;
+      if (!options.wait || !plan.steps.some(({ name }) => name === 'B-3')) return shown.result(done);
+      const { auditAfterTakeover } = await import('../../failover/reclaim/audit.js');
+      return shown.resultAfter(done, async (onProgress) => {
+        seen.audit = await auditAfterTakeover(context, onProgress);
+        return seen.audit;
+      });
+    };
+    exit(await withHooks(io, context, 'takeover', run));
   });
 }

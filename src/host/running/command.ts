@@ -30,9 +30,9 @@ export async function runCommand(argv: Argv, options: CommandOptions = {}): Prom
     deadline.refuseWhenOver(`run "${commandText(argv)}"`);
     const settleMs = deadline.limit.settle * 1000;
     const isShort = options.short === true && settleMs < deadline.left;
-    const command = new Command(argv, start(execa, argv, options.input), options.input);
+    const command = new Command(argv, start(execa, argv, options), options);
     if (await command.endsWithin(isShort ? settleMs : deadline.left))
-      return await command.result(options.bytes === true ? 'latin1' : 'utf8');
+      return await command.result(deadline, options.bytes === true ? 'latin1' : 'utf8');
     throw tooLong(argv, await command.end(), deadline, isShort);
   } finally {
     deadline.commands -= 1;
@@ -47,14 +47,15 @@ type Fate =
 type Child = ReturnType<typeof start>;
 
 /** execa's own promise is not waited for: it comes when the last one that holds the output has ended, whoever that is. */
-function start(execa: typeof Execa, argv: Argv, input: string | undefined) {
+function start(execa: typeof Execa, argv: Argv, { input, bare = false }: CommandOptions) {
   const [file, ...args] = argv;
   try {
     return execa(file, args, {
       reject: false,
       buffer: false,
       stdin: input === undefined ? 'ignore' : 'pipe',
-      env: { LC_ALL: 'C', PATH: searchPath() },
+      env: { LC_ALL: 'C', PATH: searchPath(bare ? {} : process.env) },
+      ...(bare ? { extendEnv: false, cwd: '/' } : {}),
       // In a process group of its own: Ctrl-C at a terminal must not cut a mount or an umount in two, and it is ended whole.
       detached: true,
       // Ours to stop between effects (see failover/runner): a command is not cut short by our own end.
@@ -76,8 +77,10 @@ class Command {
   #exitCode: number | undefined;
   #failure: unknown;
   #lastOutput = 0;
+  readonly #keep: number;
 
-  constructor(argv: Argv, child: Child, input: string | undefined) {
+  constructor(argv: Argv, child: Child, { input, keep = Number.POSITIVE_INFINITY }: CommandOptions) {
+    this.#keep = keep;
     this.#argv = argv;
     this.#child = child;
     this.#exited = new Promise((resolve) => {
@@ -104,8 +107,11 @@ class Command {
   }
 
   #collect(stream: NodeJS.ReadableStream | null, into: Buffer[]): void {
+    let left = this.#keep;
     stream?.on('data', (bytes: Buffer) => {
-      into.push(bytes);
+      if (left <= 0) return;
+      into.push(bytes.subarray(0, left));
+      left -= bytes.length;
       this.#lastOutput = performance.now();
     });
   }
@@ -122,15 +128,16 @@ class Command {
     return this.#exitCode !== undefined || this.#failure !== undefined;
   }
 
-  async result(encoding: 'utf8' | 'latin1'): Promise<CommandResult> {
+  async result(deadline: Deadline, encoding: 'utf8' | 'latin1'): Promise<CommandResult> {
     if (this.#exitCode === undefined) throw missing(this.#argv, this.#failure);
-    // Whatever it wrote is in the pipes when it has ended: to be read until they are closed, or nothing more comes.
-    for (;;) {
-      const before = this.#lastOutput;
+    // Whatever it wrote is in the pipes when it has ended: to be read until they are closed, or nothing more comes. What it has left behind
+    // may write on and on.
+    let before: number;
+    do {
+      before = this.#lastOutput;
       if (await settled(this.#closed, quietMs)) break;
       await nextTurn();
-      if (this.#lastOutput === before) break;
-    }
+    } while (this.#lastOutput !== before && deadline.left > 0);
     this.#letGo();
     return { exitCode: this.#exitCode, stdout: text(this.#out, encoding), stderr: text(this.#err) };
   }
