@@ -5,6 +5,7 @@ import { addAdopt } from './site/adopt.js';
 import { addAudit } from './commands/audit.js';
 import { addClients } from './commands/clients.js';
 import { addHistory } from './daily/history.js';
+import { addCompletion } from './daily/completion.js';
 import { addMetrics } from './daily/metrics.js';
 import { addSmDirectory } from './daily/sm-directory.js';
 import { addExec } from './commands/exec.js';
@@ -69,6 +70,7 @@ export function buildProgram(
   addAdopt(program, io, drivers, exit);
   addMetrics(program, io, drivers, exit);
   addSmDirectory(program, io, drivers);
+  addCompletion(program, io);
   addExec(program, io, drivers, exit);
   addNotifyWorker(program, io);
   for (const command of program.commands)

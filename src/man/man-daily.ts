@@ -43,6 +43,17 @@ nlm_failover_epoch{address="10.10.1.1"} 2
 nlm_failover_clients{address="10.10.1.1"} 2
 nlm_failover_clients_not_notified{address="10.10.1.1"} 1`,
     },
+    { heading: 'Completion' },
+    {
+      text:
+        '`nlm-failover completion bash` prints what bash needs to complete commands, options, their values, steps (lists of them too) and addresses. It is made from the definitions of the commands, and starts no program: ' +
+        'the addresses are read from the file that --config names, else from that of NLM_FAILOVER_CONFIG, else from the usual one.',
+    },
+    {
+      example: `# eval "$(nlm-failover completion bash)"
+# nlm-failover takeover --steps B-1,B-<TAB><TAB>
+B-1,B-2  B-1,B-3  B-1,B-4  B-1,B-5`,
+    },
     { heading: 'Without nlm-failover' },
     {
       text:
