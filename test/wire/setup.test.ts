@@ -18,9 +18,11 @@ const wants = '/etc/systemd/system/multi-user.target.wants/nlm-failover@';
 interface SetupHost {
   readonly host: Netns;
   /** Runs setup: its exit code, what it said, and the state of each item by its name. */
-  setup(...args: string[]): Promise<{ code: number; text: string; states: Record<string, string> }>;
+  readonly setup: (
+    ...args: string[]
+  ) => Promise<{ code: number; text: string; states: Record<string, string> }>;
   /** Every file that setup may touch, with what is in it. */
-  tree(): Promise<string>;
+  readonly tree: () => Promise<string>;
 }
 
 /** With an /etc and a /var/lib of its own, this installation where everybody can reach it, and a kernel that has the files of 2006. */
@@ -102,7 +104,7 @@ ${more}
 }
 
 /** An empty device, or what `fill` makes of it; whoever holds it is not seen from the host. */
-async function device(t: ExecutionContext, ...fill: string[]): Promise<string> {
+async function loop(t: ExecutionContext, ...fill: string[]): Promise<string> {
   const [command = 'true', ...args] = fill;
   return loopDevice(await withNetns(t), imageFile(t, command, ...args));
 }
@@ -117,7 +119,7 @@ function digest(file: string): string {
 }
 
 test('all that a node needs, once; again nothing; and --undo takes back exactly that', async (t) => {
-  const empty = await device(t);
+  const empty = await loop(t);
   const { host, setup, tree } = await setupHost(t, empty);
   const before = await tree();
   const content = digest(empty);
@@ -169,7 +171,7 @@ test('all that a node needs, once; again nothing; and --undo takes back exactly 
 });
 
 test('rpc.statd: what it read before the drop-in does not count; started anew it runs the callout', async (t) => {
-  const { host, setup } = await setupHost(t, await device(t, 'mkfs.ext4', '-q', '-O', 'mmp'));
+  const { host, setup } = await setupHost(t, await loop(t, 'mkfs.ext4', '-q', '-O', 'mmp'));
   await startRpcbind(host);
   const old = host.start('rpc.statd', ['-F', '--no-notify']);
   await host.run('sh', '-c', 'until rpcinfo -p | grep -q " 100024 "; do sleep 0.05; done');
@@ -196,16 +198,16 @@ test('a device is written to only where nothing is on it, and nobody has it', as
     'sh',
   ];
   const [ext4, table, swap, first, last] = await Promise.all([
-    device(t, 'mkfs.ext4', '-q'),
-    device(t, 'sh', '-c', masterBootRecord, 'sh'),
-    device(t, 'mkswap', '-q'),
-    device(t, ...bytes(70_000)),
-    device(t, ...bytes(16 * 1024 ** 2 - 1)),
+    loop(t, 'mkfs.ext4', '-q'),
+    loop(t, 'sh', '-c', masterBootRecord, 'sh'),
+    loop(t, 'mkswap', '-q'),
+    loop(t, ...bytes(70_000)),
+    loop(t, ...bytes(16 * 1024 ** 2 - 1)),
   ]);
-  const large = await device(t, 'truncate', '-s', '2G');
-  const upper = await device(t);
+  const large = await loop(t, 'truncate', '-s', '2G');
+  const upper = await loop(t);
   await loopDevice(host, upper);
-  const opened = await device(t);
+  const opened = await loop(t);
   const reader = host.start('sh', ['-c', 'exec 9<"$1"; echo open; exec sleep 600', 'sh', opened]);
   await reader.saw(/open/);
   for (const [one, why] of [
@@ -231,8 +233,8 @@ test('a device is written to only where nothing is on it, and nobody has it', as
   t.regex(text, /state volume +unchanged .*without multiple mount protection/);
   t.is(digest(ext4), content, 'what is there already is never made again');
 
-  const empty = await device(t);
-  const other = await device(t);
+  const empty = await loop(t);
+  const other = await loop(t);
   configure(host, ip('10.10.1.1', empty), ip('fd00::2', '/dev/null'));
   const wrong = await setup('--state-device', other);
   t.is(wrong.code, 3);
@@ -244,7 +246,7 @@ test('a device is written to only where nothing is on it, and nobody has it', as
 });
 
 test('a state volume that is named by its label gets that label; two that are not there yet: which one is asked', async (t) => {
-  const empty = await device(t);
+  const empty = await loop(t);
   const { host, setup } = await setupHost(t);
   const label = `nlm${path.basename(empty)}`;
   configure(host, ip('10.10.1.1', `LABEL=${label}`), ip('fd00::2', 'LABEL=nlm-nowhere'));
@@ -260,7 +262,7 @@ test('a state volume that is named by its label gets that label; two that are no
 });
 
 test('what others wrote is left, and named; what cannot work is refused before anything is touched', async (t) => {
-  const { host, setup, tree } = await setupHost(t, await device(t, 'mkfs.ext4', '-q', '-O', 'mmp'));
+  const { host, setup, tree } = await setupHost(t, await loop(t, 'mkfs.ext4', '-q', '-O', 'mmp'));
   await host.run('chmod', '700', `${tool}/callouts`);
   const before = await tree();
   const refused = await setup();
@@ -316,7 +318,7 @@ test('what others wrote is left, and named; what cannot work is refused before a
 });
 
 test('the unit: systemd accepts it, with a configuration elsewhere and --alone; others that manage an address keep it', async (t) => {
-  const { host, setup } = await setupHost(t, await device(t, 'mkfs.ext4', '-q', '-O', 'mmp'));
+  const { host, setup } = await setupHost(t, await loop(t, 'mkfs.ext4', '-q', '-O', 'mmp'));
   await host.run('mv', '/etc/nlm-failover.toml', '/etc/my site.toml');
   const done = await setup('--config', '/etc/my site.toml', '--alone');
   t.is(done.code, 0, done.text);
