@@ -335,3 +335,30 @@ test('the unit: systemd accepts it, with a configuration elsewhere and --alone; 
   t.regex(others.text, /nlm-failover@10\.10\.1\.2\.service is left to others/);
   t.is((await setup('--no-enable')).states['unit'], undefined);
 });
+
+test('installed as a package the unit is there, and setup writes none, but where it must say more', async (t) => {
+  const { host, setup } = await setupHost(t, await loop(t, 'mkfs.ext4', '-q', '-O', 'mmp'));
+  const overlays = ['/usr/sbin', '/usr/lib/systemd/system'].map(
+    (place, index) => `mkdir -p /run/u${index} /run/w${index}
+      mount -t overlay -o lowerdir=${place},upperdir=/run/u${index},workdir=/run/w${index} overlay ${place}`,
+  );
+  await host.run(
+    'sh',
+    '-ec',
+    `${overlays.join('\n')}
+     mv ${tool}/callouts/systemd/* /usr/lib/systemd/system/
+     rmdir ${tool}/callouts/systemd
+     ln -s ${tool}/bin/nlm-failover /usr/sbin/nlm-failover`,
+  );
+  const packaged = '/usr/lib/systemd/system/nlm-failover@.service';
+  const first = await setup();
+  t.is(first.code, 0, first.text);
+  t.regex(first.text, new RegExp(`unit file +unchanged +${packaged}`));
+  t.is((await host.run('readlink', '-f', `${wants}10.10.1.1.service`)).trim(), packaged);
+  const alone = await setup('--alone');
+  t.is(alone.states['unit file'], 'done', alone.text);
+  t.regex(await host.run('cat', unitFile), /takeover --fenced %i/);
+  const again = await setup();
+  t.is(again.states['unit file'], 'done', again.text);
+  t.is((await host.run('sh', '-c', `ls ${unitFile} || :`)).replace(/^ls: .*\n/, ''), '');
+});

@@ -1,4 +1,4 @@
-import { readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { defaultConfigFile } from '../../config/load-config.js';
 import type { FloatingIp } from '../../config/config.js';
@@ -42,11 +42,10 @@ export function unitOf(address: string): string {
 /** The unit file where that of a package does not do: another installation, another configuration, --alone. */
 export function unitFile(place: SetupPlace, installation: Installation, options: UnitOptions): SetupItem {
   const { host } = place;
-  const text = unitText(installation, options);
   const isPackaged =
     options.config === defaultConfigFile && !options.alone && isPackageOf(host, installation.script);
   const look = (): Finding => {
-    if (!isPackaged) return lookAtFile(place, ownUnit, text);
+    if (!isPackaged) return lookAtFile(place, ownUnit, unitText(host, installation, options));
     const written = lookAtWritten(place, ownUnit);
     if (written.state === 'to do') return { ...written, detail: `${ownUnit}, as ${packagedUnit} does` };
     return written.state === 'unchanged' ? { state: 'unchanged', detail: packagedUnit } : written;
@@ -56,7 +55,7 @@ export function unitFile(place: SetupPlace, installation: Installation, options:
     look,
     act: async () => {
       if (isPackaged) removeFile(place, ownUnit);
-      else writeFile(place, ownUnit, text);
+      else writeFile(place, ownUnit, unitText(host, installation, options));
       await reloadUnits(host);
       return { state: 'done', detail: isPackaged ? packagedUnit : ownUnit };
     },
@@ -120,8 +119,14 @@ async function isEnabled(host: Host, unit: string): Promise<boolean> {
   return stdout.trim() === 'enabled';
 }
 
-function unitText({ node, script, callouts }: Installation, { config, alone }: UnitOptions): string {
-  const text = readFileSync(path.join(callouts, 'systemd', template), 'utf8');
+function unitText(
+  host: Host,
+  { node, script, callouts }: Installation,
+  { config, alone }: UnitOptions,
+): string {
+  // A package has it where systemd looks, and nowhere else.
+  const shipped = path.join(callouts, 'systemd', template);
+  const text = readFileSync(existsSync(shipped) ? shipped : host.path(packagedUnit), 'utf8');
   const command = [node, script].map(unitWord).join(' ');
   const environment =
     config === defaultConfigFile ? '' : `Environment=${unitWord(`NLM_FAILOVER_CONFIG=${config}`)}\n`;
