@@ -19,6 +19,7 @@ import { addStatus } from './commands/status.js';
 import { addTakeover } from './commands/takeover.js';
 import { addCommonOptions, handDown } from './options.js';
 import { addCheck } from './site/check.js';
+import { addInit } from './site/init.js';
 import { addSetup } from './site/setup.js';
 import { helpEnd } from './text/help-end.js';
 import type { LoadDrivers } from './open-reader.js';
@@ -63,6 +64,7 @@ export function buildProgram(
   addClients(program, io, drivers);
   addStatus(program, io, drivers, exit);
   addHistory(program, io, drivers);
+  addInit(program, io);
   addCheck(program, io, drivers, exit);
   addSetup(program, io, drivers, exit);
   addRebuild(program, io, drivers);

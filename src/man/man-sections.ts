@@ -417,6 +417,7 @@ const json: ManSection = {
             'or `unreachable`, or `recordError`; `lockManager` (driver, daemons, inGrace, graceLeft, clients, counts); `unconfigured` where the configuration does not have the address; `wrong`, every sentence for which it ends with 1, and of these `ill`, ' +
             'what keeps the address from being served; `isHere`. With --is-served: `address`, `isHere`, `ill`.',
         ],
+        ['init', '`address`, and the whole file as `configuration`.'],
         [
           'check',
           'A line for each thing found: `address` (null: of the node), `check`, `verdict` (ok, warning or failure), `message`, `hint` (what to do, or null).',

@@ -85,7 +85,10 @@ async function fsidBeside(
  * identity statfs(2) knows better (nfs-utils support/export/cache.c, uuid_by_path, nonblkid_filesystems), and the file handle is the same as with
  * fsid=UUID (there, dump_to_cache; Linux fs/nfsd/nfsfh.c, set_version_and_fsid_type). Undefined: of another file system.
  */
-async function ownUuid(host: Host, { mountpoint }: Filesystem): Promise<string | undefined> {
+export async function ownUuid(
+  host: Host,
+  { mountpoint }: Pick<Filesystem, 'mountpoint'>,
+): Promise<string | undefined> {
   const mount = mountAt(host, mountpoint);
   if (mount === undefined || !/^(?:ext[234]|xfs)$/.test(mount.type)) return undefined;
   const { exitCode, stdout } = await host.run(
