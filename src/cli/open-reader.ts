@@ -1,5 +1,3 @@
-import { realpathSync } from 'node:fs';
-import path from 'node:path';
 import type { Config, FloatingIp } from '../config/config.js';
 import { findFloatingIp } from '../config/floating-ip.js';
 import { loadConfig } from '../config/load-config.js';
@@ -16,6 +14,7 @@ import { readConfigFile } from './config-file.js';
 import { openHost } from './open-host.js';
 import type { CommonOptions } from './options.js';
 import { requireRoot } from './require-root.js';
+import { calloutPath } from './own-callout.js';
 
 /** Loads the lock manager drivers that there are, when a command needs them. */
 export type LoadDrivers = () => Promise<readonly DriverModule[]>;
@@ -59,10 +58,4 @@ export async function openNode(
     nlmRegistered: () => nlmRegistered(nlmProgram),
     registeredAt,
   };
-}
-
-/** callouts/ha-callout of this installation: bin/ and dist/ lie beside callouts/. */
-function calloutPath(): string {
-  const script = realpathSync(process.argv[1] ?? '.');
-  return path.resolve(path.dirname(script), '../callouts/ha-callout');
 }

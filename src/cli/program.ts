@@ -23,6 +23,7 @@ import { addInit } from './site/init.js';
 import { addSetup } from './site/setup.js';
 import { helpEnd } from './text/help-end.js';
 import type { LoadDrivers } from './open-reader.js';
+import { calloutPath, closedToOthers } from './own-callout.js';
 
 const allDrivers: LoadDrivers = async () => (await import('../lockmanager/drivers.js')).drivers;
 
@@ -42,6 +43,11 @@ export function buildProgram(
     .description(
       "Move a floating IP with its NFSv3 exports, and its clients' locks, from one NFS server to another.",
     )
+    // The first that anybody runs: before the version itself is printed, and the program ends.
+    .on('option:version', () => {
+      const closed = closedToOthers(calloutPath());
+      if (closed !== undefined) io.err(`nlm-failover: ${closed}\n`);
+    })
     .version(version, '-V, --version')
     .showHelpAfterError('  nlm-failover --help lists the commands.')
     .configureOutput({

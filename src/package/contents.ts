@@ -80,6 +80,14 @@ function layDocuments(
       path.join(own, 'nlm-failover.lintian-overrides'),
       `usr/share/lintian/overrides/${flavour.name}`,
     );
+  layCompletion(tree, root);
+}
+
+/** What the command itself prints for bash. */
+function layCompletion(tree: Tree, root: string): void {
+  const program = path.join(root, 'bin/nlm-failover');
+  const script = run([process.execPath, program, 'completion', 'bash']);
+  tree.write('usr/share/bash-completion/completions/nlm-failover', script);
 }
 
 /** Without symbols for a debugger: three quarters of the size remain. The names that modules are linked by stay. */

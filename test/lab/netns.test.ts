@@ -34,6 +34,11 @@ scenario('lockd-netns: planned failover, and nothing of the instance is left on 
   // iproute2 makes /run/netns a mount, once and for all.
   await a.run('ip netns add once; ip netns del once; mkdir -p /run/nlm-failover');
   const before = await a.run(traces);
+  // Before there is any instance, whose rpc.statd could be asked.
+  t.regex(
+    (await b.run([b.tool, 'check'], { reject: false })).stdout,
+    /^ {2}ok +callout +\S+ runs as uid \d/m,
+  );
   await startAddress(a, moving);
   const locked = await lockThrough(lab, moving);
   t.is((await a.nfsLocks(disks.vol1.device)).length, 1);

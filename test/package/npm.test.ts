@@ -1,6 +1,15 @@
 // What npm packs, and that it starts; and that a checkout without the dev packages makes the same bundle.
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -57,7 +66,15 @@ test('npm packs the command, callouts and pages, nothing of the source, and that
   );
   t.true(files.includes('callouts/ha-callout'));
   symlinkSync(path.join(root, 'node_modules'), path.join(packed, 'node_modules'));
-  t.is(output(path.join(packed, 'bin/nlm-failover'), ['--version'], directory), `${version}\n`);
+  const tool = path.join(packed, 'bin/nlm-failover');
+  t.is(output(tool, ['--version'], directory), `${version}\n`);
+
+  const said = (): string => spawnSync(tool, ['--version'], { encoding: 'utf8' }).stderr;
+  t.true(said().startsWith(`nlm-failover: other users cannot pass ${directory} (mode 0700): rpc.statd`));
+  chmodSync(directory, 0o755);
+  t.is(said(), '', 'statd can run the callout');
+  chmodSync(path.join(packed, 'callouts/ha-callout'), 0o744);
+  t.regex(said(), /other users cannot pass \S*ha-callout \(mode 0744\)/);
 });
 
 test('npm installs every manual page', (t) => {

@@ -40,6 +40,10 @@ async function assertInstalled(t: ExecutionContext, root: OwnRoot, node: string)
   t.regex(output, / programs +/);
   // A bare tree has no systemd; all else comes with what Depends names.
   t.deepEqual(missing, existsSync(root.path('/usr/bin/systemctl')) ? [] : ['systemctl']);
+  for (const unit of readdirSync(path.join(projectRoot(), 'callouts/systemd')))
+    t.true(existsSync(root.path(`/usr/lib/systemd/system/${unit}`)), unit);
+  const completion = '. /usr/share/bash-completion/completions/nlm-failover && complete -p nlm-failover';
+  t.regex(await root.run('bash', '--norc', '-c', completion), /^complete .*nlm-failover$/m);
   const query =
     'new (require("/usr/lib/nlm-failover/node_modules/better-sqlite3"))(":memory:").prepare("select 6*7 n").get().n';
   t.is(await root.run(node, '-p', query), '42\n');

@@ -1,4 +1,4 @@
-import { statdProcess } from '../../../host/reading/statd.js';
+import { monitored, statdProcess } from '../../../host/reading/statd.js';
 import { type AddressSite, type Check, failure, isFromNode, ofObstacle, ok } from '../check.js';
 
 /** The callout is really run as the user of rpc.statd, which then cannot fail for the first time in a failover. */
@@ -34,6 +34,7 @@ async function statdUser({
     const statd = statdProcess(host, '/proc/self/ns/net');
     return statd?.callout === undefined ? undefined : { uid: statd.uid, callout: statd.callout };
   }
-  const statd = await context.driver.monitored();
+  // Before an instance is there, as whom its rpc.statd will run: calloutFault has tried that.
+  const statd = (await context.driver.monitored()) ?? monitored(host);
   return statd === undefined ? undefined : { uid: statd.uid, callout };
 }
