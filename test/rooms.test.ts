@@ -61,7 +61,7 @@ const rooms: Readonly<Record<string, Room>> = {
   site: {
     holds:
       'What is done with an address or a node once, before or beside failovers: adopt, check, init, setup.',
-    rooms: ['config', 'host', 'rundir', 'record', 'lockmanager', 'failover'],
+    rooms: ['config', 'host', 'rundir', 'record', 'nsm', 'lockmanager', 'failover'],
     packages: [],
   },
   cli: {

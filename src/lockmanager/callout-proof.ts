@@ -29,7 +29,7 @@ export async function calloutFault(
   if (callout === undefined) {
     return {
       message: `rpc.statd (pid ${pid}) runs no callout, so that no client is recorded`,
-      hint: 'Set ha-callout= in [statd] of /etc/nfs.conf to callouts/ha-callout of this installation, then restart rpc.statd.',
+      hint: 'Set ha-callout= in [statd] of /etc/nfs.conf to callouts/ha-callout of this installation, then restart rpc.statd: "nlm-failover setup" does both.',
     };
   }
   return tryCallout(host, { ...statd, callout }, address);
@@ -69,7 +69,7 @@ export async function tryCallout(
         ? `rpc.statd's callout ${callout} is not that of nlm-failover, or of an older version, so that no client is recorded`
         : `rpc.statd's callout ${callout} cannot record as its user, uid ${uid}: ${said || `it ended with ${exitCode}`}`,
       hint: isOther
-        ? 'Set ha-callout= to callouts/ha-callout of this installation, then restart rpc.statd.'
+        ? 'Set ha-callout= to callouts/ha-callout of this installation, then restart rpc.statd: "nlm-failover setup" does both.'
         : `That user must be able to pass through every directory on the way, and to run it: namei -l ${callout}`,
     };
   } catch (error) {

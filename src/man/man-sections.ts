@@ -8,6 +8,7 @@ import { exampleDriver } from '../lockmanager/drivers.js';
 import type { Plan } from '../failover/steps/steps.js';
 import { stepTitles } from '../step-names.js';
 import { everyDay } from './man-daily.js';
+import { adoptSection } from './man-adopt.js';
 import type { ManSection } from './man-page.js';
 import { checkSection } from './man-check.js';
 import { storageTroubles } from './man-storage.js';
@@ -19,6 +20,7 @@ export function manSections(): ManSection[] {
     configuration,
     checkSection,
     systemd,
+    adoptSection,
     instances,
     grace,
     recordPlace,

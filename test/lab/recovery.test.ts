@@ -66,9 +66,9 @@ async function type(
         continue;
       }
       const mayFail = /\| grep |\barping\b|# where systemd runs/.test(line);
-      // A record that is sound is not rebuilt.
-      const wanted = line.includes(' rebuild ') ? 1 : 0;
-      if (!mayFail) t.is(exitCode, wanted, `${lines[at] ?? ''}\n${stdout}${stderr}`);
+      // A record that is sound is not rebuilt; and status may have something to say.
+      const isWanted = line.includes(' rebuild ') ? exitCode === 1 : exitCode === 0;
+      if (!mayFail && !line.includes(' status ')) t.true(isWanted, `${lines[at] ?? ''}\n${stdout}${stderr}`);
       break;
     }
   }
@@ -119,15 +119,12 @@ scenario(
     const held = async (server: Server) => (await server.nfsLocks(device)).length;
     t.is(await held(a), 1);
 
-    const adopted = await nlmFailover(a, ['adopt', moving.address]);
+    const adopted = await a.run([tool, 'adopt', moving.address]);
+    t.log(adopted.stdout);
     t.regex(adopted.stdout, /2 clients recorded|1 client recorded/);
     t.regex(adopted.stdout, /without fsid=; its file handles hold the UUID/);
     t.is(await held(a), 1, 'adopt dropped nothing');
     t.false(await locked.rival.tryLock(file), 'and began no grace, in which the rival would wait');
-
-    const again = await nlmFailover(a, ['takeover', moving.address]);
-    const done = again.lines.filter(({ state }) => state === 'done').map(({ step }) => step);
-    t.deepEqual(done, ['B-5'], 'exported as the configuration says, with fsid=UUID');
 
     // The questions, with the tool at hand; what gives the address up comes at the end.
     const words = wordsOf(lab, a, b);
@@ -141,6 +138,7 @@ scenario(
       );
     }
     t.is(await held(a), 1);
+    t.regex(await a.read('/var/lib/nfs/etab'), new RegExp(`fsid=${uuid}`), 'as the configuration says');
     t.is(
       await locked.holder.read('/mnt/nfs/data'),
       'written before',
@@ -160,8 +158,6 @@ scenario(
     t.true(await reclaimed(a, device));
     await a.endGrace();
     t.false(await locked.rival.tryLock(file), 'the rival is refused');
-    await nlmFailover(a, ['adopt', moving.address]);
-    t.is((await a.run([tool, 'status', moving.address], { reject: false })).exitCode, 0);
     const { tries, stolen } = await rivalLoop.stop();
     t.is(stolen, 0);
     t.true(tries > 0);

@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { FloatingIp } from '../../config/config.js';
 import { counted } from '../../counted.js';
@@ -8,9 +7,10 @@ import { heldLocks } from '../../failover/reclaim/held-locks.js';
 import type { Action, Obstacle } from '../../host/action.js';
 import type { Host } from '../../host/host.js';
 import { isClientName } from '../../names.js';
+import { NameLookup } from '../../nsm/notify/name-lookup.js';
 
-/** So many names are looked up: where none of them resolves, the name service is ill, and there is no need to ask for more. */
-const mostLookups = 50;
+/** How long the name service is asked for all of them, ms. */
+const lookupMs = 5_000;
 
 /** adopt: whom nobody can know, or reach, is said. rpc.statd has who took a lock; that is all there is. */
 export function sayUnknown(ip: FloatingIp, named: readonly string[]): Action<FailoverContext> {
@@ -23,7 +23,7 @@ export function sayUnknown(ip: FloatingIp, named: readonly string[]): Action<Fai
       return [
         ...(statd?.unread === undefined ? [] : [{ message: statd.unread, isNote: true }]),
         ...(await holdersUnknown(context, ip, known)),
-        ...(asksNames ? await unresolved(context, [...known]) : []),
+        ...(asksNames ? await unresolvedSaid(context, [...known]) : []),
       ];
     },
     check: () => true,
@@ -86,25 +86,36 @@ async function connected(host: Host, ip: FloatingIp): Promise<string[]> {
   return [...new Set(peers)].toSorted();
 }
 
-/** Names of hosts that the name service does not have now, so that nobody could notify them. */
-async function unresolved({ host }: FailoverContext, names: readonly string[]): Promise<Obstacle[]> {
-  const wanted = names.filter((name) => isIP(name) === 0 && isClientName(name)).slice(0, mostLookups);
-  if (host.kind === 'rehearsal' || wanted.length === 0) return [];
-  const missing: string[] = [];
-  for (const name of wanted) {
-    try {
-      await lookup(name);
-    } catch {
-      missing.push(name);
-    }
-  }
+async function unresolvedSaid(
+  { host, floatingIp }: FailoverContext,
+  names: readonly string[],
+): Promise<Obstacle[]> {
+  if (host.kind === 'rehearsal') return [];
+  const missing = await unresolved(names, floatingIp.family, lookupMs);
   return missing.length === 0
     ? []
     : [
         {
-          message: `rpc.statd monitors names that cannot be resolved, and could not be notified: ${listed(missing)}`,
+          message: `rpc.statd monitors names that do not resolve to an IPv${floatingIp.family} address, or not within ${lookupMs / 1000} s, and could not be notified: ${listed(missing)}`,
           hint: 'See "getent ahosts", /etc/hosts and DNS, on every node.',
           isNote: true,
         },
       ];
+}
+
+/** Those of the names that nobody could notify: the name service has no address of that family for them, or does not answer for `ms`. */
+export async function unresolved(
+  names: readonly string[],
+  family: 4 | 6,
+  ms: number,
+  lookups = new NameLookup(),
+): Promise<string[]> {
+  const wanted = names.filter((name) => isIP(name) === 0 && isClientName(name));
+  const timer = setTimeout(() => lookups.stop(), ms);
+  try {
+    const found = await Promise.all(wanted.map(async (name) => lookups.find(name, family)));
+    return wanted.filter((_, at) => found[at] === undefined);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -6,12 +6,17 @@ import type { FailoverContext } from '../../../src/failover/context.js';
 import type { Plan } from '../../../src/failover/steps/steps.js';
 import { FailoverError } from '../../../src/errors.js';
 import type { Action } from '../../../src/host/action.js';
+import { NameLookup } from '../../../src/nsm/notify/name-lookup.js';
 import { adopt } from '../../../src/site/adopt/adopt.js';
+import { unresolved } from '../../../src/site/adopt/unknown-clients.js';
 import { planAdopt } from '../../../src/site/adopt/plan.js';
 import { startLoopbackClient } from '../../demo/loopback-client.js';
 import { rehearsalContext } from '../../helpers/rehearsal-context.js';
 import { makeRehearsal, type RehearsalNode, type RehearsalOptions } from '../../helpers/rehearsal-site.js';
 import { addClient, jsonLines } from '../../helpers/rehearsal-steps.js';
+import { drawSites } from '../../lab/sites/draw.js';
+import { LabSite } from '../../lab/sites/lab-site.js';
+import { describeSite } from '../../lab/sites/scenarios.js';
 import { treeOf } from '../../helpers/tree.js';
 
 const address = '127.77.31.1';
@@ -352,4 +357,78 @@ test('what others manage is as they have it', async (t) => {
   const { exitCode, stderr, stdout } = await a.tool(['adopt', address]);
   t.is(exitCode, 0, stderr);
   t.notRegex(stdout, /type/);
+});
+
+test('names that the name service does not have, or has not in time, are those that nobody could notify', async (t) => {
+  t.deepEqual(
+    await unresolved(['localhost', '10.1.1.1', 'fd00::1', 'no-such-client.invalid', '../x'], 4, 30_000),
+    ['no-such-client.invalid'],
+  );
+  const silent = new NameLookup(() => new Promise(() => undefined));
+  t.deepEqual(await unresolved(['localhost'], 4, 10, silent), ['localhost']);
+});
+
+/** As exportfs writes a client in etab: an address or network without brackets. */
+const spelt = (clients: string) => clients.replaceAll(/[[\]]/g, '');
+const numbers = Array.from({ length: 8 }, (_, index) => index + 1);
+const sites = drawSites(
+  Object.fromEntries(
+    numbers.map((number) => [`site ${number}`, { device: ['node'], nfsConf: ['none'] } as const]),
+  ),
+);
+
+test('other people’s sites: IPv6, blanks and links in paths, several clients, the record on each place', async (t) => {
+  t.timeout(60_000);
+  for (const [title, traits] of sites) {
+    const site = new LabSite({
+      ...traits,
+      mountpoint: traits.mountpoint === 'link' ? 'space' : traits.mountpoint,
+    });
+    const own = traits.family === 'IPv6' ? 'fd77:31::1' : address;
+    const rehearsal = makeRehearsal({ address: own, rpcbindPort: 1 });
+    t.teardown(() => rehearsal.remove());
+    const { a, directory } = rehearsal;
+    mkdirSync(path.join(directory, 'disks/vol1/data'));
+    const mountpoint = site.mountpoint('vol1');
+    mkdirSync(a.path(mountpoint), { recursive: true });
+    const state =
+      traits.state === 'exported'
+        ? `state_directory = "${mountpoint}/.nlm"\ntrust_clients = true\n`
+        : 'state_directory = "/mnt/state1"\n[[floating_ip.filesystem]]\ndevice = "/dev/state1"\nmountpoint = "/mnt/state1"\ntype = "ext4"\n';
+    const head = `node = "A"\n[[floating_ip]]\naddress = "${own}/${own.includes(':') ? 64 : 24}"\ninterface = "eth0"\n${state}`;
+    a.write(config, head + site.filesystemText('vol1', '/dev/vol1', 1234));
+    const octal = (text: string) =>
+      Buffer.from(text)
+        .toString('latin1')
+        .replaceAll(/[ \u0080-\u00ff]/g, (one) => `\\${one.charCodeAt(0).toString(8).padStart(3, '0')}`);
+    a.write(
+      '/proc/self/mountinfo',
+      `1 0 7:1 / ${mountpoint.replaceAll(' ', '\\040')} rw - ${traits.type} /dev/vol1 rw\n`,
+    );
+    const entries = site
+      .clientSpecifications()
+      .map(
+        (one) => `${octal(site.exportPath('vol1'))}\t${spelt(one)}(${site.exportOptions()},sync,fsid=1234)\n`,
+      );
+    a.write('/var/lib/nfs/etab', entries.join(''));
+    const prefixlen = own.includes(':') ? 64 : 24;
+    a.write(
+      '/addresses.json',
+      JSON.stringify([
+        {
+          ifname: 'eth0',
+          addr_info: [
+            { local: own, prefixlen },
+            { local: '192.0.2.9', prefixlen: 24 },
+            { local: 'fd01::9', prefixlen: 64 },
+          ],
+        },
+      ]),
+    );
+    a.write('/proc/fs/nfsd/threads', '8\n');
+    a.write('/var/lib/nfs/sm/10.9.9.9', '');
+    const { remarks, outcome } = await adoptHere(a);
+    t.is(outcome, 'done', title);
+    t.is(remarks.length, 1, `${title} (${describeSite(traits)}): ${remarks.join('; ')}`);
+  }
 });
