@@ -31,11 +31,11 @@ setup on A: done`,
     {
       text:
         '`nlm-failover@10.10.1.1.service` takes the address over when it starts and releases it when it stops; an IPv6 address is written as it is, nlm-failover@fd00::1.service. It starts after the network, the local file systems, rpcbind, rpc-statd and nfs-server, and stops before them. ' +
-        'So a clean reboot is a release and a takeover: the clients are notified, and keep their locks.\n\n' +
+        'So a clean reboot is a release and a takeover: the clients are notified, and keep their locks. Without it a Linux server of 6.4 or newer loses them: as lockd stops it has rpc.statd forget every client, and nobody is notified after the boot (seen on 6.12; on 6.1 those that hold a lock are kept).\n\n' +
         'It is `active` while the takeover has ended well, and stays so. Started by hand where the address is served here already, it changes nothing; start it after a takeover by hand, so that the shutdown releases the address too. ' +
         'Where another node has the address the start fails with the sentence of takeover, and is not tried again.\n\n' +
         'With exit code 5 or 6 the address is served: the unit is active. `systemctl status` shows the code, and below it the lines of `nlm-failover status`, in which WRONG names locks that are lost; `journalctl -u` has all of it.\n\n' +
-        'A stop while the takeover still waits for reclaims, as a reboot in the grace, releases too. After a start that failed nothing is released: see what it says, then start it again.',
+        'A stop while the takeover still waits for reclaims, and a shutdown at any time of the start, release too. After a start that failed nothing is released: see what it says, then start it again.',
     },
     { heading: 'Which nodes' },
     {

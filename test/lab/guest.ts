@@ -43,6 +43,7 @@ export class Guest implements Shell {
   readonly #running = new Map<string, string>();
   #machine: Machine | undefined;
   #lastJob = 0;
+  #dark = deferred<void>();
 
   constructor(holder: Holder, settings: MachineSettings) {
     this.name = settings.name;
@@ -57,6 +58,7 @@ export class Guest implements Shell {
     await mkdir(this.#path(''), { recursive: true });
     // What the kernel of an earlier boot left: its pid file would be judged by a pid.
     await rm(join(this.#settings.directory, 'uml', this.name), { recursive: true, force: true });
+    this.#dark = deferred<void>();
     this.#machine = await powerOn(this.#holder, this.#settings, {
       line: (line) => {
         const [verb, id = '', status] = line.split(' ');
@@ -66,6 +68,7 @@ export class Guest implements Shell {
       gone: () => {
         this.#machine = undefined;
         for (const ended of this.#waiting.values()) ended(undefined);
+        this.#dark.resolve();
       },
     });
   }
@@ -79,6 +82,18 @@ export class Guest implements Shell {
   /** Cuts the power: SIGKILL, at once. Commands that were running reject. Resolves when it is dark. */
   async powerCut(): Promise<void> {
     await this.#machine?.powerCut();
+  }
+
+  /** Has it switch itself off, as by `systemctl poweroff`; resolves when it is dark. Throws where it is on still after so many seconds. */
+  async switchOff(command: Command, seconds = 240): Promise<void> {
+    await this.start(command);
+    const timer = new AbortController();
+    const isDark = await Promise.race([
+      this.#dark.promise.then(() => true),
+      delay(seconds * 1000, false, { signal: timer.signal, ref: false }),
+    ]);
+    timer.abort();
+    if (!isDark) throw new Error(`guest ${this.name} is on ${seconds} s after ${describeCommand(command)}`);
   }
 
   async run(command: Command, options: RunOptions = {}): Promise<RunResult> {

@@ -64,6 +64,8 @@ export interface SiteOptions {
   readonly link?: Link;
   /** Of an instance: 10 at least. Default: the lab's. */
   readonly graceSeconds?: number;
+  /** How nfsd is started anew; default: as the lab's servers start it. */
+  readonly restart?: readonly string[];
   /** The fixed ports of an instance's daemons; default: as they come. */
   readonly ports?: Readonly<Record<'mountd' | 'statd' | 'lockd', number>>;
 }
@@ -85,7 +87,13 @@ export async function configure(
   lab: SiteOfLab,
   server: Server,
   ips: readonly SiteIp[],
-  { driver = 'lockd', link = 'macvlan', graceSeconds = lab.graceSeconds, ports }: SiteOptions = {},
+  {
+    driver = 'lockd',
+    link = 'macvlan',
+    graceSeconds = lab.graceSeconds,
+    ports,
+    restart = server.restartCommand,
+  }: SiteOptions = {},
 ): Promise<void> {
   if (link === 'veth') {
     // As a host with virtual machines has it: the interface is a port of the bridge, which has the addresses.
@@ -107,7 +115,6 @@ names = ["nfs.example.com"]
 ${stateText(lab, ip)}${ip.filesystems.map((filesystem) => filesystemText(lab, filesystem)).join('')}`,
   );
   const fixed = Object.entries(ports ?? {}).map(([daemon, port]) => `${daemon}_port = ${port}\n`);
-  const restart = server.restartCommand.map((word) => JSON.stringify(word)).join(', ');
   // Four labs on two CPUs: a write under way when exports are flushed keeps its file open in nfsd's cache for seconds (Linux
   // fs/nfsd/filecache.c, nfsd_file_gc).
   const file = `[timeouts]
@@ -115,7 +122,7 @@ busy = 30
 
 [lock_manager]
 driver = "${driver}"
-restart = [${restart}]
+restart = ${JSON.stringify(restart)}
 grace = ${graceSeconds}
 link = "${link}"
 ${link === 'veth' ? `bridge = "${bridge}"\n` : ''}${fixed.join('')}${text.join('')}`;

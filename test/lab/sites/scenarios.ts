@@ -53,12 +53,15 @@ export const scenarios: Readonly<Record<string, SiteLimits>> = {
     state: ['protected'],
     family: ['IPv4'],
   },
+  'systemd: a clean reboot of a single server, and its client keeps the lock': { nfsConf: ['none'] },
 };
 
 /** Those that are only in the full run (NLM_FULL, LAB_FAILOVERS). */
 const inFullRun: Readonly<Record<string, SiteLimits>> = {
   'lockd-netns: power cuts in the middle of release and takeover': {},
   'lockd-netns: failovers there and back': {},
+  'systemd: a clean reboot with an instance': { nfsConf: ['none'] },
+  'systemd: a clean reboot without nlm-failover': { type: ['ext4'], nfsConf: ['none'] },
 };
 
 const sites = drawSites({ ...scenarios, ...inFullRun });
