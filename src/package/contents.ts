@@ -40,8 +40,7 @@ export async function layContents(tree: Tree, flavour: Flavour, sources: Sources
   const native = [`${sqlite}/better_sqlite3.node`, ...(flavour.ownNode ? [`${home}/bin/node`] : [])];
   for (const file of native) strip(path.join(tree.root, file));
 
-  // setup makes a unit of its own of those in callouts/, where another configuration is wanted.
-  tree.copyAll(path.join(root, 'callouts'), `${home}/callouts`);
+  tree.copyAll(path.join(root, 'callouts'), `${home}/callouts`, 'systemd');
   tree.copyAll(path.join(root, 'callouts/systemd'), 'usr/lib/systemd/system');
   layDocuments(tree, flavour, sources, bundledPackages(readFileSync(bundle, 'utf8')));
   return native.map((file) => path.join(tree.root, file));

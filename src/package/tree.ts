@@ -1,7 +1,6 @@
 import {
   chmodSync,
   copyFileSync,
-  existsSync,
   lutimesSync,
   mkdirSync,
   readdirSync,
@@ -36,10 +35,10 @@ export class Tree {
     chmodSync(file, executable ? 0o755 : 0o644);
   }
 
-  /** Every file of a directory and of those in it; nothing where it is not there. */
-  copyAll(from: string, to: string): void {
-    if (!existsSync(from)) return;
+  /** Every file of a directory and of those in it, but for one name in it. */
+  copyAll(from: string, to: string, but?: string): void {
     for (const entry of readdirSync(from, { withFileTypes: true })) {
+      if (entry.name === but) continue;
       const [source, target] = [path.join(from, entry.name), path.join(to, entry.name)];
       if (entry.isDirectory()) this.copyAll(source, target);
       else this.copy(source, target);

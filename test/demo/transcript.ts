@@ -7,7 +7,7 @@
  * DIR is a tree of Debian 12 or 13 that debootstrap made, with the packages of test/setup and systemd (test/lab/lab.ts); without it, it
  * is the machine's own system. The servers run systemd.
  */
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { packageIn } from '../helpers/packages.js';
@@ -21,28 +21,9 @@ const reason = labUnavailable();
 if (reason !== undefined) throw new Error(reason);
 
 const address = '10.10.1.1';
-/** The README's, with the devices and the interface of these servers. */
-const configuration = `[[floating_ip]]
-address = "${address}/24"
-interface = "vec0"
-names = ["nfs1.example.com"]
-state_directory = "/srv/state1"
-
-  [[floating_ip.filesystem]]
-  device = "/dev/ubdb"
-  mountpoint = "/srv/state1"
-  type = "ext4"
-
-  [[floating_ip.filesystem]]
-  fsid = 1234
-  device = "/dev/ubda"
-  mountpoint = "/srv/vol1"
-  type = "ext4"
-
-    [[floating_ip.filesystem.export]]
-    clients = "*"
-    options = "rw,no_subtree_check,no_root_squash"
-`;
+/** The README's, as it stands. */
+const [, configuration = ''] =
+  /```toml\n([^]*?)```/.exec(readFileSync(path.join(projectRoot(), 'README.md'), 'utf8')) ?? [];
 
 const lab = await openLab(['A', 'B', 'C'], async (directory, holder) => {
   const volume = await createDisk(path.join(directory, 'vol1'), 0, 64);
@@ -74,19 +55,32 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** Before the newcomer comes: two NFS servers with a volume that both reach, and an empty one; and the package. */
+async function furnish(node: Server, deb: string): Promise<void> {
+  const covered = ['bin', 'dist', 'callouts', 'node_modules'].map((name) => inGuest(name));
+  const script = `set -e
+    cp "$1" /root/
+    rm -f "$(command -v node)"
+    shift
+    for directory; do mount -t tmpfs tmpfs "$directory"; done
+    mkdir /dev/vg0
+    ln -s ../ubda /dev/vg0/vol1
+    ln -s ../ubdb /dev/vg0/state1
+    ip link set vec0 down
+    ip link set vec0 name eth0
+    ip link set eth0 up`;
+  await node.run(script, { args: [deb, ...covered], timeoutSeconds: 180 });
+}
+
 /** From nothing to a failover. Whether the lock was kept. */
 async function play(): Promise<boolean> {
   const nodes = { A: lab.a, B: lab.b };
   const deb = path.basename(packageIn('', 'nlm-failover'));
-  copyFileSync(packageIn(path.join(projectRoot(), 'dist'), 'nlm-failover'), path.join(lab.directory, deb));
-  const covered = ['bin', 'dist', 'callouts', 'node_modules'].map((name) => inGuest(name));
-  for (const node of [lab.a, lab.b]) {
-    const script = `set -e
-      for directory; do mount -t tmpfs tmpfs "$directory"; done
-      rm -f "$(command -v node)"
-      cp ${lab.directory}/${deb} /root/`;
-    await node.run(script, { args: covered, timeoutSeconds: 180 });
-  }
+  const copy = path.join(lab.directory, deb);
+  copyFileSync(packageIn(path.join(projectRoot(), 'dist'), 'nlm-failover'), copy);
+  await Promise.all([lab.a, lab.b].map((node) => furnish(node, copy)));
+  const volume = 'mount /dev/vg0/vol1 /mnt && mkdir /mnt/data && chmod 1777 /mnt/data && umount /mnt';
+  await lab.a.run(volume);
   const started = performance.now();
   let count = 0;
   let failed = 0;
@@ -114,7 +108,7 @@ async function play(): Promise<boolean> {
   await type('B', `dpkg -i ${deb}`);
   await byHand('A', 'vi /etc/nlm-failover.toml', lab.a);
   await byHand('A', 'scp /etc/nlm-failover.toml B:/etc/', lab.b);
-  await type('A', 'nlm-failover setup --state-device /dev/ubdb');
+  await type('A', 'nlm-failover setup --state-device /dev/vg0/state1');
   await type('B', 'nlm-failover setup');
   await type('A', 'nlm-failover check');
   await type('A', `nlm-failover takeover ${address}`);
@@ -122,9 +116,11 @@ async function play(): Promise<boolean> {
   const holder = lab.c.client('holder');
   const rival = lab.c.client('rival');
   print(
-    `client$ mount -t nfs -o vers=3 ${address}:/srv/vol1 /mnt/nfs; flock /mnt/nfs/file sleep infinity &\n`,
+    `client$ mount -t nfs -o vers=3 ${address}:/srv/vol1/data /mnt/nfs; flock /mnt/nfs/file sleep infinity &\n`,
   );
-  await Promise.all([holder, rival].map((client) => client.mount({ server: address, path: '/srv/vol1' })));
+  await Promise.all(
+    [holder, rival].map((client) => client.mount({ server: address, path: '/srv/vol1/data' })),
+  );
   await holder.lock('/mnt/nfs/file');
   await holder.write('/mnt/nfs/data', 'written before');
 
