@@ -180,6 +180,12 @@ test('rpc.statd: what it read before the drop-in does not count; started anew it
   t.is(first.states['rpc.statd'], 'by hand');
   t.regex(first.text, /restart rpc\.statd, as it read nfs\.conf before this/);
   t.is((await setup()).states['rpc.statd'], 'by hand', 'the file alone is not enough');
+  const check = host.start(process.execPath, [`${tool}/bin/nlm-failover`, 'check']);
+  await check.exited;
+  t.regex(
+    check.output(),
+    /WARNING +callout +rpc\.statd \(pid \d+\) started before nfs\.conf was changed last/,
+  );
   await host.run('sh', '-c', 'kill $(pidof rpc.statd)');
   await old.exited;
   host.start('rpc.statd', ['-F', '--no-notify']);
