@@ -10,7 +10,7 @@ import { stepTitles } from '../step-names.js';
 import { everyDay } from './man-daily.js';
 import { adoptSection } from './man-adopt.js';
 import type { ManSection } from './man-page.js';
-import { checkSection } from './man-check.js';
+import { checkSection, initSection } from './man-check.js';
 import { storageTroubles } from './man-storage.js';
 import { systemd } from './man-systemd.js';
 
@@ -18,6 +18,7 @@ import { systemd } from './man-systemd.js';
 export function manSections(): ManSection[] {
   return [
     configuration,
+    initSection,
     checkSection,
     systemd,
     adoptSection,

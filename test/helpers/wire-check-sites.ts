@@ -4,10 +4,10 @@ import type { FailingSite } from './check-sites.js';
 export interface WireSite extends FailingSite {
   /** Which sites are made together: each node takes time, and no two of a round hide each other. */
   readonly round: 1 | 2;
-  /** A command for sh, run before `check` is. */
-  readonly make: string;
-  /** Where it is run, if not on the node: on another host of its network. */
-  readonly at?: 'peer';
+  /** A command for sh, run on the node before `check` is. */
+  readonly make?: string;
+  /** Another one, run on another host of its network. */
+  readonly peer?: string;
 }
 
 export const wireSites: readonly WireSite[] = [
@@ -71,8 +71,7 @@ export const wireSites: readonly WireSite[] = [
     check: 'address',
     round: 1,
     what: 'somebody else who has the IPv4 address',
-    at: 'peer',
-    make: 'ip address add 10.10.1.1/24 dev veth0',
+    peer: 'ip address add 10.10.1.1/24 dev veth0',
     verdict: 'failure',
     says: /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2} answers for 10\.10\.1\.1 on veth0, though .*state\.img is mounted nowhere/,
   },
@@ -80,9 +79,18 @@ export const wireSites: readonly WireSite[] = [
     check: 'address',
     round: 1,
     what: 'somebody else who has the IPv6 address',
-    at: 'peer',
-    make: 'ip address add fd00:10:10:1::1/64 dev veth0 nodad',
+    peer: 'ip address add fd00:10:10:1::1/64 dev veth0 nodad',
     verdict: 'failure',
     says: /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2} answers for fd00:10:10:1::1 on veth0/,
+  },
+  {
+    check: 'address',
+    round: 2,
+    what: 'the node that has the address and its state volume',
+    // INCOMPAT_RECOVER: mounted, or crashed.
+    make: String.raw`printf '\306' | dd of=/run/state6.img bs=1 seek=1120 conv=notrunc status=none`,
+    peer: 'ip address add fd00:10:10:1::1/64 dev veth0 nodad',
+    verdict: 'ok',
+    says: /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2} answers for fd00:10:10:1::1 on veth0: \/run\/state6\.img is mounted elsewhere/,
   },
 ];

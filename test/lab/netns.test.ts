@@ -43,6 +43,18 @@ scenario('lockd-netns: planned failover, and nothing of the instance is left on 
   const locked = await lockThrough(lab, moving);
   t.is((await a.nfsLocks(disks.vol1.device)).length, 1);
   t.false(await locked.rival.tryLock(file));
+  // Sound, on the node that serves and on the other one: no failure, and no warning but of what a lab has not.
+  for (const server of [a, b]) {
+    const { exitCode, stdout } = await server.run([server.tool, 'check'], { reject: false });
+    t.log(stdout);
+    t.is(exitCode, 0, stdout);
+    const warnings = [...stdout.matchAll(/^ {2}WARNING {2}(\S+)/gm)].map(([, check]) => check);
+    t.deepEqual(
+      warnings.filter((check) => check !== 'clock' && check !== 'volumes'),
+      [],
+      stdout,
+    );
+  }
   const rivalLoop = await startRivalLoop(locked.rival, file);
 
   const released = await nlmFailover(a, ['release', moving.address]);

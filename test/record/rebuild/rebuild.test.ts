@@ -262,7 +262,8 @@ test('an index that disagrees with its table: no open notices, rebuild does', as
   };
   const page = withDatabase(site, (db) => {
     const id = Number(
-      db.prepare("INSERT INTO operations VALUES (NULL, 'x', 'A', 1, 1, 1, '', '')").run().lastInsertRowid,
+      db.prepare("INSERT INTO operations (kind, node, epoch, began_at) VALUES ('x', 'A', 1, 1)").run()
+        .lastInsertRowid,
     );
     db.exec(
       `INSERT INTO steps VALUES (NULL, ${id}, 'B-1', NULL, 'done', 1, '', 1), (NULL, ${id}, 'B-2', NULL, 'done', 1, '', 1)`,

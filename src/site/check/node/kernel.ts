@@ -1,16 +1,15 @@
 import type { Host } from '../../../host/host.js';
 import { lockdGraceSeconds } from '../../../host/reading/nfsd.js';
-import { type Check, type Finding, type NodeSite, ok, warning } from '../check.js';
+import { type Check, type Finding, type NodeSite, orElse, warning } from '../check.js';
 
 type Version = readonly [major: number, minor: number];
 
 /** What is known of some kernels, and matters to who works on a node by hand, too. */
 interface Defect {
   readonly from: Version;
-  /** The first that has it no more; undefined: none is known. */
-  readonly before?: Version;
+  /** The first that has it no more. */
+  readonly before: Version;
   readonly says: string;
-  readonly hint: string;
 }
 
 const defects: readonly Defect[] = [
@@ -18,8 +17,7 @@ const defects: readonly Defect[] = [
     // fs/nfsd/nfsctl.c, write_unlock_fs: from 6.9 on it takes nfsd's state apart, also where there is none (read in 6.12.107); unlock-filesystem.ts.
     from: [6, 9],
     before: [6, 19],
-    says: 'it crashes where /proc/fs/nfsd/unlock_filesystem is written while nfsd is down',
-    hint: 'nlm-failover never does that. Do not do it by hand either: see that /proc/fs/nfsd/threads is not 0 before.',
+    says: 'it crashes where /proc/fs/nfsd/unlock_filesystem is written by hand while nfsd is down',
   },
 ];
 
@@ -29,20 +27,21 @@ export const kernelCheck: Check<NodeSite> = {
   text: "the kernel's release, what is known of it, and how its lockd is set: the length of the grace, and by which names clients are recorded",
   look: async ({ reader: { host } }) => {
     const release = host.readText('/proc/sys/kernel/osrelease')?.trim() ?? '';
-    const found = [...knownOf(release), ...settingsOf(host)];
-    return found.length > 0
-      ? found
-      : [ok(`Linux ${release || 'of unknown release'}, ${lockdGraceSeconds(host)} s of grace`)];
+    const known = ['', ...knownOf(release)].join('; known of it: ');
+    return orElse(
+      settingsOf(host),
+      `Linux ${release || 'of unknown release'}, ${lockdGraceSeconds(host)} s of grace${known}`,
+    );
   },
 };
 
-function knownOf(release: string): Finding[] {
+function knownOf(release: string): string[] {
   const [, major, minor] = /^(\d+)\.(\d+)/.exec(release) ?? [];
   if (major === undefined || minor === undefined) return [];
   const version: Version = [Number(major), Number(minor)];
   return defects
-    .filter(({ from, before }) => !isLess(version, from) && (before === undefined || isLess(version, before)))
-    .map(({ says, hint }) => warning(`Linux ${release}: ${says}`, hint));
+    .filter(({ from, before }) => !isLess(version, from) && isLess(version, before))
+    .map(({ says }) => says);
 }
 
 function isLess([a, b]: Version, [c, d]: Version): boolean {
