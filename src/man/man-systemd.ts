@@ -41,7 +41,7 @@ setup on A: done`,
     {
       text:
         'Enabled on several nodes, whichever boots first takes an address that was released. Give the state volume multiple mount protection then (setup does): two nodes that boot in one moment cannot both mount it. ' +
-        'Where a cluster manager decides, `setup --no-enable`. An address with managed_by_others is never enabled.\n\n' +
+        'Where a cluster manager decides, `setup --no-enable`. An address with managed_by_others is never enabled. With the driver lockd or nlm-fsid, where several addresses start at one boot, setup has each wait for those before it in the configuration.\n\n' +
         'After a crash takeover asks for --fenced, as another node may have the volumes. Where there is no other node, `setup --alone` writes the unit with --fenced in it: never where a second node reaches the same devices.',
     },
   ],

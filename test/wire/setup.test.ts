@@ -261,10 +261,19 @@ test('a state volume that is named by its label gets that label; two that are no
   const one = await setup('10.10.1.1', '--state-device', empty);
   t.is(one.code, 0, one.text);
   t.is((await host.run('blkid', '-p', '-o', 'value', '-s', 'LABEL', empty)).trim(), label);
+  t.is(one.states['unit order'], undefined, 'nothing is before it');
   const six = await setup('fd00::2');
+  const order = '/etc/systemd/system/nlm-failover@fd00::2.service.d/nlm-failover.conf';
+  t.regex(await host.run('cat', order), /^After=nlm-failover@10\.10\.1\.1\.service$/m);
   t.is(six.code, 1);
   t.is(six.states['state volume'], 'by hand');
   t.is((await host.run('readlink', `${wants}fd00::2.service`)).trim(), unitFile);
+  t.is((await setup('fd00::2')).states['unit order'], 'unchanged');
+  await setup('--undo');
+  t.regex(
+    await host.run('sh', '-c', `ls -d ${order} "\${1%/*}" 2>&1 || :`, 'sh', order),
+    /No such file[^]*No such file/,
+  );
 });
 
 test('what others wrote is left, and named; what cannot work is refused before anything is touched', async (t) => {

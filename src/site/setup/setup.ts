@@ -11,7 +11,7 @@ import { Ledger, ledgerFile, removeIfEmpty } from './ledger.js';
 import { dropIn, nfsConf, nfsConfName } from './nfs-conf.js';
 import { stateVolumes } from './state-volume.js';
 import { reachableCallout, statdRestart } from './statd.js';
-import { type Installation, ownUnit, reloadUnits, unitDisabled, unitEnabled, unitFile } from './units.js';
+import { type Installation, reloadUnits, unitDisabled, unitEnabled, unitFile, unitOrder } from './units.js';
 import { lookAtWritten, removeFile, type SetupPlace } from './written-file.js';
 
 /** The node that is set up, and the installation that it is set up for. */
@@ -54,6 +54,7 @@ export async function setupItems(node: SetupNode, options: SetupOptions): Promis
     mountPoints(place, floatingIps),
     ...stateVolumes(place, floatingIps, stateDevice),
     unitFile(place, installation, { config: path.resolve(config.file), alone }),
+    ...(enable ? onNode.flatMap((ip) => unitOrder(place, ip, config.floatingIps)) : []),
     ...(enable ? floatingIps.map((ip) => unitEnabled(place, ip)) : []),
   ];
 }
@@ -113,7 +114,7 @@ function fileTakenBack(place: SetupPlace, file: string): SetupItem {
     look: () => lookAtWritten(place, file),
     act: async () => {
       removeFile(place, file);
-      if (file === ownUnit) await reloadUnits(place.host);
+      if (file !== dropIn) await reloadUnits(place.host);
       return { state: 'done', detail: `${file} is gone` };
     },
   };

@@ -13,7 +13,7 @@ import { lookAtFile, lookAtWritten, removeFile, type SetupPlace, writeFile } fro
 const template = 'nlm-failover@.service';
 /** Where a package has it, and where the administrator's goes, which counts more (systemd.unit(5)). */
 const packagedUnit = `/usr/lib/systemd/system/${template}`;
-export const ownUnit = `/etc/systemd/system/${template}`;
+const ownUnit = `/etc/systemd/system/${template}`;
 /** How the unit names the command. */
 const packagedCommand = '/usr/sbin/nlm-failover';
 
@@ -90,6 +90,33 @@ export function unitEnabled(
       return { state: 'done', detail: `${unit} is enabled` };
     },
   };
+}
+
+/**
+ * Where B-2 starts the lock manager of the whole node anew, two takeovers at once would take each other's grace and exports away: at boot each
+ * address waits for those before it in the configuration. Nothing where it is the first one.
+ */
+export function unitOrder(
+  place: SetupPlace,
+  { address }: FloatingIp,
+  all: readonly FloatingIp[],
+): SetupItem[] {
+  const at = all.findIndex((ip) => ip.address === address);
+  const before = all.slice(0, at).map((ip) => unitOf(ip.address));
+  if (before.length === 0) return [];
+  const file = `/etc/systemd/system/${unitOf(address)}.d/nlm-failover.conf`;
+  const text = `# Made by "nlm-failover setup"; "nlm-failover setup --undo" takes it away.\n[Unit]\nAfter=${before.join(' ')}\n`;
+  return [
+    {
+      name: 'unit order',
+      look: () => lookAtFile(place, file, text),
+      act: async () => {
+        writeFile(place, file, text);
+        await reloadUnits(place.host);
+        return { state: 'done', detail: `${file}: after ${before.join(', ')}` };
+      },
+    },
+  ];
 }
 
 /** --undo: of a unit that setup has enabled. */
