@@ -209,6 +209,7 @@ test('no two drivers have a name or a key in common, but for keys that they shar
  */
 const prose: Readonly<Record<string, readonly string[]>> = {
   'man/man-sections.ts': ['lockd', 'lockd-netns', 'nlm-fsid'],
+  'man/man-adopt.ts': ['lockd-netns', 'nlm-fsid'],
   'man/man-check.ts': ['lockd-netns'],
   'man/man-hooks.ts': ['lockd'],
   'man/man-systemd.ts': ['lockd-netns'],
