@@ -7,6 +7,7 @@ import type { Plan } from '../../../src/failover/steps/steps.js';
 import { FailoverError } from '../../../src/errors.js';
 import type { Action } from '../../../src/host/action.js';
 import { NameLookup } from '../../../src/nsm/notify/name-lookup.js';
+import { isRecording } from '../../../src/rundir/serving.js';
 import { adopt } from '../../../src/site/adopt/adopt.js';
 import { unresolved } from '../../../src/site/adopt/unknown-clients.js';
 import { planAdopt } from '../../../src/site/adopt/plan.js';
@@ -366,6 +367,39 @@ test('names that the name service does not have, or has not in time, are those t
   );
   const silent = new NameLookup(() => new Promise(() => undefined));
   t.deepEqual(await unresolved(['localhost'], 4, 10, silent), ['localhost']);
+});
+
+test('whoever takes a lock while adopt reads the list is recorded: the link is there before the list is read', async (t) => {
+  const { a } = await fixture(t);
+  const late = '10.8.8.8';
+  const context = await rehearsalContext(a);
+  const { driver, floatingIp, run: links } = context;
+  const seenLinked: boolean[] = [];
+  const watching = {
+    ...driver,
+    monitored: async () => {
+      const isLinked = isRecording(links, address);
+      seenLinked.push(isLinked);
+      // Its callout found no link; statd has it on its list a moment later.
+      if (isLinked) a.write(`/var/lib/nfs/sm/${late}`, '');
+      return driver.monitored();
+    },
+  };
+  const plan = planAdopt(floatingIp, watching, { node: 'A', clients: [] });
+  await adopt(plan, { ...context, driver: watching }, { begin: () => undefined, end: () => undefined });
+  t.true(seenLinked.includes(false) && seenLinked.includes(true));
+  t.regex((await a.tool(['clients', address])).stdout, /10\.8\.8\.8/);
+});
+
+test('where rpc.statd runs no callout of ours nothing is made', async (t) => {
+  const { a } = await fixture(t, { stateDirectory: '/shared' });
+  const context = await rehearsalContext(a);
+  const fault = { message: 'rpc.statd runs no callout', hint: 'nlm-failover setup' };
+  const driver = { ...context.driver, calloutFault: async () => fault };
+  const plan = planAdopt(context.floatingIp, driver, { node: 'A', clients: [] });
+  const silent = { begin: () => undefined, end: () => undefined };
+  await t.throwsAsync(adopt(plan, { ...context, driver }, silent), { message: fault.message });
+  t.false(existsSync(a.path(`/shared/sm_${address}`)));
 });
 
 /** As exportfs writes a client in etab: an address or network without brackets. */
