@@ -69,6 +69,11 @@ export const errorCodes = {
       'The driver that the configuration names cannot serve this address, or this host lacks something for it. The message has every reason.',
     todo: 'Remove the reasons, or set `driver` in [lock_manager] to "auto" or another driver.',
   },
+  FILE_UNFIT: {
+    means:
+      'What `metrics --output` is to write is there, and is a device, a link or a directory. It was left as it is.',
+    todo: 'Name a file of its own.',
+  },
   INTERRUPTED: {
     means: 'SIGINT or SIGTERM stopped the command between two effects.',
     todo: 'Run the same command again: it goes on where this one stopped.',

@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { runCommand } from '../../src/host/running/command.js';
 import { projectRoot } from '../lab/project-root.js';
 import { startLoopbackClient } from '../demo/loopback-client.js';
 import { makeRehearsal, type RehearsalNode } from '../helpers/rehearsal-site.js';
@@ -128,6 +129,11 @@ const bad: Readonly<Record<string, Bad>> = {
     text: 'yes leaves-a-flood & echo $! >"$0.pids"; exit 5',
     says: /leaves-a-flood\) ended with 5: /,
   },
+  // Each half of a tenth of a second, so that there is always more to come.
+  'leaves-a-drip': {
+    text: 'while :; do printf .; sleep 0.05; done & exit 7',
+    says: /leaves-a-drip\) ended with 7: \./,
+  },
   'closes-stdin': { text: 'exec <&-; exit 4', says: /closes-stdin\) ended with 4: it said nothing/ },
   'leaves-a-daemon': {
     text: 'setsid sleep 1000 & echo $! >"$0.pids"; exit 6',
@@ -213,4 +219,10 @@ test("a link to a hook is followed where it is root's", async (t) => {
   const { exitCode, stderr } = await a.tool(['takeover', '--no-wait', address]);
   t.deepEqual([exitCode, stderr], [0, '']);
   t.like(JSON.parse(readFileSync(a.path('/hooks/link.event'), 'utf8')), { event: 'done' });
+});
+
+test('of a flood the beginning is kept, and the rest read away', async (t) => {
+  const flood = ['sh', '-c', 'head -c 30000000 /dev/zero; head -c 30000000 /dev/zero >&2; exit 3'] as const;
+  const { exitCode, stdout, stderr } = await runCommand(flood, { keep: 1000 });
+  t.deepEqual([exitCode, stdout.length, stderr.length], [3, 1000, 1000]);
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { RehearsalNode } from './rehearsal-site.js';
 
@@ -75,6 +75,20 @@ export const rehearsedSites: readonly RehearsedSite[] = [
     make: (node) => node.write('/ntp-synchronized', 'no\n'),
     verdict: 'warning',
     says: /^the clock is not synchronised/,
+  },
+  {
+    check: 'hooks',
+    what: 'a hook that anybody can write to',
+    make: (node) => {
+      node.write('/hook', '#!/bin/sh\n');
+      chmodSync(node.path('/hook'), 0o777);
+      node.write(
+        '/etc/nlm-failover.toml',
+        `${node.read('/etc/nlm-failover.toml')}\n[hooks]\non_lost = ["/hook"]\n`,
+      );
+    },
+    verdict: 'warning',
+    says: /^on_lost \(\/hook\) would not be run: .*\/hook can be written by others than root$/,
   },
   {
     check: 'driver',

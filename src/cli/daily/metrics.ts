@@ -28,7 +28,7 @@ export function addMetrics(
       )
       .option(
         '-o, --output <file>',
-        'write them to this file instead, all at once, mode 0644: node_exporter reads *.prom',
+        'write them to this file instead, all at once, mode 0644; of node_exporter it ends in .prom',
       ),
   ).action(async (options: MetricsOptions) => {
     const { openReader } = await import('../open-reader.js');

@@ -1,3 +1,4 @@
+import { messageOf } from '../../errors.js';
 import type { FailoverContext } from '../../failover/context.js';
 import type { Occasion, Outcome } from '../../failover/hooks/event.js';
 import type { Io } from '../io.js';
@@ -28,7 +29,21 @@ export async function withHooks<T>(
   }
 }
 
+/** Throws nothing, not even what is a defect of ours: the operation is done. */
 async function tell(
+  io: Io,
+  context: FailoverContext,
+  occasion: Pick<Occasion, 'operation' | 'began'>,
+  outcome: Outcome,
+): Promise<void> {
+  try {
+    await runHooks(io, context, occasion, outcome);
+  } catch (error) {
+    io.err(`nlm-failover: the hooks could not be run: ${messageOf(error)}\n`);
+  }
+}
+
+async function runHooks(
   io: Io,
   context: FailoverContext,
   occasion: Pick<Occasion, 'operation' | 'began'>,

@@ -42,7 +42,7 @@ export async function runHook(
 }
 
 /** Why root does not run it, as a clause: who can write it, or exchange it on the way, would be root. */
-async function whyUnfit(file: string): Promise<string | undefined> {
+export async function whyUnfit(file: string): Promise<string | undefined> {
   const owners = [0, process.geteuid?.() ?? 0];
   let isProgram = false;
   try {

@@ -10,6 +10,7 @@ import { recordCheck } from './address/record.js';
 import { volumesCheck } from './address/volumes.js';
 import type { AddressSite, Check, NodeSite } from './check.js';
 import { clockCheck } from './node/clock.js';
+import { hooksCheck } from './node/hooks.js';
 import { kernelCheck } from './node/kernel.js';
 import { nfsConfCheck } from './node/nfs-conf.js';
 import { programsCheck } from './node/programs.js';
@@ -17,7 +18,13 @@ import { programsCheck } from './node/programs.js';
 // Every check there is, in the order in which they are said. A test has a site for each that makes it fail.
 
 /** Once for the node. */
-export const nodeChecks: readonly Check<NodeSite>[] = [programsCheck, kernelCheck, nfsConfCheck, clockCheck];
+export const nodeChecks: readonly Check<NodeSite>[] = [
+  programsCheck,
+  kernelCheck,
+  nfsConfCheck,
+  clockCheck,
+  hooksCheck,
+];
 
 /** For each address. */
 export const addressChecks: readonly Check<AddressSite>[] = [
