@@ -212,7 +212,7 @@ const prose: Readonly<Record<string, readonly string[]>> = {
   'man/man-adopt.ts': ['lockd-netns', 'nlm-fsid'],
   'man/man-check.ts': ['lockd-netns'],
   'man/man-hooks.ts': ['lockd'],
-  'man/man-systemd.ts': ['lockd-netns'],
+  'man/man-systemd.ts': ['lockd-netns', 'nlm-fsid'],
   'man/recovery-by-hand.ts': ['lockd', 'lockd-netns', 'nlm-fsid'],
   'man/recovery-trees.ts': ['lockd-netns'],
   'site/check/address/ports.ts': ['lockd'],
