@@ -3,7 +3,7 @@
  *
  *     node build/src/package/main.js [--node=build] [--only=NAME] [--compress=none] [--to=DIRECTORY]
  *
- * --node=build takes the Node that runs this instead, without asking a registry: for tests; --only makes one of the two;
+ * --node=build packs the Node that runs this, without asking a registry: for tests; --only makes one of the two;
  * --compress=none is for a test, which unpacks it at once. The same checkout, Node and compiler make the same bytes.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -14,13 +14,13 @@ import { dateOf } from '../man/changelog.js';
 import { version } from '../version.js';
 import { layContents } from './contents.js';
 import { controlFile, kilobytesOf, librariesOf, makeArchive, writeControl } from './control.js';
-import { type Flavour, flavours, slimAbi } from './flavours.js';
-import { buildsNode, fetchNode, ltsNode, node20, type NodeFiles } from './node-files.js';
+import { type Flavour, flavours } from './flavours.js';
+import { buildsNode, fetchNode, packedNode, type NodeFiles } from './node-files.js';
 import { Tree } from './tree.js';
 
 const { values } = parseArgs({
   options: {
-    node: { type: 'string', default: 'lts' },
+    node: { type: 'string', default: 'registry' },
     only: { type: 'string' },
     compress: { type: 'string', default: 'xz' },
     to: { type: 'string' },
@@ -37,17 +37,18 @@ mkdirSync(to, { recursive: true });
 const work = mkdtempSync(path.join(tmpdir(), 'nlm-failover-package-'));
 mkdirSync(path.join(work, 'debian'));
 try {
-  const lts = values.node === 'build' ? buildsNode() : ltsNode;
-  for (const flavour of flavours(lts)) {
-    if (values.only === undefined || values.only === flavour.name) await make(flavour);
+  const node = values.node === 'build' ? buildsNode() : fetchNode(packedNode, work);
+  for (const flavour of flavours(node)) {
+    if (values.only === undefined || values.only === flavour.name) await make(flavour, node);
   }
 } finally {
   rmSync(work, { recursive: true });
 }
 
-async function make(flavour: Flavour): Promise<void> {
+/** The slim one gets a native module for the ABI of that Node, which Debian 13's has as well. */
+async function make(flavour: Flavour, node: NodeFiles): Promise<void> {
   const tree = new Tree(path.join(work, 'debian', flavour.name));
-  const native = await layContents(tree, flavour, { root, work, epoch, node: nodeOf(flavour) });
+  const native = await layContents(tree, flavour, { root, work, epoch, node });
   const control = controlFile(flavour, {
     version,
     libraries: librariesOf(native, flavour, work),
@@ -57,11 +58,4 @@ async function make(flavour: Flavour): Promise<void> {
   const file = path.join(to, `${flavour.name}_${version}_amd64.deb`);
   const bytes = makeArchive(tree, file, { epoch, compress: values.compress });
   process.stdout.write(`${file}  ${(bytes / 1e6).toFixed(1)} MB\n`);
-}
-
-/** The Node that a flavour runs with, or at least one with its ABI. */
-function nodeOf({ ownNode }: Flavour): NodeFiles {
-  if (values.node === 'build') return buildsNode();
-  if (!ownNode) return process.versions.modules === slimAbi ? buildsNode() : fetchNode(node20, work);
-  return fetchNode(ltsNode, work);
 }
