@@ -6,7 +6,7 @@ import type { Lab } from './lab.js';
 import { keepEtc, prepareReboot, prepareSystemd, rebootCleanly, setUp, startAtBoot } from './reboot-steps.js';
 import { startRivalLoop } from './rival-loop.js';
 import { file, lockThrough, reclaimed, scenario } from './scenario.js';
-import { type Driver, prepareVolumes, tool } from './site.js';
+import { configure, type Driver, nlmFailover, prepareVolumes, tool } from './site.js';
 
 const full = process.env['NLM_FULL'] === '1';
 
@@ -20,6 +20,7 @@ if (full) {
   scenario('systemd: a clean reboot with an instance', (t, lab) => rebootWith(t, lab, 'lockd-netns'), {
     systemdOnA: true,
   });
+  scenario('systemd: the unit where not all is well', unitInTrouble, { systemdOnA: true });
   scenario('systemd: a clean reboot without nlm-failover', rebootWithout, { systemdOnA: true });
 }
 
@@ -60,6 +61,54 @@ async function rebootWith(t: ExecutionContext, lab: Lab, driver: Driver): Promis
   t.regex(history.stdout, /release .*: done[^]*A-1 .*; 1 lock held[^]*A-4/);
   const shown = await a.run(['systemctl', 'show', '--property=ActiveState,Result', unit]);
   t.is(shown.stdout, 'Result=success\nActiveState=active\n');
+}
+
+/** Clients that are gone, another node that has the address, a shutdown while the start goes on. */
+async function unitInTrouble(t: ExecutionContext, lab: Lab): Promise<void> {
+  const { a, b, c, disks, moving } = lab;
+  const { address } = moving;
+  const unit = `nlm-failover@${address}.service`;
+  const options = { driver: 'lockd-netns', graceSeconds: 10 } as const;
+  const systemctl = (...args: string[]) =>
+    a.run(['systemctl', ...args, unit], { timeoutSeconds: 300, reject: false });
+  const shown = async () =>
+    (await systemctl('show', '--property=ActiveState,ExecMainStatus,NRestarts')).stdout
+      .trim()
+      .split('\n')
+      .toSorted();
+  await prepareVolumes(lab, a, [moving]);
+  await prepareReboot(lab, a, options);
+  await configure(lab, b, [moving], options);
+  await setUp(a);
+  t.is((await systemctl('start')).exitCode, 0);
+  await a.endGrace(address);
+  await lockThrough(lab, moving);
+  t.is((await systemctl('stop')).exitCode, 0);
+  t.false(
+    (await a.mounts()).some((mount) => mount.device === disks.vol1.device),
+    'released',
+  );
+
+  await c.powerCut();
+  t.is((await systemctl('start')).exitCode, 0);
+  t.regex((await shown()).join(), /^ActiveState=active,ExecMainStatus=[56],NRestarts=0$/, 'served, and seen');
+
+  await systemctl('stop');
+  await nlmFailover(b, ['takeover', address], false);
+  t.not((await systemctl('start')).exitCode, 0);
+  t.deepEqual(await shown(), ['ActiveState=failed', 'ExecMainStatus=4', 'NRestarts=0']);
+  t.is((await nlmFailover(b, ['status', '--is-served', address], false)).exitCode, 0, 'B serves on');
+  await nlmFailover(b, ['release', address]);
+
+  await systemctl('start', '--no-block');
+  await a.run(`until ip netns exec "nfs-$1" ip addr | grep -qF " $1/"; do sleep 0.2; done`, {
+    args: [address],
+    timeoutSeconds: 120,
+  });
+  t.is((await shown())[0], 'ActiveState=activating');
+  await rebootCleanly(a);
+  const superblock = await a.run(['dumpe2fs', '-h', disks.state1.device]);
+  t.notRegex(superblock.stdout, /needs_recovery/, 'released in the middle of its start');
 }
 
 /** The server's own address, and what a distribution has: statd's list survives on a disk, sm-notify tells the clients at boot. */

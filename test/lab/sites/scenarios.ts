@@ -61,6 +61,7 @@ const inFullRun: Readonly<Record<string, SiteLimits>> = {
   'lockd-netns: power cuts in the middle of release and takeover': {},
   'lockd-netns: failovers there and back': {},
   'systemd: a clean reboot with an instance': { nfsConf: ['none'] },
+  'systemd: the unit where not all is well': { state: ['volume'], type: ['ext4'], nfsConf: ['none'] },
   'systemd: a clean reboot without nlm-failover': { type: ['ext4'], nfsConf: ['none'] },
 };
 
