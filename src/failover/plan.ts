@@ -1,5 +1,5 @@
 import type { Filesystem, FloatingIp, Volume } from '../config/config.js';
-import { isManaged, mountOrder } from '../config/floating-ip.js';
+import { isManaged, mountOrder, volumesOf } from '../config/floating-ip.js';
 import { addressDown, addressUp } from '../host/actions/address.js';
 import { announce } from '../host/actions/announce.js';
 import {
@@ -168,9 +168,10 @@ function mounts(
   ownerIsKnown: boolean,
 ): Action<FailoverContext>[] {
   if (isManaged(ip, 'mount')) return volumes.map((volume) => expectMounted(volume));
+  const places = volumesOf(ip).map(({ mountpoint }) => mountpoint);
   return volumes.flatMap((volume) => [
     refuseMountedElsewhere(ip, volume, ownerIsKnown),
-    mountFilesystem(volume),
+    mountFilesystem(volume, places),
   ]);
 }
 

@@ -1,4 +1,13 @@
-import { closeSync, constants, fchmodSync, fchownSync, fstatSync, mkdirSync, openSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+} from 'node:fs';
 import path from 'node:path';
 import { errnoOf, exitCodes, FailoverError } from '../errors.js';
 
@@ -22,7 +31,7 @@ export function makeDirectory(directory: string, mode: number, owner?: Owner): v
   const fd = openReal(directory);
   try {
     const { uid } = fstatSync(fd);
-    if (![0, process.getuid?.(), owner?.uid].includes(uid)) throw unsafe(directory, `belongs to uid ${uid}`);
+    if (isForeign(uid, owner?.uid)) throw unsafe(directory, `belongs to uid ${uid}`);
     if (owner !== undefined) fchownSync(fd, owner.uid, owner.gid);
     fchmodSync(fd, mode);
   } finally {
@@ -30,12 +39,29 @@ export function makeDirectory(directory: string, mode: number, owner?: Owner): v
   }
 }
 
+/**
+ * What makeDirectory would throw for a directory that is there, RUN_UNSAFE; undefined: nothing, or it is not there. `owner`: a uid that
+ * it may belong to beside root and this user.
+ */
+export function whyUnsafe(directory: string, owner?: number): FailoverError | undefined {
+  const found = lstatSync(directory, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  if (!found.isDirectory()) return unsafe(directory, noDirectory);
+  return isForeign(found.uid, owner) ? unsafe(directory, `belongs to uid ${found.uid}`) : undefined;
+}
+
+function isForeign(uid: number, owner: number | undefined): boolean {
+  return ![0, process.getuid?.(), owner].includes(uid);
+}
+
+const noDirectory = 'is not a directory, or only a symbolic link to one';
+
 function openReal(directory: string): number {
   try {
     return openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   } catch (error) {
     if (errnoOf(error) === 'ENOTDIR' || errnoOf(error) === 'ELOOP') {
-      throw unsafe(directory, 'is not a directory, or only a symbolic link to one');
+      throw unsafe(directory, noDirectory);
     }
     throw error;
   }

@@ -26,6 +26,12 @@ export async function calloutFault(
   const statd = statdProcess(host, netns);
   if (statd === undefined) return undefined;
   const { callout, pid } = statd;
+  if (statd.isStopped) {
+    return {
+      message: `rpc.statd (pid ${pid}) is stopped, and answers nobody, so that no client is recorded`,
+      hint: `Find out who stopped it, then let it go on: kill -CONT ${pid}`,
+    };
+  }
   if (callout === undefined) {
     return {
       message: `rpc.statd (pid ${pid}) runs no callout, so that no client is recorded`,

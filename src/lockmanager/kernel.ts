@@ -1,6 +1,7 @@
 import { type DriverKey, ofString } from '../config/driver-settings.js';
 import { readPath } from '../config/paths.js';
 import { exportPath, flushExports, isExported, unexport } from '../host/actions/exports.js';
+import { lookAtExport } from '../host/actions/look-export.js';
 import { exported } from '../host/reading/exports.js';
 import { seesLockd } from '../host/reading/locks.js';
 import { graceSeconds, inGrace, nfsdThreads } from '../host/reading/nfsd.js';
@@ -37,7 +38,15 @@ export const nfsdKey: DriverKey<string> = {
 function exportfs(place: ServingPlace): Exports {
   const memory = rememberedExports(place.run);
   return {
-    make: (one, filesystem) => inPlace(place, exportPath(one, filesystem, memory)),
+    make: (one, filesystem) => {
+      const there = inPlace(place, exportPath(one, filesystem, memory));
+      return {
+        ...there,
+        // What is wrong with an export itself is so wherever it will be made.
+        look: async (context, how) =>
+          (await there.look?.(context, how)) ?? lookAtExport(context.host, one, how),
+      };
+    },
     takeAway: (one, filesystem, moving) => unlessGone(place, unexport(one, filesystem, memory, moving)),
     has: async (one, filesystem) =>
       place.absence() === undefined && isExported(place.host, one, filesystem, memory),

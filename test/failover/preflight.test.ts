@@ -2,7 +2,8 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { lookAtClients, lookAtLink, lookAtMount } from '../../src/host/actions/looks.js';
+import { lookAtMount } from '../../src/host/actions/look-mount.js';
+import { lookAtClients, lookAtLink } from '../../src/host/actions/looks.js';
 import { realHost } from '../../src/host/real.js';
 import { isInstalled } from '../../src/host/running/command.js';
 import { loadConfig } from '../../src/config/load-config.js';
@@ -58,6 +59,26 @@ const mistakes: readonly (readonly [what: string, make: (node: RehearsalNode) =>
       node.write('/mnt/vol1', '');
     },
     /\/mnt\/vol1 is not a directory/,
+  ],
+  [
+    'a device with another file system',
+    (node) => node.write('/blkid.json', '{"/dev/vol1":"xfs"}'),
+    /\/dev\/vol1 is xfs, and the configuration says ext4/,
+  ],
+  [
+    'a device without a file system',
+    (node) => node.write('/blkid.json', '{"/dev/vol1":""}'),
+    /no file system on \/dev\/vol1/,
+  ],
+  [
+    'something else with its fsid',
+    (node) => node.write('/var/lib/nfs/etab', '/srv/other\t10.9.0.0/16(rw,sec=krb5,fsid=1234)\n'),
+    /fsid 1234, that of \/mnt\/vol1, is exported with \/srv\/other too, to 10\.9\.0\.0\/16/,
+  ],
+  [
+    'an export option that exportfs refuses',
+    (node) => configure(node, '"rw,no_subtree_check"', '"rw,anonuid=abc"'),
+    /refuses the option "anonuid=abc" of the export of \/mnt\/vol1/,
   ],
   [
     'an NFSv3 mount, which keeps lockd running',

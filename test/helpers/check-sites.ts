@@ -70,6 +70,13 @@ export const rehearsedSites: readonly RehearsedSite[] = [
     says: /nfsd does not listen there/,
   },
   {
+    check: 'run',
+    what: 'a run directory that is a link',
+    make: (node) => node.link('/run/nlm-failover', '/tmp'),
+    verdict: 'failure',
+    says: /run\/nlm-failover is not a directory, or only a symbolic link to one: somebody else made it/,
+  },
+  {
     check: 'clock',
     what: 'a clock that nobody sets',
     make: (node) => node.write('/ntp-synchronized', 'no\n'),

@@ -3,12 +3,22 @@ import type { FailingSite } from './check-sites.js';
 /** On a node with a network of its own, real programs, and image files for disks: test/wire/check.test.ts makes them. */
 export interface WireSite extends FailingSite {
   /** Which sites are made together: each node takes time, and no two of a round hide each other. */
-  readonly round: 1 | 2;
+  readonly round: 1 | 2 | 3 | 4;
   /** A command for sh, run on the node before `check` is. */
   readonly make?: string;
   /** Another one, run on another host of its network. */
   readonly peer?: string;
 }
+
+/** An image as it is while it is mounted, or after a crash. */
+const crashed = (image: string) =>
+  `mkdir /run/m; mount ${image} /run/m; cp ${image} /run/c; umount /run/m; cp /run/c ${image}; rmdir /run/m; rm /run/c`;
+
+/** A daemon that is stopped. Not the one that nsenter has started, which would stop too, and never end. */
+const stopped = (daemon: string) => {
+  const [name] = daemon.split(' ');
+  return `kill "$(pidof ${name})"; while pidof ${name}; do sleep 0.05; done; ${daemon}; sleep 0.5; kill -STOP "$(pidof ${name})"`;
+};
 
 export const wireSites: readonly WireSite[] = [
   {
@@ -92,5 +102,53 @@ export const wireSites: readonly WireSite[] = [
     peer: 'ip address add fd00:10:10:1::1/64 dev veth0 nodad',
     verdict: 'ok',
     says: /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2} answers for fd00:10:10:1::1 on veth0: \/run\/state6\.img is mounted elsewhere/,
+  },
+  {
+    check: 'callout',
+    round: 3,
+    what: 'an rpc.statd that is stopped',
+    make: stopped('rpc.statd --no-notify -H /run/callout/ha-callout'),
+    verdict: 'failure',
+    says: /^rpc\.statd \(pid \d+\) is stopped/,
+  },
+  {
+    check: 'volumes',
+    round: 3,
+    what: 'a volume that was not unmounted, while its state volume was',
+    make: crashed('/run/vol.img'),
+    verdict: 'failure',
+    says: /^\/run\/vol\.img was not unmounted cleanly/,
+  },
+  {
+    check: 'volumes',
+    round: 3,
+    what: 'a volume that this node has mounted in another place',
+    make: 'mkdir /run/q; mount /run/vol6.img /run/q',
+    verdict: 'failure',
+    says: /^\/run\/vol6\.img is mounted on this node already, on \/run\/q, and not on/,
+  },
+  {
+    check: 'address',
+    round: 3,
+    what: 'a state volume that was not unmounted, and nobody who has the address',
+    make: crashed('/run/state6.img'),
+    verdict: 'failure',
+    says: /^nobody answers for fd00:10:10:1::1 on veth0, and \/run\/state6\.img .*: a takeover without --fenced refuses/,
+  },
+  {
+    check: 'callout',
+    round: 4,
+    what: 'an rpcbind that is stopped',
+    make: stopped('rpcbind'),
+    verdict: 'failure',
+    says: /^rpcbind of this node .* does not answer/,
+  },
+  {
+    check: 'address',
+    round: 4,
+    what: 'no carrier',
+    peer: 'ip link set veth0 down',
+    verdict: 'failure',
+    says: /^The network interface veth0 is up, and has no carrier/,
   },
 ];

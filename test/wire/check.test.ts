@@ -100,7 +100,7 @@ async function check(netns: Netns): Promise<Line[]> {
     .map((line) => JSON.parse(line) as Line);
 }
 
-for (const round of [1, 2] as const) {
+for (const round of [1, 2, 3, 4] as const) {
   const sites = wireSites.filter((site) => site.round === round);
   test(`seen: ${sites.map(({ what }) => what).join('; ')}`, async (t) => {
     const [netns, peer] = await node(t);

@@ -2,7 +2,7 @@ import type { FloatingIp, Volume } from '../../config/config.js';
 import { isManaged, volumesOf } from '../../config/floating-ip.js';
 import type { ErrorCode } from '../../error-codes.js';
 import { isTimeout } from '../../host/running/deadline.js';
-import { carriesFsid } from '../../host/reading/exports.js';
+import { carriesFsid, exportedAsWell } from '../../host/reading/exports.js';
 import { type AddressPlace, placesOf } from '../../host/reading/addresses.js';
 import { isMountOf, isReadOnlyUnasked, mountAt } from '../../host/reading/mounts.js';
 import type { Host } from '../../host/host.js';
@@ -126,6 +126,13 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
         unexported.push(`${path} is exported without fsid=${filesystem.fsid}`);
     } else if ((await driver?.exports.has(one, filesystem)) === false)
       unexported.push(`${path} is not exported to ${clients} as the configuration says`);
+  }
+  for (const filesystem of driver === undefined ? [] : ip.filesystems) {
+    const others = exportedAsWell(host, entries, filesystem);
+    for (const { path, clients } of others)
+      unexported.push(
+        `fsid ${filesystem.fsid}, that of ${filesystem.mountpoint}, is exported with ${path} too, to ${clients}: clients may be given that file system`,
+      );
   }
   const status = {
     address: ip.address,

@@ -2,8 +2,10 @@ import type { FloatingIp, Volume } from '../../config/config.js';
 import { recordVolume } from '../../config/floating-ip.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Action } from '../../host/action.js';
+import { mountedAt } from '../../host/reading/device-users.js';
 import { isMountOf, mountAt } from '../../host/reading/mounts.js';
 import { superblockState } from '../../host/reading/superblock.js';
+import { isTimeout } from '../../host/running/deadline.js';
 import type { FailoverContext } from '../context.js';
 
 /**
@@ -21,10 +23,22 @@ export function refuseMountedElsewhere(
   const { device, mountpoint, type } = volume;
   return {
     commands: lookText(volume, ownerIsKnown),
-    // With the record on a volume of the address nothing is claimed before that is mounted; and until then nobody knows whose the rest is.
     look: async (context) => {
-      if (recordVolume(ip) === undefined) await refuse(context);
-      return [];
+      const onVolume = recordVolume(ip);
+      const isKnown = onVolume === undefined || mountAt(context.host, onVolume.mountpoint) !== undefined;
+      if (!ownerIsKnown || isKnown) {
+        await refuse(context);
+        return [];
+      }
+      // Until the record's volume is mounted nobody knows whether it was this node that crashed.
+      try {
+        await refuse(context);
+        return [];
+      } catch (error) {
+        if (!(error instanceof FailoverError) || isTimeout(error)) throw error;
+        const { message, hint, code, exitCode } = error;
+        return [{ message, hint, code, exitCode, isNote: true }];
+      }
     },
     check: async (context) => {
       await refuse(context);
@@ -39,7 +53,12 @@ export function refuseMountedElsewhere(
     if (fenced || session.holds(session.previous) || (mount !== undefined && isMountOf(host, mount, device)))
       return;
     const state = await superblockState(host, device);
-    if (state === 'dirty') throw notUnmounted(address, volume);
+    if (state === 'dirty')
+      throw notUnmounted(
+        address,
+        volume,
+        mountedAt(host, device).map(({ text }) => text),
+      );
     // Of ext2/3/4 a device that cannot be read cannot be mounted either, and mount(8) says why.
     if (state === 'unknown' && !ownerIsKnown && !isExt(type)) throw ownerUnknown(address, volume);
   }
@@ -63,7 +82,20 @@ function isExt(type: string): boolean {
   return /^ext[234]$/.test(type);
 }
 
-function notUnmounted(address: string, { device, mountpoint }: Volume): FailoverError {
+/** `here`: where this node has it mounted itself. */
+function notUnmounted(
+  address: string,
+  { device, mountpoint }: Volume,
+  here: readonly string[],
+): FailoverError {
+  if (here.length > 0) {
+    return new FailoverError(`${device} is in use on this node: ${here.join(', ')}`, {
+      code: 'DEVICE_IN_USE',
+      exitCode: exitCodes.stepFailed,
+      operation: `B-1 mount ${device} on ${mountpoint}`,
+      hint: 'Unmount it there. Then run the same command again, which sees whether another node has it.',
+    });
+  }
   return new FailoverError(`${device} was not unmounted cleanly: another node has it mounted, or crashed`, {
     code: 'DEVICE_IN_USE',
     exitCode: exitCodes.notOwner,

@@ -109,7 +109,8 @@ export function addressUp(ip: AddressOnInterface): Action<HostContext> {
         : commandText(command),
     ],
     programs: ['ip'],
-    look: async (context) => ((await check(context)) ? [] : lookAtLink(context.host, ip.interface)),
+    look: async (context) =>
+      (await check(context)) ? [] : lookAtLink(context.host, ip.interface, ip.family),
     check,
     act: async ({ host }) => {
       await runOrFail(host, command, `See with "ip link show ${ip.interface}" that the interface exists.`);

@@ -3,6 +3,7 @@ import { type Action, commandText, type HostContext, notSo, runOrFail, saidOf } 
 import {
   carriesFsid,
   exported,
+  exportedAsWell,
   type ExportEntry,
   exportfsClients,
   findExport,
@@ -12,7 +13,7 @@ import {
 } from '../reading/exports.js';
 import type { Argv, CommandResult, Host } from '../host.js';
 import { leadsElsewhere } from '../reading/lies-on.js';
-import { lookAtClients } from './looks.js';
+import { lookAtExport } from './look-export.js';
 import { isMountOf, mountAt } from '../reading/mounts.js';
 
 export interface PathExport {
@@ -158,8 +159,12 @@ export function exportPath(
   return {
     commands: [commandText(command)],
     programs: ['exportfs'],
-    look: ({ host }, { asksNames }) => (asksNames ? lookAtClients(host, clients) : []),
+    look: ({ host }, how) => {
+      expectFsidOfItsOwn(host, filesystem);
+      return lookAtExport(host, one, how);
+    },
     check: ({ host }) => {
+      expectFsidOfItsOwn(host, filesystem);
       expectOnFilesystem(host, path, filesystem);
       return isExported(host, one, filesystem, memory);
     },
@@ -195,6 +200,24 @@ export function exportPath(
       }
     },
   };
+}
+
+/**
+ * Throws where something else is exported with the same fsid. That is all the kernel asks mountd by, for a file handle, and mountd takes what
+ * it finds first (nfs-utils support/export/cache.c, nfsd_fh): clients may be given the other file system.
+ */
+function expectFsidOfItsOwn(
+  host: Host,
+  filesystem: Pick<ExportedFilesystem, 'fsid' | 'mountpoint' | 'exports'>,
+): void {
+  const { fsid, mountpoint } = filesystem;
+  const [other] = exportedAsWell(host, exported(host), filesystem);
+  if (other === undefined) return;
+  throw notSo(
+    'B-5',
+    `fsid ${fsid}, that of ${mountpoint}, is exported with ${other.path} too, to ${other.clients}: clients may be given that file system`,
+    `Give ${other.path} another fsid in /etc/exports, or take it out: exportfs -u ${exportfsClients(other.clients)}:${other.path}`,
+  );
 }
 
 /** Throws where the path does not lie on the mounted file system whose fsid it is to carry. */

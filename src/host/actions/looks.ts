@@ -1,70 +1,19 @@
 // What can be known of the machine before anything is done: each look answers with what stands in the way, and leaves no trace.
-import { existsSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import * as v from 'valibot';
 import type { Obstacle } from '../action.js';
 import type { Host } from '../host.js';
-import { isInstalled } from '../running/command.js';
-import type { MountableFilesystem } from './mount.js';
-
-/** What B-1 would fail for. */
-export async function lookAtMount(
-  host: Host,
-  { device, mountpoint, type }: MountableFilesystem,
-): Promise<Obstacle[]> {
-  const place = statSync(host.path(mountpoint), { throwIfNoEntry: false });
-  return [
-    ...(device.startsWith('/') && !existsSync(host.path(device))
-      ? [
-          {
-            message: `There is no device ${device}`,
-            hint: 'Correct "device" in the configuration, or see why this node does not reach it: lsblk, dmesg.',
-          },
-        ]
-      : []),
-    ...(place === undefined || place.isDirectory()
-      ? []
-      : [{ message: `The mount point ${mountpoint} is not a directory`, hint: 'Correct "mountpoint".' }]),
-    ...((await knowsType(host, type))
-      ? []
-      : [
-          {
-            message: `This kernel knows no file system of type "${type}"`,
-            hint: 'Correct "type" in the configuration, or install what brings it.',
-          },
-        ]),
-  ];
-}
-
-/** It is in the kernel, its module lies ready, or a program mounts it (mount(8), external helpers). */
-async function knowsType(host: Host, type: string): Promise<boolean> {
-  if (host.kind === 'rehearsal') return true;
-  const known = (host.readText('/proc/filesystems') ?? '').split('\n').map((line) => line.split('\t').at(-1));
-  const kinds = type.split(',');
-  // Left to mount(8) to find out, or to its rules.
-  if (kinds.some((kind) => kind === 'auto' || kind === 'none' || kind.startsWith('no'))) return true;
-  for (const kind of kinds) {
-    if (
-      known.includes(kind) ||
-      isInstalled(`mount.${kind}`) ||
-      isInstalled(`mount.${kind.split('.')[0] ?? ''}`)
-    )
-      return true;
-    if (!isInstalled('modinfo')) return true;
-    // mount(2) asks for the module by this alias (fs/filesystems.c, get_fs_type).
-    const { exitCode } = await host.run(['modinfo', '-n', `fs-${kind}`], { short: true });
-    if (exitCode === 0) return true;
-  }
-  return false;
-}
 
 /** As much of `ip -j link show` as is read here (ip-link(8)); flags as netdevice(7) names them. */
 const linkSchema = v.array(
   v.object({ ifname: v.optional(v.string()), flags: v.optional(v.array(v.string())) }),
 );
 
-/** What is wrong with a network interface that an address is to go on: it is not there, or down. */
-export async function lookAtLink(host: Host, device: string): Promise<Obstacle[]> {
+/**
+ * What is wrong with a network interface that an address is to go on: it is not there, or down. `family` 6: of an address that is to be
+ * its own, whether it takes any of IPv6.
+ */
+export async function lookAtLink(host: Host, device: string, family?: 4 | 6): Promise<Obstacle[]> {
   const { exitCode, stdout, stderr } = await host.run(['ip', '-j', 'link', 'show', 'dev', device]);
   if (exitCode !== 0)
     return [
@@ -74,13 +23,43 @@ export async function lookAtLink(host: Host, device: string): Promise<Obstacle[]
       },
     ];
   const [link] = v.parse(linkSchema, JSON.parse(stdout));
-  if (link?.flags === undefined || link.flags.includes('UP')) return [];
+  if (link?.flags === undefined || link.flags.includes('UP'))
+    return family === 6 ? lookForIpv6(host, device) : [];
   return [
     {
       message: `The network interface ${device} is down`,
       hint: `Run "ip link set ${device} up", and see why it was down.`,
     },
   ];
+}
+
+/** ip-sysctl.rst: disable_ipv6. There is no such file where the kernel has no IPv6, or the MTU is below that of IPv6 (net/ipv6/addrconf.c). */
+function lookForIpv6(host: Host, device: string): Obstacle[] {
+  const file = `/proc/sys/net/ipv6/conf/${device}/disable_ipv6`;
+  const value = host.readText(file)?.trim();
+  if (value === undefined ? host.kind === 'rehearsal' : value === '0') return [];
+  return [
+    value === undefined
+      ? {
+          message: `The network interface ${device} takes no IPv6 address: this kernel has no IPv6 on it`,
+          hint: `See "ip -6 address show dev ${device}", ipv6.disable in /proc/cmdline, and that its MTU is 1280 at the least.`,
+        }
+      : {
+          message: `The network interface ${device} takes no IPv6 address: ${file} is ${value}`,
+          hint: `Run "echo 0 > ${file}", and see who sets it: sysctl.d(5).`,
+        },
+  ];
+}
+
+/** Whether a network interface that is up has no link to anything; undefined where it has, or is not there. */
+export async function lookAtCarrier(host: Host, device: string): Promise<Obstacle | undefined> {
+  const { exitCode, stdout } = await host.run(['ip', '-j', 'link', 'show', 'dev', device]);
+  const [link] = exitCode === 0 ? v.parse(linkSchema, JSON.parse(stdout)) : [];
+  if (link?.flags?.includes('NO-CARRIER') !== true) return undefined;
+  return {
+    message: `The network interface ${device} is up, and has no carrier: nobody reaches an address on it`,
+    hint: `See its cable, and the switch or bridge at the other end: "ip link show ${device}".`,
+  };
 }
 
 /** A host name that the name service does not know: exportfs leaves that client out, and serves everybody else. */

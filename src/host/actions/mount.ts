@@ -3,7 +3,7 @@ import type { FailoverError } from '../../errors.js';
 import type { StepName } from '../../step-names.js';
 import { isAtOrBelow } from '../../paths.js';
 import { type Action, commandText, failed, type HostContext, notSo } from '../action.js';
-import { lookAtMount } from './looks.js';
+import { lookAtMount } from './look-mount.js';
 import { currentDeadline } from '../running/deadline.js';
 import type { Argv, Host } from '../host.js';
 import { isFree } from '../devices/devices.js';
@@ -20,8 +20,14 @@ export interface MountableFilesystem {
   readonly options: string;
 }
 
-/** B-1: the file system is mounted, and it is that device, not another one, that is. */
-export function mountFilesystem(filesystem: MountableFilesystem): Action<HostContext> {
+/**
+ * B-1: the file system is mounted, and it is that device, not another one, that is. `volumes`: the mount points of the address, for the
+ * look.
+ */
+export function mountFilesystem(
+  filesystem: MountableFilesystem,
+  volumes: readonly string[] = [],
+): Action<HostContext> {
   const { device, mountpoint } = filesystem;
   const command = mountCommand(filesystem);
   return {
@@ -29,7 +35,7 @@ export function mountFilesystem(filesystem: MountableFilesystem): Action<HostCon
     byHand: [`mkdir -p ${commandText([mountpoint])}`, commandText(command)],
     programs: ['mount'],
     look: async ({ host }) =>
-      mountedToWrite(host, filesystem) === undefined ? lookAtMount(host, filesystem) : [],
+      mountedToWrite(host, filesystem) === undefined ? lookAtMount(host, filesystem, volumes) : [],
     check: ({ host }) => mountedToWrite(host, filesystem) !== undefined,
     act: async ({ host }) => {
       makeMountpoint(host, mountpoint);

@@ -72,6 +72,11 @@ export function isMadeOf(host: Host, upper: string, lower: string): boolean {
   });
 }
 
+/** Whether the kernel lets nobody write to a block device: block/genhd.c, "ro" (blockdev --setro, losetup -r, a write-protected LUN). */
+export function isWriteProtected(host: Host, number: string): boolean {
+  return sysfs(host, number, 'ro') === '1';
+}
+
 /**
  * Whether nobody on this node has the device: no mount anywhere, none that was only hidden (umount -l), no device made of it, no
  * swap. To open a block device exclusively fails with EBUSY while any of those has claimed it (Linux block/bdev.c,

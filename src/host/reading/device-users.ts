@@ -1,7 +1,7 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import type { Host } from '../host.js';
 import { type Device, deviceAt, deviceNumberOf, devicesAbove, loopsOf } from '../devices/devices.js';
-import { isMountFrom, parseMountinfo } from './mounts.js';
+import { isMountFrom, type Mount, parseMountinfo } from './mounts.js';
 
 /** More would not be read. */
 const mostNamed = 8;
@@ -22,29 +22,42 @@ export async function deviceUsers(host: Host, path: string): Promise<string[]> {
     ...loops.map((loop) => `${loop.path} is made of it`),
     ...numbers.flatMap((number) => devicesAbove(host, number).map((above) => `${above} is made of it`)),
     ...swapOn(host, device),
-    ...mountedAnywhere(host, numbers),
+    ...new Set(mountsFrom(host, numbers).map(({ text }) => text)),
     ...(await openAnywhere(host, numbers)),
   ];
   return users.slice(0, mostNamed);
 }
 
+/** A mount of a device, in this mount namespace or another one of this node. */
+export interface MountOfDevice {
+  readonly mount: Mount;
+  readonly isHere: boolean;
+  /** As a clause: "mounted on /backup in the mount namespace of sleep (pid 7)". */
+  readonly text: string;
+}
+
+/** Where the file system of a device, or image file, is mounted on this node; nowhere for what is neither. */
+export function mountedAt(host: Host, path: string): MountOfDevice[] {
+  const device = deviceAt(host, path);
+  if (device === undefined) return [];
+  const numbers =
+    device.kind === 'block' ? [device.number] : loopsOf(host, device).map(({ number }) => number);
+  return numbers.length === 0 ? [] : mountsFrom(host, numbers);
+}
+
 /** Of each mount namespace, and each root in it, one process tells; the first of those that see a mount. */
-function mountedAnywhere(host: Host, numbers: readonly string[]): string[] {
-  const seen = new Set<string>();
+function mountsFrom(host: Host, numbers: readonly string[]): MountOfDevice[] {
   const here = tableOf(host, 'self');
-  const found = new Set<string>();
-  for (const pid of processes(host)) {
+  const seen = new Set<string>();
+  return ['self', ...processes(host)].flatMap((pid) => {
     const table = tableOf(host, pid);
-    if (seen.has(table)) continue;
+    if (seen.has(table)) return [];
     seen.add(table);
-    const text = textOf(host, `/proc/${pid}/mountinfo`);
-    for (const mount of parseMountinfo(text)) {
-      if (!numbers.some((number) => isMountFrom(host, mount, number))) continue;
-      const where = table === here ? '' : ` in the mount namespace of ${named(host, pid)}`;
-      found.add(`mounted on ${mount.mountpoint}${where}`);
-    }
-  }
-  return [...found];
+    const where = table === here ? '' : ` in the mount namespace of ${named(host, pid)}`;
+    return parseMountinfo(textOf(host, `/proc/${pid}/mountinfo`))
+      .filter((mount) => numbers.some((number) => isMountFrom(host, mount, number)))
+      .map((mount) => ({ mount, isHere: table === here, text: `mounted on ${mount.mountpoint}${where}` }));
+  });
 }
 
 /** proc_pid_mountinfo(5): a process is shown its namespace as far as it lies below its root. */

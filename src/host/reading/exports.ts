@@ -84,6 +84,28 @@ export function carriesFsid({ options }: Pick<ExportEntry, 'options'>, fsid: str
   );
 }
 
+/** Those of these entries that carry the fsid of a file system, and do not lie on it. */
+export function exportedAsWell(
+  host: Host,
+  entries: readonly ExportEntry[],
+  {
+    fsid,
+    mountpoint,
+    exports,
+  }: {
+    readonly fsid: string;
+    readonly mountpoint: string;
+    readonly exports: readonly { readonly path: string }[];
+  },
+): ExportEntry[] {
+  return entries.filter(
+    (entry) =>
+      carriesFsid(entry, fsid) &&
+      !isBelow(host, entry, mountpoint) &&
+      !exports.some(({ path }) => isOfPath(host, entry, path)),
+  );
+}
+
 /** A number as the kernel has it, in 32 bits (etab may have it with a sign: putexportent in support/nfs/exports.c); a UUID as its digits. */
 function plainFsid(text: string): string {
   return /^-?\d+$/.test(text)

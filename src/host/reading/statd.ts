@@ -92,6 +92,8 @@ export interface StatdProcess {
   readonly uid: number;
   readonly gid: number;
   readonly groups: readonly number[];
+  /** Stopped by a signal or a debugger: it answers nobody (proc_pid_stat(5), T and t). */
+  readonly isStopped: boolean;
   /** What it runs for each client; undefined: nothing. */
   readonly callout: string | undefined;
   /** nfs.conf names the callout, and was changed after this process had read it: which one it runs is not known. */
@@ -126,6 +128,7 @@ export function statdProcess(host: Host, netns: string): StatdProcess | undefine
     uid: numbers('Uid')[1] ?? 0,
     gid: numbers('Gid')[1] ?? 0,
     groups: numbers('Groups'),
+    isStopped: /^State:\s*[Tt]/m.test(status),
     callout: given ?? conf.get('statd', 'ha-callout'),
     isOutdated: given === undefined && changedMs(host, conf) > startedMs(host, pid),
     run: words('environ')

@@ -30,6 +30,8 @@ function command(host: Host, argv: Argv): CommandResult {
       return mount(host, args.at(-2) ?? '', args.at(-1) ?? '', args[args.indexOf('-t') + 1] ?? 'none');
     case 'umount':
       return umount(host, args.at(-1) ?? '');
+    case 'blkid':
+      return rehearseBlkid(host, args.at(-1) ?? '');
     case 'start-nfsd':
       writeFileSync(host.path(`${nfsd}/threads`), '8\n');
       writeFileSync(host.path('/proc/fs/lockd/nlm_end_grace'), 'N\n');
@@ -83,6 +85,8 @@ function rehearseExportfs(host: Host, args: readonly string[]): CommandResult {
   if (args[0] === '-u') writeLines(host, etab, others);
   const options = args.indexOf('-o');
   if (options === -1) return succeeded;
+  const refused = /(?:^|,)(anon[ug]id=(?!-?\d+(?:,|$))[^,]*)/.exec(args[options + 1] ?? '')?.[1];
+  if (refused !== undefined) return { ...succeeded, exitCode: 1, stderr: `exportfs: bad "${refused}"\n` };
   if (host.readText('/unresolvable')?.split('\n').includes(clients) === true) {
     writeLines(host, etab, others);
     return { ...succeeded, stderr: `exportfs: Failed to resolve ${clients}\n` };
@@ -91,9 +95,22 @@ function rehearseExportfs(host: Host, args: readonly string[]): CommandResult {
   return { ...succeeded, stdout: `exporting ${spec}\n` };
 }
 
+/** `blkid -p -o value -s TYPE DEVICE`: by /blkid.json, types by device, an empty one for no file system; else it cannot say. */
+function rehearseBlkid(host: Host, device: string): CommandResult {
+  const type = superblockOf(host, device);
+  if (type === undefined) return { ...succeeded, exitCode: 8 };
+  return type === '' ? { ...succeeded, exitCode: 2 } : { ...succeeded, stdout: `${type}\n` };
+}
+
+function superblockOf(host: Host, device: string): string | undefined {
+  return v.parse(v.record(v.string(), v.string()), JSON.parse(host.readText('/blkid.json') ?? '{}'))[device];
+}
+
 function mount(host: Host, device: string, mountpoint: string, type: string): CommandResult {
   if (!existsSync(host.path(device)))
     return { ...succeeded, exitCode: 32, stderr: `${device} does not exist` };
+  if (![undefined, type].includes(superblockOf(host, device)))
+    return { ...succeeded, exitCode: 32, stderr: `mount: ${mountpoint}: wrong fs type on ${device}` };
   if (isMounted(host, mountpoint)) return { ...succeeded, exitCode: 32, stderr: `${mountpoint} is mounted` };
   const table = host.readText('/proc/self/mountinfo') ?? '';
   writeFileSync(

@@ -249,12 +249,17 @@ function stuckHint(pid: number): string {
 
 /** Whether a program can be run: found on PATH, or by its own path. */
 export function isInstalled(program: string): boolean {
+  return programFile(program) !== undefined;
+}
+
+/** The file of a program that can be run, as above; undefined: there is none. */
+export function programFile(program: string): string | undefined {
   const files = program.startsWith('/')
     ? [program]
     : searchPath()
         .split(':')
         .map((directory) => path.join(directory, program));
-  return files.some((file) => {
+  return files.find((file) => {
     try {
       accessSync(file, constants.X_OK);
       return true;

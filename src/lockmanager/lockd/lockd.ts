@@ -48,7 +48,9 @@ function stopLockd(nfsd: string): Action<LockManagerContext> {
     ],
     look: async (context) => {
       refuseClientMounts(context);
-      return (await hasNfsd(context.host)) ? [] : [noNfsd];
+      if (!(await hasNfsd(context.host))) return [noNfsd];
+      await refuseSilentRpcbind(context);
+      return [];
     },
     check: async (context) => {
       refuseClientMounts(context);

@@ -13,7 +13,9 @@ import { clockCheck } from './node/clock.js';
 import { hooksCheck } from './node/hooks.js';
 import { kernelCheck } from './node/kernel.js';
 import { nfsConfCheck } from './node/nfs-conf.js';
+
 import { programsCheck } from './node/programs.js';
+import { runDirectoryCheck } from './node/run-directory.js';
 
 // Every check there is, in the order in which they are said. A test has a site for each that makes it fail.
 
@@ -22,6 +24,7 @@ export const nodeChecks: readonly Check<NodeSite>[] = [
   programsCheck,
   kernelCheck,
   nfsConfCheck,
+  runDirectoryCheck,
   clockCheck,
   hooksCheck,
 ];

@@ -4,6 +4,7 @@ import { FailoverError } from '../../errors.js';
 import { whyUnreachable } from '../../failover/access/location.js';
 import { type NodeReader, withRecord } from '../../failover/access/with-record.js';
 import { machineIfKnown } from '../../host/reading/machine-id.js';
+import { mountedAt } from '../../host/reading/device-users.js';
 import { mountAt } from '../../host/reading/mounts.js';
 import { superblockState } from '../../host/reading/superblock.js';
 import { isOwnedBy, type NotedConfiguration, type Operation, type Ownership } from '../../record/record.js';
@@ -67,6 +68,8 @@ async function byDisk({ host }: NodeReader, ip: FloatingIp): Promise<Pick<Standi
   if (volume === undefined || volume.device === '' || mountAt(host, volume.mountpoint) !== undefined)
     return { where: 'unknown', because: 'its record cannot be reached' };
   const { device } = volume;
+  if (mountedAt(host, device).length > 0)
+    return { where: 'unknown', because: `${device} is mounted on this node in another place` };
   switch (await superblockState(host, device)) {
     case 'dirty':
       return { where: 'elsewhere', because: `${device} is mounted elsewhere, or its node crashed` };

@@ -5,7 +5,10 @@ import test, { type ExecutionContext } from 'ava';
 import { loadConfig } from '../../../src/config/load-config.js';
 import { rehearsalHost } from '../../../src/host/rehearsal/rehearsal.js';
 import { drivers } from '../../../src/lockmanager/drivers.js';
+import { calloutCheck } from '../../../src/site/check/address/callout.js';
+import type { CheckReader } from '../../../src/site/check/check.js';
 import { addressChecks, nodeChecks } from '../../../src/site/check/checks.js';
+import { lookAround } from '../../../src/site/check/looking.js';
 import { type CheckLine, runChecks } from '../../../src/site/check/run-checks.js';
 import { configure, rehearsedSites, writeBelow } from '../../helpers/check-sites.js';
 import { makeRehearsal, type RehearsalNode, type RehearsalOptions } from '../../helpers/rehearsal-site.js';
@@ -21,10 +24,9 @@ function fixture(t: ExecutionContext, options: Partial<RehearsalOptions> = {}) {
   return site;
 }
 
-async function check(node: RehearsalNode): Promise<CheckLine[]> {
+async function readerOf(node: RehearsalNode, over: Partial<CheckReader>) {
   const config = await loadConfig({ drivers, file: node.config });
   const host = rehearsalHost(node.root);
-  const lines: CheckLine[] = [];
   const reader = {
     host,
     config,
@@ -34,7 +36,14 @@ async function check(node: RehearsalNode): Promise<CheckLine[]> {
     callout: '/ha-callout',
     nlmRegistered: async () => Number(node.read('/proc/fs/nfsd/threads')) > 0,
     registeredAt: async () => true,
+    ...over,
   };
+  return { reader, config };
+}
+
+async function check(node: RehearsalNode, over: Partial<CheckReader> = {}): Promise<CheckLine[]> {
+  const { reader, config } = await readerOf(node, over);
+  const lines: CheckLine[] = [];
   await runChecks(reader, config.floatingIps, (line) => lines.push(line));
   return lines;
 }
@@ -124,6 +133,40 @@ test('what others are meant to do (managed_by_others) is no failure, and a comme
     (await check(b)).filter((line) => line.check === 'others').map(({ verdict }) => verdict),
     ['ok'],
   );
+});
+
+test('rpcbind does not answer; and before recording begins the callout is not asked for a journal', async (t) => {
+  const { a } = fixture(t);
+  configure(a, '[lock_manager]', '[timeouts]\nsettle = 1\n\n[lock_manager]');
+  const silent = await check(a, { nlmRegistered: async () => undefined });
+  for (const name of ['driver', 'callout'])
+    t.regex(
+      silent.find((line) => line.check === name)?.message ?? '',
+      /^rpcbind of this (?:host|node) \(/,
+      name,
+    );
+  const asked: (string | undefined)[] = [];
+  const ask = async () => {
+    const { reader, config } = await readerOf(a, {});
+    const [ip] = config.floatingIps;
+    if (ip === undefined) throw new Error('no floating IP');
+    const site = await lookAround(reader, ip);
+    t.is(site.standing.where, 'here');
+    const driver = {
+      ...site.context.driver,
+      calloutFault: async (one: string | undefined) => void asked.push(one),
+    };
+    const found = await calloutCheck.look({ ...site, context: { ...site.context, driver } });
+    t.deepEqual(
+      found.map(({ verdict }) => verdict),
+      ['ok'],
+    );
+  };
+  t.is((await a.tool(['takeover', address, '--no-wait', '--steps', 'B-1'])).exitCode, 0);
+  await ask();
+  t.is((await a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
+  await ask();
+  t.deepEqual(asked, [undefined, address]);
 });
 
 test('the command: on the node that serves, on the other one, of one address, as JSON; exit codes', async (t) => {

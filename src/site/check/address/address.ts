@@ -2,7 +2,7 @@ import { isManaged } from '../../../config/floating-ip.js';
 import { whoAnswers } from '../../../host/actions/answering.js';
 import { lookAtActions } from '../../../failover/operations/preflight.js';
 import { addressUp } from '../../../host/actions/address.js';
-import { lookAtLink } from '../../../host/actions/looks.js';
+import { lookAtCarrier, lookAtLink } from '../../../host/actions/looks.js';
 import { placesOf } from '../../../host/reading/addresses.js';
 import {
   type AddressSite,
@@ -29,6 +29,9 @@ export const addressCheck: Check<AddressSite> = {
       : await placesOf(host, ip.address, ip.interface);
     const found = isManaged(ip, 'address') ? [] : await atItsLink(site);
     if (found.length > 0) return found;
+    // A takeover would do it, and nobody would be served.
+    const carrier = isFromNode(site) ? await lookAtCarrier(host, ip.interface) : undefined;
+    if (carrier !== undefined) return [ofObstacle(carrier)];
     if (place !== undefined) return [ok(`up on ${place.interface}${isInside ? ' of its instance' : ''}`)];
     return orElse(await elsewhere(site), `${ip.interface} is up, and the address is nobody's`);
   },
@@ -62,7 +65,12 @@ async function elsewhere({ ip, reader: { host }, standing }: AddressSite): Promi
   const said = `${who ?? 'nobody'} answers for ${ip.address} on ${ip.interface}`;
   if (who === undefined)
     return where === 'elsewhere'
-      ? [warning(`${said}, and ${because}`, `See how it is there: nlm-failover status ${ip.address}`)]
+      ? [
+          failure(
+            `${said}, and ${because}: a takeover without --fenced refuses`,
+            `See how it is on that node: nlm-failover status ${ip.address}. If it is dead for certain, or it was this node that crashed: nlm-failover takeover --fenced ${ip.address}.`,
+          ),
+        ]
       : [];
   if (where === 'elsewhere') return [ok(`${said}: ${because}`)];
   const hint = `Find out who that is ("ip neighbour", the switch): two hosts with one address serve neither.`;

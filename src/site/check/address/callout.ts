@@ -1,15 +1,25 @@
 import { monitored, type StatdProcess, statdProcess } from '../../../host/reading/statd.js';
+import { servingJournal } from '../../../rundir/serving.js';
 import { type AddressSite, type Check, failure, isFromNode, ofObstacle, ok, warning } from '../check.js';
 
 /** The callout is really run as the user of rpc.statd, which then cannot fail for the first time in a failover. */
 export const calloutCheck: Check<AddressSite> = {
   name: 'callout',
-  text: "rpc.statd's callout, really run as the user of rpc.statd, with `check`: it writes nothing",
+  text: 'rpcbind answers, and rpc.statd is not stopped; its callout, really run as the user of rpc.statd, with `check`: it writes nothing',
   look: async (site) => {
     const { reader, ip, context, standing } = site;
     const { host } = reader;
-    const fault = await context.driver.calloutFault(standing.where === 'here' ? ip.address : undefined);
+    // Before recording begins there is no journal that it could write to.
+    const isLinked = standing.where === 'here' && servingJournal(context.run, ip.address) !== undefined;
+    const fault = await context.driver.calloutFault(isLinked ? ip.address : undefined);
     if (fault !== undefined) return [ofObstacle(fault)];
+    if (isFromNode(site) && (await reader.nlmRegistered()) === undefined)
+      return [
+        failure(
+          'rpcbind of this node (127.0.0.1 port 111) does not answer: no client finds lockd or rpc.statd',
+          'See with "rpcinfo -p" and "systemctl status rpcbind" that it runs.',
+        ),
+      ];
     if (host.kind === 'rehearsal') return [ok('a rehearsal has no rpc.statd')];
     const user = await statdUser(site);
     if (user?.isOutdated === true)

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
+import type { Filesystem } from '../../../config/config.js';
 import { isManaged } from '../../../config/floating-ip.js';
-import { lookAtClients } from '../../../host/actions/looks.js';
+import { lookAtActions } from '../../../failover/operations/preflight.js';
 import { isMountOf, mountAt } from '../../../host/reading/mounts.js';
 import { leadsElsewhere } from '../../../host/reading/lies-on.js';
 import { type AddressSite, type Check, failure, type Finding, ofObstacle, orElse } from '../check.js';
@@ -8,21 +9,33 @@ import { type AddressSite, type Check, failure, type Finding, ofObstacle, orElse
 /** B-5 (export): what is exported, and to whom. */
 export const exportsCheck: Check<AddressSite> = {
   name: 'exports',
-  text: 'B-5 (export): the clients can be resolved; where the file systems are mounted, the paths are there and lie on them',
+  text: 'B-5 (export): exportfs knows the options, the clients can be resolved, nothing else is exported with the same fsid; where the file systems are mounted, the paths are there and lie on them',
   look: async (site) => {
-    const { ip } = site;
+    const { ip, context } = site;
     const exports = ip.filesystems.flatMap((filesystem) => filesystem.exports);
     const what = [...new Set(exports.map(({ path }) => path))].join(', ');
     if (isManaged(ip, 'export')) return orElse([], `${what}, exported by others (managed_by_others)`);
-    const found: Finding[] = [];
-    for (const clients of new Set(exports.map((one) => one.clients)))
-      found.push(...(await lookAtClients(site.reader.host, clients)).map(ofObstacle));
+    const actions = ip.filesystems.flatMap((filesystem) =>
+      filesystem.exports.map((one) => context.driver.exports.make(one, filesystem)),
+    );
+    const obstacles = await lookAtActions(actions, context, { asksNames: true });
+    const once = new Map(obstacles.map((one) => [one.message, ofObstacle(one)]));
+    const unmounted = ip.filesystems.filter((one) => !isMounted(site, one));
+    const notLookedAt =
+      unmounted.length === 0
+        ? ''
+        : `; not mounted here, so that no path on it was looked at: ${unmounted.map(({ mountpoint }) => mountpoint).join(', ')}`;
     return orElse(
-      [...found, ...paths(site)],
-      `${what} to ${[...new Set(exports.map((one) => one.clients))].join(', ')}`,
+      [...once.values(), ...paths(site)],
+      `${what} to ${[...new Set(exports.map((one) => one.clients))].join(', ')}${notLookedAt}`,
     );
   },
 };
+
+function isMounted({ reader: { host } }: AddressSite, { mountpoint, device }: Filesystem): boolean {
+  const mount = mountAt(host, mountpoint);
+  return mount !== undefined && isMountOf(host, mount, device);
+}
 
 function paths({ ip, reader: { host } }: AddressSite): Finding[] {
   return ip.filesystems.flatMap(({ mountpoint, device, exports }) => {

@@ -84,7 +84,7 @@ async function ofMounts({ ip, context, reader, standing }: AddressSite): Promise
   return obstacles.flatMap((one): Finding[] => {
     // That another node has it is as it should be where that node owns the address.
     if (one.exitCode !== exitCodes.notOwner) return [ofObstacle(one)];
-    return standing.where === 'nowhere' ? [ofObstacle(one)] : [];
+    return standing.where === 'nowhere' ? [ofObstacle({ ...one, isNote: false })] : [];
   });
 }
 
