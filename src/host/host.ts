@@ -40,7 +40,10 @@ export interface Host {
    * Throws FailoverError COMMAND_MISSING, or COMMAND_TIMEOUT.
    */
   run(argv: Argv, options?: CommandOptions): Promise<CommandResult>;
-  /** The text of a file, undefined where there is none (ENOENT, ENOTDIR), or no process any more that it tells of (ESRCH); other errors are thrown. */
+  /**
+   * The text of a file, undefined where there is none (ENOENT, ENOTDIR), or no process any more that it tells of (ESRCH). Throws FailoverError
+   * SYSTEM_ERROR, and waits for nobody, where it is no regular file, or has more than 64 MiB; other errors as they are.
+   */
   readText(absolute: string): string | undefined;
   /**
    * One write(2) to an existing file of the kernel, as its interfaces under /proc want it:

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf, exitCodes, FailoverError } from '../errors.js';
 import { runCommand } from './running/command.js';
@@ -16,15 +16,54 @@ export const realHost: Host = {
   delay: (ms, signal) => delay(ms, undefined, signal === undefined ? undefined : { signal }),
 };
 
+/** More than a file of this system that is no record ever has; what is larger is not read, bytes. */
+const mostBytes = 64 * 1024 ** 2;
+
 /** See Host.readText. */
 export function readTextIfThere(file: string): string | undefined {
   reading(file);
   try {
-    return readFileSync(file, 'utf8');
+    return textOf(file);
   } catch (error) {
     if (isGone(errnoOf(error))) return undefined;
     throw error;
   }
+}
+
+function textOf(file: string): string {
+  const fd = openNow(file);
+  try {
+    const stats = fstatSync(fd);
+    // Those of the kernel, below /proc and /sys, are regular too, and have no size.
+    if (!stats.isFile()) throw unreadable(file, 'is not a regular file');
+    if (stats.size > mostBytes)
+      throw unreadable(file, `has ${Math.floor(stats.size / 1024 ** 2)} MB, more than is ever read of it`);
+    return readFileSync(fd, 'utf8');
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A fifo is opened at once, without anybody at its other end. */
+function openNow(file: string): number {
+  const { O_RDONLY, O_NONBLOCK } = constants;
+  try {
+    return openSync(file, O_RDONLY | O_NONBLOCK);
+  } catch (error) {
+    // A socket, or a device that is not there; and a lease, whose end only a regular file has to be waited for (fcntl(2)).
+    if (errnoOf(error) === 'ENXIO') throw unreadable(file, 'is not a regular file');
+    if (errnoOf(error) !== 'EAGAIN' || !statSync(file).isFile()) throw error;
+    return openSync(file, O_RDONLY);
+  }
+}
+
+function unreadable(file: string, why: string): FailoverError {
+  return new FailoverError(`${file} ${why}`, {
+    code: 'SYSTEM_ERROR',
+    exitCode: exitCodes.stepFailed,
+    operation: `reading ${file}`,
+    hint: 'Find out who made it, and put back what belongs there. Then run the same command again.',
+  });
 }
 
 /** ESRCH: a file of a process, in /proc, whose process ended after it was opened. */

@@ -1,6 +1,7 @@
 import { lstat, readlink, type Stats } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { errnoOf } from '../errors.js';
 
 // Not those of node:fs/promises, whose handles load half of Node.
 const lookAt = promisify(lstat);
@@ -50,6 +51,22 @@ export function whyOthersCanWrite(stats: Stats, owners: readonly number[]): stri
   if (!owners.includes(stats.uid)) return `belongs to uid ${stats.uid}`;
   const isSticky = stats.isDirectory() && (stats.mode & 0o1000) !== 0;
   return (stats.mode & 0o022) !== 0 && !isSticky ? 'can be written by others than root' : undefined;
+}
+
+/**
+ * The first place on the way to a file, itself included, at which others than `owners` could put something else, as a sentence without its
+ * end; undefined: there is none. The way may end before the file: that is to be made.
+ */
+export async function whyUnsafe(file: string, owners: readonly number[]): Promise<string | undefined> {
+  try {
+    for await (const { place, stats } of wayTo(file)) {
+      const why = whyOthersCanWrite(stats, owners);
+      if (why !== undefined) return `${place}${place === file ? '' : `, on the way to ${file},`} ${why}`;
+    }
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error;
+  }
+  return undefined;
 }
 
 function namesOf(place: string): string[] {

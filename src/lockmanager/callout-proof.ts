@@ -25,7 +25,7 @@ export async function calloutFault(
   if (host.kind === 'rehearsal') return undefined;
   const statd = statdProcess(host, netns);
   if (statd === undefined) return undefined;
-  const { callout, pid } = statd;
+  const { callout, pid, isOutdated } = statd;
   if (statd.isStopped) {
     return {
       message: `rpc.statd (pid ${pid}) is stopped, and answers nobody, so that no client is recorded`,
@@ -36,6 +36,12 @@ export async function calloutFault(
     return {
       message: `rpc.statd (pid ${pid}) runs no callout, so that no client is recorded`,
       hint: 'Set ha-callout= in [statd] of /etc/nfs.conf to callouts/ha-callout of this installation, then restart rpc.statd: "nlm-failover setup" does both.',
+    };
+  }
+  if (isOutdated) {
+    return {
+      message: `rpc.statd (pid ${pid}) read nfs.conf before it said ha-callout=${callout}, so that no client is recorded`,
+      hint: 'Restart it: systemctl restart rpc-statd. It keeps whom it monitors.',
     };
   }
   return tryCallout(host, { ...statd, callout }, address);

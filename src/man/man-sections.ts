@@ -298,7 +298,7 @@ const waiting: ManSection = {
         'No step waits for ever. When its time is over ([timeouts] in nlm-failover.toml(5)) it fails with exit code 1, and says which command, daemon or client it waited for, and which key sets how long. ' +
         'A command that has not ended is sent SIGTERM, and a second later SIGKILL, with its whole process group. A command whose output a daemon keeps open counts as ended. ' +
         'The same nlm-failover command, run again, goes on where the other stopped.\n\n' +
-        'SIGINT and SIGTERM take effect between two effects, a second one at once. A command that finds another one at work on the same address does not wait for it.',
+        'SIGINT and SIGTERM take effect between two effects, a second one at once. With SIGHUP, as the terminal is gone, a release, takeover or notify goes on to its end; `nlm-failover history` has how it ended. A command that finds another one at work on the same address does not wait for it.',
     },
     { heading: 'A disk or server that does not answer' },
     {

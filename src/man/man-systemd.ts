@@ -25,7 +25,7 @@ setup on A: done`,
         'command is printed for you. On the other nodes the file system is there then, and setup leaves it alone.\n\n' +
         'rpc.statd is restarted only where it runs another callout, or read nfs.conf before the drop-in was there. It keeps whom it monitors (/var/lib/nfs/sm), and lockd goes on; a client that asks for its first lock in that moment asks again. ' +
         'With the driver lockd-netns alone neither is needed: an instance has an nfs.conf of its own. nfs-utils before 2.5.3 reads no nfs.conf.d; there setup prints the lines for /etc/nfs.conf.\n\n' +
-        'What it has made stands in /var/lib/nlm-failover/setup.json; `setup --undo` takes back that alone, a file only while it is as setup wrote it. A file system that it made is never taken back.',
+        'What it has made stands in /var/lib/nlm-failover/setup.json; `setup --undo` takes back that alone, a file only while it is as setup wrote it; with an address, what no other one needs: its unit, --alone, its mount points. A file system that it made is never taken back. Where others than root could change those files, or a directory on the way, it refuses.',
     },
     { heading: 'The unit of an address' },
     {
@@ -34,15 +34,15 @@ setup on A: done`,
         'So a clean reboot is a release and a takeover: the clients are notified, and keep their locks. Without it a Linux server of 6.4 or newer loses them: as lockd stops it has rpc.statd forget every client, and nobody is notified after the boot (seen on 6.12; on 6.1 those that hold a lock are kept).\n\n' +
         'It is `active` while the takeover has ended well, and stays so. Started by hand where the address is served here already, it changes nothing; start it after a takeover by hand, so that the shutdown releases the address too. ' +
         'Where another node has the address the start fails with the sentence of takeover, and is not tried again.\n\n' +
-        'With exit code 5 or 6 the address is served: the unit is active. `systemctl status` shows the code, and below it the lines of `nlm-failover status`, in which WRONG names locks that are lost; `journalctl -u` has all of it.\n\n' +
-        'A stop while the takeover still waits for reclaims, and a shutdown at any time of the start, release too. After a start that failed nothing is released: see what it says, then start it again.',
+        'Whether the address is served then decides, and no exit code: with 5 and 6, and with 1 where a client was left out (NOT DONE), the unit is active, so that the shutdown releases the address. `systemctl status` shows the code, and below it the lines of `nlm-failover status`, in which WRONG names locks that are lost; `journalctl -u` has all of it.\n\n' +
+        'A stop while the takeover still waits for reclaims, and a shutdown at any time of the start, release too. After a start that failed, and serves nothing, nothing is released: see what it says, then start it again.',
     },
     { heading: 'Which nodes' },
     {
       text:
         'Enabled on several nodes, whichever boots first takes an address that was released. Give the state volume multiple mount protection then (setup does): two nodes that boot in one moment cannot both mount it. ' +
         'Where a cluster manager decides, `setup --no-enable`. An address with managed_by_others is never enabled. With the driver lockd or nlm-fsid, where several addresses start at one boot, setup has each wait for those before it in the configuration.\n\n' +
-        'After a crash takeover asks for --fenced, as another node may have the volumes. Where there is no other node, `setup --alone` writes the unit with --fenced in it: never where a second node reaches the same devices.',
+        'After a crash takeover asks for --fenced, as another node may have the volumes. Where there is no other node, `setup ADDRESS --alone` gives the unit of that address --fenced, in a drop-in: never where a second node reaches the same devices. It stays, and each setup says so, until `setup ADDRESS --undo`.',
     },
   ],
 };

@@ -154,7 +154,9 @@ async function runAlone(root: string, args: readonly string[]): Promise<Ended> {
   process.env['NLM_FAILOVER_REHEARSAL'] = root;
   process.env['NLM_FAILOVER_CONFIG'] = path.join(root, 'etc/nlm-failover.toml');
   delete process.env['NLM_FAILOVER_RUN'];
-  const handlers = (['SIGINT', 'SIGTERM'] as const).map((name) => [name, process.listeners(name)] as const);
+  const handlers = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(
+    (name) => [name, process.listeners(name)] as const,
+  );
   let output = '';
   let exitCode = 0;
   const io = {

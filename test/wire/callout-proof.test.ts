@@ -120,6 +120,39 @@ test('seen: no callout at all; and one in nfs.conf alone', async (t) => {
   t.is(await calloutFault(host, namespaceOf(netns), address), undefined);
 });
 
+test('seen: nfs.conf names it, and the rpc.statd that runs has not read that', async (t) => {
+  const netns = await prepared(t);
+  await netns.run(
+    'sh',
+    '-ec',
+    'mkdir /run/conf; cp -a /etc /run/etc; rm -rf /run/etc/nfs.conf*; mount --bind /run/etc /etc',
+  );
+  const place = (file: string) => (file.startsWith('/etc/') ? netns.path(file) : file);
+  const host = { ...realHost, path: place, readText: (file: string) => realHost.readText(place(file)) };
+  const callout = await install(netns, '/run/reachable', 0o755);
+  const other = await install(netns, '/run/other', 0o755);
+  const says = (program: string) =>
+    writeFile(netns.path('/etc/nfs.conf'), `[statd]\nha-callout=${program}\n`);
+  const fault = async () => (await calloutFault(host, namespaceOf(netns), undefined))?.message;
+  await says(callout);
+  await statd(netns);
+  t.is(await fault(), undefined);
+  // Touched, rewritten, a drop-in for another daemon: what it has read is so still.
+  await netns.run('sh', '-ec', 'sleep 0.1; echo "[nfsd]" >>/etc/nfs.conf');
+  t.is(await fault(), undefined);
+  await says(other);
+  t.regex(
+    (await fault()) ?? '',
+    /^rpc\.statd \(pid \d+\) read nfs\.conf before it said ha-callout=\/run\/other\/callout/,
+  );
+  // A longer name of which it has read the beginning is another one.
+  await copyFile(reachableCallout, netns.path(`${callout}.new`));
+  await says(`${callout}.new`);
+  t.regex((await fault()) ?? '', /before it said/);
+  await says(callout);
+  t.is(await fault(), undefined);
+});
+
 test('another program, an older callout, one that is not executable', async (t) => {
   const netns = await prepared(t);
   await statd(netns, '-H', '/bin/true');

@@ -153,7 +153,10 @@ test('all that a node needs, once; again nothing; and --undo takes back exactly 
   t.is((await host.run('readlink', `${wants}10.10.1.1.service`)).trim(), unitFile);
   t.regex(
     await host.run('cat', unitFile),
-    new RegExp(`^ExecStart=${process.execPath} ${tool}/bin/nlm-failover takeover %i$`, 'm'),
+    new RegExp(
+      `^ExecStart=-${process.execPath} ${tool}/bin/nlm-failover takeover \\$TAKEOVER_OPTIONS %i$`,
+      'm',
+    ),
   );
   const made = await tree();
 
@@ -211,6 +214,9 @@ test('a device is written to only where nothing is on it, and nobody has it', as
     loop(t, ...bytes(16 * 1024 ** 2 - 1)),
   ]);
   const large = await loop(t, 'truncate', '-s', '2G');
+  const small = await loop(t, 'truncate', '-s', '100K');
+  const readOnly = await loop(t);
+  await host.run('blockdev', '--setro', readOnly);
   const upper = await loop(t);
   await loopDevice(host, upper);
   const opened = await loop(t);
@@ -222,6 +228,8 @@ test('a device is written to only where nothing is on it, and nobody has it', as
     [first, /is not all zero \((?:byte|char) 70001/],
     [last, /is not all zero \((?:byte|char) 16777216/],
     [large, /has 2048 MB, which is large for a state volume/],
+    [small, /has 100 KB, which is too small for a state volume/],
+    [readOnly, /is read-only: no file system was made/],
     [upper, /is in use: \/dev\/loop\d+ is made of it/],
     [opened, /is open in sleep \(pid \d+\)/],
   ] as const) {
@@ -332,6 +340,92 @@ test('what others wrote is left, and named; what cannot work is refused before a
   t.regex(served.text, /10\.10\.1\.1 is served here, and needs what setup has made/);
 });
 
+test('--alone is said of one address, and stays; --undo of one takes back what is its own', async (t) => {
+  const { host, setup, tree } = await setupHost(t);
+  const volume = () => loop(t, 'mkfs.ext4', '-q', '-O', 'mmp');
+  configure(host, ip('10.10.1.1', await volume()), ip('fd00::2', await volume()));
+  const before = await tree();
+  const alone = '/etc/systemd/system/nlm-failover@10.10.1.1.service.d/nlm-failover-alone.conf';
+  const first = await setup('--alone', '10.10.1.1');
+  t.is(first.states['alone'], 'done', first.text);
+  t.regex(await host.run('cat', alone), /^Environment=TAKEOVER_OPTIONS=--fenced$/m);
+  t.notRegex(await host.run('cat', unitFile), /--fenced %i|OPTIONS=--/, 'not in what all addresses have');
+  const all = await setup();
+  t.is(all.states['alone'], 'unchanged', all.text);
+  t.regex(all.text, /10\.10\.1\.1 keeps --fenced, by an earlier --alone/);
+  t.is(
+    (await host.run('grep', '-rl', 'fenced$', '/etc/systemd/system')).trim(),
+    alone,
+    'of one address only',
+  );
+  const made = await tree();
+  await host.run(
+    'sh',
+    '-c',
+    'mkdir -p /run/nlm-failover/serving && ln -s /nowhere /run/nlm-failover/serving/fd00::2',
+  );
+  const one = await setup('--undo', '10.10.1.1');
+  t.is(one.code, 0, one.text);
+  const left = await tree();
+  for (const gone of [alone, `${wants}10.10.1.1.service`, '/srv/our data/vol1 ', '/srv/state1 ']) {
+    t.true(made.includes(gone), gone);
+    t.false(left.includes(gone), gone);
+  }
+  for (const kept of [unitFile, dropIn, `${wants}fd00::2.service`, '/srv/our data/vol2 ', '/srv/state2 '])
+    t.true(left.includes(kept), kept);
+  t.regex((await setup('--undo', 'fd00::2')).text, /fd00::2 is served here/);
+  await host.run('rm', '/run/nlm-failover/serving/fd00::2');
+  t.is((await setup('--undo')).code, 0);
+  t.is(await tree(), before);
+});
+
+test('what others could change, or is no file, is not read, written or waited for', async (t) => {
+  const { host, setup } = await setupHost(t, await loop(t, 'mkfs.ext4', '-q', '-O', 'mmp'));
+  const kept = '/var/lib/nlm-failover';
+  for (const [make, why, undo] of [
+    [`mkdir ${kept}; chown 1000 ${kept}`, /nlm-failover, on the way to .*setup\.json, belongs to uid 1000/],
+    [
+      `mkdir /run/theirs; chown 1000 /run/theirs; ln -s /run/theirs ${kept}`,
+      /\/run\/theirs, on the way to .* belongs to uid 1000/,
+    ],
+    [`mkdir ${kept}; mkfifo ${kept}/setup.json`, /setup\.json is not a regular file/],
+    [`mkdir ${kept}; truncate -s 3G ${kept}/setup.json`, /setup\.json has 3072 MB/],
+    [`mkdir -p /etc/nfs.conf.d; mkfifo ${dropIn}`, /nlm-failover\.conf is not a regular file/, dropIn],
+    [`mkdir -p ${dropIn}`, /nlm-failover\.conf is not a regular file/, dropIn],
+    [
+      `mkdir -p /etc/nfs.conf.d; chmod 777 /etc/nfs.conf.d`,
+      /nfs\.conf\.d, on the way to .* can be written by others/,
+      '/etc/nfs.conf.d',
+    ],
+    [
+      `mkdir -m 777 '/srv/our data'`,
+      /our data, on the way to .*vol1, can be written by others/,
+      '/srv/our data',
+    ],
+  ] as const) {
+    await host.run('sh', '-ec', make);
+    const refused = await setup();
+    t.true([1, 3].includes(refused.code), refused.text);
+    t.regex(refused.text, why);
+    t.deepEqual(refused.states, {}, 'nothing was done');
+    await host.run('sh', '-ec', `rm -rf ${kept} "$1"`, 'sh', undo ?? '/run/theirs');
+  }
+  t.is((await setup()).code, 0);
+});
+
+test('before nfsd is loaded all the rest is made ready', async (t) => {
+  const { host, setup } = await setupHost(t, await loop(t, 'mkfs.ext4', '-q', '-O', 'mmp'));
+  await host.run(
+    'sh',
+    '-c',
+    'rm /run/nfsd/*; echo driver = \\"nlm-fsid\\" >/run/x; sed -i "/lock_manager/r /run/x" /etc/nlm-failover.toml',
+  );
+  const early = await setup();
+  t.is(early.code, 1, early.text);
+  t.like(early.states, { driver: 'by hand', 'nfs.conf': 'done', 'mount points': 'done', unit: 'done' });
+  t.regex(early.text, /driver +by hand +.*nlm_unlock/);
+});
+
 test('the unit: systemd accepts it, with a configuration elsewhere and --alone; others that manage an address keep it', async (t) => {
   const { host, setup } = await setupHost(t, await loop(t, 'mkfs.ext4', '-q', '-O', 'mmp'));
   await host.run('mv', '/etc/nlm-failover.toml', '/etc/my site.toml');
@@ -339,7 +433,7 @@ test('the unit: systemd accepts it, with a configuration elsewhere and --alone; 
   t.is(done.code, 0, done.text);
   const unit = await host.run('cat', unitFile);
   t.regex(unit, /^Environment="NLM_FAILOVER_CONFIG=\/etc\/my site\.toml"$/m);
-  t.regex(unit, /^ExecStart=\S+ \S+ takeover --fenced %i$/m);
+  t.regex(unit, /^ExecStart=-\S+ \S+ takeover \$TAKEOVER_OPTIONS %i$/m);
   t.notRegex(unit, /\/usr\/sbin\/nlm-failover/);
   const said = await host.run('systemd-analyze', 'verify', '--man=no', 'nlm-failover@10.10.1.1.service');
   t.is(said.trim(), '');
@@ -370,10 +464,11 @@ test('installed as a package the unit is there, and setup writes none, but where
   t.is(first.code, 0, first.text);
   t.regex(first.text, new RegExp(`unit file +unchanged +${packaged}`));
   t.is((await host.run('readlink', '-f', `${wants}10.10.1.1.service`)).trim(), packaged);
-  const alone = await setup('--alone');
-  t.is(alone.states['unit file'], 'done', alone.text);
-  t.regex(await host.run('cat', unitFile), /takeover --fenced %i/);
-  const again = await setup();
+  await host.run('cp', '/etc/nlm-failover.toml', '/etc/other.toml');
+  const other = await setup('--config', '/etc/other.toml');
+  t.is(other.states['unit file'], 'done', other.text);
+  t.regex(await host.run('cat', unitFile), /NLM_FAILOVER_CONFIG=\/etc\/other\.toml/);
+  const again = await setup('--alone');
   t.is(again.states['unit file'], 'done', again.text);
   t.is((await host.run('sh', '-c', `ls ${unitFile} || :`)).replace(/^ls: .*\n/, ''), '');
 });

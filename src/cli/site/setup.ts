@@ -37,11 +37,11 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
       .option('--no-enable', 'have no unit started at boot: something else takes the addresses over')
       .option(
         '--alone',
-        'your word that no other node reaches these devices: after a crash of this node its unit takes over with --fenced',
+        'your word that no other node reaches the devices of these addresses: after a crash of this node their units take over with --fenced; kept until it is undone',
       )
       .option(
         '--undo',
-        'take back what setup has made on this node, and nothing else; what was changed since is left, and named',
+        'take back what setup has made on this node, or for the address alone, and nothing else; what was changed since is left, and named',
       ),
   ).action(async (address: string | undefined, options: SetupCommandOptions) => {
     const { openReader } = await import('../open-reader.js');
@@ -58,7 +58,7 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
       io.out(options.json === true ? lineJson(item, finding) : lineText(item, finding, dryRun));
     const { byHand } = await within(limitOf(title, reader.config), async () => {
       const items = undo
-        ? undoItems(node)
+        ? await undoItems(node, address === undefined ? undefined : floatingIps[0])
         : await setupItems(node, { floatingIps, stateDevice, alone, enable });
       return runItems(items, { dryRun }, report);
     });

@@ -96,7 +96,7 @@ export interface StatdProcess {
   readonly isStopped: boolean;
   /** What it runs for each client; undefined: nothing. */
   readonly callout: string | undefined;
-  /** nfs.conf names the callout, and was changed after this process had read it: which one it runs is not known. */
+  /** nfs.conf was changed after this process had read it, and `callout` is not in its memory: that is not what it runs. */
   readonly isOutdated: boolean;
   /** NLM_FAILOVER_RUN in its environment, which its callout inherits. */
   readonly run: string | undefined;
@@ -123,18 +123,46 @@ export function statdProcess(host: Host, netns: string): StatdProcess | undefine
       .map(Number);
   const given = calloutIn(words('cmdline'));
   const conf = readNfsConf(host);
+  const callout = given ?? conf.get('statd', 'ha-callout');
+  const isNewer = given === undefined && changedMs(host, conf) > startedMs(host, pid);
   return {
     pid: Number(pid),
     uid: numbers('Uid')[1] ?? 0,
     gid: numbers('Gid')[1] ?? 0,
     groups: numbers('Groups'),
     isStopped: /^State:\s*[Tt]/m.test(status),
-    callout: given ?? conf.get('statd', 'ha-callout'),
-    isOutdated: given === undefined && changedMs(host, conf) > startedMs(host, pid),
+    callout,
+    isOutdated: isNewer && (callout === undefined || !hasRead(host, pid, callout)),
     run: words('environ')
       .find((one) => one.startsWith('NLM_FAILOVER_RUN='))
       ?.replace(/^[^=]*=/, ''),
   };
+}
+
+/** As much of its heap is looked through; seen: 132 KiB, bytes. */
+const mostHeap = 8 * 1024 ** 2;
+
+/**
+ * Whether a value of nfs.conf(5) is in the memory of a process: what it has read it keeps, each value a string of its own on its heap
+ * (nfs-utils support/nfs/conffile.c, conf_set_now), and ha_callout_prog is that string (utils/statd/statd.c). False too where the memory may not be read.
+ */
+function hasRead(host: Host, pid: string, value: string): boolean {
+  const [, from = '', to = ''] =
+    /^([0-9a-f]+)-([0-9a-f]+) .* \[heap\]$/m.exec(host.readText(`/proc/${pid}/maps`) ?? '') ?? [];
+  if (from === '') return false;
+  try {
+    const fd = openSync(host.path(`/proc/${pid}/mem`), constants.O_RDONLY);
+    try {
+      const start = Number.parseInt(from, 16);
+      const heap = Buffer.alloc(Math.min(Number.parseInt(to, 16) - start, mostHeap));
+      const length = readSync(fd, heap, 0, heap.length, start);
+      return heap.subarray(0, length).includes(`\0${value}\0`);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return false; // it ends just now; or ptrace(2) is forbidden to root too
+  }
 }
 
 /** When a process started, ms since 1970 by the clock of now, to 10 ms (proc_pid_stat(5): starttime, in clock ticks since boot). */

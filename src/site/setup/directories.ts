@@ -3,6 +3,7 @@ import { isManaged, volumesOf } from '../../config/floating-ip.js';
 import { commandText } from '../../host/action.js';
 import { isAtOrBelow } from '../../paths.js';
 import type { SetupItem } from './item.js';
+import { expectRoots } from './ledger.js';
 import { isThere, makeDirectories, type SetupPlace } from './written-file.js';
 
 /** The mount points of the volumes. One that lies on another volume is B-1's: it is made there. */
@@ -15,8 +16,9 @@ export function mountPoints(place: SetupPlace, floatingIps: readonly FloatingIp[
   const missing = () => own.filter((one) => !isThere(host, one));
   return {
     name: 'mount points',
-    look: () => {
+    look: async () => {
       const wanted = missing();
+      for (const one of wanted) await expectRoots(host, one);
       if (wanted.length === 0) return { state: 'unchanged', detail: own.join(', ') || 'left to others' };
       return {
         state: 'to do',

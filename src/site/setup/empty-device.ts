@@ -7,6 +7,8 @@ import { deviceUsers } from '../../host/reading/device-users.js';
 
 /** A state volume of 64 MB is plenty; what is as large as this is another device, or somebody should look. */
 const mostBytes = 1024 ** 3;
+/** A smaller one has no place for a record, a journal of ext4 and the reserve. */
+const leastBytes = 8 * 1024 ** 2;
 
 /**
  * Proves that nothing is on a block device, and nobody has it: no mount, no holder, no partition, no signature that libblkid or wipefs
@@ -33,6 +35,9 @@ export async function expectEmpty(host: Host, path: string, byHand: string): Pro
   if (partitions.length > 0) refuse(`has partitions: ${partitions.join(', ')}`);
   const bytes = Number(host.readText(`/sys/dev/block/${device.number}/size`) ?? 0) * 512;
   if (bytes === 0) refuse('has no size');
+  if (bytes < leastBytes)
+    refuse(`has ${Math.floor(bytes / 1024)} KB, which is too small for a state volume (64 MB are plenty)`);
+  if (host.readText(`/sys/dev/block/${device.number}/ro`)?.trim() === '1') refuse('is read-only');
   if (bytes > mostBytes) refuse(`has ${Math.floor(bytes / 1024 ** 2)} MB, which is large for a state volume`);
   const signature = await signatureOf(host, path);
   if (signature !== undefined) refuse(`has something on it: ${signature}`);

@@ -13,6 +13,7 @@ import {
 import path from 'node:path';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Host } from '../../host/host.js';
+import { whyUnsafe } from '../../host/way.js';
 
 /** What setup has made on this node, so that --undo takes back exactly that. */
 interface Entries {
@@ -34,10 +35,18 @@ export class Ledger {
   readonly #host: Host;
   #entries: Entries;
 
-  /** Throws FailoverError SYSTEM_ERROR where the file is there and is not what setup writes. */
-  constructor(host: Host) {
+  private constructor(host: Host, entries: Entries) {
     this.#host = host;
-    this.#entries = read(host);
+    this.#entries = entries;
+  }
+
+  /**
+   * Throws FailoverError SYSTEM_ERROR where the file is there and is not what setup writes; NOT_READY where it, or a directory on the way,
+   * is not root's alone: --undo removes what it names.
+   */
+  static async open(host: Host): Promise<Ledger> {
+    await expectRoots(host, ledgerFile);
+    return new Ledger(host, read(host));
   }
 
   get entries(): Entries {
@@ -80,6 +89,18 @@ export class Ledger {
     }
     this.#entries = entries;
   }
+}
+
+/** Throws FailoverError NOT_READY where others than root, and this process's user, could put something else in the place of a file, or of what is on the way. */
+export async function expectRoots(host: Host, file: string): Promise<void> {
+  const why = await whyUnsafe(host.path(file), [0, process.geteuid?.() ?? 0]);
+  if (why === undefined) return;
+  throw new FailoverError(`${why}: somebody else could change what setup makes`, {
+    code: 'NOT_READY',
+    exitCode: exitCodes.configuration,
+    operation: `looking at ${file}`,
+    hint: 'Find out who made it. Then give it to root (chown -h root, chmod go-w), and run setup again.',
+  });
 }
 
 /** Whole or not at all, and durable: written beside it, then renamed. What lies in its place, a link too, is replaced, not followed. */

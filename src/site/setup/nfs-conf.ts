@@ -42,7 +42,7 @@ export function nfsConf(place: SetupPlace, callout: string): SetupItem {
   return {
     name: nfsConfName,
     look: async () => {
-      const file = lookAtFile(place, dropIn, text);
+      const file = await lookAtFile(place, dropIn, text);
       if (!isInstalled('nfsconf')) return byHand('no nfsconf(8) here, so that nobody knows what is read');
       // Written by an older installation, it says what counts, and goes with that.
       if (await counts(host, callout))

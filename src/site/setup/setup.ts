@@ -1,9 +1,11 @@
 import path from 'node:path';
 import type { Config, FloatingIp } from '../../config/config.js';
+import { volumesOf } from '../../config/floating-ip.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Host } from '../../host/host.js';
 import { chooseDriver } from '../../lockmanager/choose.js';
 import type { DriverModule } from '../../lockmanager/module.js';
+import { isAtOrBelow } from '../../paths.js';
 import { servedAddresses } from '../../rundir/serving.js';
 import { mountPoints } from './directories.js';
 import type { SetupItem } from './item.js';
@@ -11,7 +13,17 @@ import { Ledger, ledgerFile, removeIfEmpty } from './ledger.js';
 import { dropIn, nfsConf, nfsConfName } from './nfs-conf.js';
 import { stateVolumes } from './state-volume.js';
 import { reachableCallout, statdRestart } from './statd.js';
-import { type Installation, reloadUnits, unitDisabled, unitEnabled, unitFile, unitOrder } from './units.js';
+import {
+  type Installation,
+  reloadUnits,
+  unitAlone,
+  unitDisabled,
+  unitEnabled,
+  unitDropIns,
+  unitFile,
+  unitOf,
+  unitOrder,
+} from './units.js';
 import { lookAtWritten, removeFile, type SetupPlace } from './written-file.js';
 
 /** The node that is set up, and the installation that it is set up for. */
@@ -38,65 +50,105 @@ export interface SetupOptions {
 }
 
 /**
- * What this node needs before its first takeover, in order. Throws FailoverError where no driver can serve an address, or --state-device
- * names no device of theirs.
+ * What this node needs before its first takeover, in order. Throws FailoverError where an address is served by another driver than the
+ * configuration says, or --state-device names no device of theirs.
  */
 export async function setupItems(node: SetupNode, options: SetupOptions): Promise<SetupItem[]> {
   const { host, config, callout, installation } = node;
   const { floatingIps, stateDevice, alone, enable } = options;
-  const place: SetupPlace = { host, ledger: new Ledger(host) };
-  const onNode = await servedFromNode(node, floatingIps);
+  const place: SetupPlace = { host, ledger: await Ledger.open(host) };
+  const { onNode, unserved } = await servedFromNode(node, floatingIps);
   return [
+    ...unserved,
     reachableCallout(host, callout),
     ...(onNode.length === 0
       ? [notNeeded(floatingIps)]
       : [nfsConf(place, callout), statdRestart(host, callout, callout)]),
     mountPoints(place, floatingIps),
     ...stateVolumes(place, floatingIps, stateDevice),
-    unitFile(place, installation, { config: path.resolve(config.file), alone }),
+    unitFile(place, installation, { config: path.resolve(config.file) }),
     ...(enable ? onNode.flatMap((ip) => unitOrder(place, ip, config.floatingIps)) : []),
+    ...floatingIps.flatMap((ip) => unitAlone(place, ip, alone) ?? []),
     ...(enable ? floatingIps.map((ip) => unitEnabled(place, ip)) : []),
   ];
 }
 
 /**
- * Takes back what setup has made here, last first, and nothing else. Throws FailoverError NOT_READY where an address is served here: its
- * clients would not be recorded any more.
+ * Takes back what setup has made here, last first, and nothing else; with `only`, what it made for that address and no other one needs: its unit,
+ * --alone, mount points. Throws FailoverError NOT_READY where an address that needs it is served here: its clients would not be recorded any more.
  */
-export function undoItems({ host, run, callout }: SetupNode): SetupItem[] {
-  const place: SetupPlace = { host, ledger: new Ledger(host) };
+export async function undoItems(
+  { host, run, callout, config }: SetupNode,
+  only: FloatingIp | undefined,
+): Promise<SetupItem[]> {
+  const place: SetupPlace = { host, ledger: await Ledger.open(host) };
   const { files, directories, units, filesystems } = place.ledger.entries;
-  const served = servedAddresses(run);
-  if (served.length > 0) {
-    throw new FailoverError(`${served.join(', ')} is served here, and needs what setup has made`, {
+  const [served] = servedAddresses(run).filter((one) => only === undefined || one === only.address);
+  if (served !== undefined) {
+    throw new FailoverError(`${served} is served here, and needs what setup has made`, {
       code: 'NOT_READY',
       exitCode: exitCodes.configuration,
       operation: 'looking ahead of setup --undo',
-      hint: `Release it first: systemctl stop nlm-failover@${served[0] ?? ''}, or nlm-failover release ${served[0] ?? ''}`,
+      hint: `Release it first: systemctl stop nlm-failover@${served}, or nlm-failover release ${served}`,
     });
   }
-  const written = Object.keys(files);
+  const isTheirs = only === undefined ? madeForAny : madeFor(config, only);
+  const written = Object.keys(files).filter(isTheirs);
   return [
-    ...units.map((unit) => unitDisabled(place, unit)),
+    ...units.filter(isTheirs).map((unit) => unitDisabled(place, unit)),
     ...written.map((file) => fileTakenBack(place, file)),
     ...(written.includes(dropIn) ? [statdRestart(host, callout, undefined)] : []),
-    ...directories.toReversed().map((directory) => directoryTakenBack(place, directory)),
-    ...filesystems.map((device) => filesystemLeft(place, device)),
+    ...directories
+      .filter(isTheirs)
+      .toReversed()
+      .map((directory) => directoryTakenBack(place, directory)),
+    ...filesystems.filter(isTheirs).map((device) => filesystemLeft(place, device)),
   ];
 }
 
-/** Those that a driver serves from the node itself, whose rpc.statd then records their clients. */
+const madeForAny = () => true;
+
+/** Whether a unit, file, directory or device is of this address, and of none of the others of the configuration. */
+function madeFor({ floatingIps }: Config, { address }: FloatingIp): (made: string) => boolean {
+  const isOf = (ip: FloatingIp, made: string) =>
+    made === unitOf(ip.address) ||
+    isAtOrBelow(made, unitDropIns(ip.address)) ||
+    volumesOf(ip).some(({ device, mountpoint }) => made === device || isAtOrBelow(mountpoint, made));
+  return (made) =>
+    floatingIps.filter((ip) => isOf(ip, made)).every((ip) => ip.address === address) &&
+    floatingIps.some((ip) => isOf(ip, made));
+}
+
+/**
+ * Those that a driver serves from the node itself, whose rpc.statd then records their clients; and what is said of each that none can serve as
+ * this host is now: before nfsd is loaded, all the rest can be made ready. Where nobody can know, it counts as served from the node.
+ */
 async function servedFromNode(
   { drivers, ...node }: SetupNode,
   floatingIps: readonly FloatingIp[],
-): Promise<FloatingIp[]> {
-  const found: FloatingIp[] = [];
+): Promise<{ readonly onNode: readonly FloatingIp[]; readonly unserved: readonly SetupItem[] }> {
+  const onNode: FloatingIp[] = [];
+  const unserved: SetupItem[] = [];
+  const moduleOf = (name: string) => drivers.find((one) => one.name === name);
   for (const floatingIp of floatingIps) {
-    const { driver } = await chooseDriver(drivers, { ...node, floatingIp }, { takesOver: true });
-    const module = drivers.find(({ name }) => name === driver.name);
-    if (module?.servesFrom === 'node') found.push(floatingIp);
+    try {
+      const { driver } = await chooseDriver(drivers, { ...node, floatingIp }, { takesOver: true });
+      if (moduleOf(driver.name)?.servesFrom === 'node') onNode.push(floatingIp);
+    } catch (error) {
+      if (!(error instanceof FailoverError) || !noDriver.has(error.code)) throw error;
+      if ((moduleOf(node.config.lockManager.driver)?.servesFrom ?? 'node') === 'node')
+        onNode.push(floatingIp);
+      unserved.push(withoutDriver(error));
+    }
   }
-  return found;
+  return { onNode, unserved };
+}
+
+const noDriver: ReadonlySet<string> = new Set(['NO_DRIVER', 'DRIVER_UNSUITED']);
+
+function withoutDriver({ message, hint = '' }: FailoverError): SetupItem {
+  const finding = { state: 'by hand', detail: `${message}. ${hint} Then run setup again.` } as const;
+  return { name: 'driver', look: () => finding, act: async () => finding };
 }
 
 function notNeeded(floatingIps: readonly FloatingIp[]): SetupItem {

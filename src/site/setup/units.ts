@@ -8,7 +8,15 @@ import type { Argv, Host } from '../../host/host.js';
 import { systemdRuns } from '../../host/reading/boot.js';
 import { isInstalled } from '../../host/running/command.js';
 import type { Finding, SetupItem } from './item.js';
-import { lookAtFile, lookAtWritten, removeFile, type SetupPlace, writeFile } from './written-file.js';
+import { expectRoots } from './ledger.js';
+import {
+  isThere,
+  lookAtFile,
+  lookAtWritten,
+  removeFile,
+  type SetupPlace,
+  writeFile,
+} from './written-file.js';
 
 const template = 'nlm-failover@.service';
 /** Where a package has it, and where the administrator's goes, which counts more (systemd.unit(5)). */
@@ -30,8 +38,6 @@ export interface Installation {
 export interface UnitOptions {
   /** The configuration file. */
   readonly config: string;
-  /** After a crash of this node it takes over without being asked (--alone). */
-  readonly alone: boolean;
 }
 
 /** nlm-failover@10.10.1.1.service; the letters of an address mean themselves there (systemd-escape(1)). */
@@ -39,14 +45,23 @@ export function unitOf(address: string): string {
   return template.replace('@', `@${address}`);
 }
 
-/** The unit file where that of a package does not do: another installation, another configuration, --alone. */
+/** Where systemd looks for what is said of the unit of one address, and of no other. */
+export function unitDropIns(address: string): string {
+  return `/etc/systemd/system/${unitOf(address)}.d`;
+}
+
+const aloneText = `# Made by "nlm-failover setup --alone": no other node reaches these devices. "nlm-failover setup ADDRESS --undo" takes it away.
+[Service]
+Environment=TAKEOVER_OPTIONS=--fenced
+`;
+
+/** The unit file where that of a package does not do: another installation, another configuration. */
 export function unitFile(place: SetupPlace, installation: Installation, options: UnitOptions): SetupItem {
   const { host } = place;
-  const isPackaged =
-    options.config === defaultConfigFile && !options.alone && isPackageOf(host, installation.script);
-  const look = (): Finding => {
+  const isPackaged = options.config === defaultConfigFile && isPackageOf(host, installation.script);
+  const look = async (): Promise<Finding> => {
     if (!isPackaged) return lookAtFile(place, ownUnit, unitText(host, installation, options));
-    const written = lookAtWritten(place, ownUnit);
+    const written = await lookAtWritten(place, ownUnit);
     if (written.state === 'to do') return { ...written, detail: `${ownUnit}, as ${packagedUnit} does` };
     return written.state === 'unchanged' ? { state: 'unchanged', detail: packagedUnit } : written;
   };
@@ -58,6 +73,38 @@ export function unitFile(place: SetupPlace, installation: Installation, options:
       else writeFile(place, ownUnit, unitText(host, installation, options));
       await reloadUnits(host);
       return { state: 'done', detail: isPackaged ? packagedUnit : ownUnit };
+    },
+  };
+}
+
+/**
+ * --alone of one address, which is the word of whoever typed it: a setup without it leaves what is there, and says so. Undefined where there
+ * is nothing to do or to say.
+ */
+export function unitAlone(
+  place: SetupPlace,
+  { address, managedByOthers = [] }: FloatingIp,
+  alone: boolean,
+): SetupItem | undefined {
+  const { host } = place;
+  const file = `${unitDropIns(address)}/nlm-failover-alone.conf`;
+  if (managedByOthers.length > 0 || (!alone && !isThere(host, file))) return undefined;
+  return {
+    name: 'alone',
+    look: async () => {
+      if (alone) return lookAtFile(place, file, aloneText);
+      await expectRoots(host, file);
+      if (host.readText(file) !== aloneText)
+        return { state: 'left', detail: `${file} is not as setup --alone writes it` };
+      return {
+        state: 'unchanged',
+        detail: `${address} keeps --fenced, by an earlier --alone; where another node reaches its devices now: nlm-failover setup ${address} --undo`,
+      };
+    },
+    act: async () => {
+      writeFile(place, file, aloneText);
+      await reloadUnits(host);
+      return { state: 'done', detail: `${file}: after a crash ${address} is taken over with --fenced` };
     },
   };
 }
@@ -104,7 +151,7 @@ export function unitOrder(
   const at = all.findIndex((ip) => ip.address === address);
   const before = all.slice(0, at).map((ip) => unitOf(ip.address));
   if (before.length === 0) return [];
-  const file = `/etc/systemd/system/${unitOf(address)}.d/nlm-failover.conf`;
+  const file = `${unitDropIns(address)}/nlm-failover.conf`;
   const text = `# Made by "nlm-failover setup"; "nlm-failover setup --undo" takes it away.\n[Unit]\nAfter=${before.join(' ')}\n`;
   return [
     {
@@ -146,11 +193,7 @@ async function isEnabled(host: Host, unit: string): Promise<boolean> {
   return stdout.trim() === 'enabled';
 }
 
-function unitText(
-  host: Host,
-  { node, script, callouts }: Installation,
-  { config, alone }: UnitOptions,
-): string {
+function unitText(host: Host, { node, script, callouts }: Installation, { config }: UnitOptions): string {
   // A package has it where systemd looks, and nowhere else.
   const shipped = path.join(callouts, 'systemd', template);
   const text = readFileSync(existsSync(shipped) ? shipped : host.path(packagedUnit), 'utf8');
@@ -160,8 +203,7 @@ function unitText(
   return text
     .replace(/^/, '# Made by "nlm-failover setup"; "nlm-failover setup --undo" takes it away.\n')
     .replace('[Service]\n', () => `[Service]\n${environment}`)
-    .replaceAll(packagedCommand, () => command)
-    .replace(/^(ExecStart=.* takeover) /m, alone ? '$1 --fenced ' : '$1 ');
+    .replaceAll(packagedCommand, () => command);
 }
 
 /** A word of a command line as systemd.service(5) has it. Throws CONFIG_INVALID where it has a character that means something there. */
@@ -179,7 +221,7 @@ function unitWord(word: string): string {
 /** Whether the packaged unit runs this very program. */
 function isPackageOf(host: Host, script: string): boolean {
   const text = host.readText(packagedUnit) ?? '';
-  const [, command = ''] = /^ExecStart=(\S+) takeover/m.exec(text) ?? [];
+  const [, command = ''] = /^ExecStart=-?(\S+) takeover/m.exec(text) ?? [];
   try {
     return command !== '' && realpathSync(host.path(command)) === script;
   } catch {

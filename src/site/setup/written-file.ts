@@ -2,7 +2,7 @@ import { lstatSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Host } from '../../host/host.js';
 import type { Finding } from './item.js';
-import { type Ledger, replaceFile } from './ledger.js';
+import { expectRoots, type Ledger, replaceFile } from './ledger.js';
 
 /** What setup works on: the node, and what it has made there. */
 export interface SetupPlace {
@@ -10,8 +10,12 @@ export interface SetupPlace {
   readonly ledger: Ledger;
 }
 
-/** Of a file that setup writes whole: `unchanged`, `to do`, or `left` where somebody else wrote it, or changed it since. */
-export function lookAtFile({ host, ledger }: SetupPlace, file: string, text: string): Finding {
+/**
+ * Of a file that setup writes whole: `unchanged`, `to do`, or `left` where somebody else wrote it, or changed it since. Throws FailoverError
+ * where it is not root's alone, or no regular file.
+ */
+export async function lookAtFile({ host, ledger }: SetupPlace, file: string, text: string): Promise<Finding> {
+  await expectRoots(host, file);
   const there = host.readText(file);
   if (there === text) return { state: 'unchanged', detail: file };
   const commands = [`# ${file}:`, ...text.trimEnd().split('\n')];
@@ -32,8 +36,9 @@ export function writeFile({ host, ledger }: SetupPlace, file: string, text: stri
   replaceFile(host.path(file), text, 0o644);
 }
 
-/** Of a file that is to go: `unchanged` where it is not there, `left` where it is not as setup wrote it. */
-export function lookAtWritten({ host, ledger }: SetupPlace, file: string): Finding {
+/** Of a file that is to go: `unchanged` where it is not there, `left` where it is not as setup wrote it. Throws as lookAtFile does. */
+export async function lookAtWritten({ host, ledger }: SetupPlace, file: string): Promise<Finding> {
+  await expectRoots(host, file);
   const there = host.readText(file);
   if (there === undefined && !isThere(host, file))
     return { state: 'unchanged', detail: `${file} is gone already` };
