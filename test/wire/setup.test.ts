@@ -187,7 +187,7 @@ test('rpc.statd: what it read before the drop-in does not count; started anew it
   await check.exited;
   t.regex(
     check.output(),
-    /WARNING +callout +rpc\.statd \(pid \d+\) started before nfs\.conf was changed last/,
+    /FAILURE +callout +rpc\.statd \(pid \d+\) read nfs\.conf before it said ha-callout=/,
   );
   await host.run('sh', '-c', 'kill $(pidof rpc.statd)');
   await old.exited;

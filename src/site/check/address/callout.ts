@@ -1,6 +1,6 @@
-import { monitored, type StatdProcess, statdProcess } from '../../../host/reading/statd.js';
+import { monitored, statdProcess } from '../../../host/reading/statd.js';
 import { servingJournal } from '../../../rundir/serving.js';
-import { type AddressSite, type Check, failure, isFromNode, ofObstacle, ok, warning } from '../check.js';
+import { type AddressSite, type Check, failure, isFromNode, ofObstacle, ok } from '../check.js';
 
 /** The callout is really run as the user of rpc.statd, which then cannot fail for the first time in a failover. */
 export const calloutCheck: Check<AddressSite> = {
@@ -22,13 +22,6 @@ export const calloutCheck: Check<AddressSite> = {
       ];
     if (host.kind === 'rehearsal') return [ok('a rehearsal has no rpc.statd')];
     const user = await statdUser(site);
-    if (user?.isOutdated === true)
-      return [
-        warning(
-          `rpc.statd (pid ${user.pid}) started before nfs.conf was changed last: whether it runs ${user.callout} is not known`,
-          'Start it anew: systemctl restart rpc-statd, or nlm-failover setup.',
-        ),
-      ];
     if (user !== undefined) return [ok(`${user.callout} runs as uid ${user.uid}`)];
     return [
       failure(
@@ -45,15 +38,11 @@ async function statdUser({
   module,
   reader,
   context,
-}: AddressSite): Promise<
-  | (Pick<StatdProcess, 'uid'> &
-      Partial<Pick<StatdProcess, 'pid' | 'isOutdated'>> & { readonly callout: string })
-  | undefined
-> {
+}: AddressSite): Promise<{ readonly uid: number; readonly callout: string } | undefined> {
   const { host, callout } = reader;
   if (module.servesFrom === 'node') {
     const statd = statdProcess(host, '/proc/self/ns/net');
-    return statd?.callout === undefined ? undefined : { ...statd, callout: statd.callout };
+    return statd?.callout === undefined ? undefined : { uid: statd.uid, callout: statd.callout };
   }
   // Before an instance is there, as whom its rpc.statd will run: calloutFault has tried that.
   const statd = (await context.driver.monitored()) ?? monitored(host);
