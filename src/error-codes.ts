@@ -206,7 +206,7 @@ export const errorCodes = {
     means:
       'The record is not there: its volume or the shared storage is not mounted here, the state directory does not exist, or no takeover has made a record yet.',
     todo:
-      'A volume: run this on the node that serves the address. Where none does: `nlm-failover takeover --steps B-1 ADDRESS`. Never mount it by hand while another node may have it: that destroys it. ' +
+      'A volume: run this on the node that serves the address. Where none does, and the others are dead or have let go (IS THE OTHER NODE DEAD in nlm-failover-recovery(7)): `nlm-failover takeover --steps B-1 ADDRESS`. Never mount it by hand while another node may have it: that destroys it. ' +
       'Shared storage: mount it. Never make the directory below a mount point that is not mounted: the address would look like one that nobody owns. ' +
       'For that reason keep `directory` of [state] below the mount point, and not at it, where /etc/fstab does not list it.',
   },

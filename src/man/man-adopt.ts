@@ -5,9 +5,33 @@ export const adoptSection: ManSection = {
   title: 'ADOPT',
   blocks: [
     {
-      text:
-        'An address that is served now, by /etc/exports and the configuration of the system, with clients that hold locks: write the configuration, run `nlm-failover setup`, then adopt, on the node that serves it. ' +
-        'No client waits, and the first failover finds everybody who has taken a lock before:',
+      text: 'An address that is served now, by /etc/exports and the configuration of the system, with clients that hold locks. On the node that serves it:',
+    },
+    {
+      terms: [
+        ['1.', '`nlm-failover init ADDRESS > /etc/nlm-failover.toml`, on this node, which exports it.'],
+        ['2.', 'Edit what says GUESSED and WRITE HERE; copy the file to every node.'],
+        [
+          '3.',
+          '`nlm-failover setup`, on every node; on one of them with --state-device, where there is no state volume yet.',
+        ],
+        ['4.', '`nlm-failover check`. What stands under "others" is for step 6.'],
+        [
+          '5.',
+          '`nlm-failover adopt ADDRESS`. No client waits, and the first failover finds everybody who has taken a lock before.',
+        ],
+        [
+          '6.',
+          'Take what serves the address now out of /etc/fstab, /etc/exports and the configuration of the network: the lines of the files alone. Run no `exportfs -r` and no reload of nfs-server while the address is served: it takes exports away that stand in no file, and the clients with them.',
+        ],
+        [
+          '7.',
+          '`systemctl start nlm-failover@ADDRESS.service`, where systemd is used: it changes nothing now, and a shutdown releases the address. The same after each takeover by hand.',
+        ],
+      ],
+    },
+    {
+      text: 'Step 5:',
     },
     {
       example:

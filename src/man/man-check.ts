@@ -23,7 +23,7 @@ const checkExample = `this node, A
 2 warnings`;
 
 /** Seen in a network namespace, with image files in /run/san for disks. */
-const initExample = `# Written by "nlm-failover init" from what runs here now. See what is GUESSED and what says WRITE HERE, then "nlm-failover check".
+const initExample = `# Written by "nlm-failover init" from what runs here now. See what is GUESSED and what says WRITE HERE, then "nlm-failover setup" and "nlm-failover check".
 # The same file goes on every node.
 
 # Left out: /var/backups (*): it lies on the root file system, which cannot move.

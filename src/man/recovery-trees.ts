@@ -18,9 +18,16 @@ export function recoveryTrees(): ManSection[] {
         },
         {
           text:
+            'On a node that has not the state volume, nothing is to be had of the record: history, clients, audit and rebuild say there that it cannot be reached (RECORD_UNREACHABLE). That is no fault. Mount nothing to see more: go on with IS THE OTHER NODE DEAD.\n\n' +
             'One node has all three, and the record names it, with released 0: that one is right. Where another one has the address up too, or a volume mounted, it is wrong there: release refuses there (exit code 4), as the record is not its. Take it down by hand, A-1 to A-4 below without the lines of sqlite3; or fence it.\n\n' +
-            'Two nodes have the state volume mounted: fence both, check the file systems (fsck), then take over on one. Nothing else is safe.\n\n' +
-            'No node has it: the next question is whether one of them may have it and does not answer.',
+            'No node has it: the next question is whether one of them may have it and does not answer.\n\n' +
+            'Two nodes have the state volume, or another one, mounted: fence both, and nothing else is safe. On one that is up again and has none of them mounted, each volume is checked and repaired; where multiple mount protection refuses that (nobody took its mark away), the second line first. Then take over there, with --fenced:',
+        },
+        {
+          example:
+            'e2fsck -f -y /dev/vg0/state1               # 0 or 1: it is sound now; more: do not mount it\n' +
+            'tune2fs -f -E clear_mmp /dev/vg0/state1    # only where e2fsck says that MMP has it in use, and both nodes are fenced; then e2fsck again\n' +
+            'e2fsck -f -y /dev/vg0/vol1',
         },
       ],
     },
@@ -28,13 +35,14 @@ export function recoveryTrees(): ManSection[] {
       title: 'IS THE OTHER NODE DEAD',
       blocks: [
         {
-          text: 'It is dead when it is powered off or fenced, and not before. These only say that it lives:',
+          text: 'It is dead when it is powered off or fenced, and not before. These can say that it lives, or that it let go; none says that it is dead:',
         },
         {
           example:
             'ping -c 2 nfs-a                                # an answer: it lives; none says nothing\n' +
-            'e2mmpstatus -i /dev/vg0/state1                 # with multiple mount protection: which node has the state volume\n' +
-            'dumpe2fs -h /dev/vg0/state1 | grep needs_recovery   # nothing: it was unmounted, and the other node has let go',
+            'e2mmpstatus /dev/vg0/state1                    # 11 s; "currently active": it lives; "safe to mount": nobody writes, which is no proof that it is dead (it may hang)\n' +
+            'e2mmpstatus -i /dev/vg0/state1                 # only where it lives: its name; a node that is dead or has let go stands there too\n' +
+            'dumpe2fs -h /dev/vg0/state1 | grep needs_recovery   # there: it crashed, or has it mounted still; nothing, and no error either: it let go, takeover needs no --fenced',
         },
         {
           text:
@@ -43,7 +51,8 @@ export function recoveryTrees(): ManSection[] {
         },
         {
           example:
-            'nlm-failover takeover --fenced --no-wait 10.10.1.1    # your word that it is dead; where this node serves already, nothing changes',
+            'nlm-failover takeover --fenced --no-wait 10.10.1.1    # your word that it is dead; where this node serves already, nothing changes\n' +
+            'nlm-failover audit 10.10.1.1                          # when the grace is over: what is lost; --no-wait did not look',
         },
       ],
     },
@@ -55,7 +64,7 @@ export function recoveryTrees(): ManSection[] {
           example:
             'nlm-failover history --last 1 10.10.1.1\n' +
             'cat /proc/mounts                           # A-4, B-1: the volumes\n' +
-            'ls -l /run/nlm-failover/                   # B-2: serving/10.10.1.1 is there exactly while its clients are recorded\n' +
+            'ls -l /run/nlm-failover/serving/           # B-2: 10.10.1.1 is there exactly while its clients are recorded\n' +
             'cat /proc/fs/nfsd/threads                  # 0: nfsd is down, and with it lockd\n' +
             'rpcinfo -p                                 # nlockmgr, status, mountd, nfs: what clients find\n' +
             'cat /proc/fs/lockd/nlm_end_grace           # N: in grace, reclaims are taken; Y: it is over\n' +
@@ -63,7 +72,12 @@ export function recoveryTrees(): ManSection[] {
             'cat /var/lib/nfs/etab                      # A-2, B-5: what is exported\n' +
             'exportfs -v\n' +
             'ip address show                            # A-1, B-4\n' +
-            'ip netns list                              # lockd-netns: nfs-10.10.1.1 is its instance; "nlm-failover exec 10.10.1.1 -- exportfs -v" looks inside',
+            'ip netns list                              # lockd-netns: nfs-10.10.1.1 is its instance',
+        },
+        {
+          text:
+            'With lockd-netns the node itself tells nothing of the address: the link is in /run/nlm-failover/instances/10.10.1.1/run/nlm-failover/serving/, and for threads, rpcinfo, nlm_end_grace, etab, exportfs and ip write `nlm-failover exec 10.10.1.1 --` before the line, or without the tool ' +
+            'the nsenter of the first line of BY HAND WITH LOCKD-NETNS. /proc/mounts and /proc/locks are those of the node.',
         },
       ],
     },

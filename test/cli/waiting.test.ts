@@ -163,7 +163,7 @@ test('a step that failed ends the process, whatever it has left behind', async (
   t.deepEqual(await once(child, 'close'), [1, null]);
   t.regex(
     said,
-    /The record of 127\.77\.6\.1 cannot be reached: \/mnt\/state1 is not mounted\n {2}Run this on the node that serves 127\.77\.6\.1\. Where none does: nlm-failover takeover --steps B-1 127\.77\.6\.1\. Never mount it by hand/,
+    /The record of 127\.77\.6\.1 cannot be reached: \/mnt\/state1 is not mounted\n {2}Run this on the node that serves 127\.77\.6\.1\. Where none does, and the others are dead or have let go \(IS THE OTHER NODE DEAD in nlm-failover-recovery\(7\)\): nlm-failover takeover --steps B-1 127\.77\.6\.1\. Never mount it by hand/,
   );
 });
 

@@ -43,7 +43,7 @@ export async function adopt(
 }
 
 const atBoot =
-  'From now on nlm-failover mounts, exports and brings the address up: take these out of what this node does at boot (/etc/fstab, /etc/exports, its network configuration), or a reboot serves beside the other node';
+  'From now on nlm-failover mounts, exports and brings the address up: take these out of what this node does at boot (/etc/fstab, /etc/exports, its network configuration; run no exportfs -r while it is served), or a reboot serves beside the other node';
 
 /** A driver that serves from an instance, where there is none: a lock cannot move into one while it is held. One that was made by hand is as good as ours. Throws DRIVER_UNSUITED, exit code 3. */
 export function refuseInstance({ driver, floatingIp: { address } }: FailoverContext): void {

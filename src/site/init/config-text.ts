@@ -11,7 +11,7 @@ export function configText(site: FoundSite): string {
   const { address, names, stateDirectory, stateVolume, filesystems, leftOut } = site;
   const [first] = names;
   return [
-    '# Written by "nlm-failover init" from what runs here now. See what is GUESSED and what says WRITE HERE, then "nlm-failover check".',
+    '# Written by "nlm-failover init" from what runs here now. See what is GUESSED and what says WRITE HERE, then "nlm-failover setup" and "nlm-failover check".',
     '# The same file goes on every node.',
     '',
     ...leftOut.map((one) => comment(`Left out: ${one}.`)),
@@ -64,6 +64,7 @@ function stateWanted({ value }: Found): string[] {
   return [
     '',
     '  # The record lies on a file system of its own, 64 MB, never exported, which every node reaches. Made once:',
+    '  #   lvcreate -L 64M -n state1 VG     where LVM is used; "nlm-failover setup --state-device DEVICE" makes the file system, or:',
     '  #   mke2fs -t ext4 -O mmp -E mmp_update_interval=1 DEVICE',
     '  [[floating_ip.filesystem]]',
     `  device = ${quoted(`${wanted}that device`)}`,

@@ -109,6 +109,15 @@ test('what is known of a kernel is said, and of no other one', async (t) => {
     t.is((await kernel(release))?.message, `Linux ${release}, 50 s of grace`);
 });
 
+test('what is taken out of /etc/exports stays exported: it is said not to empty etab', async (t) => {
+  for (const file of ['/etc/exports', '/etc/exports.d/x.exports']) {
+    const { a } = fixture(t);
+    writeBelow(a, file, '/mnt/vol1 *(rw)\n');
+    const found = (await check(a)).filter((line) => line.check === 'others');
+    t.regex(found[0]?.hint ?? '', /Run no exportfs -r then, and do not reload nfs-server/, file);
+  }
+});
+
 test('what others are meant to do (managed_by_others) is no failure, and a comment says nothing', async (t) => {
   const { a } = fixture(t);
   for (const site of rehearsedSites.filter((one) => one.check === 'others')) await site.make(a, a);

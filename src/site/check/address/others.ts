@@ -14,23 +14,34 @@ interface Place {
   readonly file: string;
   readonly endings?: readonly string[];
   readonly who: string;
+  /** What must not be done after it was taken out, as a sentence. */
+  readonly beware?: string;
   /** What it says it does of an address. */
   readonly parts: (text: string, ip: FloatingIp) => readonly ManagedPart[];
 }
 
 const ofAddress = (text: string, { address }: FloatingIp): readonly ManagedPart[] =>
   namesAddress(withoutComments(text), address) ? ['address'] : [];
+/** exportfs -r empties etab of what stands in no file (exportfs(8)), and so does a reload of nfs-server (its ExecReload=). */
+const beware =
+  'Run no exportfs -r then, and do not reload nfs-server, while the address is served: it takes its exports away.';
 const atBoot = 'the start of this node';
 
 const places: readonly Place[] = [
   { file: '/etc/keepalived', endings: ['.conf'], who: 'keepalived', parts: ofAddress },
   { file: '/etc/ctdb/public_addresses', who: 'CTDB', parts: ofAddress },
   { file: '/var/lib/pacemaker/cib/cib.xml', who: 'Pacemaker', parts: inCib },
-  { file: '/etc/exports', who: 'exportfs -a, when the NFS server starts', parts: inExports },
+  {
+    file: '/etc/exports',
+    who: 'exportfs -a, when the NFS server starts',
+    beware,
+    parts: inExports,
+  },
   {
     file: '/etc/exports.d',
     endings: ['.exports'],
     who: 'exportfs -a, when the NFS server starts',
+    beware,
     parts: inExports,
   },
   { file: '/etc/network/interfaces', who: atBoot, parts: ofAddress },
@@ -50,7 +61,7 @@ const words: Readonly<Record<ManagedPart, string>> = {
 /** That nobody else does the same: two who mount, export or move an address undo each other's work. */
 export const othersCheck: Check<AddressSite> = {
   name: 'others',
-  text: 'whether another program has the same address, exports or mounts: keepalived, CTDB, Pacemaker, /etc/exports, the network of the node. Where that is meant, `managed_by_others` says so',
+  text: 'whether another program has the same address, exports or mounts: keepalived, CTDB, Pacemaker, /etc/exports, the network of the node. Where that is meant, `managed_by_others` says so. What you take out of /etc/exports stays exported: run no exportfs -r, and do not reload nfs-server, while the address is served',
   look: async ({ ip, reader: { host } }) => {
     const found = places.flatMap((place) =>
       filesOf(host, place).flatMap((file) => {
@@ -58,7 +69,7 @@ export const othersCheck: Check<AddressSite> = {
         return parts.map((part) =>
           failure(
             `${file}: ${place.who} ${words[part]} ${ip.address} too`,
-            `Take it out there; or, where it is to do that, write managed_by_others = ["${part}"] for ${ip.address}.`,
+            `Take it out there; or, where it is to do that, write managed_by_others = ["${part}"] for ${ip.address}.${place.beware === undefined ? '' : ` ${place.beware}`}`,
           ),
         );
       }),

@@ -21,7 +21,7 @@ export const nfsConfCheck: Check<NodeSite> = {
         : [
             failure(
               'lift-grace in [sm-notify] is not "n": a stock sm-notify with nobody to notify ends the grace in which clients reclaim',
-              'Write lift-grace=n under [sm-notify] in /etc/nfs.conf.',
+              'Run nlm-failover setup, which does it; or write lift-grace=n under [sm-notify] in /etc/nfs.conf.',
             ),
           ]),
       ...(isYes(conf.get('nfsd', 'vers3')) === false
