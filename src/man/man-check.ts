@@ -19,6 +19,7 @@ const checkExample = `this node, A
   ok       ports     its instance has a network of its own, which the node's firewall does not see
   ok       network   its instance has a network of its own, which nobody else looks after
   ok       others    nobody else brings up the address, mounts or exports its file systems
+  ok       unit      no systemd here
   ok       nodes     no other node has had the address yet
 2 warnings`;
 

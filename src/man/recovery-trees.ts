@@ -90,6 +90,9 @@ export function recoveryTrees(): ManSection[] {
             'The address is to be served here:',
         },
         { example: 'nlm-failover takeover --no-wait 10.10.1.1' },
+        {
+          text: 'Where systemd is used, after each takeover or adopt by hand: `systemctl start nlm-failover@10.10.1.1.service`. It changes nothing now; without it a reboot releases nothing, and loses the locks.',
+        },
         { text: 'It is served, and clients were not notified (exit code 5):' },
         { example: 'nlm-failover notify 10.10.1.1' },
         { text: 'It is to go away from here, or what is left of it is:' },

@@ -262,6 +262,19 @@ export const rehearsedSites: readonly RehearsedSite[] = [
     verdict: 'failure',
     says: new RegExp(`^${file}: ${says}.* 127\\.77\\.41\\.1 too`),
   })),
+  ...['inactive', 'failed'].map((active): RehearsedSite => ({
+    check: 'unit',
+    what: `taken over by hand, and the unit is ${active}`,
+    make: async (node) => {
+      await run(node, 'takeover');
+      writeBelow(node, '/run/systemd/system/x', '');
+      writeBelow(node, '/units', `ActiveState=${active}\nUnitFileState=enabled\n`);
+    },
+    verdict: 'warning',
+    says: new RegExp(
+      `^nlm-failover@127\\.77\\.41\\.1\\.service is enabled, but ${active}: a reboot releases nothing`,
+    ),
+  })),
   {
     check: 'clock',
     what: 'a last operation that is still to come',

@@ -88,11 +88,14 @@ export function addTakeover(
       return;
     }
     const { takeover } = await import('../../failover/operations/takeover.js');
+    const { unitRemarks } = await import('../../site/unit/unit-state.js');
     const { withHooks } = await import('../daily/with-hooks.js');
     const shown = options.json === true ? jsonReporter(io) : textReporter(io, plan, title);
     reporter = shown;
     const run = async (seen: Seen): Promise<number> => {
-      const done = await takeover(plan, context, shown);
+      const result = await takeover(plan, context, shown);
+      const more = options.steps === undefined ? await unitRemarks(context.host, floatingIp.address) : [];
+      const done = { ...result, remarks: [...result.remarks, ...more] };
       seen.result = done;
       if (!options.wait || !plan.steps.some(({ name }) => name === 'B-3')) return shown.result(done);
       const { auditAfterTakeover } = await import('../../failover/reclaim/audit.js');

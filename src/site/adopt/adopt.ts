@@ -5,6 +5,7 @@ import { operateAlone, type OperationResult } from '../../failover/operations/op
 import { lookAhead, refuseObstacles } from '../../failover/operations/preflight.js';
 import { type Reporter, runPlan } from '../../failover/operations/runner.js';
 import type { Plan } from '../../failover/steps/steps.js';
+import { unitRemarks } from '../unit/unit-state.js';
 
 /**
  * `nlm-failover adopt`: an address that is served here by other means comes under control: its record, this node its owner, its
@@ -37,7 +38,7 @@ export async function adopt(
       clients: { notified: 0, notNotified: 0 },
       notNotified: [],
       undone: [],
-      remarks: [...notes, atBoot],
+      remarks: [...notes, atBoot, ...(await unitRemarks(context.host, context.floatingIp.address))],
     };
   });
 }

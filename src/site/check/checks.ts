@@ -7,6 +7,7 @@ import { nodesCheck } from './address/nodes.js';
 import { othersCheck } from './address/others.js';
 import { portsCheck } from './address/ports.js';
 import { recordCheck } from './address/record.js';
+import { unitCheck } from './address/unit.js';
 import { volumesCheck } from './address/volumes.js';
 import type { AddressSite, Check, NodeSite } from './check.js';
 import { clockCheck } from './node/clock.js';
@@ -40,5 +41,6 @@ export const addressChecks: readonly Check<AddressSite>[] = [
   portsCheck,
   networkCheck,
   othersCheck,
+  unitCheck,
   nodesCheck,
 ];

@@ -109,6 +109,30 @@ test('what is known of a kernel is said, and of no other one', async (t) => {
     t.is((await kernel(release))?.message, `Linux ${release}, 50 s of grace`);
 });
 
+test('a unit that is starting, active or not enabled is well, and so is one of an address that is not served here', async (t) => {
+  const { a } = fixture(t);
+  mkdirSync(a.path('/run/systemd/system'), { recursive: true });
+  const unit = async (active: string, file: string) => {
+    a.write('/units', `ActiveState=${active}\nUnitFileState=${file}\n`);
+    return (await check(a)).find((line) => line.check === 'unit')?.verdict;
+  };
+  t.is(await unit('inactive', 'enabled'), 'ok');
+  const said = await a.tool(['takeover', address, '--no-wait']);
+  t.regex(
+    said.stdout,
+    /\n {2}NOTE: nlm-failover@127\.77\.41\.1\.service is enabled, but inactive: .*systemctl start nlm-failover@127\.77\.41\.1\.service\n$/,
+  );
+  t.is(await unit('inactive', 'enabled'), 'warning');
+  for (const [active, file] of [
+    ['active', 'enabled'],
+    ['activating', 'enabled'],
+    ['inactive', 'disabled'],
+  ] as const) {
+    t.is(await unit(active, file), 'ok', `${active} ${file}`);
+    t.notRegex((await a.tool(['takeover', address, '--no-wait'])).stdout, /NOTE/);
+  }
+});
+
 test('what is taken out of /etc/exports stays exported: it is said not to empty etab', async (t) => {
   for (const file of ['/etc/exports', '/etc/exports.d/x.exports']) {
     const { a } = fixture(t);
