@@ -1,5 +1,5 @@
 // The whole command, made to wait for what does not come: what it says, with which exit code, and that it goes on when run again.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -93,7 +93,11 @@ test('another process holds the record: it is named, with the key, and the same 
   t.is(a.read('/addresses.json'), '[]');
 });
 
-// A FIFO that nobody writes to is what a file on a dead disk is: open(2) does not return, and nothing in this process can change that.
+/** Takes a lease (fcntl(2)) on a file and keeps it when it is asked to give it back: for 45 s (/proc/sys/fs/lease-break-time) open(2) waits. */
+const keepLease =
+  '$SIG{IO} = "IGNORE"; open(F, "+<", $ARGV[0]) && fcntl(F, 1024, 1) or die $!; syswrite(STDOUT, "kept\\n"); sleep 100';
+
+// A file whose lease another one keeps is what one on a dead disk is: open(2) does not return, and nothing in this process can change that.
 for (const [what, file, args, step] of [
   ['release', '/proc/locks', ['release', address], 'A-1'],
   ['takeover', '/var/lib/nfs/etab', ['takeover', address, '--no-wait', '--steps', 'B-5'], undefined],
@@ -103,8 +107,10 @@ for (const [what, file, args, step] of [
     const steps = step === undefined ? ['--steps', 'B-1,B-2'] : [];
     t.is((await tool(t, a, 'takeover', address, '--no-wait', ...steps)).exitCode, 0);
     const content = a.read(file);
-    a.remove(file);
-    spawnSync('mkfifo', [a.path(file)]);
+    const keeper = spawn('perl', ['-e', keepLease, a.path(file)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    t.teardown(() => keeper.kill('SIGKILL'));
+    const [said] = (await Promise.race([once(keeper.stdout, 'data'), once(keeper, 'exit')])) as unknown[];
+    t.is(String(said), 'kept\n');
     const { last, stderr, stdout } = await withTimeouts(a, 'step = 1\nrecord = 1', () => tool(t, a, ...args));
     const where = step === undefined ? 'Choosing the lock manager driver' : step;
     t.regex(
