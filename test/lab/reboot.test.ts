@@ -94,6 +94,12 @@ async function unitInTrouble(t: ExecutionContext, lab: Lab): Promise<void> {
   t.regex((await shown()).join(), /^ActiveState=active,ExecMainStatus=[56],NRestarts=0$/, 'served, and seen');
 
   await systemctl('stop');
+  const byHand = async () => (await nlmFailover(a, ['takeover', address], false)).stdout;
+  t.regex(await byHand(), /service is enabled, but inactive: a reboot releases nothing/);
+  await systemctl('start');
+  t.notRegex(await byHand(), /a reboot releases nothing/);
+
+  await systemctl('stop');
   await nlmFailover(b, ['takeover', address], false);
   t.not((await systemctl('start')).exitCode, 0);
   t.deepEqual(await shown(), ['ActiveState=failed', 'ExecMainStatus=4', 'NRestarts=0']);
