@@ -88,7 +88,7 @@ diskTest(
     await waitFor('the sentence', async () => stuck.said().includes('sets how long to wait'));
     t.regex(
       stuck.said(),
-      /nlm-failover: This command for 127\.77\.7\.1: a system call has not returned for 3 s, in or after: writing the operation \(.*sm_127\.77\.7\.1\)\n.*pid \d+.*state D.*\[timeouts\]\.step/s,
+      /nlm-failover: This command for 127\.77\.7\.1: a system call has not returned for 3 s, in or after: noting the configuration \(.*sm_127\.77\.7\.1\)\n.*pid \d+.*state D.*\[timeouts\]\.step/s,
     );
     t.is(stateOf(stuck.pid), 'D', 'SIGKILL waits with it');
     await disk.thaw();
