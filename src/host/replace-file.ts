@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fstatSync,
   lstatSync,
   openSync,
   renameSync,
@@ -9,17 +10,18 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import { exitCodes, FailoverError, systemError } from '../errors.js';
+import { errnoOf, exitCodes, FailoverError, systemError } from '../errors.js';
+import { type Place, wayTo } from './way.js';
 
 /**
  * Puts a file with this text and mode, whatever the umask, in the place of what has its name: whoever reads it sees the one or the other,
  * whole (rename(2)). What is made first lies beside it, hidden. Throws FILE_UNFIT where the name is that of no regular file, also of a link;
- * SYSTEM_ERROR; nothing is left then.
+ * SYSTEM_ERROR; nothing is left then. `name`: what its sentences call it.
  */
-export function replaceFile(file: string, text: string, mode: number): void {
+export function replaceFile(file: string, text: string, mode: number, name = file): void {
   const there = lstatSync(file, { throwIfNoEntry: false });
   // Not /dev/null, nor what a link leads to.
-  if (there !== undefined && !there.isFile()) throw unfit(file);
+  if (there !== undefined && !there.isFile()) throw unfit(name);
   const beside = path.join(path.dirname(file), `.${path.basename(file)}.new`);
   const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
   try {
@@ -36,12 +38,51 @@ export function replaceFile(file: string, text: string, mode: number): void {
     renameSync(beside, file);
   } catch (error) {
     rmSync(beside, { force: true });
-    throw systemError(error, `writing ${file}`);
+    throw systemError(error, `writing ${name}`);
   }
 }
 
-function unfit(file: string): FailoverError {
-  return new FailoverError(`${file} is there, and is not a regular file: it was left as it is`, {
+/**
+ * The same in a directory that may be another user's, as that of a daemon which reads the file: no symbolic link but root's, or this
+ * user's, is followed on the way, and what is written lies in the directory that was looked at, whatever becomes of its name. `file`:
+ * absolute. Throws FILE_UNFIT too where the directory is not there, or such a link leads to it.
+ */
+export async function replaceFileAmongOthers(file: string, text: string, mode: number): Promise<void> {
+  const directory = path.dirname(file);
+  const fd = await openDirectory(file, directory);
+  try {
+    replaceFile(`/proc/self/fd/${fd}/${path.basename(file)}`, text, mode, file);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function openDirectory(file: string, directory: string): Promise<number> {
+  let last: Place | undefined;
+  try {
+    for await (const step of wayTo(directory)) {
+      const { place, stats } = step;
+      if (stats.isSymbolicLink() && stats.uid !== 0 && stats.uid !== process.getuid?.())
+        throw unfit(file, `${place}, on the way to ${file}, is a symbolic link of uid ${stats.uid}`);
+      last = step;
+    }
+    const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+    const { dev, ino } = fstatSync(fd);
+    if (last?.stats.dev === dev && last.stats.ino === ino) return fd;
+    closeSync(fd);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') throw unfit(file, `The directory ${directory} is not there`);
+    if (errnoOf(error) === 'ENOTDIR') throw unfit(file, `${directory} is no directory`);
+    throw error;
+  }
+  throw unfit(file, `${directory} became another directory just now`);
+}
+
+function unfit(
+  file: string,
+  message = `${file} is there, and is not a regular file: it was left as it is`,
+): FailoverError {
+  return new FailoverError(message, {
     code: 'FILE_UNFIT',
     exitCode: exitCodes.usage,
     operation: `writing ${file}`,

@@ -28,9 +28,18 @@ export const everyDay: ManSection = {
     {
       text:
         '`nlm-failover metrics` prints gauges in the text format of Prometheus, which is OpenMetrics too; promtool(1) finds nothing to complain of. `systemctl enable --now nlm-failover-metrics.timer` has them written ' +
-        "to /var/lib/prometheus/node-exporter/nlm-failover.prom every minute, where Debian's node_exporter reads them; where that directory is another one, say so in a drop-in of nlm-failover-metrics.service. " +
-        'What is worth an alert: `nlm_failover_wrong` above 0, `nlm_failover_findings{verdict="lost"}` above 0, `nlm_failover_clients_not_notified` above 0, no node with `nlm_failover_served_here` 1, two nodes with it, ' +
-        'and a file that grows old (node_textfile_mtime_seconds): a command that waits for a dead disk writes nothing. What cannot be known here has no line, as the clients of an address whose record moves along and is elsewhere.',
+        "to /var/lib/prometheus/node-exporter/nlm-failover.prom every minute, where Debian's node_exporter reads them. " +
+        'What is worth an alert: `nlm_failover_wrong` above 0, `nlm_failover_findings{verdict="lost"}` above 0, `nlm_failover_clients_not_notified` above 0, no node that serves an address (`max by (address) (nlm_failover_served_here) == 0`), two that do (`sum by (address) (nlm_failover_served_here) > 1`), ' +
+        'and a file that grows old (node_textfile_mtime_seconds): a command that waits for a dead disk writes nothing. What cannot be known here has no line, as the clients of an address whose record moves along and is elsewhere. Where node_exporter reads another directory, a drop-in says so (`systemctl edit nlm-failover-metrics.service`):',
+    },
+    {
+      example: `[Unit]
+ConditionPathIsDirectory=
+ConditionPathIsDirectory=/var/lib/node_exporter
+
+[Service]
+ExecStart=
+ExecStart=/usr/sbin/nlm-failover metrics --output /var/lib/node_exporter/nlm-failover.prom`,
     },
     {
       example: `# nlm-failover metrics | grep '"10.10.1.1"' | head -8

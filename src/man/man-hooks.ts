@@ -30,7 +30,10 @@ export const hooks: ManSection = {
         ['time', 'When it was over, ISO 8601 in UTC; `seconds`: how long it took.'],
         ['node, address, driver', 'Which node did it, for which address, with which lock manager driver.'],
         ['operation', 'release, takeover, notify; of lost also audit.'],
-        ['epoch', "The address's epoch, or null where the record was not reached."],
+        [
+          'epoch',
+          "The address's epoch, or null where the record was not reached, as by a release that found nothing to do.",
+        ],
         [
           'result',
           'done; not-notified: done, and some clients were not notified (exit code 5); incomplete: not everything could be done; failed; lost (exit code 6).',
@@ -52,7 +55,7 @@ export const hooks: ManSection = {
     },
     {
       example: `#!/bin/sh
-exec logger -t nlm-failover -p "daemon.$1"
+exec logger --size 64KiB -t nlm-failover -p "daemon.$1"
 
 [hooks]
 on_done = ["/usr/local/sbin/nlm-log", "notice"]

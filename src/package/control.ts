@@ -22,6 +22,9 @@ const common = [
   'iputils-arping | arping',
 ];
 
+/** What nlm-failover-recovery(7) types: sqlite3 reads a record where this program does not, fuser says who holds a file. */
+const recommended = ['sqlite3', 'psmisc'];
+
 const synopsis = 'NFSv3 lock failover for floating IPs';
 const description = [
   'Moves a floating IP with its NFSv3 exports from one Linux server to another',
@@ -42,6 +45,7 @@ export function controlFile(
     ['Maintainer', maintainer],
     ['Installed-Size', String(kilobytes)],
     ['Depends', [...libraries, ...flavour.depends, ...common].join(', ')],
+    ['Recommends', recommended.join(', ')],
     ...flavour.fields,
     ['Section', 'net'],
     ['Priority', 'optional'],

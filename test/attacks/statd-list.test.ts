@@ -63,3 +63,14 @@ asRoot("a link of root's is followed, and the list is read", async (t) => {
   symlinkSync(secret, sm);
   t.regex((await takenOver(t, site)).clients, /the-name-of-a-customer/);
 });
+
+asRoot('what statd itself leaves out is no client: a directory, a link, a FIFO', async (t) => {
+  const { site, sm, secret } = lists(t);
+  mkdirSync(path.join(sm, 'a-directory'));
+  symlinkSync(path.join(secret, 'the-name-of-a-customer'), path.join(sm, 'a-link'));
+  spawnSync('mkfifo', [path.join(sm, 'a-fifo')]);
+  writeFileSync(path.join(sm, 'client.example.com'), '');
+  const { clients } = await takenOver(t, site);
+  t.regex(clients, /client\.example\.com/);
+  t.notRegex(clients, /a-(?:directory|link|fifo)|customer/);
+});

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Io } from '../io.js';
 import type { LoadDrivers } from '../open-reader.js';
@@ -29,6 +29,7 @@ export function addMetrics(
       .option(
         '-o, --output <file>',
         'write them to this file instead, all at once, mode 0644; of node_exporter it ends in .prom',
+        fileName,
       ),
   ).action(async (options: MetricsOptions) => {
     const { openReader } = await import('../open-reader.js');
@@ -65,8 +66,16 @@ export function addMetrics(
     const text = metricsText(version, all);
     if (options.output === undefined) io.out(text);
     else {
-      const { replaceFile } = await import('../../host/replace-file.js');
-      replaceFile(reader.host.path(path.resolve(options.output)), text, 0o644);
+      const { replaceFileAmongOthers } = await import('../../host/replace-file.js');
+      await replaceFileAmongOthers(reader.host.path(path.resolve(options.output)), text, 0o644);
     }
   });
+}
+
+function fileName(text: string): string {
+  if (text === '' || text === '-' || text.endsWith('/'))
+    throw new InvalidArgumentError(
+      'It takes the name of a file. Without it the metrics go to standard output.',
+    );
+  return text;
 }

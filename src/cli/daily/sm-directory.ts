@@ -25,7 +25,7 @@ export function addSmDirectory(program: Command, io: Io, drivers: LoadDrivers): 
     const reader = await openReader(drivers, address, options);
     const place = path.resolve(directory);
     for (const ip of reader.floatingIps) {
-      const { clients, state, owner } = writeSmDirectory(reader, ip, place);
+      const { clients, state, owner } = await writeSmDirectory(reader, ip, place);
       if (options.json === true) {
         const json = {
           result: 'done',
@@ -38,13 +38,18 @@ export function addSmDirectory(program: Command, io: Io, drivers: LoadDrivers): 
         io.out(`${JSON.stringify(json)}\n`);
         continue;
       }
-      const name = notifyNames(ip).find((one) => one !== ip.address) ?? ip.address;
-      const command = commandText(['sm-notify', '-d', '-v', name, '-P', place]);
+      const named = notifyNames(ip).find((one) => one !== ip.address);
+      const command = commandText(['sm-notify', '-d', '-v', named ?? ip.address, '-P', place]);
+      // sm-notify sends nothing where the address of -v has no name (nfs-utils utils/statd/sm-notify.c, smn_verify_my_name).
+      const nameless =
+        named === undefined
+          ? `  ${ip.address} must have a name there, which the configuration does not say (\`names\`): write a line "${ip.address} NAME" into /etc/hosts first.\n`
+          : '';
       io.out(
         `sm-directory ${ip.address}: ${counted(clients, 'client')} in ${place}, NSM state ${state}\n` +
           (clients === 0
             ? '  With nobody to notify sm-notify ends the grace period of every address on the node: do not run it.\n'
-            : `  While lockd is in grace, and ${ip.address} is up, on the node that takes it: ${command}\n`),
+            : `  While lockd is in grace, and ${ip.address} is up, on the node that takes it: ${command}\n${nameless}`),
       );
     }
   });

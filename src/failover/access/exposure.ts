@@ -29,13 +29,22 @@ interface Place {
  */
 export async function exposures({ host, config, floatingIp, driver }: Place): Promise<string[]> {
   if (floatingIp.trustClients) return [];
+  return exposedThrough({ host, config, current: await driver.exports.current() }, floatingIp.stateDirectory);
+}
+
+/**
+ * The exports through which such a client gets to a directory, as PATH (CLIENTS). `current`: what a lock manager exports beside what stands
+ * in this node's etab and what the configuration exports of the file systems that are mounted here.
+ */
+export async function exposedThrough(
+  { host, config, current = [] }: Pick<Place, 'host' | 'config'> & { current?: readonly ExportEntry[] },
+  directory: string,
+): Promise<string[]> {
   const table = mounts(host);
-  const record = mountOf(table, await realPath(host, floatingIp.stateDirectory));
-  const open = [
-    ...exported(host),
-    ...(await driver.exports.current()),
-    ...configured(host, config.floatingIps),
-  ].filter(({ options }) => letsStatdIn(options));
+  const record = mountOf(table, await realPath(host, directory));
+  const open = [...exported(host), ...current, ...configured(host, config.floatingIps)].filter(
+    ({ options }) => letsStatdIn(options),
+  );
   const through: string[] = [];
   for (const { path, clients, options } of open) {
     const real = await realPath(host, path);

@@ -16,6 +16,7 @@ import type { Owner } from '../../host/directories.js';
 import { monitored } from '../../host/reading/statd.js';
 import { isClientName } from '../../names.js';
 import { type Reader, withFoldedRecord } from '../access/with-record.js';
+import { exposedThrough } from '../access/exposure.js';
 import { unreachable } from '../access/location.js';
 import { writeAll } from '../../record/safe-files/files.js';
 import { type HeldDirectory, holdDirectory } from '../../record/safe-files/held-directory.js';
@@ -37,8 +38,13 @@ export interface SmDirectory {
  * `directory`: absolute. It is made, or is empty, and nobody but root can put another one in its place: else DIRECTORY_UNFIT. Throws
  * RECORD_UNREACHABLE and what a record throws.
  */
-export function writeSmDirectory(reader: Reader, ip: FloatingIp, directory: string): SmDirectory {
+export async function writeSmDirectory(
+  reader: Reader,
+  ip: FloatingIp,
+  directory: string,
+): Promise<SmDirectory> {
   const { host } = reader;
+  await expectOutOfReach(reader, ip, directory);
   const { uid, gid } = monitored(host) ?? { uid: 0, gid: 0 };
   const owner = { uid, gid };
   const held = holdEmpty(host.path(directory), owner);
@@ -56,6 +62,17 @@ export function writeSmDirectory(reader: Reader, ip: FloatingIp, directory: stri
   } finally {
     held.place.close();
   }
+}
+
+/** Where a client can remove what is in it nobody is notified, and sm-notify then ends the grace. Throws DIRECTORY_UNFIT. */
+async function expectOutOfReach(reader: Reader, ip: FloatingIp, directory: string): Promise<void> {
+  if (ip.trustClients) return;
+  const through = await exposedThrough(reader, directory);
+  if (through.length === 0) return;
+  throw unfit(
+    directory,
+    `it lies on a file system that clients with AUTH_SYS or an anonuid reach, through ${through.join(', ')}`,
+  );
 }
 
 /** As statd makes them (nsm_insert_monitored_host). */

@@ -61,7 +61,7 @@ const mostBytes = 64 * 1024;
  * mon_name of a file of statd's, which is named by what the name service says of the host (nfs-utils utils/statd/monitor.c,
  * statd_canonical_name). Its lines: address, program, version and procedure in eight hexadecimal digits, priv in 32, mon_name,
  * my_name (support/nsm/file.c, nsm_create_monitor_record). Where the name service knows none, it is the name of the file too, as it
- * is where the file cannot be read.
+ * is where the file cannot be read. What is no regular file statd leaves out too (support/nsm/file.c, nsm_load_dir).
  */
 function monNames(directory: string, name: string): string[] {
   if (isIP(name) !== 0) return [name];
@@ -71,14 +71,15 @@ function monNames(directory: string, name: string): string[] {
     const fd = openSync(Buffer.from(`${directory}/${name}`, 'latin1'), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     try {
       const stats = fstatSync(fd);
-      if (!stats.isFile()) return [name];
+      if (!stats.isFile()) return [];
       const bytes = Buffer.alloc(Math.min(stats.size, mostBytes));
       text = bytes.toString('latin1', 0, readSync(fd, bytes));
     } finally {
       closeSync(fd);
     }
-  } catch {
-    // Gone, a link, a lease: statd's user may make what it wants there.
+  } catch (error) {
+    if (errnoOf(error) === 'ELOOP') return [];
+    // Gone, a lease: statd's user may make what it wants there.
   }
   const names = [...text.matchAll(/^(?:[0-9a-f]{8} ){4}[0-9a-f]{32} (\S+) \S+$/gm)].map(
     ([, one]) => one ?? '',

@@ -1,9 +1,12 @@
 // nlm-failover metrics: what OpenMetrics and the text format of Prometheus have in common, read by a parser that takes nothing else.
 import {
+  chownSync,
+  lchownSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -111,8 +114,8 @@ test('served here, served elsewhere, and a record that cannot be used', async (t
   const file = b.path(words.split(' ').at(-1) ?? '');
   const directory = path.dirname(file);
   const absent = await b.tool(words.split(' '));
-  t.is(absent.exitCode, 1);
-  t.regex(absent.stderr, /writing .*nlm-failover\.prom: ENOENT/);
+  t.is(absent.exitCode, 2);
+  t.regex(absent.stderr, /The directory \S+\/node-exporter is not there/);
   mkdirSync(directory, { recursive: true });
   const victim = path.join(site.directory, 'victim');
   writeFileSync(victim, 'mine');
@@ -129,6 +132,24 @@ test('served here, served elsewhere, and a record that cannot be used', async (t
   t.is(readFileSync(victim, 'utf8'), 'mine');
   t.is(statSync(file).mode & 0o777, 0o644);
   t.deepEqual([...parse(t, readFileSync(file, 'utf8')).keys()], [...served.keys()]);
+  for (const name of ['', '-', `${file}/`])
+    t.is((await b.tool(['metrics', '--output', name])).exitCode, 2, name);
+
+  // The directory may be a daemon's own; where a link of such a user leads is nobody's.
+  if (process.getuid?.() === 0) {
+    const aside = `${directory}.aside`;
+    renameSync(directory, aside);
+    symlinkSync(site.directory, directory);
+    lchownSync(directory, 65534, 65534);
+    const turned = await b.tool(words.split(' '));
+    t.is(turned.exitCode, 2);
+    t.regex(turned.stderr, /node-exporter, on the way to \S+, is a symbolic link of uid 65534/);
+    t.false(readdirSync(site.directory).includes('nlm-failover.prom'));
+    rmSync(directory);
+    symlinkSync(aside, directory);
+    chownSync(aside, 65534, 65534);
+    t.is((await b.tool(words.split(' '))).exitCode, 0, 'a link of the administrator');
+  }
 
   writeFileSync(path.join(b.path('/dev/state1'), `sm_${address}/monitors.db`), 'x'.repeat(4096));
   const bad = await b.tool(['metrics']);
