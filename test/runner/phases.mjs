@@ -41,7 +41,7 @@ export const phases = [
     run: (tally) =>
       runAva(tally, { files: files.unit, args: ['--timeout=6m', `--concurrency=${machine.cpus}`] }),
   },
-  oneByOne('wire', 'real sockets, rpcbind and rpc.statd', missingForWire, Math.min(2, machine.cpus)),
+  oneByOne('wire', 'real sockets, rpcbind and rpc.statd', missingForWire, 2 * machine.cpus),
   oneByOne('lab', 'real kernels: two servers, a client, locks that move', missingForLab, machine.labs),
 ];
 
