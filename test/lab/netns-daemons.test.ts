@@ -1,6 +1,6 @@
 // lockd-netns: a daemon of an instance dies; status and its exit code say so, and takeover mends what it can without a grace.
-import { lockThrough, prepareServers, scenario } from './scenario.js';
-import { nlmFailover, tool } from './site.js';
+import { lockThrough, prepareServer, scenario } from './scenario.js';
+import { nlmFailover, prepareVolumes, tool } from './site.js';
 
 interface Status {
   readonly lockManager: {
@@ -19,7 +19,9 @@ const healthy = { rpcbind: 'running', 'rpc.statd': 'running', 'rpc.mountd': 'run
 scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, lab) => {
   const { a, moving } = lab;
   const ports = { mountd: 20048, statd: 662, lockd: 32803 };
-  await prepareServers(lab, [moving], { driver: 'lockd-netns', graceSeconds, ports });
+  for (const name of ['holder', 'rival'] as const) void lab.c.client(name).setUp();
+  await prepareVolumes(lab, a, [moving]);
+  await prepareServer(lab, a, [moving], { driver: 'lockd-netns', graceSeconds, ports });
   const status = async () => {
     const result = await nlmFailover(a, ['status'], false);
     return { exitCode: result.exitCode, ...(result.lines[0] as unknown as Status).lockManager };
