@@ -71,8 +71,8 @@ export const errorCodes = {
   },
   FILE_UNFIT: {
     means:
-      'What `metrics --output` is to write is there, and is a device, a link or a directory. It was left as it is.',
-    todo: 'Name a file of its own.',
+      'What `metrics --output` is to write is there, and is a device, a link or a directory: it was left as it is. Or its directory is not there, or a symbolic link of another user leads to it.',
+    todo: 'Name a file of its own, in a directory that is there.',
   },
   INTERRUPTED: {
     means: 'SIGINT or SIGTERM stopped the command between two effects.',
@@ -94,6 +94,10 @@ export const errorCodes = {
     means:
       'This machine has no /etc/machine-id, so that it cannot be distinguished from another one of the same name.',
     todo: 'Make one with systemd-machine-id-setup(1) or dbus-uuidgen(1). Machines that were cloned need one each.',
+  },
+  NOT_A_CLIENT: {
+    means: '`adopt --client` names the floating IP itself, or one of its `names`. Nothing was touched.',
+    todo: 'Name hosts that mount from it.',
   },
   NOT_A_REHEARSAL: {
     means: 'NLM_FAILOVER_REHEARSAL names a directory that no demo has made.',

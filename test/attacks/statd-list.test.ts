@@ -69,8 +69,14 @@ asRoot('what statd itself leaves out is no client: a directory, a link, a FIFO',
   mkdirSync(path.join(sm, 'a-directory'));
   symlinkSync(path.join(secret, 'the-name-of-a-customer'), path.join(sm, 'a-link'));
   spawnSync('mkfifo', [path.join(sm, 'a-fifo')]);
+  // A name that is an address needs no line, and a file all the same.
+  mkdirSync(path.join(sm, '192.0.2.71'));
+  symlinkSync(path.join(secret, 'the-name-of-a-customer'), path.join(sm, '192.0.2.72'));
+  spawnSync('mkfifo', [path.join(sm, '192.0.2.73')]);
+  writeFileSync(path.join(sm, '192.0.2.79'), '');
   writeFileSync(path.join(sm, 'client.example.com'), '');
   const { clients } = await takenOver(t, site);
   t.regex(clients, /client\.example\.com/);
-  t.notRegex(clients, /a-(?:directory|link|fifo)|customer/);
+  t.regex(clients, /192\.0\.2\.79/);
+  t.notRegex(clients, /a-(?:directory|link|fifo)|customer|192\.0\.2\.7[123]/);
 });

@@ -91,9 +91,7 @@ function servedText({ address, isHere, ill }: AddressStatus): string {
 
 function statusText(status: AddressStatus): string {
   const { address, record, here } = status;
-  const lines = [
-    `${printable(address)}  ${here.addressUp && here.recording ? 'served here' : here.addressUp ? 'up here, but not recorded' : here.recording ? 'recorded here, but not up' : 'not served here'}`,
-  ];
+  const lines = [`${printable(address)}  ${standingText(status)}`];
   if (status.unconfigured === true) {
     lines.push(
       '  NOT IN THE CONFIGURATION: its clients cannot be notified. Put it back; release it before you take it out',
@@ -135,6 +133,14 @@ function statusText(status: AddressStatus): string {
   for (const mark of status.marks) lines.push(`  callout     ${mark}`);
   for (const one of status.wrong) lines.push(`  WRONG       ${printable(one)}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** Whether it is served here, in the line of the address. */
+function standingText({ here, isHere }: AddressStatus): string {
+  if (here.addressUp) return here.recording ? 'served here' : 'up here, but not recorded';
+  if (here.recording) return 'recorded here, but not up';
+  // Exported, or a volume of it mounted.
+  return isHere ? 'partly here: adopt, takeover or release' : 'not served here';
 }
 
 /** "2 LOST, 1 not reclaimed". */

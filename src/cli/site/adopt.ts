@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { FailoverError } from '../../errors.js';
+import type { FloatingIp } from '../../config/config.js';
+import { exitCodes, FailoverError } from '../../errors.js';
 import { isClientName } from '../../names.js';
 import type { Io } from '../io.js';
 import type { LoadDrivers } from '../open-reader.js';
@@ -49,6 +50,7 @@ export function addAdopt(program: Command, io: Io, drivers: LoadDrivers, exit: (
     );
     const { floatingIp, driver, config } = context;
     refuseInstance(context);
+    await refuseItself(floatingIp, options.client);
     const plan = planAdopt(floatingIp, driver, { node: config.node, clients: options.client });
     const title = `adopt ${floatingIp.address} on ${config.node}, lock manager ${driver.name} (${choice.why})`;
     const isJson = options.json === true;
@@ -65,6 +67,21 @@ export function addAdopt(program: Command, io: Io, drivers: LoadDrivers, exit: (
 function clientName(name: string): string {
   if (isClientName(name)) return name;
   throw new InvalidArgumentError('It takes the name or the address of a host.');
+}
+
+/** A floating IP is no client of itself: no takeover could notify it. Throws NOT_A_CLIENT. */
+async function refuseItself(ip: FloatingIp, clients: readonly string[]): Promise<void> {
+  const { canonicalAddress } = await import('../../config/address.js');
+  const { notifyNames } = await import('../../config/floating-ip.js');
+  const own = new Set(notifyNames(ip).map((name) => name.toLowerCase()));
+  const wrong = clients.find((client) => own.has(canonicalAddress(client) ?? client.toLowerCase()));
+  if (wrong === undefined) return;
+  throw new FailoverError(`--client ${wrong} is the floating IP itself, and no client of it`, {
+    code: 'NOT_A_CLIENT',
+    exitCode: exitCodes.usage,
+    operation: 'adopt',
+    hint: 'Name hosts that mount from it.',
+  });
 }
 
 function withHint({ message, code, exitCode, operation, cause }: FailoverError, hint: string): FailoverError {

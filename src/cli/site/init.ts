@@ -28,7 +28,9 @@ export function addInit(program: Command, io: Io): void {
     const site = await describeSite(host, address);
     const text = configText(site);
     io.out(
-      options.json === true ? `${JSON.stringify({ address: site.address, configuration: text })}\n` : text,
+      options.json === true
+        ? `${JSON.stringify({ address: site.address ?? null, configuration: text })}\n`
+        : text,
     );
   });
 }

@@ -61,10 +61,9 @@ const mostBytes = 64 * 1024;
  * mon_name of a file of statd's, which is named by what the name service says of the host (nfs-utils utils/statd/monitor.c,
  * statd_canonical_name). Its lines: address, program, version and procedure in eight hexadecimal digits, priv in 32, mon_name,
  * my_name (support/nsm/file.c, nsm_create_monitor_record). Where the name service knows none, it is the name of the file too, as it
- * is where the file cannot be read. What is no regular file statd leaves out too (support/nsm/file.c, nsm_load_dir).
+ * is where the file cannot be read. What is no regular file statd leaves out too, whatever its name (support/nsm/file.c, nsm_load_host).
  */
 function monNames(directory: string, name: string): string[] {
-  if (isIP(name) !== 0) return [name];
   let text = '';
   try {
     const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -72,6 +71,7 @@ function monNames(directory: string, name: string): string[] {
     try {
       const stats = fstatSync(fd);
       if (!stats.isFile()) return [];
+      if (isIP(name) !== 0) return [name];
       const bytes = Buffer.alloc(Math.min(stats.size, mostBytes));
       text = bytes.toString('latin1', 0, readSync(fd, bytes));
     } finally {

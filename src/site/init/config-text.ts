@@ -18,7 +18,7 @@ export function configText(site: FoundSite): string {
     ...(leftOut.length === 0 ? [] : ['']),
     '[[floating_ip]]',
     ...about(site.prefix),
-    `address = ${site.prefix.value === undefined ? quoted(`${wanted}${address}/ and ${site.prefix.wanted ?? ''}`) : quoted(`${address}/${site.prefix.value}`)}`,
+    `address = ${quoted(addressText(address, site.prefix))}`,
     ...line('interface', site.interface),
     ...(first === undefined
       ? [`# names = ["nfs1.example.com"]   # the names by which clients mount from it, if any`]
@@ -44,6 +44,11 @@ export function configText(site: FoundSite): string {
     ...(filesystems.length === 0 ? nothingExported : filesystems.flatMap(filesystemLines)),
     '',
   ].join('\n');
+}
+
+function addressText(address: string | undefined, prefix: Found): string {
+  if (prefix.value !== undefined) return `${address}/${prefix.value}`;
+  return `${wanted}${address === undefined ? '' : `${address}/ and `}${prefix.wanted ?? ''}`;
 }
 
 const nothingExported = [

@@ -5,7 +5,7 @@ import { type LocalAddress, localAddresses } from '../../host/reading/addresses.
 import type { Host } from '../../host/host.js';
 import type { ExportEntry } from '../../host/reading/exports.js';
 import { exportedHere, exportOf, fsidOf, type OnMount } from './exported-here.js';
-import type { Found, FoundExport, FoundFilesystem, FoundSite } from './found.js';
+import type { FoundExport, FoundFilesystem, FoundSite } from './found.js';
 import { derivedFsid, deviceOf, isOfDevice, optionsOf, stateOf } from './mounted-here.js';
 
 /**
@@ -14,8 +14,8 @@ import { derivedFsid, deviceOf, isOfDevice, optionsOf, stateOf } from './mounted
  */
 export async function describeSite(host: Host, given: string | undefined): Promise<FoundSite> {
   const local = await localAddresses(host);
-  const { address, prefix, interface: link } = addressOf(local, given);
   const { on, leftOut } = exportedHere(host);
+  const { address, prefix, interface: link } = addressOf(local, given, on.length > 0);
   const filesystems: FoundFilesystem[] = [];
   const refused: string[] = [];
   // etab has them in an order of its own, which changes.
@@ -34,7 +34,7 @@ export async function describeSite(host: Host, given: string | undefined): Promi
     address,
     prefix,
     interface: link,
-    names: await namesOf(host, address),
+    names: address === undefined ? [] : await namesOf(host, address),
     ...(await stateOf(
       host,
       address,
@@ -68,10 +68,21 @@ async function filesystemOf(
 function addressOf(
   local: readonly LocalAddress[],
   given: string | undefined,
-): { readonly address: string; readonly prefix: Found; readonly interface: Found } {
+  isServing: boolean,
+): Pick<FoundSite, 'address' | 'prefix' | 'interface'> {
   const outside = local.filter((one) => !/^(?:127\.|::1$|fe80:)/i.test(one.address));
   if (given === undefined) {
     const [only, ...others] = outside;
+    // A node that exports nothing has its own address, which stays: no release may take it away.
+    if (only !== undefined && others.length === 0 && !isServing) {
+      const about = `${only.address} is this node's own, which stays, and nothing is exported here`;
+      const missing = 'the floating IP/prefix length, beside the address of the node';
+      return {
+        address: undefined,
+        prefix: { value: undefined, wanted: missing, about },
+        interface: { value: only.interface, about: 'GUESSED: the only one with an address' },
+      };
+    }
     if (only !== undefined && others.length === 0) {
       const about =
         'GUESSED: the only address of this node. A floating IP is one beside that of the node, which stays';

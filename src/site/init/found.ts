@@ -25,7 +25,8 @@ export interface FoundFilesystem {
 
 /** What init knows of an address and of what is served with it. */
 export interface FoundSite {
-  readonly address: string;
+  /** Undefined: nothing says which one is to move; `prefix` says what is wanted. */
+  readonly address: string | undefined;
   readonly prefix: Found;
   readonly interface: Found;
   /** By which names clients may mount from it: what the name service says. */

@@ -87,22 +87,20 @@ const largest = 1024 ** 3;
  */
 export async function stateOf(
   host: Host,
-  address: string,
+  address: string | undefined,
   exportedOn: readonly Mount[],
 ): Promise<Pick<FoundSite, 'stateDirectory' | 'stateVolume'>> {
   const all = mounts(host).filter(
     ({ mountpoint, root }) =>
       root === '/' && !systems.test(mountpoint) && !exportedOn.some((one) => one.mountpoint === mountpoint),
   );
-  const withRecord = all.filter(({ mountpoint }) =>
-    existsSync(recordDirectory(host.path(mountpoint), address)),
-  );
+  const hasRecord = (directory: string) =>
+    address !== undefined && existsSync(recordDirectory(host.path(directory), address));
+  const withRecord = all.filter(({ mountpoint }) => hasRecord(mountpoint));
   const [has] = withRecord;
   if (has !== undefined) return describe(host, has);
   const onExported = exportedOn.find(({ mountpoint }) =>
-    ['', '.nlm'].some((below) =>
-      existsSync(recordDirectory(host.path(path.join(mountpoint, below)), address)),
-    ),
+    ['', '.nlm'].some((below) => hasRecord(path.join(mountpoint, below))),
   );
   if (onExported !== undefined)
     return {

@@ -305,6 +305,11 @@ test('what keeps the locks is a note: options, other clients, whom nobody knows;
   const clients = await a.tool(['clients', address]);
   t.regex(clients.stdout, /10\.9\.9\.9[^]*host\.example\.com/);
   t.is((await a.tool(['adopt', address, '--client', '../x'])).exitCode, 2);
+  for (const own of [address, 'NFS.example.com', 'nfs']) {
+    const itself = await a.tool(['adopt', address, '--client', own]);
+    t.is(itself.exitCode, 2, own);
+    t.regex(itself.stderr, /is the floating IP itself, and no client of it/);
+  }
 });
 
 function rmSm(node: RehearsalNode): void {
@@ -465,4 +470,12 @@ test('other people’s sites: IPv6, blanks and links in paths, several clients, 
     t.is(outcome, 'done', title);
     t.is(remarks.length, 1, `${title} (${describeSite(traits)}): ${remarks.join('; ')}`);
   }
+});
+
+test('status, where an address is exported and neither up nor recorded, says what ends that', async (t) => {
+  const { a, b } = await fixture(t);
+  a.write('/addresses.json', b.read('/addresses.json'));
+  const heading = async (node: RehearsalNode) => (await node.tool(['status', address])).stdout.split('\n')[0];
+  t.is(await heading(a), `${address}  partly here: adopt, takeover or release`);
+  t.is(await heading(b), `${address}  not served here`);
 });

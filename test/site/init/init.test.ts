@@ -310,6 +310,20 @@ test('several addresses: one must be named; one that is not up goes where its ne
   await t.throwsAsync(init(machine, 'nfs1'), { message: /no address/ });
 });
 
+test('a node that exports nothing: its only address is its own, and is not offered', async (t) => {
+  for (const [own, prefix] of [
+    ['10.10.1.9', 24],
+    ['fd00::9', 64],
+  ] as const) {
+    const machine: Machine = { mountinfo: vol1, etab: '', addresses: [['eth0', own, prefix]] };
+    const text = await init(machine);
+    t.notRegex(text, new RegExp(`address = "${own}`));
+    t.regex(text, new RegExp(`# ${own} is this node's own, which stays`));
+    t.regex(refusals(text).join('\n'), /address = "WRITE HERE: the floating IP\/prefix length/);
+    t.regex(text, /interface = "eth0"/);
+  }
+});
+
 test('the command, on a node that serves by takeover: the configuration that it has', async (t) => {
   const address = '127.77.42.1';
   const rehearsal = makeRehearsal({ address, rpcbindPort: 1, fsids: [1234, 77] });
