@@ -70,7 +70,8 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ['commander', 'pino'],
   },
   man: {
-    holds: 'The manual pages, made from the definitions that the commands are made from.',
+    holds:
+      'The manual pages, made from the definitions that the commands are made from; what sections say, each in a file.',
     rooms: ['config', 'lockmanager', 'failover', 'site', 'cli'],
     packages: ['commander'],
   },

@@ -3,7 +3,7 @@ import { schemaOf } from '../config/schema.js';
 import { type KeyRow, type KeyTable, keyTables } from '../config/schema-shape.js';
 import { environmentTexts } from '../environment.js';
 import { drivers } from '../lockmanager/drivers.js';
-import { hooks } from './man-hooks.js';
+import { hooks } from './sections/hooks.js';
 import type { ManBlock, ManSection } from './man-page.js';
 
 /** What nlm-failover.toml(5) says: every key with its default, as the schema has them, and a whole file. */

@@ -3,7 +3,7 @@ import { version } from '../version.js';
 import { dateOf } from './changelog.js';
 import { configSections } from './config-page.js';
 import { manPage, plainPage } from './man-page.js';
-import { manSections } from './man-sections.js';
+import { manSections } from './sections/command.js';
 import { recoverySections } from './recovery-page.js';
 
 const quiet = { out: () => undefined, err: () => undefined, clearLine: () => undefined, isTerminal: false };

@@ -3,8 +3,8 @@ import { parseConfig } from '../config/parse-config.js';
 import { drivers } from '../lockmanager/drivers.js';
 import { exampleFile } from './config-page.js';
 import type { ManSection } from './man-page.js';
-import { byHandSections } from './recovery-by-hand.js';
-import { recoveryTrees } from './recovery-trees.js';
+import { byHandSections } from './sections/recovery-by-hand.js';
+import { recoveryTrees } from './sections/recovery-trees.js';
 
 /**
  * What nlm-failover-recovery(7) says: what to look at and to type in the middle of the night. Every line of its examples is run by a test, which

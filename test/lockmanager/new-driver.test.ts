@@ -208,13 +208,13 @@ test('no two drivers have a name or a key in common, but for keys that they shar
  * calls so. As a condition nowhere.
  */
 const prose: Readonly<Record<string, readonly string[]>> = {
-  'man/man-sections.ts': ['lockd', 'lockd-netns', 'nlm-fsid'],
-  'man/man-adopt.ts': ['lockd-netns', 'nlm-fsid'],
-  'man/man-check.ts': ['lockd-netns'],
-  'man/man-hooks.ts': ['lockd'],
-  'man/man-systemd.ts': ['lockd-netns', 'nlm-fsid'],
-  'man/recovery-by-hand.ts': ['lockd', 'lockd-netns', 'nlm-fsid'],
-  'man/recovery-trees.ts': ['lockd-netns'],
+  'man/sections/command.ts': ['lockd', 'lockd-netns', 'nlm-fsid'],
+  'man/sections/adopt.ts': ['lockd-netns', 'nlm-fsid'],
+  'man/sections/check.ts': ['lockd-netns'],
+  'man/sections/hooks.ts': ['lockd'],
+  'man/sections/systemd.ts': ['lockd-netns', 'nlm-fsid'],
+  'man/sections/recovery-by-hand.ts': ['lockd', 'lockd-netns', 'nlm-fsid'],
+  'man/sections/recovery-trees.ts': ['lockd-netns'],
   'site/check/address/ports.ts': ['lockd'],
   // The kernel's thread.
   'host/reading/locks.ts': ['lockd'],

@@ -1,4 +1,4 @@
-import type { ManSection } from './man-page.js';
+import type { ManSection } from '../man-page.js';
 
 /** The commands for every day, each with what it printed. */
 export const everyDay: ManSection = {

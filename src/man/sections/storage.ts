@@ -1,4 +1,4 @@
-import type { ManSection } from './man-page.js';
+import type { ManSection } from '../man-page.js';
 
 /** For three in the morning: each trouble of the record by the code that --json prints, what it means, and the way on. */
 export const storageTroubles: ManSection = {

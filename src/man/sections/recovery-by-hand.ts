@@ -1,9 +1,9 @@
-import type { FloatingIp } from '../config/config.js';
-import { planRelease, planTakeover } from '../failover/plan.js';
-import { planByHand } from '../failover/steps/by-hand.js';
-import { exampleDrivers } from '../lockmanager/drivers.js';
-import type { LockManager } from '../lockmanager/port.js';
-import type { ManBlock, ManSection } from './man-page.js';
+import type { FloatingIp } from '../../config/config.js';
+import { planRelease, planTakeover } from '../../failover/plan.js';
+import { planByHand } from '../../failover/steps/by-hand.js';
+import { exampleDrivers } from '../../lockmanager/drivers.js';
+import type { LockManager } from '../../lockmanager/port.js';
+import type { ManBlock, ManSection } from '../man-page.js';
 
 /** A release and a takeover by hand with each driver, of the plans that the program itself runs. */
 export function byHandSections(ip: FloatingIp): ManSection[] {

@@ -1,18 +1,18 @@
-import type { FloatingIp } from '../config/config.js';
-import { planRelease, planTakeover } from '../failover/plan.js';
-import { defaultConfigFile } from '../config/load-config.js';
-import { environmentTexts } from '../environment.js';
-import { errorCodes, type ErrorText } from '../error-codes.js';
-import { exitCodeTexts } from '../errors.js';
-import { exampleDriver } from '../lockmanager/drivers.js';
-import type { Plan } from '../failover/steps/steps.js';
-import { stepTitles } from '../step-names.js';
-import { everyDay } from './man-daily.js';
-import { adoptSection } from './man-adopt.js';
-import type { ManSection } from './man-page.js';
-import { checkSection, initSection } from './man-check.js';
-import { storageTroubles } from './man-storage.js';
-import { systemd } from './man-systemd.js';
+import type { FloatingIp } from '../../config/config.js';
+import { planRelease, planTakeover } from '../../failover/plan.js';
+import { defaultConfigFile } from '../../config/load-config.js';
+import { environmentTexts } from '../../environment.js';
+import { errorCodes, type ErrorText } from '../../error-codes.js';
+import { exitCodeTexts } from '../../errors.js';
+import { exampleDriver } from '../../lockmanager/drivers.js';
+import type { Plan } from '../../failover/steps/steps.js';
+import { stepTitles } from '../../step-names.js';
+import { everyDay } from './daily.js';
+import { adoptSection } from './adopt.js';
+import type { ManSection } from '../man-page.js';
+import { checkSection, initSection } from './check.js';
+import { storageTroubles } from './storage.js';
+import { systemd } from './systemd.js';
 
 /** What nlm-failover(8) says beyond the commands' own definitions. */
 export function manSections(): ManSection[] {

@@ -1,4 +1,4 @@
-import type { ManSection } from './man-page.js';
+import type { ManSection } from '../man-page.js';
 
 /** What the programs of [hooks] are told, and what becomes of them. */
 export const hooks: ManSection = {

@@ -1,4 +1,4 @@
-import type { ManSection } from './man-page.js';
+import type { ManSection } from '../man-page.js';
 
 /** ADOPT of nlm-failover(8): from stock services to the first failover. The output is the lab's (test/lab/recovery.test.ts). */
 export const adoptSection: ManSection = {

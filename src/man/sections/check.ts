@@ -1,5 +1,5 @@
-import { addressChecks, nodeChecks } from '../site/check/checks.js';
-import type { ManSection } from './man-page.js';
+import { addressChecks, nodeChecks } from '../../site/check/checks.js';
+import type { ManSection } from '../man-page.js';
 
 /** Seen in the lab. */
 const checkExample = `this node, A

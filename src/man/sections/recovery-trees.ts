@@ -1,4 +1,4 @@
-import type { ManSection } from './man-page.js';
+import type { ManSection } from '../man-page.js';
 
 const database = '/srv/state1/sm_10.10.1.1/monitors.db';
 

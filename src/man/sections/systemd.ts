@@ -1,4 +1,4 @@
-import type { ManSection } from './man-page.js';
+import type { ManSection } from '../man-page.js';
 
 /** The unit of an address, and what a node needs before. */
 export const systemd: ManSection = {
