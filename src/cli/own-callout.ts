@@ -1,7 +1,16 @@
 import { realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 
-/** callouts/ha-callout of this installation: bin/ and dist/ lie beside callouts/. */
+/** This installation, as what it sets up is to run it: bin/ and dist/ lie beside callouts/. */
+export function thisInstallation(callout: string) {
+  return {
+    node: process.execPath,
+    script: realpathSync(process.argv[1] ?? '.'),
+    callouts: path.dirname(callout),
+  };
+}
+
+/** callouts/ha-callout of this installation. */
 export function calloutPath(): string {
   const script = realpathSync(process.argv[1] ?? '.');
   return path.resolve(path.dirname(script), '../callouts/ha-callout');

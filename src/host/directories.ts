@@ -4,6 +4,7 @@ import {
   fchmodSync,
   fchownSync,
   fstatSync,
+  fsyncSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -48,6 +49,16 @@ export function whyUnsafe(directory: string, owner?: number): FailoverError | un
   if (found === undefined) return undefined;
   if (!found.isDirectory()) return unsafe(directory, noDirectory);
   return isForeign(found.uid, owner) ? unsafe(directory, `belongs to uid ${found.uid}`) : undefined;
+}
+
+/** Makes the names in a directory durable: what was made, renamed or removed in it (fsync(2), NOTES). */
+export function syncDirectory(directory: string): void {
+  const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function isForeign(uid: number, owner: number | undefined): boolean {

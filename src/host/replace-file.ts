@@ -3,6 +3,7 @@ import {
   constants,
   fchmodSync,
   fstatSync,
+  fsyncSync,
   lstatSync,
   openSync,
   renameSync,
@@ -11,6 +12,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { errnoOf, exitCodes, FailoverError, systemError } from '../errors.js';
+import { syncDirectory } from './directories.js';
 import { type Place, wayTo } from './way.js';
 
 /**
@@ -22,6 +24,20 @@ export function replaceFile(file: string, text: string, mode: number, name = fil
   const there = lstatSync(file, { throwIfNoEntry: false });
   // Not /dev/null, nor what a link leads to.
   if (there !== undefined && !there.isFile()) throw unfit(name);
+  put(file, text, mode, { name, isDurable: false });
+}
+
+/** The same, durable; what lies in its place, a link too, is replaced, not followed. Throws SYSTEM_ERROR. */
+export function replaceDurably(file: string, text: string, mode: number): void {
+  put(file, text, mode, { name: file, isDurable: true });
+}
+
+function put(
+  file: string,
+  text: string,
+  mode: number,
+  { name, isDurable }: { readonly name: string; readonly isDurable: boolean },
+): void {
   const beside = path.join(path.dirname(file), `.${path.basename(file)}.new`);
   const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
   try {
@@ -32,10 +48,12 @@ export function replaceFile(file: string, text: string, mode: number, name = fil
       const bytes = Buffer.from(text);
       for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
       fchmodSync(fd, mode);
+      if (isDurable) fsyncSync(fd);
     } finally {
       closeSync(fd);
     }
     renameSync(beside, file);
+    if (isDurable) syncDirectory(path.dirname(file));
   } catch (error) {
     rmSync(beside, { force: true });
     throw systemError(error, `writing ${name}`);

@@ -29,7 +29,7 @@ export function addAudit(program: Command, io: Io, drivers: LoadDrivers, exit: (
     const { acknowledge, audit } = await import('../../failover/reclaim/audit.js');
     const { auditExitCode, auditJson } = await import('../text/audit-text.js');
     const { context } = await openRunContext(drivers, address, options, () => undefined);
-    const { withHooks } = await import('../daily/with-hooks.js');
+    const { withHooks } = await import('../with-hooks.js');
     const report = await withHooks(io, context, 'audit', async (seen) => {
       seen.audit = await audit(context);
       return seen.audit;

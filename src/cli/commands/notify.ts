@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { Seen } from '../daily/with-hooks.js';
+import type { Seen } from '../with-hooks.js';
 import type { Io } from '../io.js';
 import type { LoadDrivers } from '../open-reader.js';
 import { addCommonOptions, type CommonOptions, parseSeconds } from '../options.js';
@@ -40,7 +40,7 @@ export function addNotify(
     );
     const { floatingIp, config } = context;
     const plan = { kind: 'notify' as const, address: floatingIp.address };
-    const { withHooks } = await import('../daily/with-hooks.js');
+    const { withHooks } = await import('../with-hooks.js');
     const shown =
       options.json === true
         ? jsonReporter(io)

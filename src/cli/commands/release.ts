@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { releaseSteps, stepsText } from '../../step-names.js';
-import type { Seen } from '../daily/with-hooks.js';
+import type { Seen } from '../with-hooks.js';
 import type { Io } from '../io.js';
 import type { LoadDrivers } from '../open-reader.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
@@ -51,7 +51,7 @@ export function addRelease(
     }
     const { release } = await import('../../failover/operations/release.js');
     const reporter = options.json === true ? jsonReporter(io) : textReporter(io, plan, title);
-    const { withHooks } = await import('../daily/with-hooks.js');
+    const { withHooks } = await import('../with-hooks.js');
     const run = async (seen: Seen): Promise<number> => {
       seen.result = await release(plan, context, reporter);
       return reporter.result(seen.result);

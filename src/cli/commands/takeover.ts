@@ -6,7 +6,7 @@ import {
   type TakeoverOrder,
   takeoverOrders,
 } from '../../step-names.js';
-import type { Seen } from '../daily/with-hooks.js';
+import type { Seen } from '../with-hooks.js';
 import type { Io } from '../io.js';
 import type { LoadDrivers } from '../open-reader.js';
 import { addCommonOptions, type CommonOptions, parseSeconds } from '../options.js';
@@ -89,7 +89,7 @@ export function addTakeover(
     }
     const { takeover } = await import('../../failover/operations/takeover.js');
     const { unitRemarks } = await import('../../site/unit/unit-state.js');
-    const { withHooks } = await import('../daily/with-hooks.js');
+    const { withHooks } = await import('../with-hooks.js');
     const shown = options.json === true ? jsonReporter(io) : textReporter(io, plan, title);
     reporter = shown;
     const run = async (seen: Seen): Promise<number> => {

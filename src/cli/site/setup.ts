@@ -1,11 +1,10 @@
-import { realpathSync } from 'node:fs';
-import path from 'node:path';
 import type { Command } from 'commander';
 import { exitCodes } from '../../errors.js';
 import type { Finding, SetupItem } from '../../site/setup/item.js';
 import type { Io } from '../io.js';
 import type { LoadDrivers } from '../open-reader.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
+import { thisInstallation } from '../own-callout.js';
 import { printable } from '../text/printable.js';
 
 interface SetupCommandOptions extends CommonOptions {
@@ -50,7 +49,7 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
     const { setupItems, undoItems } = await import('../../site/setup/setup.js');
     const { runItems } = await import('../../site/setup/item.js');
     const { floatingIps, ...reader } = await openReader(drivers, address, options);
-    const node = { ...reader, installation: installationOf(reader.callout) };
+    const node = { ...reader, installation: thisInstallation(reader.callout) };
     const { undo = false, dryRun = false, alone = false, stateDevice, enable } = options;
     const title = `setup${undo ? ' --undo' : ''} on ${reader.config.node}`;
     if (options.json !== true) io.out(`${title}\n`);
@@ -68,15 +67,6 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
     else io.out(`${title}: ${dryRun ? 'nothing was touched' : isDone ? 'done' : `${byHand} left for you`}\n`);
     exit(isDone || dryRun ? exitCodes.done : exitCodes.stepFailed);
   });
-}
-
-/** bin/ and dist/ lie beside callouts/. */
-function installationOf(callout: string) {
-  return {
-    node: process.execPath,
-    script: realpathSync(process.argv[1] ?? '.'),
-    callouts: path.dirname(callout),
-  };
 }
 
 function lineJson({ name }: SetupItem, { state, detail, commands = [] }: Finding): string {

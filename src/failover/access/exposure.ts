@@ -6,10 +6,10 @@ import { letsStatdIn } from '../../config/words.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Host } from '../../host/host.js';
 import { type ExportEntry, exported } from '../../host/reading/exports.js';
-import { isMountOf, type Mount, mountAt, mounts } from '../../host/reading/mounts.js';
+import { mountOfDevice, mountOver, mounts } from '../../host/reading/mounts.js';
 import { asking } from '../../host/running/watchdog.js';
 import type { LockManager } from '../../lockmanager/port.js';
-import { isAtOrBelow, nearestAbove } from '../../paths.js';
+import { isAtOrBelow } from '../../paths.js';
 
 const resolved = promisify(realpath);
 
@@ -41,7 +41,7 @@ export async function exposedThrough(
   directory: string,
 ): Promise<string[]> {
   const table = mounts(host);
-  const record = mountOf(table, await realPath(host, directory));
+  const record = mountOver(table, await realPath(host, directory));
   const open = [...exported(host), ...current, ...configured(host, config.floatingIps)].filter(
     ({ options }) => letsStatdIn(options),
   );
@@ -53,7 +53,7 @@ export async function exposedThrough(
       table.some(
         (mount) => mount.deviceNumber === record?.deviceNumber && isAtOrBelow(mount.mountpoint, real),
       );
-    if (crosses || mountOf(table, real)?.deviceNumber === record?.deviceNumber)
+    if (crosses || mountOver(table, real)?.deviceNumber === record?.deviceNumber)
       through.push(`${path} (${clients})`);
   }
   return [...new Set(through)];
@@ -79,22 +79,10 @@ export async function expectUnexposed(place: Place): Promise<void> {
 function configured(host: Host, floatingIps: readonly FloatingIp[]): ExportEntry[] {
   return floatingIps
     .flatMap(({ filesystems }) => filesystems)
-    .filter(({ mountpoint, device }) => {
-      const mount = mountAt(host, mountpoint);
-      return mount !== undefined && isMountOf(host, mount, device);
-    })
+    .filter((filesystem) => mountOfDevice(host, filesystem) !== undefined)
     .flatMap(({ exports }) =>
       exports.map(({ path, clients, options }) => ({ path, clients, options: options.split(',') })),
     );
-}
-
-/** What a path lies on; of several mounts on one another the last. Undefined: on what no table of this process names. */
-function mountOf(table: readonly Mount[], path: string): Mount | undefined {
-  const nearest = nearestAbove(
-    path,
-    table.map(({ mountpoint }) => mountpoint),
-  );
-  return table.findLast(({ mountpoint }) => mountpoint === nearest);
 }
 
 /** Without symbolic links, as far as it is there. In a rehearsal a path is where its mount table says. */

@@ -6,7 +6,7 @@ import { exitCodes, FailoverError } from '../../errors.js';
 import { etab } from '../../host/reading/exports.js';
 import { fstab, unmountedAbove } from '../../host/reading/fstab.js';
 import type { Host } from '../../host/host.js';
-import { isMountOf, mountAt } from '../../host/reading/mounts.js';
+import { mountOfDevice } from '../../host/reading/mounts.js';
 import { asking } from '../../host/running/watchdog.js';
 import { recordDirectory } from '../../record/safe-files/layout.js';
 
@@ -51,9 +51,7 @@ export function recordReachable(host: Host, ip: FloatingIp): boolean {
 export function whyUnreachable(host: Host, ip: FloatingIp): string | undefined {
   const volume = recordVolume(ip);
   if (volume !== undefined) {
-    const mount = mountAt(host, volume.mountpoint);
-    const isThere = mount !== undefined && isMountOf(host, mount, volume.device);
-    return isThere ? undefined : `${volume.mountpoint} is not mounted`;
+    return mountOfDevice(host, volume) === undefined ? `${volume.mountpoint} is not mounted` : undefined;
   }
   const unmounted = unmountedAbove(host, ip.stateDirectory);
   // An empty mount point would be taken for storage without any record, and the address for one without an owner.

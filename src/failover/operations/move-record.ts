@@ -11,7 +11,7 @@ import { isOwnedBy, openRecord, type Ownership } from '../../record/record.js';
 import { recordDirectory } from '../../record/safe-files/layout.js';
 import { lockOperation } from '../../rundir/operation-lock.js';
 import { isRecording } from '../../rundir/serving.js';
-import { recordLocation, unreachable, whyUnreachable } from '../access/location.js';
+import { recordLocation, recordReachable, unreachable } from '../access/location.js';
 import { makeStateDirectoryOf } from '../access/session.js';
 import type { NodeReader } from '../access/with-record.js';
 import { limitOf } from '../limits.js';
@@ -37,7 +37,7 @@ export async function moveTo(reader: NodeReader, ip: FloatingIp, former: string)
   const { host, run, config } = reader;
   const lock = lockOperation(run, ip.address, 'move-record');
   try {
-    if (whyUnreachable(host, ip) !== undefined) throw unreachable(host, ip);
+    if (!recordReachable(host, ip)) throw unreachable(host, ip);
     const driver = await driverHere(reader.drivers, { ...reader, floatingIp: ip });
     const from = recordDirectory(realpathSync(host.path(former)), ip.address);
     const { directory: to } = recordLocation(host, ip);

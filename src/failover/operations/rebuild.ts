@@ -4,7 +4,7 @@ import { lockOperation } from '../../rundir/operation-lock.js';
 import { isRecording } from '../../rundir/serving.js';
 import { rebuildRecord, type Rebuilt } from '../../record/rebuild/rebuild.js';
 import type { NodeReader } from '../access/with-record.js';
-import { recordLocation, unreachable, whyUnreachable } from '../access/location.js';
+import { recordLocation, recordReachable, unreachable } from '../access/location.js';
 
 export interface RebuildResult extends Rebuilt {
   readonly address: string;
@@ -25,7 +25,7 @@ export async function rebuild(reader: NodeReader, ip: FloatingIp, force: boolean
   const { host, run, config } = reader;
   const lock = lockOperation(run, ip.address, 'rebuild');
   try {
-    if (whyUnreachable(host, ip) !== undefined) throw unreachable(host, ip);
+    if (!recordReachable(host, ip)) throw unreachable(host, ip);
     const { directory } = recordLocation(host, ip);
     const rebuilt = rebuildRecord({
       directory,

@@ -13,7 +13,7 @@ import path from 'node:path';
 import type { FloatingIp } from '../../config/config.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Owner } from '../../host/directories.js';
-import { monitored } from '../../host/reading/statd.js';
+import { lockdCallback, monitored } from '../../host/reading/statd.js';
 import { isClientName } from '../../names.js';
 import { type Reader, withFoldedRecord } from '../access/with-record.js';
 import { exposedThrough } from '../access/exposure.js';
@@ -101,11 +101,10 @@ function fill(
 }
 
 /**
- * A line of nsm_create_monitor_record: whom to call back when that client reboots, 127.0.0.1 and lockd's program, version and procedure,
- * and a cookie, none of which sm-notify looks at; mon_name, and the name under which the server is known where there is no -v.
+ * A line of nsm_create_monitor_record: lockd's callback and a cookie, none of which sm-notify looks at; mon_name, and the name under which the server is known where there is no -v.
  */
 function line(client: string, myName: string): string {
-  return `0100007f 000186b5 00000003 00000010 ${'0'.repeat(32)} ${client} ${myName}\n`;
+  return `${lockdCallback} ${'0'.repeat(32)} ${client} ${myName}\n`;
 }
 
 function write(file: string, text: string, { uid, gid }: Owner): void {

@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../error-codes.js';
 import { isTimeout } from '../../host/running/deadline.js';
 import { carriesFsid, exportedAsWell } from '../../host/reading/exports.js';
 import { type AddressPlace, placesOf } from '../../host/reading/addresses.js';
-import { isMountOf, isReadOnlyUnasked, mountAt } from '../../host/reading/mounts.js';
+import { isReadOnlyUnasked, mountAt, mountOfDevice } from '../../host/reading/mounts.js';
 import type { Host } from '../../host/host.js';
 import { isOperating } from '../../rundir/operating.js';
 import {
@@ -105,10 +105,7 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
   const marks = readMarks(run, [...concerns]);
   const { onVolume } = recordLocation(reader.host, ip);
   const volumes = volumesOf(ip);
-  const mounted = volumes.filter(({ mountpoint, device }) => {
-    const mount = mountAt(reader.host, mountpoint);
-    return mount !== undefined && isMountOf(reader.host, mount, device);
-  });
+  const mounted = volumes.filter((volume) => mountOfDevice(reader.host, volume) !== undefined);
   const isReadOnly = ({ mountpoint, options }: Volume) => {
     const mount = mountAt(reader.host, mountpoint);
     return mount !== undefined && isReadOnlyUnasked(mount, options);

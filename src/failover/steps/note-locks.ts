@@ -3,7 +3,7 @@ import type { FloatingIp } from '../../config/config.js';
 import type { Action } from '../../host/action.js';
 import type { LockManager } from '../../lockmanager/port.js';
 import { bootClock } from '../../host/reading/boot.js';
-import { isMountOf, mountAt } from '../../host/reading/mounts.js';
+import { mountOfDevice } from '../../host/reading/mounts.js';
 import { servingSince } from '../../record/journal/serving-journal.js';
 import { type HeldLock, isFull } from '../../record/record.js';
 import type { FailoverContext } from '../context.js';
@@ -98,10 +98,7 @@ export function noteLaterLocks(ip: FloatingIp): Action<FailoverContext> {
  */
 async function noteGap(context: FailoverContext, ip: FloatingIp): Promise<string | undefined> {
   const { host, driver, config, session } = context;
-  const missing = ip.filesystems.find(({ mountpoint, device }) => {
-    const mount = mountAt(host, mountpoint);
-    return mount === undefined || !isMountOf(host, mount, device);
-  });
+  const missing = ip.filesystems.find((filesystem) => mountOfDevice(host, filesystem) === undefined);
   if (missing !== undefined) return `${missing.mountpoint} was not mounted`;
   const since = servingSince(session.opened, config.node);
   if (since?.epoch !== session.epoch) return `node ${config.node} had not begun to serve the address`;

@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { FloatingIp } from '../../config/config.js';
 import { clientNamePattern } from '../../names.js';
 import { commandText, enteringText } from '../../host/action.js';
+import { lockdCallback } from '../../host/reading/statd.js';
 import { databasePath, recordDirectory } from '../../record/safe-files/layout.js';
 
 /**
@@ -20,7 +21,7 @@ export function notifyByHand(ip: FloatingIp, enter: readonly string[]): string[]
   const select = `${commandText(['sqlite3', databasePath(record)])} "SELECT DISTINCT client FROM clients"`;
   const isName = `/^${clientNamePattern.replaceAll(/\{.*\}/g, '*')}$/`;
   const awk = `awk '($3 == "add-client" || $3 == "recorded") && $4 ~ ${isName} { print $4 }' ${commandText([record])}/journal.*`;
-  const line = `printf '0100007f 000186b5 00000003 00000010 %032d %s %s\\n' 0 "$c" ${address}`;
+  const line = `printf '${lockdCallback} %032d %s %s\\n' 0 "$c" ${address}`;
   const named = [address, ...names].join(' ');
   return [
     `rm -rf ${commandText([directory])} && mkdir -p ${below('sm')} ${below('sm.bak')}`,

@@ -3,11 +3,11 @@ import { exitCodes, FailoverError } from '../../errors.js';
 import { isManaged } from '../../config/floating-ip.js';
 import type { Action } from '../../host/action.js';
 import { expectExported } from '../../host/actions/managed.js';
-import { isMountOf, mountAt } from '../../host/reading/mounts.js';
+import { mountOfDevice } from '../../host/reading/mounts.js';
 import { isTimeout } from '../../host/running/deadline.js';
 import type { Ownership } from '../../record/record.js';
 import { servedAddresses, stopServing } from '../../rundir/serving.js';
-import { unreachable, whyUnreachable } from '../access/location.js';
+import { recordReachable, unreachable } from '../access/location.js';
 import { expectRecordedHere } from '../access/recorded-elsewhere.js';
 import { RecordSession } from '../access/session.js';
 import type { FailoverContext } from '../context.js';
@@ -88,8 +88,7 @@ export function openOther(
 ): string | undefined {
   try {
     const record = session.open({ create: false });
-    if (record === undefined)
-      throw whyUnreachable(host, ip) === undefined ? noRecord(ip) : unreachable(host, ip);
+    if (record === undefined) throw recordReachable(host, ip) ? noRecord(ip) : unreachable(host, ip);
     const ownership = record.ownership();
     const to = ownerBeside(session, ownership);
     if (to !== undefined) return to;
@@ -194,10 +193,7 @@ function otherExports(context: FailoverContext) {
   const ours = otherAffected(context).filter((ip) => !isLost(context, ip));
   return ours.flatMap((ip) =>
     ip.filesystems
-      .filter(({ mountpoint, device }) => {
-        const mount = mountAt(host, mountpoint);
-        return mount !== undefined && isMountOf(host, mount, device);
-      })
+      .filter((filesystem) => mountOfDevice(host, filesystem) !== undefined)
       .flatMap((filesystem) =>
         filesystem.exports.map((one) =>
           isManaged(ip, 'export')

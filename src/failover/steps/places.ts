@@ -5,7 +5,7 @@ import { refuseForeignMount } from '../../host/actions/mount.js';
 import type { Host } from '../../host/host.js';
 import { findDevice, isTag } from '../../host/devices/device-names.js';
 import { deviceAt, isSameDevice } from '../../host/devices/devices.js';
-import { isMountOf, mountAt } from '../../host/reading/mounts.js';
+import { mountOfDevice } from '../../host/reading/mounts.js';
 import type { FailoverContext } from '../context.js';
 import type { Plan } from './steps.js';
 
@@ -29,8 +29,7 @@ export async function expectPlaces({ steps }: Pick<Plan, 'steps'>, context: Plac
 
 async function expectDevice({ host, config }: PlaceContext, volume: Volume): Promise<void> {
   const { device, mountpoint } = volume;
-  const mount = mountAt(host, mountpoint);
-  if (mount !== undefined && isMountOf(host, mount, device)) return;
+  if (mountOfDevice(host, volume) !== undefined) return;
   const why = await whyUnknown(host, device);
   if (why !== undefined) {
     throw unknown(volume, `The device ${device} cannot be found on this node: ${why}`);

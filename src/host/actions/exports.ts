@@ -14,7 +14,7 @@ import {
 import type { Argv, CommandResult, Host } from '../host.js';
 import { leadsElsewhere } from '../reading/lies-on.js';
 import { lookAtExport } from './look-export.js';
-import { isMountOf, mountAt } from '../reading/mounts.js';
+import { mountAt, mountOfDevice } from '../reading/mounts.js';
 
 export interface PathExport {
   readonly path: string;
@@ -226,8 +226,8 @@ export function expectOnFilesystem(
   path: string,
   { device, mountpoint, fsid }: Pick<ExportedFilesystem, 'device' | 'mountpoint' | 'fsid'>,
 ): void {
-  const mount = mountAt(host, mountpoint);
-  if (mount === undefined || !isMountOf(host, mount, device)) {
+  const mount = mountOfDevice(host, { device, mountpoint });
+  if (mount === undefined) {
     throw notSo(
       'B-5',
       `${mountpoint} is not exported: ${device === '' ? 'nothing' : device} is ${device === '' ? '' : 'not '}mounted there`,

@@ -9,7 +9,14 @@ import type { Argv, Host } from '../host.js';
 import { isFree } from '../devices/devices.js';
 import { deviceUsers } from '../reading/device-users.js';
 import { holders } from '../reading/holders.js';
-import { isMountOf, isReadOnlyUnasked, type Mount, mountAt, mounts } from '../reading/mounts.js';
+import {
+  isMountOf,
+  isReadOnlyUnasked,
+  type Mount,
+  mountAt,
+  mountOfDevice,
+  mounts,
+} from '../reading/mounts.js';
 import { waitUntil } from '../running/wait.js';
 import { refuseActiveElsewhere } from './multiple-mount.js';
 
@@ -133,8 +140,7 @@ async function unmount(
     const result = await host.run(command);
     said = result.stderr.trim();
     if (result.exitCode !== 0) return false;
-    const left = mountAt(host, mountpoint);
-    return left === undefined || !isMountOf(host, left, device);
+    return mountOfDevice(host, { device, mountpoint }) === undefined;
   };
   const what = `umount ${mountpoint}, which is busy`;
   if (await waitUntil(host, what, isGone, { seconds, intervalMs: 100 })) return;

@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
-import { isAtOrBelow, nearestAbove } from '../../paths.js';
+import { isAtOrBelow } from '../../paths.js';
 import type { Host } from '../host.js';
-import { type Mount, mounts } from './mounts.js';
+import { type Mount, mountOver, mounts } from './mounts.js';
 
 /**
  * Where a path leads that does not lie on the file system of this mount, as a clause; undefined: it does. A link in it may lead
@@ -13,12 +13,7 @@ export function leadsElsewhere(host: Host, path: string, mount: Mount): string |
   const real = realpathSync(host.path(path));
   // As the mount table has it, in a rehearsal too.
   const seen = isAtOrBelow(real, top) ? mount.mountpoint + real.slice(top.length) : real;
-  const all = mounts(host);
-  const nearest = nearestAbove(
-    seen,
-    all.map(({ mountpoint }) => mountpoint),
-  );
-  const over = all.findLast(({ mountpoint }) => mountpoint === nearest);
+  const over = mountOver(mounts(host), seen);
   if (over === undefined) return `it leads to ${real}`;
   // A bind mount of the same file system is the same file system.
   if (over.deviceNumber === mount.deviceNumber && over.source === mount.source) return undefined;

@@ -1,3 +1,4 @@
+import { nearestAbove } from '../../paths.js';
 import type { Host } from '../host.js';
 import { deviceAt, isFromDevice } from '../devices/devices.js';
 
@@ -69,6 +70,24 @@ export function mountAt(host: Host, mountpoint: string): Mount | undefined {
   return mounts(host).findLast((mount) => mount.mountpoint === mountpoint);
 }
 
+/** The mount there, where it is of that device; undefined where there is none, or something else. */
+export function mountOfDevice(
+  host: Host,
+  { device, mountpoint }: { readonly device: string; readonly mountpoint: string },
+): Mount | undefined {
+  const mount = mountAt(host, mountpoint);
+  return mount !== undefined && isMountOf(host, mount, device) ? mount : undefined;
+}
+
+/** Of mounts in the order they were made, the one that a path lies on; undefined: on what no table of this process names. */
+export function mountOver(all: readonly Mount[], path: string): Mount | undefined {
+  const nearest = nearestAbove(
+    path,
+    all.map(({ mountpoint }) => mountpoint),
+  );
+  return all.findLast(({ mountpoint }) => mountpoint === nearest);
+}
+
 /**
  * Whether what is mounted is the file system of the device that the configuration names, whole: a bind mount of one directory of it is not.
  * Judged by what the names lead to, as one device has many: /dev/vg0/vol1, /dev/mapper/vg0-vol1, /dev/dm-0, an image file and its loop
@@ -103,6 +122,11 @@ function numberOf(host: Host, { deviceNumber, source }: Mount): string | undefin
   if (!deviceNumber.startsWith('0:')) return deviceNumber;
   const device = source.startsWith('/') ? deviceAt(host, source) : undefined;
   return device?.kind === 'block' ? device.number : undefined;
+}
+
+/** One driver mounts ext2, ext3 and ext4 (ext4(5)), and their superblock says whether they are mounted somewhere. */
+export function isExt(type: string): boolean {
+  return /^ext[234]$/.test(type);
 }
 
 /** Of which every mount is one of a subvolume: mount options say of which. */

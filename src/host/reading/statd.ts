@@ -8,6 +8,12 @@ import { namespaceOf } from './namespaces.js';
 /** statd(8)'s state directories: RHEL's, then Debian's and the upstream default. */
 const monitorDirectories = ['/var/lib/nfs/statd/sm', '/var/lib/nfs/sm'];
 
+/**
+ * How each line of a file of statd's begins: whom to call back when that host reboots, 127.0.0.1 and lockd's program, version and procedure
+ * (nfs-utils support/nsm/file.c, nsm_create_monitor_record). A cookie, mon_name and my_name follow.
+ */
+export const lockdCallback = '0100007f 000186b5 00000003 00000010';
+
 export interface Monitored {
   /** Names of the hosts it monitors, as its callout is given them: mon_name; one character a byte (latin1). */
   readonly hosts: readonly string[];

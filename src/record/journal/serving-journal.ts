@@ -18,7 +18,8 @@ import { doing } from '../../host/running/watchdog.js';
 import { formatLine, parseJournal, type ServingLine } from './journal.js';
 import type { MonitorRecord } from '../monitor-record.js';
 import { recordError } from '../record-error.js';
-import { syncDirectory, writeAll } from '../safe-files/files.js';
+import { syncDirectory } from '../../host/directories.js';
+import { writeAll } from '../safe-files/files.js';
 
 export interface ServingSession {
   readonly directory: string;

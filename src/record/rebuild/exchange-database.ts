@@ -3,7 +3,7 @@ import { linkSync, lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Present } from './present-database.js';
 import { databaseName, databasePath } from '../safe-files/layout.js';
-import { syncDirectory } from '../safe-files/files.js';
+import { syncDirectory } from '../../host/directories.js';
 
 /** Of a database that is being made. */
 export const temporaryPrefix = `.${databaseName}.`;

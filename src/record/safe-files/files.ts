@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { errnoOf, exitCodes, FailoverError } from '../../errors.js';
 import { realHost } from '../../host/real.js';
 import { lockHolder } from '../../host/reading/locks.js';
@@ -91,16 +91,6 @@ export function readAt(fd: number, offset: number, length: number): Buffer {
 export function writeAll(fd: number, text: string): void {
   const bytes = Buffer.from(text, 'latin1');
   for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
-}
-
-/** Makes the names in a directory durable: what was made, renamed or removed in it (fsync(2), NOTES). */
-export function syncDirectory(directory: string): void {
-  const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /** Runs an `action` that makes something; no error where that is there. */

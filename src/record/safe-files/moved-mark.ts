@@ -1,6 +1,7 @@
 import { constants, fchmodSync, fsyncSync, lstatSync, rmSync } from 'node:fs';
 import { exitCodes, FailoverError } from '../../errors.js';
-import { readAt, syncDirectory, withRegularFile, writeAll } from './files.js';
+import { syncDirectory } from '../../host/directories.js';
+import { readAt, withRegularFile, writeAll } from './files.js';
 import type { HeldDirectory } from './held-directory.js';
 
 /** `<former state>/sm_<address>/moved`: where the record lies now, on one line. What is beside it counts no more. */

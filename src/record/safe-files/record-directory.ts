@@ -1,7 +1,8 @@
 import { closeSync, fchmodSync, lstatSync, mkdirSync, openSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { databaseName, databasePath } from './layout.js';
-import { syncDirectory, unlessThere, unsafe } from './files.js';
+import { syncDirectory } from '../../host/directories.js';
+import { unlessThere, unsafe } from './files.js';
 import { type HeldDirectory, holdDirectory } from './held-directory.js';
 
 /**

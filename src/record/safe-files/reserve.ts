@@ -11,7 +11,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errnoOf } from '../../errors.js';
-import { syncDirectory, withRegularFile } from './files.js';
+import { syncDirectory } from '../../host/directories.js';
+import { withRegularFile } from './files.js';
 
 // A full volume must not forbid a failover: what that writes is little, and finds its space in files that stand beside the record
 // for nothing else, and are removed when there is none. Preallocated, as space that is only counted is anybody's.

@@ -1,6 +1,7 @@
 import { constants, fchmodSync, fdatasyncSync, fstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { readAt, syncDirectory, withRegularFile, writeAll } from './files.js';
+import { syncDirectory } from '../../host/directories.js';
+import { readAt, withRegularFile, writeAll } from './files.js';
 
 /**
  * `<state>/sm_<address>/nsm-states`: every NSM state that this address was given, by any node, one decimal number a

@@ -6,7 +6,7 @@ import type { Action, Obstacle } from '../../host/action.js';
 import { expectOnFilesystem } from '../../host/actions/exports.js';
 import { localAddresses } from '../../host/reading/addresses.js';
 import type { Host } from '../../host/host.js';
-import { isMountOf, isReadOnlyUnasked, mountAt } from '../../host/reading/mounts.js';
+import { isExt, isMountOf, isReadOnlyUnasked, mountAt, mountOfDevice } from '../../host/reading/mounts.js';
 import { statdProcess } from '../../host/reading/statd.js';
 import { isTimeout } from '../../host/running/deadline.js';
 import { exportsBeside } from './exports-beside.js';
@@ -121,9 +121,8 @@ function mountBeside(host: Host, volume: Volume, isManagedMount: boolean): Obsta
   ];
 }
 
-/** One driver mounts ext2, ext3 and ext4 (ext4(5)); a list, and "auto", leave it to mount(8). */
+/** A list, and "auto", leave it to mount(8). */
 function isOfType(mounted: string, configured: string): boolean {
-  const isExt = (type: string) => /^ext[234]$/.test(type);
   return (
     mounted === configured ||
     (isExt(mounted) && isExt(configured)) ||
@@ -136,9 +135,8 @@ async function exportsOf(context: FailoverContext, ip: FloatingIp): Promise<Obst
   const entries = await driver.exports.current();
   const found: Obstacle[] = [];
   for (const filesystem of ip.filesystems) {
-    const mount = mountAt(host, filesystem.mountpoint);
     // What is not mounted has been said.
-    if (mount === undefined || !isMountOf(host, mount, filesystem.device)) continue;
+    if (mountOfDevice(host, filesystem) === undefined) continue;
     found.push(...(await exportsBeside(context, filesystem, entries, isManaged(ip, 'export'))));
     for (const path of new Set(filesystem.exports.map((one) => one.path))) {
       try {

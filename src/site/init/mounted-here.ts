@@ -10,6 +10,7 @@ import type { Host } from '../../host/host.js';
 import { type Mount, mounts } from '../../host/reading/mounts.js';
 import { readSuperblock } from '../../host/reading/superblock.js';
 import { ownUuid } from '../adopt/exports-beside.js';
+import { largestStateVolume } from '../setup/empty-device.js';
 import type { Found, FoundSite } from './found.js';
 
 /** Flags of a mount that are not what mount(8) does by itself (show_mnt_opts in Linux fs/proc_namespace.c). */
@@ -79,7 +80,6 @@ export async function derivedFsid(host: Host, mount: Mount): Promise<Found> {
 
 /** No state volume. */
 const systems = /^\/(?:$|(?:boot|usr|var|home|tmp|root|opt|etc|run|proc|sys|dev)(?:\/|$))/;
-const largest = 1024 ** 3;
 
 /**
  * Where the record of an address lies, or may lie: on the mount that has it; else on the one small ext4 with multiple mount protection that
@@ -114,7 +114,7 @@ export async function stateOf(
   const candidates: Mount[] = [];
   for (const mount of all.filter(({ type }) => type === 'ext4')) {
     const superblock = await readSuperblock(host, mount.source);
-    if (superblock?.hasMmp === true && superblock.bytes <= largest) candidates.push(mount);
+    if (superblock?.hasMmp === true && superblock.bytes <= largestStateVolume) candidates.push(mount);
   }
   const [one, ...more] = candidates;
   if (one !== undefined && more.length === 0)

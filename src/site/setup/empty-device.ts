@@ -6,7 +6,7 @@ import { type Device, deviceAt, isFree, isSameDevice } from '../../host/devices/
 import { deviceUsers } from '../../host/reading/device-users.js';
 
 /** A state volume of 64 MB is plenty; what is as large as this is another device, or somebody should look. */
-const mostBytes = 1024 ** 3;
+export const largestStateVolume = 1024 ** 3;
 /** A smaller one has no place for a record, a journal of ext4 and the reserve. */
 const leastBytes = 8 * 1024 ** 2;
 
@@ -38,7 +38,8 @@ export async function expectEmpty(host: Host, path: string, byHand: string): Pro
   if (bytes < leastBytes)
     refuse(`has ${Math.floor(bytes / 1024)} KB, which is too small for a state volume (64 MB are plenty)`);
   if (host.readText(`/sys/dev/block/${device.number}/ro`)?.trim() === '1') refuse('is read-only');
-  if (bytes > mostBytes) refuse(`has ${Math.floor(bytes / 1024 ** 2)} MB, which is large for a state volume`);
+  if (bytes > largestStateVolume)
+    refuse(`has ${Math.floor(bytes / 1024 ** 2)} MB, which is large for a state volume`);
   const signature = await signatureOf(host, path);
   if (signature !== undefined) refuse(`has something on it: ${signature}`);
   // cmp(1): 0 where all of them are the same, 1 where one differs.

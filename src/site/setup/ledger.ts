@@ -1,18 +1,9 @@
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Host } from '../../host/host.js';
+import { replaceDurably } from '../../host/replace-file.js';
 import { whyUnsafe } from '../../host/way.js';
 
 /** What setup has made on this node, so that --undo takes back exactly that. */
@@ -85,7 +76,7 @@ export class Ledger {
       removeIfEmpty(path.dirname(file));
     } else {
       mkdirSync(path.dirname(file), { recursive: true, mode: 0o755 });
-      replaceFile(file, `${JSON.stringify(entries, null, 2)}\n`, 0o600);
+      replaceDurably(file, `${JSON.stringify(entries, null, 2)}\n`, 0o600);
     }
     this.#entries = entries;
   }
@@ -101,28 +92,6 @@ export async function expectRoots(host: Host, file: string): Promise<void> {
     operation: `looking at ${file}`,
     hint: 'Find out who made it. Then give it to root (chown -h root, chmod go-w), and run setup again.',
   });
-}
-
-/** Whole or not at all, and durable: written beside it, then renamed. What lies in its place, a link too, is replaced, not followed. */
-export function replaceFile(file: string, text: string, mode: number): void {
-  const fresh = `${file}.new`;
-  rmSync(fresh, { force: true });
-  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_DIRECTORY } = constants;
-  const fd = openSync(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
-  try {
-    const bytes = Buffer.from(text);
-    for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(fresh, file);
-  const directory = openSync(path.dirname(file), O_RDONLY | O_DIRECTORY);
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
 }
 
 /** Whether it is gone. */

@@ -7,6 +7,7 @@ import { chooseDriver } from '../../lockmanager/choose.js';
 import type { DriverModule } from '../../lockmanager/module.js';
 import { isAtOrBelow } from '../../paths.js';
 import { servedAddresses } from '../../rundir/serving.js';
+import { unitDropIns, unitOf } from '../unit/names.js';
 import { mountPoints } from './directories.js';
 import type { SetupItem } from './item.js';
 import { Ledger, ledgerFile, removeIfEmpty } from './ledger.js';
@@ -19,9 +20,7 @@ import {
   unitAlone,
   unitDisabled,
   unitEnabled,
-  unitDropIns,
   unitFile,
-  unitOf,
   unitOrder,
 } from './units.js';
 import { lookAtWritten, removeFile, type SetupPlace } from './written-file.js';

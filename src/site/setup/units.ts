@@ -7,6 +7,7 @@ import { runOrFail } from '../../host/action.js';
 import type { Argv, Host } from '../../host/host.js';
 import { systemdRuns } from '../../host/reading/boot.js';
 import { isInstalled } from '../../host/running/command.js';
+import { unitTemplate, unitDropIns, unitOf } from '../unit/names.js';
 import type { Finding, SetupItem } from './item.js';
 import { expectRoots } from './ledger.js';
 import {
@@ -18,10 +19,9 @@ import {
   writeFile,
 } from './written-file.js';
 
-const template = 'nlm-failover@.service';
 /** Where a package has it, and where the administrator's goes, which counts more (systemd.unit(5)). */
-const packagedUnit = `/usr/lib/systemd/system/${template}`;
-const ownUnit = `/etc/systemd/system/${template}`;
+const packagedUnit = `/usr/lib/systemd/system/${unitTemplate}`;
+const ownUnit = `/etc/systemd/system/${unitTemplate}`;
 /** How the unit names the command. */
 const packagedCommand = '/usr/sbin/nlm-failover';
 
@@ -38,16 +38,6 @@ export interface Installation {
 export interface UnitOptions {
   /** The configuration file. */
   readonly config: string;
-}
-
-/** nlm-failover@10.10.1.1.service; the letters of an address mean themselves there (systemd-escape(1)). */
-export function unitOf(address: string): string {
-  return template.replace('@', `@${address}`);
-}
-
-/** Where systemd looks for what is said of the unit of one address, and of no other. */
-export function unitDropIns(address: string): string {
-  return `/etc/systemd/system/${unitOf(address)}.d`;
 }
 
 const aloneText = `# Made by "nlm-failover setup --alone": no other node reaches these devices. "nlm-failover setup ADDRESS --undo" takes it away.
@@ -195,7 +185,7 @@ async function isEnabled(host: Host, unit: string): Promise<boolean> {
 
 function unitText(host: Host, { node, script, callouts }: Installation, { config }: UnitOptions): string {
   // A package has it where systemd looks, and nowhere else.
-  const shipped = path.join(callouts, 'systemd', template);
+  const shipped = path.join(callouts, 'systemd', unitTemplate);
   const text = readFileSync(existsSync(shipped) ? shipped : host.path(packagedUnit), 'utf8');
   const command = [node, script].map(unitWord).join(' ');
   const environment =

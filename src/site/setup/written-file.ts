@@ -1,8 +1,9 @@
 import { lstatSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Host } from '../../host/host.js';
+import { replaceDurably } from '../../host/replace-file.js';
 import type { Finding } from './item.js';
-import { expectRoots, type Ledger, replaceFile } from './ledger.js';
+import { expectRoots, type Ledger } from './ledger.js';
 
 /** What setup works on: the node, and what it has made there. */
 export interface SetupPlace {
@@ -33,7 +34,7 @@ export async function lookAtFile({ host, ledger }: SetupPlace, file: string, tex
 export function writeFile({ host, ledger }: SetupPlace, file: string, text: string): void {
   makeDirectories({ host, ledger }, path.dirname(file));
   ledger.addFile(file, text);
-  replaceFile(host.path(file), text, 0o644);
+  replaceDurably(host.path(file), text, 0o644);
 }
 
 /** Of a file that is to go: `unchanged` where it is not there, `left` where it is not as setup wrote it. Throws as lookAtFile does. */

@@ -1,7 +1,7 @@
 import { FailoverError } from '../../errors.js';
 import type { Host } from '../../host/host.js';
 import { systemdRuns } from '../../host/reading/boot.js';
-import { unitOf } from '../setup/units.js';
+import { unitOf } from './names.js';
 
 /** The unit of an address, as systemd has it (systemctl(1), show). */
 export interface UnitState {

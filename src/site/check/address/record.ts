@@ -4,7 +4,7 @@ import { isManaged, recordVolume } from '../../../config/floating-ip.js';
 import { exposures } from '../../../failover/access/exposure.js';
 import type { Host } from '../../../host/host.js';
 import { machineIfKnown } from '../../../host/reading/machine-id.js';
-import { isMountOf, mountAt } from '../../../host/reading/mounts.js';
+import { isExt, mountOfDevice } from '../../../host/reading/mounts.js';
 import { readSuperblock } from '../../../host/reading/superblock.js';
 import { isNamesake } from '../../../record/record.js';
 import { type AddressSite, type Check, failure, type Finding, orElse, warning } from '../check.js';
@@ -67,7 +67,7 @@ export const recordCheck: Check<AddressSite> = {
 
 async function volumeFindings(host: Host, volume: Volume): Promise<Finding[]> {
   const { device, mountpoint, type } = volume;
-  if (!/^ext[234]$/.test(type)) {
+  if (!isExt(type)) {
     return [
       warning(
         `${device} of the record is ${type}, which does not show whether another node has it mounted: every takeover wants --fenced`,
@@ -76,8 +76,7 @@ async function volumeFindings(host: Host, volume: Volume): Promise<Finding[]> {
     ];
   }
   const superblock = await readSuperblock(host, device);
-  const mount = mountAt(host, mountpoint);
-  const isMounted = mount !== undefined && isMountOf(host, mount, device);
+  const isMounted = mountOfDevice(host, volume) !== undefined;
   const free = isMounted && host.kind === 'real' ? freeBytes(host.path(mountpoint)) : undefined;
   return [
     ...(superblock === undefined || superblock.hasMmp

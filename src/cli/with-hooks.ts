@@ -1,8 +1,8 @@
-import { messageOf } from '../../errors.js';
-import type { FailoverContext } from '../../failover/context.js';
-import type { Occasion, Outcome } from '../../failover/hooks/event.js';
-import type { Io } from '../io.js';
-import { printable } from '../text/printable.js';
+import { messageOf } from '../errors.js';
+import type { FailoverContext } from '../failover/context.js';
+import type { Occasion, Outcome } from '../failover/hooks/event.js';
+import type { Io } from './io.js';
+import { printable } from './text/printable.js';
 
 /** Where `work` leaves what it came to. */
 export type Seen = { -readonly [Key in keyof Omit<Outcome, 'error'>]: Outcome[Key] };
@@ -51,8 +51,8 @@ async function runHooks(
 ): Promise<void> {
   const { config, floatingIp, host, session, driver, log } = context;
   if (Object.keys(config.hooks.on).length === 0) return;
-  const { eventsOf } = await import('../../failover/hooks/event.js');
-  const { runHook } = await import('../../failover/hooks/run-hook.js');
+  const { eventsOf } = await import('../failover/hooks/event.js');
+  const { runHook } = await import('../failover/hooks/run-hook.js');
   const events = eventsOf(
     {
       ...occasion,
