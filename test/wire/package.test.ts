@@ -14,6 +14,7 @@ import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { makePackage, type OwnRoot, packageIn, type PackageName, withRoot } from '../helpers/packages.js';
 import { projectRoot } from '../lab/project-root.js';
+import { unitDropIns } from '../../src/site/unit/names.js';
 import { version } from '../../src/version.js';
 import { netnsTest as test } from './netns-test.js';
 
@@ -74,6 +75,15 @@ async function assertPurged(
   ])
     mkdirSync(root.path(directory), { recursive: true });
   symlinkSync('/usr/lib/systemd/system/nlm-failover@.service', root.path(enabled));
+  // As setup writes them, and one of the administrator's.
+  const madeBySetup = '# Made by "nlm-failover setup"; "nlm-failover setup --undo" takes it away.\n[Unit]\n';
+  for (const [address, text] of [
+    ['10.10.1.1', madeBySetup],
+    ['fd00::2', '[Unit]\n'],
+  ] as const) {
+    mkdirSync(root.path(unitDropIns(address)), { recursive: true });
+    writeFileSync(root.path(`${unitDropIns(address)}/nlm-failover.conf`), text);
+  }
   writeFileSync(root.path('/etc/nfs.conf.d/nlm-failover.conf'), `[statd]\nha-callout=${callout}\n`);
   writeFileSync(root.path('/etc/nlm-failover.toml'), '# mine\n');
   writeFileSync(root.path('/srv/state1/sm_10.10.1.1/monitors.db'), 'the record');
@@ -84,9 +94,19 @@ async function assertPurged(
   t.is(await root.run('nlm-failover', '--version'), `${version}\n`, 'all of it is still there');
 
   await root.run('rm', '/run/nlm-failover/serving/10.10.1.1');
+  // As lockd-netns keeps it: with a /run of its own, and the links there.
+  mkdirSync(root.path('/run/nlm-failover/instances/fd00::2/run/nlm-failover/serving'), { recursive: true });
+  const refusedAgain = await root.tried('dpkg', '--remove', name);
+  t.not(refusedAgain.code, 0);
+  t.regex(refusedAgain.output, /fd00::2 is served here: release it first/);
+
+  await root.run('rm', '-r', '/run/nlm-failover/instances');
   t.regex(await root.run('dpkg', '--purge', name), /\/etc\/nlm-failover\.toml stays/);
+  const mine = unitDropIns('fd00::2').slice(1);
   const kept = [
     'etc/nlm-failover.toml',
+    mine,
+    `${mine}/nlm-failover.conf`,
     'srv/state1',
     'srv/state1/sm_10.10.1.1',
     'srv/state1/sm_10.10.1.1/monitors.db',

@@ -338,6 +338,15 @@ test('what others wrote is left, and named; what cannot work is refused before a
   const served = await setup('--undo');
   t.is(served.code, 3);
   t.regex(served.text, /10\.10\.1\.1 is served here, and needs what setup has made/);
+  // A lock manager of its own has its links in a /run of its own; also what a killed takeover left needs the callout.
+  await host.run(
+    'sh',
+    '-c',
+    'rm -r /run/nlm-failover/serving && mkdir -p /run/nlm-failover/instances/10.10.1.1',
+  );
+  const instance = await setup('--undo', '10.10.1.1');
+  t.is(instance.code, 3);
+  t.regex(instance.text, /An instance of 10\.10\.1\.1 is here, and needs what setup has made/);
 });
 
 test('--alone is said of one address, and stays; --undo of one takes back what is its own', async (t) => {

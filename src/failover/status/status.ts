@@ -7,15 +7,10 @@ import { type AddressPlace, placesOf } from '../../host/reading/addresses.js';
 import { isReadOnlyUnasked, mountAt, mountOfDevice } from '../../host/reading/mounts.js';
 import type { Host } from '../../host/host.js';
 import { isOperating } from '../../rundir/operating.js';
-import {
-  isRecording,
-  runDirectory,
-  servedAddresses,
-  servingJournal,
-  syncedAddresses,
-} from '../../rundir/serving.js';
+import { isRecording, runDirectory, servingJournal, syncedAddresses } from '../../rundir/serving.js';
 import { readMarks, unsynced } from '../../rundir/marks.js';
 import { driverHere } from '../../lockmanager/choose.js';
+import { servedHere } from '../../lockmanager/served-here.js';
 import type { Health, LockManager } from '../../lockmanager/port.js';
 import type { NodeReader } from '../access/with-record.js';
 import { unrecorded } from '../access/unrecorded.js';
@@ -201,12 +196,8 @@ async function unrecordedHosts(
 export async function unconfiguredStatus(reader: NodeReader): Promise<readonly AddressStatus[]> {
   const { host, config, run, drivers } = reader;
   const known = new Set(config.floatingIps.map(({ address }) => address));
-  const places = [
-    ...servedAddresses(run).map((address) => ({ address, host, run })),
-    ...drivers.flatMap((module) => module.instancesHere?.(host) ?? []),
-  ];
   return Promise.all(
-    places
+    servedHere(host, run, drivers)
       .filter(({ address }) => !known.has(address))
       .map(async ({ address, host: seen, run: links }) => ({
         address,

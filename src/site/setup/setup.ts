@@ -5,8 +5,8 @@ import { exitCodes, FailoverError } from '../../errors.js';
 import type { Host } from '../../host/host.js';
 import { chooseDriver } from '../../lockmanager/choose.js';
 import type { DriverModule } from '../../lockmanager/module.js';
+import { servedHere } from '../../lockmanager/served-here.js';
 import { isAtOrBelow } from '../../paths.js';
-import { servedAddresses } from '../../rundir/serving.js';
 import { unitDropIns, unitOf } from '../unit/names.js';
 import { mountPoints } from './directories.js';
 import type { SetupItem } from './item.js';
@@ -74,21 +74,26 @@ export async function setupItems(node: SetupNode, options: SetupOptions): Promis
 
 /**
  * Takes back what setup has made here, last first, and nothing else; with `only`, what it made for that address and no other one needs: its unit,
- * --alone, mount points. Throws FailoverError NOT_READY where an address that needs it is served here: its clients would not be recorded any more.
+ * --alone, mount points. Throws FailoverError NOT_READY where an address that needs it is served here, or has an
+ * instance: its clients would not be recorded any more, and no shutdown would release it.
  */
 export async function undoItems(
-  { host, run, callout, config }: SetupNode,
+  { host, run, callout, config, drivers }: SetupNode,
   only: FloatingIp | undefined,
 ): Promise<SetupItem[]> {
   const place: SetupPlace = { host, ledger: await Ledger.open(host) };
   const { files, directories, units, filesystems } = place.ledger.entries;
-  const [served] = servedAddresses(run).filter((one) => only === undefined || one === only.address);
+  const [served] = servedHere(host, run, drivers).filter(
+    ({ address }) => only === undefined || address === only.address,
+  );
   if (served !== undefined) {
-    throw new FailoverError(`${served} is served here, and needs what setup has made`, {
+    const { address, isInstance } = served;
+    const what = isInstance ? `An instance of ${address} is here` : `${address} is served here`;
+    throw new FailoverError(`${what}, and needs what setup has made`, {
       code: 'NOT_READY',
       exitCode: exitCodes.configuration,
       operation: 'looking ahead of setup --undo',
-      hint: `Release it first: systemctl stop nlm-failover@${served}, or nlm-failover release ${served}`,
+      hint: `Release it first: systemctl stop nlm-failover@${address}, or nlm-failover release ${address}`,
     });
   }
   const isTheirs = only === undefined ? madeForAny : madeFor(config, only);
