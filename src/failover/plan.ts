@@ -22,7 +22,7 @@ import { refuseExposed } from './steps/exposed.js';
 import { refuseMountedElsewhere } from './steps/mounted-elsewhere.js';
 import { noteLaterLocks, noteLocks } from './steps/note-locks.js';
 import { proveCallout, recordMissed } from './steps/recorded-clients.js';
-import { prepareNotification, startRecording, stopRecording } from './steps/recording.js';
+import { prepareNotification, startRecording, stopRecording, thawRecord } from './steps/recording.js';
 import { graceIsDone, nobodyToNotify } from './steps/rerun.js';
 import type { Plan, Step } from './steps/steps.js';
 
@@ -127,7 +127,8 @@ function takeoverSteps(
         name: 'B-3',
         subject: `SM_NOTIFY from ${address}`,
         skipReason: nobodyToNotify,
-        actions: [notifyClients(ip, driver)],
+        mends: [thawRecord(ip, driver)],
+        actions: [notifyClients(ip, driver), thawRecord(ip, driver)],
       },
     ],
     'B-4': [

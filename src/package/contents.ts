@@ -42,6 +42,8 @@ export async function layContents(tree: Tree, flavour: Flavour, sources: Sources
 
   tree.copyAll(path.join(root, 'callouts'), `${home}/callouts`, 'systemd');
   tree.copyAll(path.join(root, 'callouts/systemd'), 'usr/lib/systemd/system');
+  // The agents find what they share, and the command, by the directory that this leads to.
+  tree.link('usr/lib/ocf/resource.d/nlm-failover', `../../${path.basename(home)}/callouts/ocf`);
   layDocuments(tree, flavour, sources, bundledPackages(readFileSync(bundle, 'utf8')));
   return native.map((file) => path.join(tree.root, file));
 }

@@ -43,6 +43,19 @@ export function isSameFile(one: string, other: string): boolean {
   return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
 }
 
+/**
+ * The link that is there while nobody may leave the record of an address: the callout writes who comes, and not who goes. From B-2 until B-3
+ * has been done, and from "release --freeze" on.
+ */
+export function frozenLink(run: string, address: string): string {
+  return path.join(run, 'frozen', address);
+}
+
+/** Whether an address that is recorded here is recorded so. */
+export function isFrozen(run: string, address: string): boolean {
+  return linkTarget(frozenLink(run, address)) !== undefined;
+}
+
 /** Addresses that this node records for now. */
 export function servedAddresses(run: string): string[] {
   return linksIn(path.join(run, 'serving'));
@@ -60,11 +73,12 @@ export interface Serving {
   readonly synchronous: boolean;
 }
 
-/** Throws the recording switch on: from here on the callout appends to this journal. */
+/** Throws the recording switch on: from here on the callout appends to this journal, and to begin with only who comes. */
 export function startServing(run: string, { address, journal, synchronous }: Serving): void {
   // statd's user reads them.
   for (const directory of [run, path.join(run, 'serving'), path.join(run, 'sync')])
     makeDirectory(directory, 0o755);
+  freezeServing(run, address, journal);
   const sync = path.join(run, 'sync', address);
   // First what makes a line durable, then what makes the callout write one.
   if (synchronous) rmSync(sync, { force: true });
@@ -72,9 +86,20 @@ export function startServing(run: string, { address, journal, synchronous }: Ser
   replaceLink(servingLink(run, address), journal);
 }
 
+/** Nobody leaves the record any more. */
+export function freezeServing(run: string, address: string, journal: string): void {
+  for (const directory of [run, path.join(run, 'frozen')]) makeDirectory(directory, 0o755);
+  replaceLink(frozenLink(run, address), journal);
+}
+
+/** Who goes is recorded again. */
+export function thawServing(run: string, address: string): void {
+  removeLink(frozenLink(run, address));
+}
+
 /** Whether it is off, and a run that was killed has left nothing of it either. */
 export function isServingCleared(run: string, address: string): boolean {
-  return ['serving', 'sync'].every((kind) => {
+  return kinds.every((kind) => {
     const link = path.join(run, kind, address);
     return linkTarget(link) === undefined && linkTarget(temporaryLink(link)) === undefined;
   });
@@ -83,11 +108,16 @@ export function isServingCleared(run: string, address: string): boolean {
 /** Throws it off. True where it was on. */
 export function stopServing(run: string, address: string): boolean {
   const wasOn = servingJournal(run, address) !== undefined;
-  for (const kind of ['serving', 'sync']) {
-    rmSync(path.join(run, kind, address), { force: true });
-    rmSync(temporaryLink(path.join(run, kind, address)), { force: true });
-  }
+  for (const kind of kinds) removeLink(path.join(run, kind, address));
   return wasOn;
+}
+
+/** In the order in which they go: nobody leaves a record by what the callout is doing just now. */
+const kinds = ['serving', 'sync', 'frozen'] as const;
+
+function removeLink(link: string): void {
+  rmSync(link, { force: true });
+  rmSync(temporaryLink(link), { force: true });
 }
 
 /** rename(2) over the old link, so that the callout never finds none. The dot keeps `serving/*` blind to it. */

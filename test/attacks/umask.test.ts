@@ -48,7 +48,7 @@ test('takeover and release make the same modes with every umask', (t) => {
   );
 });
 
-for (const name of ['', 'serving', 'sync', 'marks', 'locks']) {
+for (const name of ['', 'serving', 'sync', 'frozen', 'marks', 'locks']) {
   test(`a link in the place of ${name === '' ? 'the run directory' : name} is not followed`, async (t) => {
     const { state } = makeSite(t);
     const victim = path.join(state, 'etc');

@@ -15,6 +15,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { makeRehearsal, type RehearsalSite } from '../helpers/rehearsal-site.js';
 import { projectRoot } from '../lab/project-root.js';
+import { timer } from './bash-timer.js';
 
 const [runs = '31', ...others] = process.argv.slice(2);
 const address = '127.77.9.1';
@@ -24,25 +25,6 @@ interface Row {
   readonly env: Readonly<Record<string, string>>;
   readonly argv: readonly string[];
 }
-
-/**
- * Every command once in each round. bash's `time` has its numbers from getrusage(2), in ms, where perl's and Node's are
- * clock ticks or this process's own. Prints "<index> <user> <system> <elapsed>" lines, in seconds.
- */
-const timer = `
-set -e
-runs=$1; shift
-for ((round = -2; round < runs; round++)); do
-  index=0; command=()
-  for word in "$@" --; do
-    if [ "$word" != -- ]; then command+=("$word"); continue; fi
-    TIMEFORMAT="$index %U %S %R"
-    if [ "$round" -lt 0 ]; then TIMEFORMAT=; fi
-    { time "\${command[@]}" >/dev/null 2>&3; } 3>&2 2>&1
-    index=$((index + 1)); command=()
-  done
-done
-`;
 
 /** Of one checkout: what is run in each round, in this order. The rehearsed node serves neither before nor after. `also`: in its environment. */
 function rowsOf(site: RehearsalSite, checkout: string, also: Row['env']): Row[] {

@@ -62,6 +62,7 @@ B-2  grace: fsid 1234 (/mnt/vol1)
      # wait until "rpcinfo -p" no longer lists program 100021: a lock manager that is started while the old one ends answers a reclaim twice
      # /mnt/state1/sm_127.77.3.1/journal.B is made anew and begins with the record as it is; chattr +S where its file system knows that
      mount -t tmpfs -o mode=0700,size=8m,nr_inodes=1024,nodev,nosuid,noexec tmpfs /run/nlm-failover/marks   # where statd's user leaves marks; unless it is mounted
+     ln -sfn /mnt/state1/sm_127.77.3.1/journal.B /run/nlm-failover/frozen/127.77.3.1   # until B-3 nobody leaves the record
      ln -sfn /mnt/state1/sm_127.77.3.1/journal.B /run/nlm-failover/serving/127.77.3.1   # the callout records for this address
      start-nfsd
      # wait until "rpcinfo -p" lists program 100021: a client that is notified before gives up its reclaim
@@ -79,6 +80,7 @@ B-4  floating IP up: 127.77.3.1 on eth0
 B-3  notify the clients: SM_NOTIFY from 127.77.3.1
      # SM_NOTIFY from 127.77.3.1 to each client of "nlm-failover clients 127.77.3.1", naming 127.77.3.1, nfs.example.com, nfs
      # by hand: nlm-failover notify 127.77.3.1
+     rm -f /run/nlm-failover/frozen/127.77.3.1   # the callout records who goes, too
 `;
 
 const releasePlan = `A-1  floating IP down: 127.77.3.1 on eth0

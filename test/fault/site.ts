@@ -98,7 +98,7 @@ function nodeState(directory: string, node: NodeName): NodeState {
     read(file)
       .split('\n')
       .filter((line) => line !== '');
-  const links = ['serving', 'sync'].flatMap((kind) => {
+  const links = ['serving', 'sync', 'frozen'].flatMap((kind) => {
     const place = path.join(directory, node, 'run/nlm-failover', kind);
     return existsSync(place)
       ? readdirSync(place).map((name) => `${kind}/${name.startsWith('.') ? '(temporary)' : name}`)

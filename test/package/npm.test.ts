@@ -65,6 +65,8 @@ test('npm packs the command, callouts and pages, nothing of the source, and that
     readdirSync(path.join(root, 'man')).map((page) => `man/${page}`),
   );
   t.true(files.includes('callouts/ha-callout'));
+  for (const name of ['ocf/address', 'ocf/locks', 'ocf/notify', 'lib/ocf.sh'])
+    t.true(files.includes(`callouts/${name}`), name);
   symlinkSync(path.join(root, 'node_modules'), path.join(packed, 'node_modules'));
   const tool = path.join(packed, 'bin/nlm-failover');
   t.is(output(tool, ['--version'], directory), `${version}\n`);

@@ -422,6 +422,40 @@ test('what others could change, or is no file, is not read, written or waited fo
   t.is((await setup()).code, 0);
 });
 
+test('--pacemaker: the agents are where a cluster manager looks, and no unit is started at boot; --undo takes the link away', async (t) => {
+  const { host, setup } = await setupHost(t);
+  const link = '/usr/lib/ocf/resource.d/nlm-failover';
+  await host.run(
+    'sh',
+    '-ec',
+    'mkdir /run/lib /run/lib2; mount -t overlay -o lowerdir=/usr/lib,upperdir=/run/lib,workdir=/run/lib2 overlay /usr/lib; rm -rf /usr/lib/ocf',
+  );
+  t.is((await setup()).states['unit'], 'done');
+  const first = await setup('--pacemaker');
+  t.like(first.states, { unit: 'done', 'ocf agents': 'done' }, first.text);
+  await t.throwsAsync(host.run('readlink', `${wants}10.10.1.1.service`));
+  t.is((await host.run('readlink', link)).trim(), `${tool}/callouts/ocf`);
+  for (const name of ['address', 'locks', 'notify'])
+    t.is(await host.run('env', 'OCF_RESKEY_address=10.10.1.1', `${link}/${name}`, 'validate-all'), '', name);
+  const again = await setup('--pacemaker');
+  t.like(again.states, { unit: 'unchanged', 'ocf agents': 'unchanged' }, again.text);
+
+  await setup('--undo');
+  await t.throwsAsync(
+    host.run('ls', '-d', '/usr/lib/ocf'),
+    undefined,
+    'with the directories that it was put in',
+  );
+  await host.run('mkdir', '-p', '/usr/lib/ocf/resource.d');
+  await host.run('ln', '-s', '/elsewhere', link);
+  const other = await setup('--pacemaker');
+  t.is(other.states['ocf agents'], 'left');
+  t.true(other.text.includes(`ln -sfn ${tool}/callouts/ocf ${link}`));
+  t.is((await host.run('readlink', link)).trim(), '/elsewhere');
+  await setup('--undo');
+  t.is((await host.run('readlink', link)).trim(), '/elsewhere');
+});
+
 test('before nfsd is loaded all the rest is made ready', async (t) => {
   const { host, setup } = await setupHost(t, await loop(t, 'mkfs.ext4', '-q', '-O', 'mmp'));
   await host.run(

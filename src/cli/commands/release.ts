@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { releaseSteps, stepsText } from '../../step-names.js';
 import type { Seen } from '../with-hooks.js';
 import type { Io } from '../io.js';
@@ -8,6 +8,7 @@ import { addCommonOptions, type CommonOptions } from '../options.js';
 interface ReleaseOptions extends CommonOptions {
   readonly dryRun?: boolean;
   readonly steps?: string;
+  readonly freeze?: boolean;
 }
 
 /** nlm-failover release ADDRESS: A-1 to A-4. */
@@ -31,9 +32,13 @@ export function addRelease(
         '-n, --dry-run',
         'print the driver and why, the exact commands and writes, in order, and all that stands in their way; touch nothing',
       )
-      .option(
-        '--steps <list>',
-        'only these steps, for example A-1,A-3, where something else does the others',
+      .option('--steps <list>', 'only these steps, for example A-1,A-3, where something else does the others')
+      .addOption(
+        new Option(
+          '--freeze',
+          'no step: from now on nobody leaves the record of the address, and whoever comes is still recorded, also while the address is up; ' +
+            'for a cluster manager that then takes the address and the exports away. The next B-3 ends it',
+        ).conflicts(['dryRun', 'steps']),
       ),
   ).action(async (address: string, options: ReleaseOptions) => {
     const { openRunContext } = await import('../run-context.js');
@@ -42,6 +47,16 @@ export function addRelease(
     const { jsonReporter, textReporter } = await import('../text/step-reporter.js');
     const { context, choice } = await openRunContext(drivers, address, options, () => undefined);
     const { floatingIp, driver, config } = context;
+    if (options.freeze === true) {
+      const { freeze } = await import('../../failover/operations/freeze.js');
+      const isFrozen = freeze(context);
+      if (options.json === true) io.out(`${JSON.stringify({ result: 'done', frozen: isFrozen })}\n`);
+      else
+        io.out(
+          `release --freeze ${floatingIp.address} on ${config.node}: ${isFrozen ? 'nobody leaves its record until B-3' : 'nobody is recorded for it here'}\n`,
+        );
+      return;
+    }
     const plan = selectSteps(planRelease(floatingIp, driver), options.steps);
     const title = `release ${floatingIp.address} on ${config.node}, lock manager ${driver.name} (${choice.why})`;
     if (options.dryRun === true) {

@@ -53,6 +53,10 @@ export function addTakeover(
           .default('safe'),
       )
       .option('--fenced', 'your word that the node which has the address, and has not released it, is dead')
+      .option(
+        '--resource <id>',
+        'Pacemaker starts the address as this resource: an agent of PACEMAKER says so, and no person',
+      )
       .addOption(
         new Option(
           '--notify-deadline <seconds>',

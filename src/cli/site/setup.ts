@@ -13,6 +13,7 @@ interface SetupCommandOptions extends CommonOptions {
   readonly stateDevice?: string;
   readonly alone?: boolean;
   readonly enable: boolean;
+  readonly pacemaker?: boolean;
 }
 
 /** nlm-failover setup: what a node needs before its first takeover. */
@@ -39,6 +40,10 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
         'your word that no other node reaches the devices of these addresses: after a crash of this node their units take over with --fenced; kept until it is undone',
       )
       .option(
+        '--pacemaker',
+        'have Pacemaker decide which node has an address: its OCF agents are linked where it looks for them, and no unit is started at boot (PACEMAKER)',
+      )
+      .option(
         '--undo',
         'take back what setup has made on this node, or for the address alone, and nothing else; what was changed since is left, and named',
       ),
@@ -50,7 +55,7 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
     const { runItems } = await import('../../site/setup/item.js');
     const { floatingIps, ...reader } = await openReader(drivers, address, options);
     const node = { ...reader, installation: thisInstallation(reader.callout) };
-    const { undo = false, dryRun = false, alone = false, stateDevice, enable } = options;
+    const { undo = false, dryRun = false, alone = false, pacemaker = false, stateDevice, enable } = options;
     const title = `setup${undo ? ' --undo' : ''} on ${reader.config.node}`;
     if (options.json !== true) io.out(`${title}\n`);
     const report = (item: SetupItem, finding: Finding): void =>
@@ -58,7 +63,7 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
     const { byHand } = await within(limitOf(title, reader.config), async () => {
       const items = undo
         ? await undoItems(node, address === undefined ? undefined : floatingIps[0])
-        : await setupItems(node, { floatingIps, stateDevice, alone, enable });
+        : await setupItems(node, { floatingIps, stateDevice, alone, enable, pacemaker });
       return runItems(items, { dryRun }, report);
     });
     const isDone = byHand === 0;

@@ -1,4 +1,5 @@
 import { within } from '../../host/running/deadline.js';
+import { thawServing } from '../../rundir/serving.js';
 import type { FailoverContext } from '../context.js';
 import { notifyLimit } from '../limits.js';
 import { interrupted, notifyRecorded } from '../steps/notify-clients.js';
@@ -19,6 +20,8 @@ export async function renotify(context: FailoverContext): Promise<OperationResul
     );
     if (context.signal.aborted && notNotified.length > 0)
       throw interrupted('notify', floatingIp, { notified, notNotified });
+    // By now as good as B-3, where `--steps` left that out.
+    thawServing(context.run, floatingIp.address);
     const outcome = notNotified.length > 0 ? 'not-notified' : 'done';
     const clients = { notified, notNotified: notNotified.length };
     log.end(outcome, `${notified} notified, ${notNotified.length} not notified`, clients);

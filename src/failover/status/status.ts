@@ -7,7 +7,13 @@ import { type AddressPlace, placesOf } from '../../host/reading/addresses.js';
 import { isReadOnlyUnasked, mountAt, mountOfDevice } from '../../host/reading/mounts.js';
 import type { Host } from '../../host/host.js';
 import { isOperating } from '../../rundir/operating.js';
-import { isRecording, runDirectory, servingJournal, syncedAddresses } from '../../rundir/serving.js';
+import {
+  isFrozen,
+  isRecording,
+  runDirectory,
+  servingJournal,
+  syncedAddresses,
+} from '../../rundir/serving.js';
 import { readMarks, unsynced } from '../../rundir/marks.js';
 import { driverHere } from '../../lockmanager/choose.js';
 import { servedHere } from '../../lockmanager/served-here.js';
@@ -21,7 +27,12 @@ import { whatIsWrong } from './wrong.js';
 /** One object a line of `status --json`. Times are ISO 8601 in UTC. */
 export interface AddressStatus {
   readonly address: string;
-  readonly here: { readonly addressUp: boolean; readonly recording: boolean };
+  readonly here: {
+    readonly addressUp: boolean;
+    readonly recording: boolean;
+    /** Set where it is recorded here and nobody leaves its record: until B-3. */
+    readonly frozen?: true;
+  };
   /** Set where this node serves an address that its configuration does not have. */
   readonly unconfigured?: true;
   /** Why there is no record, where there is none. */
@@ -79,9 +90,11 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
   const isInstance = driver !== undefined && driver.enter.length > 0;
   const link = driver?.interface ?? ip.interface;
   const places = await placesIn(host, ip.address, link);
+  const recording = isRecording(run, ip.address);
   const here = {
     addressUp: places.length > 0,
-    recording: isRecording(run, ip.address),
+    recording,
+    ...(recording && isFrozen(run, ip.address) ? { frozen: true as const } : {}),
   };
   // On the node itself a lock manager may run, or not, for other addresses than this one.
   const isAsked = isInstance || here.addressUp || here.recording;

@@ -93,6 +93,11 @@ function illOf(status: Shown, seen: Seen): string[] {
     ...(seen.recordedElsewhere === undefined
       ? []
       : [`its clients are recorded in ${seen.recordedElsewhere}, and that is not in its record`]),
+    ...(here.frozen === true
+      ? [
+          `nobody leaves its record, as its clients are still to be notified (B-3): run "nlm-failover takeover ${status.address}"`,
+        ]
+      : []),
     ...recordIll(status),
     ...(record !== undefined || status.recordError !== undefined
       ? []

@@ -5,11 +5,14 @@ import { isMissing } from '../../host/running/command.js';
 import type { Host } from '../../host/host.js';
 import {
   defaultRunDirectory,
+  frozenLink,
+  isFrozen,
   isServingCleared,
   servingLink,
   startServing,
   stopServing,
   syncedAddresses,
+  thawServing,
 } from '../../rundir/serving.js';
 import type { LockManager } from '../../lockmanager/port.js';
 import type { Monitored } from '../../host/reading/statd.js';
@@ -108,6 +111,7 @@ export function startRecording(ip: FloatingIp, node: string, place: Place): Fail
     commands: [
       `# ${planned} is made anew and begins with the record as it is; chattr +S where its file system knows that`,
       `${commandText(mountMarks(marksDirectory(shown)))}   # where statd's user leaves marks; unless it is mounted`,
+      `ln -sfn ${planned} ${frozenLink(shown, ip.address)}   # until B-3 nobody leaves the record`,
       `ln -sfn ${planned} ${servingLink(shown, ip.address)}   # the callout records for this address`,
     ],
     byHand: [`# from here on nobody is recorded, until "nlm-failover adopt ${ip.address}" can be run`],
@@ -158,6 +162,21 @@ export function startRecording(ip: FloatingIp, node: string, place: Place): Fail
         lacking === 0 ? undefined : noReserve(session.location.directory, lacking),
       ].filter((remark) => remark !== undefined);
       return remarks.length === 0 ? undefined : remarks.join('; ');
+    },
+    verify: () => undefined,
+  };
+}
+
+/** B-3, last: who goes is recorded again, now that everybody has been told who is to reclaim. */
+export function thawRecord({ address }: FloatingIp, place: Place): FailoverAction {
+  return {
+    commands: [`rm -f ${frozenLink(shownRun(place), address)}   # the callout records who goes, too`],
+    byHand: [],
+    repeats: true,
+    check: ({ run }) => !isFrozen(run, address),
+    act: async ({ run }) => {
+      thawServing(run, address);
+      return undefined;
     },
     verify: () => undefined,
   };

@@ -11,6 +11,7 @@ import { everyDay } from './daily.js';
 import { adoptSection } from './adopt.js';
 import type { ManSection } from '../man-page.js';
 import { checkSection, initSection } from './check.js';
+import { pacemakerSection } from './pacemaker.js';
 import { storageTroubles } from './storage.js';
 import { systemd } from './systemd.js';
 
@@ -21,6 +22,7 @@ export function manSections(): ManSection[] {
     initSection,
     checkSection,
     systemd,
+    pacemakerSection,
     adoptSection,
     instances,
     grace,
@@ -236,7 +238,7 @@ const managedByOthers: ManSection = {
         [
           'address',
           'takeover fails in B-4 where the address is not up, release in A-1 where it is up still: a lock taken through it meanwhile would be lost. So others bring it up before takeover, and take it down before release, ' +
-            'as keepalived and CTDB do. In a Pacemaker group, which stops in the reverse order, leave the address to nlm-failover, or write two order constraints. Not with the driver lockd-netns.',
+            'as keepalived and CTDB do. A Pacemaker group stops in the reverse order: see PACEMAKER. Not with the driver lockd-netns.',
         ],
       ],
     },

@@ -2,7 +2,7 @@ import type { FloatingIp } from '../../config/config.js';
 import { recordMounts } from '../../failover/plan.js';
 import { refuseExposed } from '../../failover/steps/exposed.js';
 import { proveCallout, recordMissed } from '../../failover/steps/recorded-clients.js';
-import { startRecording } from '../../failover/steps/recording.js';
+import { startRecording, thawRecord } from '../../failover/steps/recording.js';
 import type { Plan, Step } from '../../failover/steps/steps.js';
 import type { FailoverContext } from '../../failover/context.js';
 import { type Action, notSo } from '../../host/action.js';
@@ -70,7 +70,8 @@ export function planAdopt(ip: FloatingIp, driver: LockManager, { node, clients }
         subject: 'no lock was dropped',
         skipReason: ({ session }) =>
           session.opened.stepDone({ epoch: session.epoch, step: 'B-3' }) ? 'as before' : undefined,
-        actions: [recordedToo(ip)],
+        mends: [thawRecord(ip, driver)],
+        actions: [recordedToo(ip), thawRecord(ip, driver)],
       },
     ],
   };

@@ -10,6 +10,8 @@ import { whyUnsafe } from '../../host/way.js';
 interface Entries {
   /** SHA-256 of what was written, by file. */
   readonly files: Readonly<Record<string, string>>;
+  /** Where each symbolic link leads to. */
+  readonly links: Readonly<Record<string, string>>;
   /** In the order in which they were made. */
   readonly directories: readonly string[];
   readonly units: readonly string[];
@@ -19,7 +21,7 @@ interface Entries {
 
 export const ledgerFile = '/var/lib/nlm-failover/setup.json';
 
-const nothing: Entries = { files: {}, directories: [], units: [], filesystems: [] };
+const nothing: Entries = { files: {}, links: {}, directories: [], units: [], filesystems: [] };
 
 /** Kept in a file of root's alone. An entry is written before what it stands for is made, and goes after that. */
 export class Ledger {
@@ -58,6 +60,20 @@ export class Ledger {
     this.#write({ ...this.#entries, files });
   }
 
+  /** Whether setup has made a link as it is. */
+  linked(link: string, target: string): boolean {
+    return this.#entries.links[link] === target;
+  }
+
+  addLink(link: string, target: string): void {
+    this.#write({ ...this.#entries, links: { ...this.#entries.links, [link]: target } });
+  }
+
+  removeLink(link: string): void {
+    const links = Object.fromEntries(Object.entries(this.#entries.links).filter(([name]) => name !== link));
+    this.#write({ ...this.#entries, links });
+  }
+
   add(kind: 'directories' | 'units' | 'filesystems', name: string): void {
     const list = this.#entries[kind];
     if (!list.includes(name)) this.#write({ ...this.#entries, [kind]: [...list, name] });
@@ -70,8 +86,11 @@ export class Ledger {
   /** An empty one goes, with its directory where nothing else is in there. */
   #write(entries: Entries): void {
     const file = this.#host.path(ledgerFile);
-    const { files, ...lists } = entries;
-    if (Object.keys(files).length === 0 && Object.values(lists).every((list) => list.length === 0)) {
+    const { files, links, ...lists } = entries;
+    if (
+      Object.keys({ ...files, ...links }).length === 0 &&
+      Object.values(lists).every((list) => list.length === 0)
+    ) {
       rmSync(file, { force: true });
       removeIfEmpty(path.dirname(file));
     } else {
@@ -113,7 +132,8 @@ function read(host: Host): Entries {
   if (text === undefined) return nothing;
   try {
     const given: unknown = JSON.parse(text);
-    if (isEntries(given)) return given;
+    // Links came later than the first version.
+    if (isEntries(given)) return { ...nothing, ...given };
   } catch {
     // Said below.
   }
@@ -127,13 +147,10 @@ function read(host: Host): Entries {
 
 function isEntries(given: unknown): given is Entries {
   if (typeof given !== 'object' || given === null) return false;
-  const { files, directories, units, filesystems } = { ...nothing, files: undefined, ...given };
+  const { files, links, directories, units, filesystems } = { ...nothing, files: undefined, ...given };
   const isText = (value: unknown) => typeof value === 'string';
   const isList = (value: unknown) => Array.isArray(value) && value.every(isText);
-  return (
-    typeof files === 'object' &&
-    files !== null &&
-    Object.values(files).every(isText) &&
-    [directories, units, filesystems].every(isList)
-  );
+  const isTable = (value: unknown) =>
+    typeof value === 'object' && value !== null && Object.values(value).every(isText);
+  return [files, links].every(isTable) && [directories, units, filesystems].every(isList);
 }

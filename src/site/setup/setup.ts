@@ -3,6 +3,7 @@ import type { Config, FloatingIp } from '../../config/config.js';
 import { volumesOf } from '../../config/floating-ip.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Host } from '../../host/host.js';
+import { isInstalled } from '../../host/running/command.js';
 import { chooseDriver } from '../../lockmanager/choose.js';
 import type { DriverModule } from '../../lockmanager/module.js';
 import { servedHere } from '../../lockmanager/served-here.js';
@@ -12,6 +13,7 @@ import { mountPoints } from './directories.js';
 import type { SetupItem } from './item.js';
 import { Ledger, ledgerFile, removeIfEmpty } from './ledger.js';
 import { dropIn, nfsConf, nfsConfName } from './nfs-conf.js';
+import { agentsLinked, linkTakenBack } from './pacemaker.js';
 import { stateVolumes } from './state-volume.js';
 import { reachableCallout, statdRestart } from './statd.js';
 import {
@@ -46,6 +48,8 @@ export interface SetupOptions {
   readonly alone: boolean;
   /** Whether systemd is to take the addresses over at boot. */
   readonly enable: boolean;
+  /** Whether Pacemaker is to, by the OCF agents: then systemd is not. */
+  readonly pacemaker: boolean;
 }
 
 /**
@@ -54,7 +58,8 @@ export interface SetupOptions {
  */
 export async function setupItems(node: SetupNode, options: SetupOptions): Promise<SetupItem[]> {
   const { host, config, callout, installation } = node;
-  const { floatingIps, stateDevice, alone, enable } = options;
+  const { floatingIps, stateDevice, alone, pacemaker } = options;
+  const enable = options.enable && !pacemaker;
   const place: SetupPlace = { host, ledger: await Ledger.open(host) };
   const { onNode, unserved } = await servedFromNode(node, floatingIps);
   return [
@@ -69,6 +74,10 @@ export async function setupItems(node: SetupNode, options: SetupOptions): Promis
     ...(enable ? onNode.flatMap((ip) => unitOrder(place, ip, config.floatingIps)) : []),
     ...floatingIps.flatMap((ip) => unitAlone(place, ip, alone) ?? []),
     ...(enable ? floatingIps.map((ip) => unitEnabled(place, ip)) : []),
+    ...(pacemaker && isInstalled('systemctl')
+      ? floatingIps.map(({ address }) => unitDisabled(place, unitOf(address)))
+      : []),
+    ...(pacemaker ? [agentsLinked(place, installation)] : []),
   ];
 }
 
@@ -82,7 +91,7 @@ export async function undoItems(
   only: FloatingIp | undefined,
 ): Promise<SetupItem[]> {
   const place: SetupPlace = { host, ledger: await Ledger.open(host) };
-  const { files, directories, units, filesystems } = place.ledger.entries;
+  const { files, links, directories, units, filesystems } = place.ledger.entries;
   const [served] = servedHere(host, run, drivers).filter(
     ({ address }) => only === undefined || address === only.address,
   );
@@ -100,6 +109,9 @@ export async function undoItems(
   const written = Object.keys(files).filter(isTheirs);
   return [
     ...units.filter(isTheirs).map((unit) => unitDisabled(place, unit)),
+    ...Object.keys(links)
+      .filter(isTheirs)
+      .map((link) => linkTakenBack(place, link)),
     ...written.map((file) => fileTakenBack(place, file)),
     ...(written.includes(dropIn) ? [statdRestart(host, callout, undefined)] : []),
     ...directories

@@ -60,7 +60,8 @@ export class CalloutSite {
 
   constructor() {
     chmodSync(this.top, 0o711);
-    for (const part of ['serving', 'sync', 'marks']) mkdirSync(join(this.run, part), { recursive: true });
+    for (const part of ['serving', 'sync', 'frozen', 'marks'])
+      mkdirSync(join(this.run, part), { recursive: true });
     mkdirSync(this.journals, { mode: 0o711 });
     mkdirSync(this.work);
     this.give(this.work);

@@ -16,6 +16,7 @@ export const runDirectoryCheck: Check<NodeSite> = {
       { directory: locksDirectory(run) },
       { directory: path.join(run, 'serving') },
       { directory: path.join(run, 'sync') },
+      { directory: path.join(run, 'frozen') },
       { directory: marksDirectory(run), owner: statd },
     ];
     const found = directories.flatMap(({ directory, owner }) => {

@@ -1,0 +1,469 @@
+# shellcheck shell=sh
+# -ef: dash, bash, ksh and busybox have it. What an agent alone uses: frozen.
+# shellcheck disable=SC3013,SC2034
+# What the OCF agents in ../ocf have in common; each of them sources this, and then runs `ocf_main "$@"`.
+#
+# It decides nothing about locks: start and stop are takeover and release of the command, and what that says is what the cluster manager
+# shows. Without ocf-shellfuncs, which cost more than all that a monitor looks at, and which not everybody has who runs OCF agents.
+#
+# An agent defines
+#   ocf_meta_data   prints its meta-data
+#   ocf_look        without node: returns OCF_SUCCESS, OCF_ERR_GENERIC or OCF_NOT_RUNNING, with why in $why
+#   ocf_judge       monitor at depth 10
+#   ocf_start       what start does where ocf_look does not say that it runs
+#   ocf_stop        what stop does
+
+export LC_ALL=C
+# Where ip(8) is; not every service manager has it there.
+PATH=${PATH:-/usr/bin:/bin}:/usr/sbin:/sbin
+
+OCF_SUCCESS=0
+OCF_ERR_GENERIC=1
+OCF_ERR_UNIMPLEMENTED=3
+OCF_ERR_INSTALLED=5
+OCF_ERR_CONFIGURED=6
+OCF_NOT_RUNNING=7
+
+default_config=/etc/nlm-failover.toml
+address=${OCF_RESKEY_address-}
+config=${OCF_RESKEY_config:-$default_config}
+resource=${OCF_RESOURCE_INSTANCE-}
+# A rehearsal stands for the machine (ENVIRONMENT in nlm-failover(8)).
+root=${NLM_FAILOVER_REHEARSAL-}
+run=${NLM_FAILOVER_RUN:-$root/run/nlm-failover}
+# What the driver lockd-netns makes: src/lockmanager/lockd-netns/place.ts.
+instance=$root/run/nlm-failover/instances/$address
+netns=$root/run/netns/nfs-$address
+
+# For the log of the cluster manager, which keeps standard error.
+say() { printf '%s\n' "$*" >&2; }
+
+# Why an action failed, for people: one line, which Pacemaker shows beside the failure.
+exit_reason() { printf '%s%s\n' "${OCF_EXIT_REASON_PREFIX:-ocf-exit-reason:}" "$*" >&2; }
+
+# The program of this installation, as node must be told of it: without symbolic links and "..".
+own_program() { readlink -f -- "${self%/*}/../../bin/nlm-failover"; }
+
+# ---- what stands in the environment
+
+# A closed list of bytes: none of them means anything to a shell or in a path.
+is_address() {
+	case $address in
+	'' | *[!0-9a-f.:]* | .*) return 1 ;;
+	esac
+	[ ${#address} -le 45 ]
+}
+
+has_address() {
+	is_address && return
+	exit_reason 'address must be that of a [[floating_ip]] in the configuration, without its prefix length, letters in lower case'
+	return "$OCF_ERR_CONFIGURED"
+}
+
+has_program() {
+	program=${OCF_RESKEY_program:-$(own_program)}
+	if [ -f "$program" ] && [ -x "$program" ]; then return; fi
+	exit_reason "the program ${program:-nlm-failover} is not installed here"
+	return "$OCF_ERR_INSTALLED"
+}
+
+# ---- the command
+
+# tool WORD...: runs it. What it said is in $said; in $reason its own sentence and what to do, on one line; in $answer that of
+# "status --is-served". Returns its exit code.
+tool() {
+	said=$("$program" "$@" 2>&1 </dev/null)
+	code=$?
+	reason='' answer=''
+	while IFS= read -r line; do
+		case $line in
+		*' is served here' | *' is served here, and not well: '* | *' is not served here') answer=$line ;;
+		'nlm-failover: '*) reason=${line#nlm-failover: } ;;
+		'    at '*) ;; # a stack: a defect of the program
+		'  '*)
+			[ -n "$reason" ] || continue
+			case $reason in
+			*[.:]) reason="$reason ${line#  }" ;;
+			*) reason="$reason. ${line#  }" ;;
+			esac
+			;;
+		esac
+	done <<-END
+		$said
+	END
+	[ -n "$reason" ] || reason="nlm-failover $1 ended with $code"
+	return "$code"
+}
+
+# What status says of the address on this node, and why in $why.
+ask_status() {
+	tool status --is-served --config="$config" "$address"
+	code=$?
+	why=${answer:-$reason}
+	case $code in
+	0) return "$OCF_SUCCESS" ;;
+	7) return "$OCF_NOT_RUNNING" ;;
+	# The configuration, or this address, is not right.
+	2 | 3) return "$OCF_ERR_CONFIGURED" ;;
+	126 | 127) return "$OCF_ERR_INSTALLED" ;;
+	*) return "$OCF_ERR_GENERIC" ;;
+	esac
+}
+
+# tool_start WORD...: takeover, or some steps of it. What could not be told to a client, or did not come back, is no failure of the start:
+# another node could do nothing about it.
+tool_start() {
+	[ -z "$resource" ] || set -- "--resource=$resource" "$@"
+	tool takeover --config="$config" "$@" "$address"
+	code=$?
+	case $code in
+	0) printf '%s\n' "$said" ;;
+	5 | 6)
+		say "$said"
+		say "takeover of $address ended with $code, and the address is served: see nlm-failover audit $address"
+		;;
+	126 | 127)
+		exit_reason "$program cannot be run: $said"
+		return "$OCF_ERR_INSTALLED"
+		;;
+	*)
+		say "$said"
+		exit_reason "$reason"
+		return "$OCF_ERR_GENERIC"
+		;;
+	esac
+}
+
+# tool_stop WORD...: a command that takes something of the address away here, and says when it could not. A failure means that this node is
+# fenced, so it is none where nothing is here that the command could have taken away.
+tool_stop() {
+	if ! has_program 2>/dev/null || [ ! -r "$config" ]; then
+		ocf_look
+		if [ $? -eq "$OCF_NOT_RUNNING" ]; then return "$OCF_SUCCESS"; fi
+		has_program && exit_reason "$address is here still ($why), and there is no $config to release it by"
+		return "$OCF_ERR_GENERIC"
+	fi
+	tool "$@"
+	code=$?
+	case $code in
+	0)
+		printf '%s\n' "$said"
+		return "$OCF_SUCCESS"
+		;;
+	# Nothing was touched: the configuration is not right, or this node cannot do what it says.
+	2 | 3 | 126 | 127)
+		failure=$reason
+		ask_status
+		code=$?
+		case $code in
+		"$OCF_ERR_CONFIGURED" | "$OCF_ERR_INSTALLED")
+			ocf_look
+			code=$?
+			;;
+		esac
+		if [ "$code" -eq "$OCF_NOT_RUNNING" ]; then
+			say "$failure; nothing of $address is here"
+			return "$OCF_SUCCESS"
+		fi
+		exit_reason "$failure"
+		;;
+	*)
+		say "$said"
+		exit_reason "$reason"
+		;;
+	esac
+	return "$OCF_ERR_GENERIC"
+}
+
+# ---- what can be seen without the command
+
+# ill SENTENCE: the first one stays.
+ill() { [ -n "$why" ] || why=$*; }
+
+# Where the address is served from here, if it is, and where the callout finds its links there: src/rundir/serving.ts.
+find_place() {
+	place=node
+	links=$run
+	if [ -e "$instance" ] || [ -e "$netns" ]; then
+		place=instance
+		links=$instance/run/nlm-failover
+	fi
+	link=$links/serving/$address
+	frozen=$links/frozen/$address
+}
+
+is_up() {
+	if [ -n "$root" ]; then
+		grep -qF "\"local\":\"$address\"" "$root/addresses.json"
+		return
+	fi
+	case $address in
+	*:*) family=-6 ;;
+	*) family=-4 ;;
+	esac
+	case $place in
+	instance) up=$(ip -n "nfs-$address" "$family" -o address show to "$address" 2>/dev/null) ;;
+	node) up=$(ip "$family" -o address show to "$address" 2>/dev/null) ;;
+	esac
+	[ -n "$up" ]
+}
+
+# is_daemon PID NAME NETNS: a process of this name runs in that network namespace. A zombie is in none.
+is_daemon() {
+	name=
+	{ read -r name <"/proc/$1/comm"; } 2>/dev/null
+	[ "$name" = "$2" ] && [ "/proc/$1/ns/net" -ef "$3" ]
+}
+
+# is_inside PID NAME: a daemon of the instance, with its mounts. In a user namespace of its own a process could have any root directory.
+is_inside() {
+	is_daemon "$1" "$2" "$netns" && [ "/proc/$1/ns/mnt" -ef "$instance/mnt" ] && [ "/proc/$1/ns/user" -ef /proc/self/ns/user ]
+}
+
+# find_daemons TEST NAME...: their pids, 0 for one that does not run, in $pids. TEST: see is_inside.
+find_daemons() {
+	test=$1
+	shift
+	pids=
+	for wanted; do
+		found=0
+		for process in /proc/[0-9]*; do
+			"$test" "${process#/proc/}" "$wanted" || continue
+			found=${process#/proc/}
+			break
+		done
+		pids="$pids $found"
+	done
+}
+
+# is_on_node PID NAME
+is_on_node() { is_daemon "$1" "$2" /proc/self/ns/net; }
+
+# nfsd_runs DIRECTORY: nfsd has threads. Where its file system lies elsewhere ([lock_manager].nfsd) that is left to depth 10.
+nfsd_runs() {
+	threads=
+	[ -r "$1/threads" ] || return 0
+	read -r threads <"$1/threads"
+	[ "$threads" != 0 ] || ill 'nfsd has no threads'
+}
+
+# The lock manager of the node itself: drivers lockd and nlm-fsid.
+node_daemons() {
+	if [ -z "$root" ]; then
+		statd=
+		{ read -r statd </run/rpc.statd.pid; } 2>/dev/null
+		case $statd in '' | *[!0-9]*) statd=0 ;; esac
+		if ! is_on_node "$statd" rpc.statd; then
+			find_daemons is_on_node rpc.statd
+			[ "$pids" != ' 0' ] || ill 'rpc.statd is dead'
+		fi
+	fi
+	nfsd_runs "$root/proc/fs/nfsd"
+}
+
+# Those of an instance. Their pids are kept, in a directory of root's alone, so that not every process of the node is looked at each time;
+# they are believed only as long as these are the daemons.
+instance_daemons() {
+	rpcbind=0 statd=0 mountd=0
+	{ read -r rpcbind statd mountd <"$instance/daemons"; } 2>/dev/null
+	if ! { is_inside "$rpcbind" rpcbind && is_inside "$statd" rpc.statd && is_inside "$mountd" rpc.mountd; }; then
+		find_daemons is_inside rpcbind rpc.statd rpc.mountd
+		{ echo "$pids" >"$instance/daemons"; } 2>/dev/null
+		read -r rpcbind statd mountd <<-END
+			$pids
+		END
+		[ "$rpcbind" != 0 ] || ill 'rpcbind is dead'
+		[ "$statd" != 0 ] || ill 'rpc.statd is dead'
+		[ "$mountd" != 0 ] || ill 'rpc.mountd is dead'
+	fi
+	# nfsd's file system is mounted inside only.
+	[ "$statd" = 0 ] || nfsd_runs "/proc/$statd/root/proc/fs/nfsd"
+}
+
+# Whether its clients are recorded.
+look_at_record() {
+	if [ ! -h "$link" ]; then
+		ill 'its clients are not recorded'
+	elif [ ! -f "$link" ]; then
+		ill 'its journal is gone, so that no client is recorded'
+	fi
+}
+
+# Whether a volume of the address is mounted, in $mounted, by the words of the configuration as they are commonly written; not where others
+# mount it. That is what a takeover leaves that was ended in B-1, or a release that could not unmount.
+is_mounted() {
+	mounted=
+	[ -r "$config" ] || return 1
+	mounted=$(ADDRESS=$address awk '
+		function value(text) {
+			sub(/^[^=]*=[ \t]*["\047]/, "", text)
+			sub(/["\047].*/, "", text)
+			return text
+		}
+		NR == FNR { there[$5]; next }
+		/^[ \t]*\[\[[ \t]*floating_ip[ \t]*\]\]/ { ours = others = 0 }
+		/^[ \t]*managed_by_others[ \t]*=.*["\047]mount["\047]/ { others = 1 }
+		/^[ \t]*address[ \t]*=/ {
+			text = value($0)
+			sub(/\/.*/, "", text)
+			ours = text == ENVIRON["ADDRESS"]
+		}
+		/^[ \t]*mountpoint[ \t]*=/ && ours && !others && value($0) in there { print value($0); exit }
+	' "$root/proc/self/mountinfo" "$config")
+	[ -n "$mounted" ]
+}
+
+# ---- the actions
+
+ocf_monitor() {
+	ocf_look
+	code=$?
+	case ${OCF_CHECK_LEVEL:-${OCF_RESKEY_OCF_CHECK_LEVEL:-0}} in
+	0 | *[!0-9]*) ;;
+	*)
+		if [ "$code" -eq "$OCF_SUCCESS" ]; then
+			ocf_judge
+			code=$?
+		fi
+		;;
+	esac
+	case $code in
+	"$OCF_ERR_GENERIC") exit_reason "$why" ;;
+	# News where it was to run; a probe only asks.
+	"$OCF_NOT_RUNNING") [ "${OCF_RESKEY_CRM_meta_interval:-0}" = 0 ] || exit_reason "$why" ;;
+	esac
+	return "$code"
+}
+
+# monitor at depth 10, where all looks well. Where the command cannot be asked, a mistake in the configuration say, nothing is stopped for that:
+# the stop would need it too, and fail.
+judge_by_status() {
+	if ! has_program; then return "$OCF_SUCCESS"; fi
+	ask_status
+	code=$?
+	case $code in
+	"$OCF_ERR_CONFIGURED" | "$OCF_ERR_INSTALLED")
+		say "$address could not be looked at closely: $why"
+		return "$OCF_SUCCESS"
+		;;
+	esac
+	return "$code"
+}
+
+ocf_validate() {
+	has_program || return
+	ask_status
+	code=$?
+	case $code in
+	"$OCF_ERR_CONFIGURED" | "$OCF_ERR_INSTALLED")
+		exit_reason "$why"
+		return "$code"
+		;;
+	esac
+	case $answer in
+	'' | "$address "*) return "$OCF_SUCCESS" ;;
+	esac
+	exit_reason "address must be written as nlm-failover writes it: ${answer%% *}"
+	return "$OCF_ERR_CONFIGURED"
+}
+
+ocf_usage() { echo "usage: ${self##*/} start|stop|monitor|validate-all|meta-data" >&2; }
+
+ocf_main() {
+	why=
+	case ${1-} in
+	meta-data)
+		ocf_meta_data
+		exit "$OCF_SUCCESS"
+		;;
+	start | monitor | validate-all) ;;
+	stop)
+		# What has no address was never started.
+		is_address || exit "$OCF_SUCCESS"
+		find_place
+		ocf_stop
+		exit
+		;;
+	*)
+		ocf_usage
+		exit "$OCF_ERR_UNIMPLEMENTED"
+		;;
+	esac
+	has_address || exit
+	find_place
+	case $1 in
+	monitor) ocf_monitor ;;
+	validate-all) ocf_validate ;;
+	start)
+		ocf_validate || exit
+		why=
+		if ocf_look; then exit "$OCF_SUCCESS"; fi
+		ocf_start || exit
+		# What has come since.
+		why=
+		find_place
+		if ocf_look; then exit "$OCF_SUCCESS"; fi
+		exit_reason "takeover has ended well, and $address is not served: $why"
+		exit "$OCF_ERR_GENERIC"
+		;;
+	esac
+	exit
+}
+
+# ---- the meta-data
+
+# Parameters that all of them have.
+meta_parameters() {
+	cat <<-END
+		<parameters>
+
+		<parameter name="address" unique="1" required="1">
+		<longdesc lang="en">
+		The floating IP, as the configuration of nlm-failover has it, without its prefix length: 10.10.1.1 or fd00::1.
+		What belongs to it (interface, file systems, exports, where its record lies) stands in the configuration, which is the
+		same on every node.
+		</longdesc>
+		<shortdesc lang="en">Floating IP</shortdesc>
+		<content type="string"/>
+		</parameter>
+
+		<parameter name="config">
+		<longdesc lang="en">
+		The configuration file, nlm-failover.toml(5), the same on every node, by its whole path.
+		</longdesc>
+		<shortdesc lang="en">Configuration file</shortdesc>
+		<content type="string" default="$default_config"/>
+		</parameter>
+
+		<parameter name="program">
+		<longdesc lang="en">
+		The nlm-failover that is run, by its whole path: that of the installation which this agent belongs to, unless another is named.
+		</longdesc>
+		<shortdesc lang="en">The command</shortdesc>
+		<content type="string" default="$(own_program)"/>
+		</parameter>
+
+		</parameters>
+	END
+}
+
+# meta_actions START STOP: how long these take at the longest, in seconds.
+meta_actions() {
+	cat <<-END
+		<actions>
+		<action name="start" timeout="${1}s"/>
+		<action name="stop" timeout="${2}s"/>
+		<action name="monitor" timeout="20s" interval="10s" depth="0"/>
+		<action name="monitor" timeout="60s" interval="60s" depth="10"/>
+		<action name="validate-all" timeout="30s"/>
+		<action name="meta-data" timeout="5s"/>
+		</actions>
+	END
+}
+
+meta_head() {
+	cat <<-'END'
+		<?xml version="1.0"?>
+		<!DOCTYPE resource-agent SYSTEM "ra-api-1.dtd">
+	END
+}

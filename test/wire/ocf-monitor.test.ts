@@ -1,0 +1,87 @@
+// What a monitor of the OCF agents sees, without node: real daemons and addresses, in an instance and on a node.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { type Netns, withNetns } from '../helpers/netns.js';
+import { agentFile, type AgentName, ocf } from '../helpers/ocf-agent.js';
+import { daemons, ServedInstance } from '../helpers/ocf-instance.js';
+import { netnsTest as test } from './netns-test.js';
+import { startRpcbind, startStatd } from './statd.js';
+
+/** A monitor at depth 0; `trace`: with the programs that it ran. */
+async function monitor(netns: Netns, name: AgentName, address: string) {
+  const env = {
+    OCF_RESKEY_address: address,
+    OCF_RESKEY_config: '/no/such/file',
+    OCF_RESKEY_program: '/bin/false',
+  };
+  const program = netns.start(agentFile(name), ['monitor'], env);
+  return { code: await program.exited, said: program.output().trim() };
+}
+
+const served = { code: ocf.success, said: '' };
+const ill = (sentence: string) => ({ code: ocf.generic, said: `ocf-exit-reason:${sentence}` });
+
+for (const address of ['10.88.3.1', 'fd00:88::1']) {
+  test(`an instance of ${address}: each daemon, nfsd, the address and the record are seen`, async (t) => {
+    t.timeout(60_000);
+    const netns = await withNetns(t);
+    t.is((await monitor(netns, 'address', address)).code, ocf.notRunning);
+    const instance = await ServedInstance.make(netns, address);
+    t.deepEqual(await monitor(netns, 'address', address), served);
+    const known = readFileSync(netns.path(`${instance.directory}/daemons`), 'utf8');
+    t.is(known.trim(), daemons.map((name) => instance.pidOf(name)).join(' '));
+    for (const name of daemons) {
+      await instance.kill(name);
+      t.deepEqual(await monitor(netns, 'address', address), ill(`${name} is dead`));
+      await instance.start(name);
+      t.deepEqual(await monitor(netns, 'address', address), served, `${name} has another pid now`);
+    }
+    // What has the name and the pid is not the daemon where it is not inside.
+    writeFileSync(netns.path(`${instance.directory}/daemons`), '1 1 1\n');
+    t.deepEqual(await monitor(netns, 'address', address), served);
+
+    await instance.inside('sh', '-c', 'echo 0 >/proc/fs/nfsd/threads');
+    t.deepEqual(await monitor(netns, 'address', address), ill('nfsd has no threads'));
+    await instance.inside('sh', '-c', 'echo 8 >/proc/fs/nfsd/threads');
+    const prefix = address.includes(':') ? '64' : '24';
+    await instance.inside('ip', 'address', 'del', `${address}/${prefix}`, 'dev', 'lo');
+    t.deepEqual(await monitor(netns, 'address', address), ill(`${address} is not up`));
+    const { code, said } = await monitor(netns, 'locks', address);
+    t.is(code, ocf.generic);
+    t.regex(said, /an instance of the driver lockd-netns here, which is for the agent address$/);
+  });
+}
+
+test('on a node: the address, its record, rpc.statd, nfsd', async (t) => {
+  t.timeout(60_000);
+  const address = '10.88.4.1';
+  const netns = await withNetns(t);
+  await startRpcbind(netns);
+  const statd = await startStatd(netns);
+  t.is((await monitor(netns, 'address', address)).code, ocf.notRunning);
+  await netns.run('ip', 'address', 'add', `${address}/24`, 'dev', 'lo');
+  t.deepEqual(await monitor(netns, 'address', address), ill('its clients are not recorded'));
+  const serve =
+    'mkdir -p /run/nlm-failover/serving; : >/run/journal; ln -s /run/journal "/run/nlm-failover/serving/$1"';
+  await netns.run('sh', '-ec', serve, 'sh', address);
+  for (const name of ['address', 'locks', 'notify'] as const)
+    t.deepEqual(await monitor(netns, name, address), served, name);
+  t.true(existsSync(netns.path('/run/rpc.statd.pid')));
+
+  await netns.run(
+    'sh',
+    '-ec',
+    'mount -t tmpfs tmpfs /proc/fs; mkdir /proc/fs/nfsd; echo 0 >/proc/fs/nfsd/threads',
+  );
+  for (const name of ['address', 'locks'] as const)
+    t.deepEqual(await monitor(netns, name, address), ill('nfsd has no threads'), name);
+  await netns.run('sh', '-ec', 'echo 8 >/proc/fs/nfsd/threads; rm /run/rpc.statd.pid');
+  t.deepEqual(
+    await monitor(netns, 'locks', address),
+    served,
+    'without its pid file it is found all the same',
+  );
+  await netns.run('sh', '-c', 'kill -KILL $(pidof rpc.statd)');
+  await statd.exited;
+  for (const name of ['address', 'locks'] as const)
+    t.deepEqual(await monitor(netns, name, address), ill('rpc.statd is dead'), name);
+});
