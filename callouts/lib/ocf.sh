@@ -27,7 +27,10 @@ OCF_NOT_RUNNING=7
 default_config=/etc/nlm-failover.toml
 address=${OCF_RESKEY_address-}
 config=${OCF_RESKEY_config:-$default_config}
-resource=${OCF_RESOURCE_INSTANCE-}
+# Pacemaker has its version with each action (ocf_version_cmp in resource-agents asks the same). Others that run OCF agents, as
+# drbd-reactor does, have names of their own, of which Pacemaker knows nothing: whether a node is down is not its to say there.
+resource=
+[ -z "${OCF_RESKEY_crm_feature_set-}" ] || resource=${OCF_RESOURCE_INSTANCE-}
 # A rehearsal stands for the machine (ENVIRONMENT in nlm-failover(8)).
 root=${NLM_FAILOVER_REHEARSAL-}
 run=${NLM_FAILOVER_RUN:-$root/run/nlm-failover}

@@ -55,3 +55,18 @@ test('once all of that is gone, in one command or one after another', async (t) 
   t.false(await isHandedOver(t, site, 'A-2'));
   t.true(await isHandedOver(t, site, 'A-3'));
 });
+
+test('takeover --await-release begins when the other node has released it, and is refused where it has not', async (t) => {
+  const site = await served(t);
+  // In a process of its own, beside the other node's.
+  const wait = (seconds: string) =>
+    site.b.tool(['takeover', address, '--no-wait', '--await-release', seconds]);
+  const refused = await wait('1');
+  t.is(refused.exitCode, 4, refused.stdout + refused.stderr);
+  t.regex(refused.stderr, /node A owns the address \(epoch 1\) and has not released it/);
+  const waiting = wait('100');
+  const { exitCode, output } = await runHere(site.directory, 'A', ['release', address]);
+  t.is(exitCode, 0, output);
+  const taken = await waiting;
+  t.is(taken.exitCode, 0, taken.stdout + taken.stderr);
+});

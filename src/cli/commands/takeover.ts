@@ -16,6 +16,7 @@ interface TakeoverOptions extends CommonOptions {
   readonly steps?: string;
   readonly order: TakeoverOrder;
   readonly fenced?: boolean;
+  readonly awaitRelease?: number;
   readonly notifyDeadline?: number;
   readonly wait: boolean;
 }
@@ -59,6 +60,12 @@ export function addTakeover(
       )
       .addOption(
         new Option(
+          '--await-release <seconds>',
+          'for so long, wait for the node that has the address to release it, before it is refused, or fenced by the command of [fencing]: where both nodes are told at once, as by keepalived. Ends at once where that node shows no life on a state volume with multiple mount protection',
+        ).argParser(parseSeconds),
+      )
+      .addOption(
+        new Option(
           '--notify-deadline <seconds>',
           'how long B-3 tries to notify the clients (default: the length of the grace period)',
         ).argParser(parseSeconds),
@@ -97,7 +104,7 @@ export function addTakeover(
     const shown = options.json === true ? jsonReporter(io) : textReporter(io, plan, title);
     reporter = shown;
     const run = async (seen: Seen): Promise<number> => {
-      const result = await takeover(plan, context, shown);
+      const result = await takeover(plan, context, shown, options.awaitRelease);
       const more = options.steps === undefined ? await unitRemarks(context.host, floatingIp.address) : [];
       const done = { ...result, remarks: [...result.remarks, ...more] };
       seen.result = done;

@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { canonicalAddress } from '../../config/address.js';
 import { exitCodes } from '../../errors.js';
 import type { Finding, SetupItem } from '../../site/setup/item.js';
 import type { Io } from '../io.js';
@@ -14,6 +15,10 @@ interface SetupCommandOptions extends CommonOptions {
   readonly alone?: boolean;
   readonly enable: boolean;
   readonly pacemaker?: boolean;
+  readonly keepalived?: boolean;
+  readonly peer?: readonly string[];
+  readonly routerId?: number;
+  readonly priority?: number;
 }
 
 /** nlm-failover setup: what a node needs before its first takeover. */
@@ -44,10 +49,33 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
         'have Pacemaker decide which node has an address: its OCF agents are linked where it looks for them, and no unit is started at boot (PACEMAKER)',
       )
       .option(
+        '--keepalived',
+        'have keepalived decide which node has the address: write what it needs, and enable no unit (KEEPALIVED AND OTHERS)',
+      )
+      .addOption(
+        new Option(
+          '--peer <address>',
+          'with --keepalived: an address of another node, which gets the advertisements instead of a multicast group; may be repeated, and this node is left out of it',
+        ).argParser(addPeer),
+      )
+      .addOption(
+        new Option(
+          '--router-id <number>',
+          'with --keepalived: the virtual_router_id of this one address (default: its last byte)',
+        ).argParser(fromOneTo(255)),
+      )
+      .addOption(
+        new Option(
+          '--priority <number>',
+          'with --keepalived: of this node, where both stand for an address that nobody has (default: 100)',
+        ).argParser(fromOneTo(254)),
+      )
+      .option(
         '--undo',
         'take back what setup has made on this node, or for the address alone, and nothing else; what was changed since is left, and named',
       ),
   ).action(async (address: string | undefined, options: SetupCommandOptions) => {
+    const keepalived = keepalivedOf(program, address, options);
     const { openReader } = await import('../open-reader.js');
     const { limitOf } = await import('../../failover/limits.js');
     const { within } = await import('../../host/running/deadline.js');
@@ -63,7 +91,7 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
     const { byHand } = await within(limitOf(title, reader.config), async () => {
       const items = undo
         ? await undoItems(node, address === undefined ? undefined : floatingIps[0])
-        : await setupItems(node, { floatingIps, stateDevice, alone, enable, pacemaker });
+        : await setupItems(node, { floatingIps, stateDevice, alone, enable, pacemaker, keepalived });
       return runItems(items, { dryRun }, report);
     });
     const isDone = byHand === 0;
@@ -72,6 +100,37 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
     else io.out(`${title}: ${dryRun ? 'nothing was touched' : isDone ? 'done' : `${byHand} left for you`}\n`);
     exit(isDone || dryRun ? exitCodes.done : exitCodes.stepFailed);
   });
+}
+
+/** What belongs to --keepalived alone is refused without it, and with what it contradicts. */
+function keepalivedOf(program: Command, address: string | undefined, options: SetupCommandOptions) {
+  const { keepalived = false, peer = [], routerId, priority, undo, alone } = options;
+  const refuse = (why: string) => program.error(`error: ${why}`, { exitCode: exitCodes.usage });
+  if (!keepalived) {
+    if (peer.length > 0 || routerId !== undefined || priority !== undefined)
+      refuse('--peer, --router-id and --priority need --keepalived');
+    return undefined;
+  }
+  if (options.pacemaker === true) refuse('--pacemaker and --keepalived: one of them decides');
+  if (undo === true) refuse('--undo takes back what --keepalived wrote as well: leave --keepalived out');
+  if (alone === true) refuse('--alone says that there is no other node, and --keepalived that there is one');
+  if (routerId !== undefined && address === undefined) refuse('--router-id is of one address: name it');
+  return { peers: peer, router: routerId, priority };
+}
+
+function addPeer(text: string, before: readonly string[] = []): readonly string[] {
+  const address = canonicalAddress(text);
+  if (address === undefined) throw new InvalidArgumentError('It takes an IPv4 or IPv6 address.');
+  return [...before, address];
+}
+
+function fromOneTo(most: number): (text: string) => number {
+  return (text) => {
+    const number = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+    if (number < 1 || number > most)
+      throw new InvalidArgumentError(`It takes a whole number from 1 to ${most}.`);
+    return number;
+  };
 }
 
 function lineJson({ name }: SetupItem, { state, detail, commands = [] }: Finding): string {

@@ -10,19 +10,22 @@ import { withOthers } from '../steps/other-addresses.js';
 import { expectPlaces } from '../steps/places.js';
 import { isGraceMissed } from '../steps/rerun.js';
 import { type Plan, splitBefore } from '../steps/steps.js';
+import { awaitRelease } from './await-release.js';
 import { operateAlone, type OperationResult } from './operation.js';
 import { lookAhead, refuseObstacles } from './preflight.js';
 import { type Reporter, runPlan } from './runner.js';
 
-/** B-1 to B-5. Throws FailoverError. */
+/** B-1 to B-5. `patience`: for how many seconds another node that has the address may still release it. Throws FailoverError. */
 export async function takeover(
   plan: Plan,
   context: FailoverContext,
   reporter: Reporter,
+  patience = 0,
 ): Promise<OperationResult> {
   const { session, collected } = context;
   return operateAlone(context, 'takeover', async (log) => {
     expectRecordedHere(context, 'takeover');
+    if (patience > 0) await awaitRelease(context, patience);
     // B-2 asks the same; here nothing has been touched yet.
     if (plan.steps.some((step) => step.name === 'B-2') && !isRecording(context.run, plan.address))
       await within(limitOf(`takeover ${plan.address}`, context.config), async () =>

@@ -13,6 +13,7 @@ import type { ManSection } from '../man-page.js';
 import { checkSection, initSection } from './check.js';
 import { pacemakerSection } from './pacemaker.js';
 import { storageTroubles } from './storage.js';
+import { keepalived } from './keepalived.js';
 import { systemd } from './systemd.js';
 
 /** What nlm-failover(8) says beyond the commands' own definitions. */
@@ -23,6 +24,7 @@ export function manSections(): ManSection[] {
     checkSection,
     systemd,
     pacemakerSection,
+    keepalived,
     adoptSection,
     instances,
     grace,

@@ -11,6 +11,14 @@ import { isAtOrBelow } from '../../paths.js';
 import { unitDropIns, unitOf } from '../unit/names.js';
 import { mountPoints } from './directories.js';
 import type { SetupItem } from './item.js';
+import {
+  isWithKeepalived,
+  keepalivedItems,
+  type KeepalivedOptions,
+  removeAway,
+  unitLeftToKeepalived,
+} from './keepalived.js';
+import { addressOfInstance, instanceFile } from './keepalived-text.js';
 import { Ledger, ledgerFile, removeIfEmpty } from './ledger.js';
 import { dropIn, nfsConf, nfsConfName } from './nfs-conf.js';
 import { agentsLinked, linkTakenBack } from './pacemaker.js';
@@ -50,6 +58,8 @@ export interface SetupOptions {
   readonly enable: boolean;
   /** Whether Pacemaker is to, by the OCF agents: then systemd is not. */
   readonly pacemaker: boolean;
+  /** Where keepalived is to decide who has them. */
+  readonly keepalived?: KeepalivedOptions | undefined;
 }
 
 /**
@@ -58,9 +68,11 @@ export interface SetupOptions {
  */
 export async function setupItems(node: SetupNode, options: SetupOptions): Promise<SetupItem[]> {
   const { host, config, callout, installation } = node;
-  const { floatingIps, stateDevice, alone, pacemaker } = options;
+  const { floatingIps, stateDevice, alone, pacemaker, keepalived } = options;
   const enable = options.enable && !pacemaker;
   const place: SetupPlace = { host, ledger: await Ledger.open(host) };
+  const isElected = (ip: FloatingIp) => keepalived !== undefined || isWithKeepalived(place, ip);
+  const file = path.resolve(config.file);
   const { onNode, unserved } = await servedFromNode(node, floatingIps);
   return [
     ...unserved,
@@ -70,10 +82,23 @@ export async function setupItems(node: SetupNode, options: SetupOptions): Promis
       : [nfsConf(place, callout), statdRestart(host, callout, callout)]),
     mountPoints(place, floatingIps),
     ...stateVolumes(place, floatingIps, stateDevice),
-    unitFile(place, installation, { config: path.resolve(config.file) }),
-    ...(enable ? onNode.flatMap((ip) => unitOrder(place, ip, config.floatingIps)) : []),
+    unitFile(place, installation, { config: file }),
+    ...onNode
+      .filter((ip) => enable || isElected(ip))
+      .flatMap((ip) => unitOrder(place, ip, config.floatingIps)),
     ...floatingIps.flatMap((ip) => unitAlone(place, ip, alone) ?? []),
-    ...(enable ? floatingIps.map((ip) => unitEnabled(place, ip)) : []),
+    ...(keepalived === undefined
+      ? []
+      : await keepalivedItems(
+          place,
+          { callouts: installation.callouts, config: file },
+          floatingIps,
+          keepalived,
+        )),
+    ...floatingIps.flatMap((ip) => {
+      if (isElected(ip)) return [unitLeftToKeepalived(place, ip)];
+      return enable ? [unitEnabled(place, ip)] : [];
+    }),
     ...(pacemaker && isInstalled('systemctl')
       ? floatingIps.map(({ address }) => unitDisabled(place, unitOf(address)))
       : []),
@@ -129,6 +154,7 @@ function madeFor({ floatingIps }: Config, { address }: FloatingIp): (made: strin
   const isOf = (ip: FloatingIp, made: string) =>
     made === unitOf(ip.address) ||
     isAtOrBelow(made, unitDropIns(ip.address)) ||
+    made === instanceFile(ip.address) ||
     volumesOf(ip).some(({ device, mountpoint }) => made === device || isAtOrBelow(mountpoint, made));
   return (made) =>
     floatingIps.filter((ip) => isOf(ip, made)).every((ip) => ip.address === address) &&
@@ -177,12 +203,15 @@ function notNeeded(floatingIps: readonly FloatingIp[]): SetupItem {
 }
 
 function fileTakenBack(place: SetupPlace, file: string): SetupItem {
+  const ofKeepalived = file.startsWith('/etc/keepalived/');
   return {
-    name: file === dropIn ? nfsConfName : 'unit file',
+    name: file === dropIn ? nfsConfName : ofKeepalived ? 'keepalived' : 'unit file',
     look: () => lookAtWritten(place, file),
     act: async () => {
       removeFile(place, file);
-      if (file !== dropIn) await reloadUnits(place.host);
+      const address = addressOfInstance(file);
+      if (address !== undefined) removeAway(place.host, address);
+      if (file !== dropIn && !ofKeepalived) await reloadUnits(place.host);
       return { state: 'done', detail: `${file} is gone` };
     },
   };

@@ -178,7 +178,7 @@ export async function reloadUnits(host: Host): Promise<void> {
   if (systemdRuns(host)) await runOrFail(host, ['systemctl', 'daemon-reload']);
 }
 
-async function isEnabled(host: Host, unit: string): Promise<boolean> {
+export async function isEnabled(host: Host, unit: string): Promise<boolean> {
   const { stdout } = await host.run(['systemctl', 'is-enabled', unit], { short: true });
   return stdout.trim() === 'enabled';
 }
