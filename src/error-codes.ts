@@ -18,6 +18,15 @@ export const errorCodes = {
     means: 'Recording was not begun: the node name or an fsid would make a journal that cannot be read.',
     todo: 'Correct `node` or `fsid` in the configuration.',
   },
+  CLUSTER_SILENT: {
+    means: 'pacemaker --apply changed nothing: no cluster answers on this node, or it did not in time.',
+    todo: 'Run it on a node on which Pacemaker runs (`crm_mon -1`), or print the commands without --apply.',
+  },
+  CLUSTER_UNFIT: {
+    means:
+      'pacemaker wrote nothing: what the configuration says cannot work in a cluster, or not in this one (an id is that of something else, a unit of systemd has the address, an agent is missing). The message says what.',
+    todo: 'Remove that, or correct the configuration; see PACEMAKER.',
+  },
   COMMAND_FAILED: {
     means:
       'A command of the system failed, or printed what cannot be read. The message has the command and what it said.',

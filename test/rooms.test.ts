@@ -60,9 +60,9 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   site: {
     holds:
-      'What is done with an address or a node once, before or beside failovers: adopt, check, init, setup.',
+      'What is done with an address or a node once, before or beside failovers: adopt, check, init, pacemaker, setup.',
     rooms: ['config', 'host', 'rundir', 'record', 'nsm', 'lockmanager', 'failover'],
-    packages: [],
+    packages: ['@rgrove/parse-xml'],
   },
   cli: {
     holds: 'Commands, options, and what people see. Makes the parts and hands them to failover.',

@@ -20,6 +20,7 @@ import { addTakeover } from './commands/takeover.js';
 import { addCommonOptions, handDown } from './options.js';
 import { addCheck } from './site/check.js';
 import { addInit } from './site/init.js';
+import { addPacemaker } from './site/pacemaker.js';
 import { addSetup } from './site/setup.js';
 import { helpEnd } from './text/help-end.js';
 import type { LoadDrivers } from './open-reader.js';
@@ -73,6 +74,7 @@ export function buildProgram(
   addInit(program, io);
   addCheck(program, io, drivers, exit);
   addSetup(program, io, drivers, exit);
+  addPacemaker(program, io, drivers);
   addRebuild(program, io, drivers);
   addMoveRecord(program, io, drivers);
   addAdopt(program, io, drivers, exit);

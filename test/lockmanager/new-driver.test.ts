@@ -213,6 +213,8 @@ const prose: Readonly<Record<string, readonly string[]>> = {
   'man/sections/check.ts': ['lockd-netns'],
   'man/sections/hooks.ts': ['lockd'],
   'man/sections/systemd.ts': ['lockd-netns', 'nlm-fsid'],
+  'man/sections/pacemaker.ts': ['lockd-netns', 'nlm-fsid'],
+  'man/sections/pacemaker-command.ts': ['lockd-netns', 'nlm-fsid'],
   'man/sections/recovery-by-hand.ts': ['lockd', 'lockd-netns', 'nlm-fsid'],
   'man/sections/recovery-trees.ts': ['lockd-netns'],
   'site/check/address/ports.ts': ['lockd'],
@@ -234,7 +236,7 @@ test('nothing outside lockmanager names a driver', (t) => {
     const text = readFileSync(path.join(source, file), 'utf8');
     const code = text.replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, '');
     for (const [, to = ''] of code.matchAll(/lockmanager\/([\w/.-]+)\.js'/g)) {
-      if (!['callout-proof', 'choose', 'drivers', 'in-place', 'module', 'port'].includes(to))
+      if (!['callout-proof', 'choose', 'drivers', 'in-place', 'module', 'port', 'served-here'].includes(to))
         imported.push(`${file} -> ${to}`);
     }
     for (const { name } of drivers) {

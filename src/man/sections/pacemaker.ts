@@ -1,4 +1,5 @@
 import type { ManSection } from '../man-page.js';
+import { pacemakerCommand } from './pacemaker-command.js';
 
 /** The OCF agents: which shape is for whom, and what a cluster manager is told. */
 export const pacemakerSection: ManSection = {
@@ -76,5 +77,6 @@ export const pacemakerSection: ManSection = {
         'start waits until the locks are reclaimed, at the longest to the end of the grace period, after a crash all of it. So its timeout must be longer than fencing, the grace, and with multiple mount protection 22 s, together: 300 s as the agents say. ' +
         'stop: 180 s; it ends by itself when its steps do ([timeouts]). An action that takes longer is killed, and what it was at goes on with the next stop or start.',
     },
+    ...pacemakerCommand,
   ],
 };

@@ -1,0 +1,284 @@
+import { locationOf, orderOf, pairElement, resourceElement } from './elements.js';
+import { type ClusterConfig, isGroup, type Resource } from '../model.js';
+import { unfit } from '../unfit.js';
+import { all, changed, childrenOf, type Element, element, isElement, withId } from './xml.js';
+
+/** What became, or is to become, of one part of the configuration. */
+export interface PartChange {
+  readonly id: string;
+  readonly state: 'unchanged' | 'created' | 'updated' | 'removed';
+  /** What it is, or each thing in it that is otherwise, as a clause. */
+  readonly details: readonly string[];
+}
+
+export interface Merged {
+  readonly cib: Element;
+  readonly parts: readonly PartChange[];
+}
+
+/**
+ * A CIB that has all of this, and else is as it was: what people have added to ours (target-role, a member of a group) stays. Throws
+ * CLUSTER_UNFIT where an id of ours is that of something else.
+ */
+export function merge(cib: Element, config: ClusterConfig): Merged {
+  const steps = [
+    ...config.resources.map((resource) => (one: Element) => mergeResource(one, resource)),
+    ...config.preferences.map((one) => (before: Element) => mergeConstraint(before, locationOf(one))),
+    ...config.orders.map((one) => (before: Element) => mergeConstraint(before, orderOf(one))),
+  ];
+  const parts: PartChange[] = [];
+  let now = cib;
+  for (const step of steps) {
+    const merged = step(now);
+    now = merged.cib;
+    parts.push(merged.part);
+  }
+  return { cib: now, parts };
+}
+
+interface One {
+  readonly cib: Element;
+  readonly part: PartChange;
+}
+
+function mergeResource(cib: Element, resource: Resource): One {
+  const { id } = resource;
+  const wanted = resourceElement(resource);
+  refuseStrayMembers(cib, resource);
+  const there = withId(section(cib, 'resources'), id);
+  if (there === undefined) {
+    return {
+      cib: inSection(cib, 'resources', wanted),
+      part: { id, state: 'created', details: [summary(wanted)] },
+    };
+  }
+  const notes: string[] = [];
+  const next = mergeElement(there, wanted, notes);
+  if (notes.length === 0) return { cib, part: { id, state: 'unchanged', details: [summary(wanted)] } };
+  return { cib: replaced(cib, there, next), part: { id, state: 'updated', details: notes } };
+}
+
+function mergeConstraint(cib: Element, wanted: Element): One {
+  const id = wanted.attributes['id'] ?? '';
+  const there = withId(section(cib, 'constraints'), id);
+  const details = [summary(wanted)];
+  if (there === undefined)
+    return { cib: inSection(cib, 'constraints', wanted), part: { id, state: 'created', details } };
+  if (isSameConstraint(there, wanted)) return { cib, part: { id, state: 'unchanged', details } };
+  return { cib: replaced(cib, there, wanted), part: { id, state: 'updated', details } };
+}
+
+/** crm leaves out what is the default: an order is that of starts. */
+function isSameConstraint(there: Element, wanted: Element): boolean {
+  const { 'first-action': _, 'then-action': __, ...rest } = wanted.attributes;
+  const isSame = (names: Readonly<Record<string, string>>) =>
+    Object.entries(names).every(([name, value]) => there.attributes[name] === value);
+  const actions = ['first-action', 'then-action'].every((name) =>
+    ['start', undefined].includes(there.attributes[name]),
+  );
+  return there.name === wanted.name && isSame(rest) && actions;
+}
+
+/** `notes` gets what was otherwise. */
+function mergeElement(there: Element, wanted: Element, notes: string[]): Element {
+  expectSameKind(there, wanted);
+  const { id = '' } = wanted.attributes;
+  if (wanted.name === 'group') return mergeGroup(there, wanted, notes);
+  const withPairs = ['instance_attributes', 'meta_attributes'].reduce(
+    (one, name) => mergePairs(one, childrenOf(wanted, name)[0], id, notes),
+    there,
+  );
+  return mergeOperations(withPairs, wanted, notes);
+}
+
+function expectSameKind(there: Element, wanted: Element): void {
+  const isSame = ['class', 'provider', 'type'].every(
+    (name) => there.attributes[name] === wanted.attributes[name],
+  );
+  if (there.name === wanted.name && isSame) return;
+  const { id = '' } = wanted.attributes;
+  throw unfit(
+    `${id} is in the cluster, and is ${kindOf(there)}, not ${kindOf(wanted)}`,
+    'Where an earlier configuration made it: "nlm-failover pacemaker --teardown --apply" for this address first. Else give it another name there.',
+  );
+}
+
+/** Of a group: each member, and their order. Who is not ours stays behind the member that it follows. */
+function mergeGroup(there: Element, wanted: Element, notes: string[]): Element {
+  const { id = '' } = wanted.attributes;
+  const before = childrenOf(there, 'primitive');
+  const ours = childrenOf(wanted, 'primitive').map((member) => {
+    const old = before.find((one) => one.attributes['id'] === member.attributes['id']);
+    if (old !== undefined) return mergeElement(old, member, notes);
+    notes.push(`${member.attributes['id'] ?? ''}: new, ${summary(member)}`);
+    return member;
+  });
+  const members: Element[] = [...ours];
+  let at = 0;
+  for (const old of before) {
+    const { id: name = '' } = old.attributes;
+    const place = members.findIndex((one) => one.attributes['id'] === name);
+    if (place !== -1) at = place + 1;
+    else if (isOurs(name, id)) notes.push(gone(old));
+    else members.splice(at++, 0, old);
+  }
+  if (orderText(before) !== orderText(members) && !notes.some((note) => /: (?:new|gone),/.test(note)))
+    notes.push(`${id}: order ${orderText(members)}`);
+  const rest = there.children.filter((child) => !isElement(child) || child.name !== 'primitive');
+  return mergePairs(
+    { ...there, children: [...members, ...rest] },
+    childrenOf(wanted, 'meta_attributes')[0],
+    id,
+    notes,
+  );
+}
+
+/** A file system cannot go by itself: locks and exports on it would keep it busy, and a stop that fails is answered by fencing. */
+function gone(member: Element): string {
+  const { id = '' } = member.attributes;
+  if (member.attributes['type'] !== 'Filesystem') return `${id}: gone, ${summary(member)}`;
+  throw unfit(
+    `${id} is a file system that the configuration does not have any more, and the cluster has it mounted`,
+    'Take the address out of the cluster first: "nlm-failover pacemaker --teardown --apply"; then write it anew.',
+  );
+}
+
+function orderText(members: readonly Element[]): string {
+  return members.map(({ attributes }) => attributes['id'] ?? '').join(', ');
+}
+
+/** Whether a member of a group of ours is one that some configuration makes. */
+export function isOurs(id: string, group: string): boolean {
+  return (
+    id.startsWith(`${group}-`) &&
+    /^(?:fs\d+|export\d+|locks|ip|notify|address)$/.test(id.slice(group.length + 1))
+  );
+}
+
+/** Ours are there with our values; whatever else is there stays. */
+function mergePairs(owner: Element, wanted: Element | undefined, id: string, notes: string[]): Element {
+  if (wanted === undefined) return owner;
+  const set = childrenOf(owner, wanted.name).find((one) => childrenOf(one, 'rule').length === 0);
+  if (set === undefined) {
+    notes.push(`${id}: ${childrenOf(wanted, 'nvpair').map(pairText).join(', ')}`);
+    return { ...owner, children: [...owner.children, wanted] };
+  }
+  let next = set;
+  for (const pair of childrenOf(wanted, 'nvpair')) {
+    const { name = '', value = '' } = pair.attributes;
+    const old = childrenOf(next, 'nvpair').find((one) => one.attributes['name'] === name);
+    if (old?.attributes['value'] === value) continue;
+    notes.push(
+      `${id}: ${pairText(pair)}, ${old === undefined ? 'which was not there' : `was ${old.attributes['value'] ?? ''}`}`,
+    );
+    const made =
+      old === undefined
+        ? pairElement(next.attributes['id'] ?? id, name, value)
+        : { ...old, attributes: { ...old.attributes, value } };
+    next = old === undefined ? { ...next, children: [...next.children, made] } : replaced(next, old, made);
+  }
+  return replaced(owner, set, next);
+}
+
+function pairText({ attributes: { name = '', value = '' } }: Element): string {
+  return `${name}=${value}`;
+}
+
+/** Ours with our timeouts; what people have added to one stays, and one that is not ours goes: two monitors would do the same. */
+function mergeOperations(owner: Element, wanted: Element, notes: string[]): Element {
+  const { id = '' } = wanted.attributes;
+  const [ours] = childrenOf(wanted, 'operations');
+  if (ours === undefined) return owner;
+  const [there = element('operations', {})] = childrenOf(owner, 'operations');
+  const before = childrenOf(there, 'op');
+  const next = childrenOf(ours, 'op').map((operation) => {
+    const old = before.find((one) => operationName(one) === operationName(operation));
+    if (old === undefined) {
+      notes.push(`${id}: ${operationText(operation)}, which was not there`);
+      return operation;
+    }
+    const isSame = operationText(old) === operationText(operation);
+    if (isSame) return old;
+    notes.push(`${id}: ${operationText(operation)}, was ${operationText(old)}`);
+    return {
+      ...old,
+      attributes: { ...old.attributes, timeout: operation.attributes['timeout'] ?? '' },
+      children: operation.children,
+    };
+  });
+  const stale = before.filter(
+    (one) => !next.some((operation) => operationName(one) === operationName(operation)),
+  );
+  for (const one of stale) notes.push(`${id}: ${operationText(one)} goes`);
+  if (notes.length === 0) return owner;
+  const operations = { ...there, children: next };
+  return childrenOf(owner, 'operations').length === 0
+    ? { ...owner, children: [...owner.children, operations] }
+    : replaced(owner, there, operations);
+}
+
+/** "monitor 10": of an operation that is not repeated the interval may be left out. */
+function operationName({ attributes: { name = '', interval = '0' } }: Element): string {
+  return `${name} ${Number.parseInt(interval, 10)}`;
+}
+
+function operationText(operation: Element): string {
+  const { name = '', interval = '0s', timeout = 'none' } = operation.attributes;
+  const depth = all(operation).find(({ attributes }) => attributes['name'] === 'OCF_CHECK_LEVEL');
+  const every = operationName(operation).endsWith(' 0') ? '' : ` interval=${interval}`;
+  const level = depth === undefined ? '' : ` ${pairText(depth)}`;
+  return `${name}${every} timeout=${timeout}${level}`;
+}
+
+/** A member of ours outside of its group: its id cannot be there twice. */
+function refuseStrayMembers(cib: Element, resource: Resource): void {
+  if (!isGroup(resource)) return;
+  const group = withId(section(cib, 'resources'), resource.id);
+  const stray = resource.members.find(
+    ({ id }) =>
+      withId(section(cib, 'resources'), id) !== undefined &&
+      (group === undefined || withId(group, id) === undefined),
+  );
+  if (stray === undefined) return;
+  throw unfit(
+    `${stray.id} is in the cluster, and not in the group ${resource.id}`,
+    'Remove it there, or put it back into the group.',
+  );
+}
+
+export function summary(one: Element): string {
+  if (one.name === 'primitive') return kindOf(one);
+  if (one.name === 'group')
+    return `group of ${childrenOf(one, 'primitive')
+      .map(({ attributes }) => attributes['type'] ?? '')
+      .join(', ')}`;
+  const { rsc = '', node = '', score = '', first = '', then = '' } = one.attributes;
+  return one.name === 'rsc_location'
+    ? `${rsc} prefers ${node}, ${score}`
+    : `${first} and ${then} never start at one time`;
+}
+
+function kindOf({ name, attributes }: Element): string {
+  const { class: standard, provider, type } = attributes;
+  if (name !== 'primitive') return `a ${name}`;
+  return [standard, provider, type].filter((word) => word !== undefined).join(':');
+}
+
+/** <resources>, <constraints>: what is below it, nothing where it is not there. */
+export function section(cib: Element, name: string): Element {
+  return all(cib).find((one) => one.name === name) ?? element(name, {});
+}
+
+function inSection(cib: Element, name: string, made: Element): Element {
+  const there = all(cib).find((one) => one.name === name);
+  if (there !== undefined) return replaced(cib, there, { ...there, children: [...there.children, made] });
+  const configuration = section(cib, 'configuration');
+  return replaced(cib, configuration, {
+    ...configuration,
+    children: [...configuration.children, element(name, {}, [made])],
+  });
+}
+
+export function replaced(top: Element, old: Element, made: Element | undefined): Element {
+  return changed(top, (one) => (one === old ? made : one));
+}

@@ -1,0 +1,145 @@
+import { commandText } from '../../host/host.js';
+import type { Argv } from '../../host/host.js';
+import { configurationOf } from './cib/elements.js';
+import type { Format } from './formats.js';
+import { unfit } from './unfit.js';
+import {
+  agentOf,
+  type ClusterConfig,
+  isGroup,
+  type Operation,
+  type Pair,
+  type Primitive,
+  primitivesOf,
+} from './model.js';
+import { xmlText } from './cib/xml.js';
+
+/** The file on which pcs works until all of it is pushed at once. */
+const pcsFile = 'nlm-failover.cib';
+
+/** What a person runs, or pastes into a shell, on one node of the cluster. */
+export function createText(config: ClusterConfig, format: Format): string {
+  switch (format) {
+    case 'pcs':
+      return [
+        ['pcs', 'cluster', 'cib', pcsFile],
+        ['cp', pcsFile, `${pcsFile}.before`],
+        ...pcsCommands(config, pcsFile),
+        pcsPush(pcsFile, `${pcsFile}.before`),
+      ]
+        .map((argv) => `${folded(argv)}\n`)
+        .join('');
+    case 'crm':
+      return `crm configure load update - <<'END'\n${crmText(config)}END\n`;
+    case 'xml':
+      return `cibadmin --modify --allow-create --scope=configuration --xml-pipe <<'END'\n${xmlText(configurationOf(config))}END\n`;
+  }
+}
+
+/** As many lines as there are kinds of words, so that people can read it. */
+function folded(argv: readonly string[]): string {
+  const lines: string[][] = [[]];
+  for (const word of argv) {
+    const isMember = argv[4] === 'create' && ['op', 'meta', '--no-default-ops'].includes(word);
+    if (isMember) lines.push([]);
+    lines.at(-1)?.push(word);
+  }
+  return lines.map((words) => commandText(words)).join(' \\\n  ');
+}
+
+/** The commands of pcs 0.10 and later that make all of it in a file with a CIB, where nothing of it is. */
+export function pcsCommands({ resources, orders, preferences }: ClusterConfig, file: string): Argv[] {
+  const pcs = (...words: readonly string[]): Argv => ['pcs', '-f', file, ...words];
+  return [
+    ...resources.flatMap((resource): Argv[] => [
+      ...primitivesOf(resource).map((one) => pcs('resource', 'create', ...pcsPrimitive(one))),
+      ...(isGroup(resource)
+        ? [
+            pcs('resource', 'group', 'add', resource.id, ...resource.members.map(({ id }) => id)),
+            pcs('resource', 'meta', resource.id, ...resource.meta.map(assigned)),
+          ]
+        : []),
+    ]),
+    ...preferences.map(({ id, resource, node, score }) =>
+      pcs('constraint', 'location', 'add', id, resource, node, `${score}`),
+    ),
+    ...orders.map(({ id, one, other }) =>
+      pcs('constraint', 'order', 'start', one, 'then', 'start', other, 'kind=Serialize', `id=${id}`),
+    ),
+  ];
+}
+
+/** Into the cluster goes what differs from `before`, and nothing else. */
+export function pcsPush(file: string, before: string): Argv {
+  return ['pcs', 'cluster', 'cib-push', file, `diff-against=${before}`];
+}
+
+function pcsPrimitive(primitive: Primitive): string[] {
+  const { id, parameters, operations, meta } = primitive;
+  return [
+    id,
+    agentOf(primitive),
+    ...parameters.map(assigned),
+    ...operations.flatMap((operation) => ['op', operation.name, ...operationPairs(operation).map(assigned)]),
+    ...(meta.length === 0 ? [] : ['meta', ...meta.map(assigned)]),
+    '--no-default-ops',
+  ];
+}
+
+function assigned([name, value]: Pair): string {
+  return `${name}=${value}`;
+}
+
+function operationPairs({ interval, timeout, depth }: Operation): Pair[] {
+  return [
+    ['interval', `${interval}s`],
+    ['timeout', `${timeout}s`],
+    ...(depth === undefined ? [] : [['OCF_CHECK_LEVEL', `${depth}`] as const]),
+  ];
+}
+
+/** The same for "crm configure load update". Throws CLUSTER_UNFIT for what crmsh does not read as it is written. */
+export function crmText({ resources, orders, preferences }: ClusterConfig): string {
+  const lines = [
+    ...resources.flatMap((resource) => [
+      ...primitivesOf(resource).map((one) => crmPrimitive(one)),
+      ...(isGroup(resource)
+        ? [`group ${resource.id} ${resource.members.map(({ id }) => id).join(' ')}${crmMeta(resource.meta)}`]
+        : []),
+    ]),
+    ...preferences.map(
+      ({ id, resource, node, score }) => `location ${id} ${resource} ${score}: ${crmValue(node)}`,
+    ),
+    ...orders.map(({ id, one, other }) => `order ${id} Serialize: ${one}:start ${other}:start`),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+const crmFold = ' \\\n  ';
+
+function crmPrimitive(primitive: Primitive): string {
+  const { id, parameters, operations, meta } = primitive;
+  const ops = operations.map(
+    (operation) => `${crmFold}op ${operation.name} ${crmPairs(operationPairs(operation))}`,
+  );
+  return `primitive ${id} ${agentOf(primitive)}${crmFold}params ${crmPairs(parameters)}${ops.join('')}${crmMeta(meta)}`;
+}
+
+function crmMeta(meta: readonly Pair[]): string {
+  return meta.length === 0 ? '' : `${crmFold}meta ${crmPairs(meta)}`;
+}
+
+function crmPairs(pairs: readonly Pair[]): string {
+  return pairs.map(([name, value]) => `${name}=${crmValue(value)}`).join(' ');
+}
+
+/** crmsh reads words as shlex does, makes character references of all that is not ASCII, and joins lines at a backslash (seen: 4.4.1). */
+function crmValue(value: string): string {
+  if (/^[\w./:,@+=-]+$/.test(value)) return value;
+  const isRead = /^[\u0020-\u007e]+$/.test(value) && !/\\$|\\.*"|".*\\/.test(value);
+  if (isRead) return `"${value.replaceAll(/["\\]/g, '\\$&')}"`;
+  throw unfit(
+    `crm does not read ${JSON.stringify(value)} as it is written`,
+    'Use --format pcs or --format xml, or a path in ASCII without backslashes.',
+  );
+}
