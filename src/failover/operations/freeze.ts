@@ -1,3 +1,4 @@
+import { systemError } from '../../errors.js';
 import { lockOperation } from '../../rundir/operation-lock.js';
 import { freezeServing, runDirectory, servingJournal } from '../../rundir/serving.js';
 import type { FailoverContext } from '../context.js';
@@ -5,7 +6,7 @@ import type { FailoverContext } from '../context.js';
 /**
  * `nlm-failover release --freeze`: what somebody else is about to drop of an address, an export with its locks say, erases nobody from its
  * record. Whoever still comes is recorded, so that it may be done while the address is up. Nothing else is touched, and the record not opened.
- * False: nobody is recorded here. Throws FailoverError OPERATION_RUNNING.
+ * False: nobody is recorded here. Throws FailoverError OPERATION_RUNNING, SYSTEM_ERROR.
  */
 export function freeze({
   host,
@@ -18,6 +19,8 @@ export function freeze({
     if (journal === undefined) return false;
     freezeServing(run, address, journal);
     return true;
+  } catch (error) {
+    throw systemError(error, `release --freeze ${address}`);
   } finally {
     lock.release();
   }

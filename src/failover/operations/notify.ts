@@ -1,5 +1,6 @@
+import { systemError } from '../../errors.js';
 import { within } from '../../host/running/deadline.js';
-import { thawServing } from '../../rundir/serving.js';
+import { isFrozen, thawServing } from '../../rundir/serving.js';
 import type { FailoverContext } from '../context.js';
 import { notifyLimit } from '../limits.js';
 import { interrupted, notifyRecorded } from '../steps/notify-clients.js';
@@ -20,8 +21,7 @@ export async function renotify(context: FailoverContext): Promise<OperationResul
     );
     if (context.signal.aborted && notNotified.length > 0)
       throw interrupted('notify', floatingIp, { notified, notNotified });
-    // By now as good as B-3, where `--steps` left that out.
-    thawServing(context.run, floatingIp.address);
+    thaw(context);
     const outcome = notNotified.length > 0 ? 'not-notified' : 'done';
     const clients = { notified, notNotified: notNotified.length };
     log.end(outcome, `${notified} notified, ${notNotified.length} not notified`, clients);
@@ -33,4 +33,14 @@ export async function renotify(context: FailoverContext): Promise<OperationResul
       remarks,
     };
   });
+}
+
+/** By now as good as B-3, where `--steps` left that out. Throws FailoverError SYSTEM_ERROR. */
+function thaw({ run, floatingIp: { address } }: FailoverContext): void {
+  if (!isFrozen(run, address)) return;
+  try {
+    thawServing(run, address);
+  } catch (error) {
+    throw systemError(error, `notify ${address}`);
+  }
 }
