@@ -1,6 +1,10 @@
 // nlm-failover pacemaker with Pacemaker's own tools, on a CIB in a file: what is written is valid, is there afterwards, and nothing else has changed.
+import { copyFileSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { clusterToolsMissing, type Ended, PaperCluster } from '../site/pacemaker/cluster-tools.js';
+import { all, childrenOf, type Element, parse } from '../../src/site/pacemaker/cib/xml.js';
+import { formats } from '../../src/site/pacemaker/formats.js';
+import { clusterToolsMissing, emptyCib, type Ended, PaperCluster } from '../site/pacemaker/cluster-tools.js';
 import { sites } from '../site/pacemaker/sites.js';
 
 const missing = clusterToolsMissing();
@@ -38,6 +42,168 @@ clusterTest(
     t.deepEqual(withoutVersion(paper.read()), withoutVersion(before));
   },
 );
+
+clusterTest(
+  title('what pcs, crm and cibadmin are told by the printed commands is the same CIB'),
+  async (t) => {
+    const made = await Promise.all(
+      formats.map(async (format) => {
+        const paper = cluster(t, sites.both);
+        const printed = succeeded(t, await paper.tool('--format', format, '--prefer', 'B'));
+        succeeded(t, await paper.run(['sh', '-e'], printed));
+        succeeded(t, await paper.run(['crm_verify', '--live-check', '--verbose']));
+        // What one program has written is nothing new to the others.
+        const other = formats.find((one) => one !== format) ?? format;
+        const again = succeeded(t, await paper.tool('--format', other, '--apply', '--prefer', 'B'));
+        t.regex(again, /nothing was to be done/, format);
+        return normalised(paper.read().replaceAll(paper.directory, ''));
+      }),
+    );
+    const [first] = made;
+    t.true((first?.length ?? 0) > 60);
+    for (const one of made) t.deepEqual(one, first);
+  },
+);
+
+for (const format of ['pcs', 'crm'] as const) {
+  clusterTest(title(`--format ${format} --apply, and hostile paths`), async (t) => {
+    const paper = cluster(t, sites.single);
+    const file = path.join(paper.directory, `a b'$HOME;"&*`);
+    copyFileSync(paper.toml, file);
+    succeeded(t, await paper.tool('--config', file, '--format', format, '--apply'));
+    const nvpairs = all(parse(paper.read(), 'the CIB')).filter(({ name }) => name === 'nvpair');
+    t.is(nvpairs.find(({ attributes }) => attributes['name'] === 'config')?.attributes['value'], file);
+    t.regex(succeeded(t, await paper.tool('--config', file, '--apply')), /nothing was to be done/);
+  });
+}
+
+clusterTest(title('where it starts, what it waits for, and where it stays'), async (t) => {
+  const paper = cluster(t, sites.both);
+  succeeded(t, await paper.tool('--format', 'xml', '--apply'));
+  const start = await simulated(t, paper, []);
+  const [single = '', group = ''] = ['nfs-10.10.1.1', 'nfs-fd00--2-fs1'].map(
+    (id) => start.places.get(id) ?? '',
+  );
+  t.deepEqual([single, group].toSorted(), ['A', 'B'], 'each alone, and not both on one node');
+  t.true(start.waitsFor('nfs-fd00--2-fs1_start_0', 'nfs-10.10.1.1_start_0'), 'their starts are kept apart');
+  const members = ['fs1', 'fs2', 'locks', 'export1', 'export2', 'ip', 'notify'].map(
+    (name) => `nfs-fd00--2-${name}`,
+  );
+  for (const [at, member] of members.entries())
+    t.true(at === 0 || start.waitsFor(`${member}_start_0`, `${members[at - 1] ?? ''}_start_0`), member);
+
+  const lost = await simulated(t, paper, ['--node-fail', single]);
+  t.is(lost.places.get('nfs-10.10.1.1'), group);
+  const isFenced = [...lost.graph.keys()].some((key) => key === `stonith-${single}-reboot`);
+  t.true(
+    isFenced && lost.waitsFor('nfs-10.10.1.1_start_0', `stonith-${single}-reboot`),
+    'nothing before fencing',
+  );
+
+  const back = await simulated(t, paper, ['--node-up', single]);
+  t.is(back.places.get('nfs-10.10.1.1'), group, 'it stays');
+  succeeded(t, await paper.tool('--apply', '--prefer', single, '10.10.1.1'));
+  const home = await simulated(t, paper, []);
+  t.is(home.places.get('nfs-10.10.1.1'), single, 'it comes home');
+  // The group too, whose members' stickiness adds up.
+  succeeded(t, await paper.tool('--apply', '--prefer', single, 'fd00::2'));
+  t.is((await simulated(t, paper, [])).places.get('nfs-fd00--2-notify'), single);
+});
+
+clusterTest(
+  title('it warns where fencing is off, with exit code 0, and turns nothing on or off'),
+  async (t) => {
+    const paper = new PaperCluster(sites.single, emptyCib({ fencing: 'false' }));
+    t.teardown(() => paper.remove());
+    const { code, stderr } = await paper.tool();
+    t.is(code, 0);
+    t.regex(stderr, /^WARNING: Fencing is off \(stonith-enabled=false\)/);
+    const { stdout } = await paper.tool('--json', '--format', 'xml', '--apply');
+    const [first, , last] = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line): Record<string, unknown> => JSON.parse(line));
+    t.regex(String(first?.['warning']), /Fencing is off/);
+    t.deepEqual(last, { result: 'done' });
+    t.regex(paper.read(), /stonith-enabled" value="false"/);
+  },
+);
+
+interface Simulated {
+  /** Where each resource runs afterwards. */
+  readonly places: ReadonlyMap<string, string>;
+  /** For each action those that come right before it. */
+  readonly graph: ReadonlyMap<string, ReadonlySet<string>>;
+  waitsFor(action: string, before: string): boolean;
+}
+
+/** What Pacemaker does next, and after that nothing more; the CIB is then as it leaves it. */
+async function simulated(
+  t: ExecutionContext,
+  paper: PaperCluster,
+  options: readonly string[],
+): Promise<Simulated> {
+  const graphFile = path.join(paper.directory, 'graph.xml');
+  const after = path.join(paper.directory, 'after.xml');
+  const simulate = ['crm_simulate', '--xml-file', paper.cib, '--simulate', '--save-graph', graphFile];
+  succeeded(t, await paper.run([...simulate, '--save-output', after, ...options]));
+  paper.write(readFileSync(after, 'utf8'));
+  const graph = new Map<string, Set<string>>();
+  for (const synapse of all(parse(readFileSync(graphFile, 'utf8'), 'the graph')).filter(
+    (one) => one.name === 'synapse',
+  )) {
+    const keys = (part: string) =>
+      childrenOf(synapse, part)
+        .flatMap(all)
+        .flatMap(({ name, attributes: { operation, operation_key: key = operation, on_node: on = '' } }) =>
+          ['rsc_op', 'pseudo_event', 'crm_event'].includes(name)
+            ? [key === 'stonith' ? `stonith-${on}-reboot` : (key ?? '')]
+            : [],
+        );
+    for (const key of keys('action_set'))
+      graph.set(key, new Set([...(graph.get(key) ?? []), ...keys('inputs')]));
+  }
+  const places = new Map<string, string>();
+  const { stdout } = await paper.run(['crm_mon', '--xml-file', after, '--one-shot', '--output-as', 'xml']);
+  for (const one of all(parse(stdout, 'crm_mon')).filter(({ name }) => name === 'resource')) {
+    const [node] = childrenOf(one, 'node');
+    if (node !== undefined) places.set(one.attributes['id'] ?? '', node.attributes['name'] ?? '');
+  }
+  const waitsFor = (action: string, before: string, seen = new Set<string>()): boolean => {
+    if (seen.has(action)) return false;
+    seen.add(action);
+    const inputs = graph.get(action) ?? new Set<string>();
+    return inputs.has(before) || [...inputs].some((one) => waitsFor(one, before, seen));
+  };
+  return { places, graph, waitsFor: (action, before) => waitsFor(action, before) };
+}
+
+/** Our resources and constraints in a CIB, a line for each value, without the ids that each program makes in its own way. */
+function normalised(cib: string): string[] {
+  const made = new Set(['nvpair', 'op', 'instance_attributes', 'meta_attributes']);
+  const lines = (one: Element, above: string): string[] => {
+    const { id = '', ...rest } = one.attributes;
+    const ordered = Object.entries(rest).filter(
+      ([name, value]) => !(/^(?:first|then)-action$/.test(name) && value === 'start'),
+    );
+    const words = ordered.map(([name, value]) => `${name}=${value}`).toSorted();
+    const named =
+      one.name === 'op'
+        ? `op ${rest['name'] ?? ''} ${rest['interval'] ?? ''}`
+        : made.has(one.name)
+          ? one.name
+          : `${one.name} ${id}`;
+    return [
+      `${above}/${named} ${words.join(' ')}`,
+      ...childrenOf(one).flatMap((child) => lines(child, `${above}/${named}`)),
+    ];
+  };
+  const tree = parse(cib, 'the CIB');
+  const tops = ['resources', 'constraints'].flatMap((name) =>
+    childrenOf(all(tree).find((one) => one.name === name) ?? tree),
+  );
+  return tops.flatMap((top) => lines(top, '')).toSorted();
+}
 
 /** Every word of a CIB, but for its own version. */
 function withoutVersion(cib: string): string[] {
