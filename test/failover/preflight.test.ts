@@ -113,7 +113,7 @@ for (const [what, make, said] of mistakes) {
       ].map((file) => a.read(file));
     const was = machine();
     for (const more of [[], ['--fenced'], ['--dry-run']]) {
-      const { exitCode, stderr, stdout } = await a.tool(['takeover', address, '--no-wait', ...more]);
+      const { exitCode, stderr, stdout } = await a.here(['takeover', address, '--no-wait', ...more]);
       t.is(exitCode === 1 ? 3 : exitCode, 3, stderr);
       t.regex(stderr, said);
       if (more.includes('--dry-run'))
@@ -127,29 +127,29 @@ for (const [what, make, said] of mistakes) {
 
 test('all of it is said at once, and the owner stays who it was', async (t) => {
   const { a, b } = fixture(t);
-  t.is((await a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
+  t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
   b.write('/links.json', eth0);
   for (const [, make] of [mistakes[0], mistakes[2], mistakes[3]].flatMap((one) =>
     one === undefined ? [] : [one],
   ))
     make(b);
-  const { exitCode, stderr } = await b.tool(['takeover', address, '--no-wait', '--fenced']);
+  const { exitCode, stderr } = await b.here(['takeover', address, '--no-wait', '--fenced']);
   t.is(exitCode, 3);
   t.regex(stderr, /3 things stand in its way:/);
   for (const said of [/no network interface eht0/, /no device \/dev\/vol9/, /\/mnt\/vol1 is not a directory/])
     t.regex(stderr, said);
-  t.regex((await b.tool(['status', address])).stdout, /owner +A, epoch 1$/m);
+  t.regex((await b.here(['status', address])).stdout, /owner +A, epoch 1$/m);
   // Mended, it goes on as if nothing had been.
   b.write('/etc/nlm-failover.toml', a.read('/etc/nlm-failover.toml').replace('node = "A"', 'node = "B"'));
   rmSync(b.path('/mnt/vol1'));
   mkdirSync(b.path('/mnt/vol1'));
-  t.is((await b.tool(['takeover', address, '--no-wait', '--fenced'])).exitCode, 0);
+  t.is((await b.here(['takeover', address, '--no-wait', '--fenced'])).exitCode, 0);
 });
 
 test('what is here already is not looked at: the owner goes on', async (t) => {
   const { a } = fixture(t);
   a.write('/links.json', eth0);
-  t.is((await a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
+  t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
   addClient(a, '127.77.17.9');
   // None of them matters to what is mounted, up, and served.
   a.write('/links.json', links({ ifname: 'eth0', flags: [] }));
@@ -157,7 +157,7 @@ test('what is here already is not looked at: the owner goes on', async (t) => {
     '/proc/self/mountinfo',
     `${a.read('/proc/self/mountinfo')}9 0 0:9 / /far rw - nfs far:/x rw,vers=3\n`,
   );
-  const { exitCode, stderr } = await a.tool(['takeover', address, '--no-wait']);
+  const { exitCode, stderr } = await a.here(['takeover', address, '--no-wait']);
   t.is(exitCode, 0, stderr);
 });
 

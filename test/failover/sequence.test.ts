@@ -117,7 +117,7 @@ function shareStateDirectory({ a, b, directory }: RehearsalSite, stateDirectory:
 
 async function steps(node: RehearsalNode, args: readonly string[]) {
   const noWait = args[0] === 'takeover' ? ['--no-wait'] : [];
-  const result = await node.tool([...args, ...noWait, '--json']);
+  const result = await node.here([...args, ...noWait, '--json']);
   return { ...result, lines: jsonLines(result.stdout) };
 }
 
@@ -250,10 +250,10 @@ test('the driver nlm-fsid: one write per fsid to each of the two files, and noth
 
 test('--dry-run prints every command in order and touches nothing', async (t) => {
   const { site } = await fixture(t, { fsids: [1234, 5678] });
-  const taken = await site.b.tool(['takeover', floatingIp, '--dry-run']);
+  const taken = await site.b.here(['takeover', floatingIp, '--dry-run']);
   t.is(taken.exitCode, 0, taken.stderr);
   t.is(taken.stdout, head('takeover') + takeoverPlan);
-  const released = await site.b.tool(['release', floatingIp, '--dry-run']);
+  const released = await site.b.here(['release', floatingIp, '--dry-run']);
   t.is(
     released.stdout,
     head('release').replace(
@@ -267,7 +267,7 @@ test('--dry-run prints every command in order and touches nothing', async (t) =>
 
 test('--steps runs only those, in the order of the plan, and names what it does not know', async (t) => {
   const { site } = await fixture(t);
-  const wrong = await site.a.tool(['takeover', floatingIp, '--steps', 'B-9']);
+  const wrong = await site.a.here(['takeover', floatingIp, '--steps', 'B-9']);
   t.is(wrong.exitCode, 2);
   t.regex(wrong.stderr, /"B-9" is no step of takeover/);
   const unmounted = await steps(site.a, ['takeover', floatingIp, '--steps', 'B-2']);
@@ -336,11 +336,11 @@ test('a client that cannot be resolved is named, exit code 1, and everybody else
   const { a } = site;
   const another = '    [[floating_ip.filesystem.export]]\n    clients = "nosuch.example.com"\n';
   a.write('/etc/nlm-failover.toml', a.read('/etc/nlm-failover.toml') + another);
-  t.is((await a.tool(['takeover', floatingIp, '--no-wait'])).exitCode, 0);
+  t.is((await a.here(['takeover', floatingIp, '--no-wait'])).exitCode, 0);
   addClient(a, client.address);
-  t.is((await a.tool(['release', floatingIp])).exitCode, 0);
+  t.is((await a.here(['release', floatingIp])).exitCode, 0);
   a.write('/unresolvable', 'nosuch.example.com\n');
-  const taken = await a.tool(['takeover', floatingIp, '--no-wait', '--json']);
+  const taken = await a.here(['takeover', floatingIp, '--no-wait', '--json']);
   const lines = jsonLines(taken.stdout);
   const undone = [
     '/mnt/vol1 is not exported to nosuch.example.com, a name that cannot be resolved (exportfs: Failed to resolve nosuch.example.com)',
@@ -360,15 +360,15 @@ test('a client that cannot be resolved is named, exit code 1, and everybody else
   t.like(lines.at(-1), { result: 'incomplete', undone });
   t.true(notified.length > 0);
   t.regex(a.read('/var/lib/nfs/etab'), /^\/mnt\/vol1\t\*\([^\n]*\)\n$/);
-  const again = await a.tool(['takeover', floatingIp, '--no-wait']);
+  const again = await a.here(['takeover', floatingIp, '--no-wait']);
   t.is(again.exitCode, 1);
   t.regex(
     again.stdout,
     /done in .*, but not everything\n {2}NOT DONE: \/mnt\/vol1 is not exported to nosuch/,
   );
-  t.regex((await a.tool(['status'])).stdout, /takeover on A at .*: failed \(\/mnt\/vol1 is not exported/);
+  t.regex((await a.here(['status'])).stdout, /takeover on A at .*: failed \(\/mnt\/vol1 is not exported/);
   a.remove('/unresolvable');
-  t.is((await a.tool(['takeover', floatingIp, '--no-wait'])).exitCode, 0);
+  t.is((await a.here(['takeover', floatingIp, '--no-wait'])).exitCode, 0);
   t.regex(a.read('/var/lib/nfs/etab'), /nosuch\.example\.com/);
 });
 

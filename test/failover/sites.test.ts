@@ -50,7 +50,7 @@ ${state}${site.filesystemText('vol1', device, 1234)}`,
 }
 
 async function steps(t: ExecutionContext, node: RehearsalNode, args: readonly string[]) {
-  const result = await node.tool([...args, ...(args[0] === 'takeover' ? ['--no-wait'] : []), '--json']);
+  const result = await node.here([...args, ...(args[0] === 'takeover' ? ['--no-wait'] : []), '--json']);
   t.is(result.exitCode, 0, result.stdout + result.stderr);
   return jsonLines(result.stdout);
 }
@@ -84,8 +84,8 @@ for (const [title, traits] of sites) {
     t.is(b.read('/var/lib/nfs/etab').trimEnd().split('\n').length, site.clientSpecifications().length);
     const again = await steps(t, b, ['takeover', address]);
     t.deepEqual([...new Set(again.map((line) => line.state ?? line.result))], ['skipped', 'done']);
-    t.is((await b.tool(['status', '--is-served', address])).exitCode, 0);
-    t.is((await a.tool(['status', '--is-served', address])).exitCode, 7);
+    t.is((await b.here(['status', '--is-served', address])).exitCode, 0);
+    t.is((await a.here(['status', '--is-served', address])).exitCode, 7);
     await steps(t, b, ['release', address]);
     t.is(b.read('/proc/self/mountinfo'), '');
     t.is(b.read('/var/lib/nfs/etab'), '');

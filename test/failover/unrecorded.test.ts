@@ -19,7 +19,7 @@ async function served(t: ExecutionContext, number: number) {
     client.close();
     site.remove();
   });
-  t.is((await site.a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
+  t.is((await site.a.here(['takeover', address, '--no-wait'])).exitCode, 0);
   return { ...site, client };
 }
 
@@ -32,19 +32,19 @@ test('status names them and ends with 1; takeover records them, and says so', as
   a.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
   monitors(a, '127.77.18.21', '127.77.18.99');
   addClient(a, '127.77.18.21');
-  const status = await a.tool(['status', address]);
+  const status = await a.here(['status', address]);
   t.is(status.exitCode, 1);
   t.regex(
     status.stdout,
     /WRONG .*not in the record.*: 127\.77\.18\.99; run "nlm-failover takeover 127\.77\.18\.1"/,
   );
-  t.is((await a.tool(['status', '--is-served', address])).exitCode, 0, 'it is served all the same');
+  t.is((await a.here(['status', '--is-served', address])).exitCode, 0, 'it is served all the same');
   t.deepEqual(
-    (JSON.parse((await a.tool(['status', address, '--json'])).stdout) as { unrecorded: string[] }).unrecorded,
+    (JSON.parse((await a.here(['status', address, '--json'])).stdout) as { unrecorded: string[] }).unrecorded,
     ['127.77.18.99'],
   );
 
-  const again = await a.tool(['takeover', address, '--no-wait', '--json']);
+  const again = await a.here(['takeover', address, '--no-wait', '--json']);
   t.is(again.exitCode, 0, again.stderr);
   const done = jsonLines(again.stdout).filter(({ state }) => state === 'done');
   t.deepEqual(
@@ -53,8 +53,8 @@ test('status names them and ends with 1; takeover records them, and says so', as
   );
   t.regex(done[0]?.detail ?? '', /recorded now, and not by the callout: 127\.77\.18\.99$/);
   t.is(a.read('/proc/fs/lockd/nlm_end_grace'), 'Y\n', 'no new grace');
-  t.is((await a.tool(['status', address])).exitCode, 0);
-  t.regex((await a.tool(['clients', address])).stdout, /127\.77\.18\.99/);
+  t.is((await a.here(['status', address])).exitCode, 0);
+  t.regex((await a.here(['clients', address])).stdout, /127\.77\.18\.99/);
 });
 
 test('statd’s file has the name that the name service gives a host, and its lines those that the callout was given', async (t) => {
@@ -64,13 +64,13 @@ test('statd’s file has the name that the name service gives a host, and its li
   // nfs-utils support/nsm/file.c: a line more for each address of the same name.
   a.write('/var/lib/nfs/sm/holder.lab.example', line('127.77.18.24') + line('fd77::24'));
   for (const name of ['127.77.18.24', 'fd77::24']) addClient(a, name);
-  const well = await a.tool(['status', address]);
+  const well = await a.here(['status', address]);
   t.is(well.exitCode, 0, well.stdout);
   a.write('/var/lib/nfs/sm/rival.lab.example', line('127.77.18.25'));
   a.write('/var/lib/nfs/sm/other.lab.example', 'no line of statd\n');
   mkdirSync(a.path('/var/lib/nfs/sm/directory.example'));
   symlinkSync('/etc/passwd', a.path('/var/lib/nfs/sm/link.example'));
-  const ill = await a.tool(['status', address]);
+  const ill = await a.here(['status', address]);
   t.regex(ill.stdout, /WRONG .*not in the record.*: 127\.77\.18\.25, other\.lab\.example;/);
 });
 
@@ -79,10 +79,10 @@ test('an event that the callout could not write is made good, and its mark goes'
   monitors(a, '127.77.18.98');
   const mark = `/run/nlm-failover/marks/${address}`;
   a.write(mark, '1.0 add-client 127.77.18.98 not recorded: the write failed\n');
-  t.is((await a.tool(['status', address])).exitCode, 1);
-  const again = await a.tool(['takeover', address, '--no-wait']);
+  t.is((await a.here(['status', address])).exitCode, 1);
+  const again = await a.here(['takeover', address, '--no-wait']);
   t.regex(again.stdout, /B-2 .*recorded now, and not by the callout: 127\.77\.18\.98/);
-  t.is((await a.tool(['status', address])).exitCode, 0);
+  t.is((await a.here(['status', address])).exitCode, 0);
   t.throws(() => a.read(mark));
 });
 
@@ -148,7 +148,7 @@ test('a callout that cannot record: refused before the claim, or at the end of B
     exitCode: 1,
     code: 'NOT_VERIFIED',
   });
-  t.is((await site.a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
+  t.is((await site.a.here(['takeover', address, '--no-wait'])).exitCode, 0);
   t.like(await run(() => true), { message: `no callout for ${address}`, exitCode: 1 });
 });
 
@@ -157,11 +157,11 @@ test('after a crash nothing is claimed of a client whom nobody could see', async
   addClient(a, client.address);
   // The power is cut.
   b.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
-  t.is((await b.tool(['takeover', address, '--fenced', '--no-wait'])).exitCode, 0);
+  t.is((await b.here(['takeover', address, '--fenced', '--no-wait'])).exitCode, 0);
   b.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
   // It has asked for a lock, and the callout of B has not recorded that: the record has it from A alone.
   b.write(`/run/nlm-failover/marks/${address}`, '1.0 add-client x not recorded: the write failed\n');
-  const audit = await b.tool(['audit', address]);
+  const audit = await b.here(['audit', address]);
   t.is(audit.exitCode, 0, audit.stderr);
   t.regex(audit.stdout, /UNSEEN +127\.77\.18\.23/);
   t.notRegex(audit.stdout, /idle/);

@@ -3,8 +3,7 @@ import { chmodSync, cpSync, existsSync, lstatSync, mkdtempSync, readdirSync, rea
 import { readlinkSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { buildProgram } from '../../src/cli/program.js';
-import { reportError } from '../../src/cli/report-error.js';
+import { runHere as runProgram } from '../helpers/run-here.js';
 import { openRecord } from '../../src/record/record.js';
 import type { RehearsalSite } from '../helpers/rehearsal-site.js';
 
@@ -139,43 +138,8 @@ export interface Ended {
   readonly output: string;
 }
 
-let running: Promise<unknown> = Promise.resolve();
-
-/** The whole command in this process, ten times as fast as a new one; one at a time, as the environment says where. */
-export function runHere(directory: string, node: NodeName, args: readonly string[]): Promise<Ended> {
-  const next = running.then(() => runAlone(path.join(directory, node), args));
-  running = next.catch(() => undefined);
-  return next;
-}
-
-async function runAlone(root: string, args: readonly string[]): Promise<Ended> {
-  const names = ['NLM_FAILOVER_REHEARSAL', 'NLM_FAILOVER_CONFIG', 'NLM_FAILOVER_RUN'];
-  const before = names.map((name) => [name, process.env[name]] as const);
-  process.env['NLM_FAILOVER_REHEARSAL'] = root;
-  process.env['NLM_FAILOVER_CONFIG'] = path.join(root, 'etc/nlm-failover.toml');
-  delete process.env['NLM_FAILOVER_RUN'];
-  const handlers = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(
-    (name) => [name, process.listeners(name)] as const,
-  );
-  let output = '';
-  let exitCode = 0;
-  const io = {
-    out: (text: string) => (output += text),
-    err: (text: string) => (output += text),
-    clearLine: () => undefined,
-    isTerminal: false,
-  };
-  try {
-    await buildProgram(io, (code) => (exitCode = code)).parseAsync([...args, '--json'], { from: 'user' });
-  } catch (error) {
-    exitCode = reportError(io, error, true);
-  } finally {
-    for (const [name, value] of before) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
-    for (const [name, kept] of handlers)
-      for (const one of process.listeners(name)) if (!kept.includes(one)) process.removeListener(name, one);
-  }
-  return { exitCode, output };
+/** See test/helpers/run-here.ts. */
+export async function runHere(directory: string, node: NodeName, args: readonly string[]): Promise<Ended> {
+  const root = path.join(directory, node);
+  return runProgram(root, path.join(root, 'etc/nlm-failover.toml'), [...args, '--json']);
 }

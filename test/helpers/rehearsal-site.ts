@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { rehearsalHost } from '../../src/host/rehearsal/rehearsal.js';
 import { projectRoot } from '../lab/project-root.js';
+import { type EndedHere, runHere } from './run-here.js';
 
 export interface RehearsalNode {
   readonly name: 'A' | 'B';
@@ -19,6 +20,8 @@ export interface RehearsalNode {
   remove(absolute: string): void;
   /** Makes an absolute path of the node a link to a directory that both nodes see. */
   link(absolute: string, target: string): void;
+  /** Runs a command there, in this process: see run-here.ts. */
+  here(args: readonly string[]): Promise<EndedHere>;
   /** Runs bin/nlm-failover there, as a person would, or another program like it. */
   tool(
     args: readonly string[],
@@ -107,6 +110,7 @@ function makeNode(
     write,
     remove: (absolute) => rmSync(inside(absolute)),
     link: (absolute, target) => symlinkSync(target, inside(absolute)),
+    here: (args) => runHere(root, config, args),
     tool: (args, program) => runTool(root, config, args, program),
   };
 }

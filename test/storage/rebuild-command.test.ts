@@ -27,7 +27,7 @@ async function fixture(t: ExecutionContext) {
   });
   mkdirSync(path.join(site.directory, 'storage'));
   for (const node of [site.a, site.b]) node.link('/shared_storage', path.join(site.directory, 'storage'));
-  const taken = await site.a.tool(['takeover', address, '--no-wait']);
+  const taken = await site.a.here(['takeover', address, '--no-wait']);
   t.is(taken.exitCode, 0, taken.stderr);
   addClient(site.a, first.address);
   addClient(site.a, second.address);
@@ -48,10 +48,10 @@ test('a node is dead and the record corrupt: rebuild, takeover --fenced, and eve
   const { address, site, notified, states, database, directory } = await fixture(t);
   const before = Number(readFileSync(path.join(directory, 'nsm-states'), 'utf8').trim().split('\n').at(-1));
   truncateSync(database, 5000);
-  const refused = await site.b.tool(['takeover', address, '--fenced', '--no-wait']);
+  const refused = await site.b.here(['takeover', address, '--fenced', '--no-wait']);
   t.is(refused.exitCode, 1);
   t.regex(refused.stderr, new RegExp(`\\n {2}Run "nlm-failover rebuild ${address}"`));
-  const rebuilt = await site.b.tool(['rebuild', address]);
+  const rebuilt = await site.b.here(['rebuild', address]);
   t.is(rebuilt.exitCode, 0, rebuilt.stderr);
   t.regex(rebuilt.stdout, /^rebuild .*: done, from the journals of A\n/);
   t.regex(
@@ -60,12 +60,12 @@ test('a node is dead and the record corrupt: rebuild, takeover --fenced, and eve
   );
   t.regex(rebuilt.stdout, /takeover --fenced\. The next takeover notifies every client\./);
   t.deepEqual(notified, [], 'rebuild notifies nobody');
-  const without = await site.b.tool(['takeover', address, '--no-wait']);
+  const without = await site.b.here(['takeover', address, '--no-wait']);
   t.is(without.exitCode, 4);
   t.regex(without.stderr, /rebuilt from the journals/);
-  const status = await site.b.tool(['status', address]);
+  const status = await site.b.here(['status', address]);
   t.regex(status.stdout, /A, epoch 1 \(as the journals have it: rebuilt\)/);
-  const taken = await site.b.tool(['takeover', address, '--fenced', '--no-wait', '--json']);
+  const taken = await site.b.here(['takeover', address, '--fenced', '--no-wait', '--json']);
   t.is(taken.exitCode, 0, taken.stderr);
   t.deepEqual([...new Set(notified)].toSorted(), ['first', 'second']);
   t.true(states.every((state) => state > before && state % 2 === 1));
@@ -74,19 +74,19 @@ test('a node is dead and the record corrupt: rebuild, takeover --fenced, and eve
 test('the node that serves goes on: records, releases, and the other takes over without --fenced', async (t) => {
   const { address, site, notified, database, first } = await fixture(t);
   rmSync(database);
-  const rebuilt = await site.a.tool(['rebuild', address]);
+  const rebuilt = await site.a.here(['rebuild', address]);
   t.regex(rebuilt.stdout, /It is recorded here, and goes on\./);
   addClient(site.a, '127.77.15.200');
   addClient(site.a, '127.77.15.200', 'del-client');
   addClient(site.a, first.address, 'del-client');
-  const clients = jsonLines((await site.a.tool(['clients', address, '--json'])).stdout);
+  const clients = jsonLines((await site.a.here(['clients', address, '--json'])).stdout);
   t.is(clients.length, 1, 'what came after the rebuild counts, both ways');
-  const ran = await site.a.tool(['notify', address]);
+  const ran = await site.a.here(['notify', address]);
   t.is(ran.exitCode, 0, ran.stderr);
   t.deepEqual(notified, [], 'nobody is notified outside of a grace');
-  const released = await site.a.tool(['release', address]);
+  const released = await site.a.here(['release', address]);
   t.is(released.exitCode, 0, released.stderr);
-  const taken = await site.b.tool(['takeover', address, '--no-wait']);
+  const taken = await site.b.here(['takeover', address, '--no-wait']);
   t.is(taken.exitCode, 0, taken.stderr);
   t.deepEqual([...new Set(notified)], ['second']);
 });
@@ -104,7 +104,7 @@ test('status and clients: one bad record does not hide the others, and ends with
     .replaceAll('nfs.example.com', 'other.example.com');
   writeFileSync(site.a.config, `${config}\n${second}`);
   truncateSync(database, 5000);
-  const { exitCode, stdout } = await site.a.tool(['status']);
+  const { exitCode, stdout } = await site.a.here(['status']);
   t.is(exitCode, 1);
   t.regex(
     stdout,
@@ -113,7 +113,7 @@ test('status and clients: one bad record does not hide the others, and ends with
     ),
   );
   t.regex(stdout, new RegExp(`${other}  not served here\\n +record +none yet`));
-  const listed = await site.a.tool(['clients']);
+  const listed = await site.a.here(['clients']);
   t.is(listed.exitCode, 1);
   t.regex(listed.stderr, new RegExp(`rebuild ${address}`));
 });
@@ -122,9 +122,9 @@ test('one operation of an address at a time, rebuild too', async (t) => {
   const { address, site, database } = await fixture(t);
   rmSync(database);
   const lock = lockOperation(site.a.path('/run/nlm-failover'), address, 'takeover');
-  const { exitCode, stderr } = await site.a.tool(['rebuild', address]);
+  const { exitCode, stderr } = await site.a.here(['rebuild', address]);
   lock.release();
   t.is(exitCode, 1);
   t.regex(stderr, /Another nlm-failover is working on/);
-  t.is((await site.a.tool(['rebuild', address])).exitCode, 0);
+  t.is((await site.a.here(['rebuild', address])).exitCode, 0);
 });

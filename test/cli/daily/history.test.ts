@@ -28,28 +28,28 @@ test('two nodes: every operation with its steps, the newest last, and who forced
   mkdirSync(path.join(site.directory, 'shared'));
   for (const node of [a, b]) node.link('/shared', path.join(site.directory, 'shared'));
 
-  const none = await a.tool(['history']);
+  const none = await a.here(['history']);
   t.deepEqual([none.exitCode, none.stdout], [0, '']);
-  const refused = await a.tool(['history', floatingIp]);
+  const refused = await a.here(['history', floatingIp]);
   t.deepEqual([refused.exitCode, refused.stdout], [1, '']);
   t.regex(refused.stderr, /There is no record of 127\.77\.41\.1/);
 
-  t.is((await a.tool(['takeover', floatingIp])).exitCode, 0);
+  t.is((await a.here(['takeover', floatingIp])).exitCode, 0);
   addClient(a, client.address);
   addClient(a, '127.77.41.66'); // nobody is there
-  t.is((await a.tool(['release', floatingIp])).exitCode, 0);
-  t.is((await b.tool(['takeover', floatingIp, '--no-wait', '--notify-deadline', '1'])).exitCode, 5);
+  t.is((await a.here(['release', floatingIp])).exitCode, 0);
+  t.is((await b.here(['takeover', floatingIp, '--no-wait', '--notify-deadline', '1'])).exitCode, 5);
   // B is dead.
   mkdirSync(a.path('/proc/self'), { recursive: true });
   a.write('/proc/self/loginuid', '1000');
-  const forced = await a.tool(['takeover', '--fenced', floatingIp, '--no-wait', '--notify-deadline', '1']);
+  const forced = await a.here(['takeover', '--fenced', floatingIp, '--no-wait', '--notify-deadline', '1']);
   t.is(forced.exitCode, 5, forced.stdout + forced.stderr);
   client.close();
   a.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
-  const audit = await a.tool(['audit', floatingIp]);
+  const audit = await a.here(['audit', floatingIp]);
   t.is(audit.exitCode, 6, audit.stdout + audit.stderr);
 
-  const { exitCode, stdout, stderr } = await b.tool(['history', '--json']);
+  const { exitCode, stdout, stderr } = await b.here(['history', '--json']);
   t.is(exitCode, 0, stderr);
   const lines = jsonLines(stdout) as unknown as Line[];
   t.deepEqual(
@@ -74,7 +74,7 @@ test('two nodes: every operation with its steps, the newest last, and who forced
   // Of the last one there was an audit.
   t.deepEqual([second?.['lost'], third?.['lost']], [null, 1]);
 
-  const text = await b.tool(['history', floatingIp, '--last', '2']);
+  const text = await b.here(['history', floatingIp, '--last', '2']);
   t.is(text.exitCode, 0, text.stderr);
   const heads = text.stdout.split('\n').filter((line) => /^\S/.test(line));
   t.is(heads.length, 2);
@@ -88,13 +88,13 @@ test('two nodes: every operation with its steps, the newest last, and who forced
   t.regex(text.stdout, /^  B-2  grace {9,} *\d+ ms  fsid 1234/m);
 
   for (const wrong of ['0', '-1', 'all', '1001'])
-    t.is((await a.tool(['history', '--last', wrong])).exitCode, 2, wrong);
+    t.is((await a.here(['history', '--last', wrong])).exitCode, 2, wrong);
 
   writeFileSync(path.join(site.directory, `shared/sm_${floatingIp}/monitors.db`), 'x'.repeat(4096));
-  const bad = await a.tool(['history', '--json']);
+  const bad = await a.here(['history', '--json']);
   t.is(bad.exitCode, 1);
   t.like(jsonLines(bad.stdout)[0], { recordError: { code: 'RECORD_CORRUPT' } });
-  t.is((await a.tool(['history', '127.77.41.2'])).exitCode, 1, 'there is none yet');
+  t.is((await a.here(['history', '127.77.41.2'])).exitCode, 1, 'there is none yet');
 });
 
 const operation = (node: string, startedAt: number): Operation => ({

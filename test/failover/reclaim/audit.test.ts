@@ -51,7 +51,7 @@ async function stage(t: ExecutionContext, others: readonly string[] = []): Promi
     mkdirSync(path.join(node.root, 'proc/sys/fs/nfs'), { recursive: true });
     node.write('/proc/sys/fs/nfs/nlm_grace_period', '200\n');
   }
-  t.is((await a.tool(['takeover', floatingIp])).exitCode, 0);
+  t.is((await a.here(['takeover', floatingIp])).exitCode, 0);
   for (const name of [client.address, ...others]) addClient(a, name);
   mkdirSync(a.path('/mnt/vol1/dir'));
   for (const file of ['dir/one', 'two']) a.write(`/mnt/vol1/${file}`, '');
@@ -61,7 +61,7 @@ async function stage(t: ExecutionContext, others: readonly string[] = []): Promi
 }
 
 async function release(t: ExecutionContext, node: RehearsalNode): Promise<void> {
-  const released = await node.tool(['release', floatingIp]);
+  const released = await node.here(['release', floatingIp]);
   t.is(released.exitCode, 0, released.stderr);
   t.regex(released.stdout, /A-1.*2 locks held/);
   t.is(node.read('/proc/locks'), '');
@@ -119,7 +119,7 @@ test('when everything is reclaimed it does not wait for the end of the grace', a
   t.deepEqual(found(resultOf(taken)), []);
   t.is(b.read('/proc/fs/lockd/nlm_end_grace'), 'N\n', 'the grace is not over');
   t.true((resultOf(taken)?.audit?.graceLeft ?? 0) > 0, 'nor did it wait for as long as one takes');
-  t.notRegex((await b.tool(['status', floatingIp])).stdout, /audit/);
+  t.notRegex((await b.here(['status', floatingIp])).stdout, /audit/);
 });
 
 test('a client that could not be notified is named with its file, until somebody acknowledges it', async (t) => {
@@ -144,14 +144,14 @@ test('a client that could not be notified is named with its file, until somebody
   t.like(resultOf(taken), { result: 'lost', audit: { clients: { listed: 2, notified: 1, back: 1 } } });
   t.deepEqual(found(resultOf(taken)), [['lost', '/mnt/vol1/two', [absent]]]);
 
-  const audit = await b.tool(['audit', floatingIp]);
+  const audit = await b.here(['audit', floatingIp]);
   t.is(audit.exitCode, 6);
   t.regex(audit.stdout, /^LOST +127\.77\.4\.250 +WRITE 0-EOF +\/mnt\/vol1\/two /m);
-  t.regex((await b.tool(['status', floatingIp])).stdout, /audit +\d LOST: nlm-failover audit 127\.77\.4\.1/);
-  t.is((await a.tool(['audit', floatingIp])).exitCode, 1, 'not where the record cannot be reached');
-  t.is((await b.tool(['audit', floatingIp, '--acknowledge'])).exitCode, 0);
-  t.is((await b.tool(['audit', floatingIp])).exitCode, 0);
-  t.notRegex((await b.tool(['status', floatingIp])).stdout, /audit/);
+  t.regex((await b.here(['status', floatingIp])).stdout, /audit +\d LOST: nlm-failover audit 127\.77\.4\.1/);
+  t.is((await a.here(['audit', floatingIp])).exitCode, 1, 'not where the record cannot be reached');
+  t.is((await b.here(['audit', floatingIp, '--acknowledge'])).exitCode, 0);
+  t.is((await b.here(['audit', floatingIp])).exitCode, 0);
+  t.notRegex((await b.here(['status', floatingIp])).stdout, /audit/);
 });
 
 test('a lock that turns up after the grace while its holder is gone is somebody else’s', async (t) => {
@@ -204,7 +204,7 @@ test('after a crash: who fell silent after it was notified is named, who answers
     ['silent', undefined, [client.address]],
     ['idle', undefined, [other.address]],
   ]);
-  t.regex((await b.tool(['status', floatingIp])).stdout, /audit +1 SILENT:/);
+  t.regex((await b.here(['status', floatingIp])).stdout, /audit +1 SILENT:/);
 });
 
 test('--no-wait returns at once; audit compares when the grace is over, and not again', async (t) => {
@@ -213,15 +213,15 @@ test('--no-wait returns at once; audit compares when the grace is over, and not 
   const taken = await takeover(b, never, ['--no-wait']);
   t.is(taken.exitCode, 0);
   t.deepEqual([resultOf(taken)?.result, resultOf(taken)?.audit], ['done', undefined]);
-  const early = jsonLines((await b.tool(['audit', floatingIp, '--json'])).stdout)[0];
+  const early = jsonLines((await b.here(['audit', floatingIp, '--json'])).stdout)[0];
   t.like(early?.audit, { state: 'in-grace', comparedAt: null });
   b.write('/proc/locks', locks.one);
   endGrace(b);
-  const first = jsonLines((await b.tool(['audit', floatingIp, '--json'])).stdout)[0];
+  const first = jsonLines((await b.here(['audit', floatingIp, '--json'])).stdout)[0];
   t.like(first?.audit, { state: 'compared', locks: { held: 2, reclaimed: 1 } });
   t.deepEqual(found(first), [['not-reclaimed', '/mnt/vol1/two', []]]);
   b.write('/proc/locks', '');
-  const again = jsonLines((await b.tool(['audit', floatingIp, '--json'])).stdout)[0];
+  const again = jsonLines((await b.here(['audit', floatingIp, '--json'])).stdout)[0];
   t.deepEqual(again, first, 'what clients do later is their own business');
   const repeated = await takeover(b, never);
   t.deepEqual(found(resultOf(repeated)), found(first));
@@ -235,7 +235,7 @@ test('--steps without B-3 waits for nothing, and leaves the grace alone: somebod
   t.is(taken.exitCode, 0, taken.stderr);
   t.deepEqual([resultOf(taken)?.audit, waited], [undefined, []]);
   t.is(b.read('/proc/fs/lockd/nlm_end_grace'), 'N\n');
-  const meanwhile = jsonLines((await b.tool(['audit', floatingIp, '--json'])).stdout)[0];
+  const meanwhile = jsonLines((await b.here(['audit', floatingIp, '--json'])).stdout)[0];
   t.like(meanwhile?.audit, { state: 'in-grace', comparedAt: null });
   const rest = await takeover(b, () => b.write('/proc/locks', locks.one + locks.two));
   t.like(resultOf(rest), { result: 'done', audit: { state: 'compared', locks: { held: 2, reclaimed: 2 } } });
@@ -244,15 +244,15 @@ test('--steps without B-3 waits for nothing, and leaves the grace alone: somebod
 test('what a release noted that was broken off and taken back says nothing of a later one', async (t) => {
   const { a, b, client, locks } = await stage(t);
   a.write('/umount-fails', 'target is busy');
-  t.is((await a.tool(['release', floatingIp])).exitCode, 1);
-  t.is((await a.tool(['takeover', floatingIp, '--no-wait'])).exitCode, 0);
+  t.is((await a.here(['release', floatingIp])).exitCode, 1);
+  t.is((await a.here(['takeover', floatingIp, '--no-wait'])).exitCode, 0);
   addClient(a, client.address);
   a.write('/proc/locks', locks.one);
   // And what is run twice forgets nothing: A-3 has dropped the lock when A-1 is done again.
-  t.is((await a.tool(['release', floatingIp])).exitCode, 1);
+  t.is((await a.here(['release', floatingIp])).exitCode, 1);
   t.is(a.read('/proc/locks'), '');
   a.remove('/umount-fails');
-  t.is((await a.tool(['release', floatingIp])).exitCode, 0);
+  t.is((await a.here(['release', floatingIp])).exitCode, 0);
   const taken = await takeover(b, () => b.write('/proc/locks', locks.one));
   t.deepEqual(resultOf(taken)?.audit?.locks, { held: 1, reclaimed: 1 });
 });
@@ -262,7 +262,7 @@ test('a release while takeover waits ends the waiting, and nothing is compared',
   await release(t, a);
   let releasing: Promise<{ exitCode: number }> | undefined;
   const taken = await takeover(b, () => {
-    releasing ??= b.tool(['release', floatingIp]);
+    releasing ??= b.here(['release', floatingIp]);
   });
   t.is((await releasing)?.exitCode, 0);
   t.is(taken.exitCode, 0, taken.stderr);
@@ -278,7 +278,7 @@ test('for people: how far it is, and what is lost, as sentences', async (t) => {
   t.like(resultOf(interrupted), { result: 'done', audit: { state: 'in-grace', comparedAt: null } });
   client.close();
   endGrace(b);
-  const { stdout, exitCode } = await b.tool(['takeover', floatingIp]);
+  const { stdout, exitCode } = await b.here(['takeover', floatingIp]);
   t.is(exitCode, 6);
   t.regex(stdout, /0 of 1 clients back, 0 of 2 locks reclaimed/);
   t.true(

@@ -25,7 +25,7 @@ async function served(t: ExecutionContext, stateDirectory?: string): Promise<Reh
     mkdirSync(path.join(site.directory, stateDirectory));
     for (const node of [site.a, site.b]) node.link(stateDirectory, path.join(site.directory, stateDirectory));
   }
-  const { exitCode, stderr } = await site.a.tool(['takeover', address, '--no-wait']);
+  const { exitCode, stderr } = await site.a.here(['takeover', address, '--no-wait']);
   t.is(exitCode, 0, stderr);
   return site;
 }
@@ -33,8 +33,8 @@ async function served(t: ExecutionContext, stateDirectory?: string): Promise<Reh
 /** The exit codes of status and of status --is-served, and the lines WRONG. */
 async function seen(node: RehearsalNode): Promise<{ status: number; isServed: number; wrong: string[] }> {
   const [status, isServed] = await Promise.all([
-    node.tool(['status', address]),
-    node.tool(['status', '--is-served', address]),
+    node.here(['status', address]),
+    node.here(['status', '--is-served', address]),
   ]);
   const wrong = [...status.stdout.matchAll(/^ {2}WRONG {7}(.*)$/gm)].map(([, text = '']) => text);
   return { status: status.exitCode, isServed: isServed.exitCode, wrong };
@@ -51,7 +51,7 @@ for (const stateDirectory of [undefined, shared]) {
     const { a, b } = await served(t, stateDirectory);
     t.deepEqual(await seen(a), { status: 0, isServed: 0, wrong: [] });
     t.deepEqual(await seen(b), { status: 0, isServed: 7, wrong: [] });
-    await a.tool(['release', address]);
+    await a.here(['release', address]);
     for (const node of [a, b]) t.deepEqual(await seen(node), { status: 0, isServed: 7, wrong: [] });
   });
 }
@@ -77,11 +77,11 @@ const ills: readonly (readonly [
   [
     'a takeover failed',
     async ({ a }) => {
-      await a.tool(['release', address]);
+      await a.here(['release', address]);
       const file = '/etc/nlm-failover.toml';
       a.write(file, a.read(file).replace('"start-nfsd"', '"start-nothing"'));
       a.write('/proc/fs/nfsd/threads', '0\n');
-      await a.tool(['takeover', address]);
+      await a.here(['takeover', address]);
     },
     1,
     /the last takeover failed/,
@@ -90,7 +90,7 @@ const ills: readonly (readonly [
     'a release failed',
     async ({ a }) => {
       a.write('/umount-fails', 'target is busy');
-      await a.tool(['release', address]);
+      await a.here(['release', address]);
     },
     1,
     /the last release failed/,
@@ -192,7 +192,7 @@ test('the state directory changes while the address is served: said, and neither
     ['takeover', address, '--no-wait'],
     ['release', address],
   ]) {
-    const refused = await a.tool(args);
+    const refused = await a.here(args);
     t.is(refused.exitCode, 1, args[0]);
     t.regex(
       refused.stderr,
@@ -202,8 +202,8 @@ test('the state directory changes while the address is served: said, and neither
   t.regex(a.read('/addresses.json'), /127\.77\.16\.1/, 'nothing was touched');
   a.write(file, before);
   t.like(await seen(a), { status: 0, isServed: 0 });
-  t.is((await a.tool(['release', address])).exitCode, 0);
-  t.regex((await a.tool(['clients', address])).stdout, /127\.77\.16\.33/);
+  t.is((await a.here(['release', address])).exitCode, 0);
+  t.regex((await a.here(['clients', address])).stdout, /127\.77\.16\.33/);
 });
 
 test('one of two exports of a path is gone, and takeover brings it back', async (t) => {
@@ -214,7 +214,7 @@ test('one of two exports of a path is gone, and takeover brings it back', async 
   const one = /( {4}\[\[floating_ip\.filesystem\.export\]\]\n {4}clients = )"\*"\n/;
   const two = '$1"10.9.0.0/16"\n    options = "rw"\n\n$1"10.8.0.0/16"\n';
   a.write(file, a.read(file).replace(one, two));
-  const takeover = () => a.tool(['takeover', address, '--no-wait']);
+  const takeover = () => a.here(['takeover', address, '--no-wait']);
   t.is((await takeover()).exitCode, 0);
   t.like(await seen(a), { status: 0, isServed: 0 });
   const rows = a.read(etab).split('\n');
@@ -230,7 +230,7 @@ test('one of two exports of a path is gone, and takeover brings it back', async 
 
 test('takeover does not call a read-only mount or another prefix length unchanged, unless it is to be so', async (t) => {
   const { a } = await served(t);
-  const takeover = () => a.tool(['takeover', address, '--no-wait']);
+  const takeover = () => a.here(['takeover', address, '--no-wait']);
   changeMount(a, 'vol1 rw -', 'vol1 ro -');
   const readOnly = await takeover();
   t.not(readOnly.exitCode, 0);
@@ -282,8 +282,8 @@ test('an acknowledged loss is none any more', async (t) => {
   const { a } = await served(t);
   inRecord(a, `INSERT INTO findings (epoch, verdict, clients, at) VALUES (1, 'lost', '[]', 1)`);
   t.is((await seen(a)).status, 1);
-  t.is((await a.tool(['audit', address])).exitCode, 6);
-  t.is((await a.tool(['audit', address, '--acknowledge'])).exitCode, 0);
+  t.is((await a.here(['audit', address])).exitCode, 6);
+  t.is((await a.here(['audit', address, '--acknowledge'])).exitCode, 0);
   t.is((await seen(a)).status, 0);
 });
 
@@ -308,8 +308,8 @@ test('an owner that serves nothing, as after a reboot: 1, and 7 for who may star
 for (const stateDirectory of [undefined, shared]) {
   test(`a volume that is mounted where nothing is served (${stateDirectory ?? 'on the volume'})`, async (t) => {
     const { a, b } = await served(t, stateDirectory);
-    await a.tool(['release', address]);
-    await b.tool(['takeover', address, '--steps', 'B-1']);
+    await a.here(['release', address]);
+    await b.here(['takeover', address, '--steps', 'B-1']);
     t.like(await seen(b), { status: 1, isServed: 1 });
   });
 }
@@ -317,10 +317,10 @@ for (const stateDirectory of [undefined, shared]) {
 test('a volume that the release could not unmount is still here, with the record on shared storage', async (t) => {
   const { a } = await served(t, shared);
   a.write('/umount-fails', 'target is busy');
-  await a.tool(['release', address]);
+  await a.here(['release', address]);
   t.like(await seen(a), { status: 1, isServed: 1 });
   a.remove('/umount-fails');
-  await a.tool(['release', address]);
+  await a.here(['release', address]);
   t.like(await seen(a), { status: 0, isServed: 7 });
 });
 
@@ -340,15 +340,15 @@ for (const [what, make, said] of [
     const { a } = await served(t);
     make(a);
     for (const command of ['status', 'clients', 'audit']) {
-      const { exitCode, stdout, stderr } = await a.tool([command, address]);
+      const { exitCode, stdout, stderr } = await a.here([command, address]);
       t.is(exitCode, 1, command);
       t.true((stdout + stderr).includes(said), `${command}: ${stdout}${stderr}`);
-      const json = await a.tool([command, address, '--json']);
+      const json = await a.here([command, address, '--json']);
       t.is(json.exitCode, 1, command);
       t.true(json.stdout.includes(said), `${command}: ${json.stdout}`);
     }
     // Of all addresses those are shown that can be.
-    t.is((await a.tool(['clients'])).exitCode, what === 'the volume is not mounted' ? 0 : 1);
+    t.is((await a.here(['clients'])).exitCode, what === 'the volume is not mounted' ? 0 : 1);
   });
 }
 
@@ -358,9 +358,9 @@ test('one record that cannot be used does not hide the clients of another addres
   t.teardown(() => site.remove());
   const { a } = site;
   a.write('/var/lib/nfs/sm/127.77.16.21', '');
-  for (const one of [other, address]) await a.tool(['takeover', one, '--no-wait', '--steps', 'B-1,B-2']);
+  for (const one of [other, address]) await a.here(['takeover', one, '--no-wait', '--steps', 'B-1,B-2']);
   a.write(`/mnt/state1/sm_${address}/monitors.db`, 'x'.repeat(5000));
-  const { exitCode, stdout, stderr } = await a.tool(['clients']);
+  const { exitCode, stdout, stderr } = await a.here(['clients']);
   t.is(exitCode, 1);
   t.regex(stderr, /monitors\.db[^]*rebuild 127\.77\.16\.1/);
   t.regex(stdout, /127\.77\.16\.2 +5 +127\.77\.16\.21/);
@@ -369,10 +369,10 @@ test('one record that cannot be used does not hide the clients of another addres
 test('--is-served wants an address', async (t) => {
   const site = makeRehearsal({ address, rpcbindPort: 1 });
   t.teardown(() => site.remove());
-  const { exitCode, stderr } = await site.a.tool(['status', '--is-served']);
+  const { exitCode, stderr } = await site.a.here(['status', '--is-served']);
   t.is(exitCode, 2);
   t.regex(stderr, /--is-served needs an address/);
-  t.is((await site.a.tool(['status', '--is-served', '127.77.16.9'])).exitCode, 2);
+  t.is((await site.a.here(['status', '--is-served', '127.77.16.9'])).exitCode, 2);
 });
 
 const canBeNobody = spawnSync('unshare', ['--user', 'true']).status === 0;
@@ -439,7 +439,7 @@ test('shared storage that has no record yet: whoever asks for one address is tol
   mkdirSync(path.join(site.directory, shared));
   site.a.link(shared, path.join(site.directory, shared));
   for (const command of ['audit', 'notify', 'clients']) {
-    const { exitCode, stderr } = await site.a.tool([command, address]);
+    const { exitCode, stderr } = await site.a.here([command, address]);
     t.is(exitCode, 1, command);
     t.regex(
       stderr,

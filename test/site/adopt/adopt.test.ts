@@ -70,7 +70,7 @@ async function fixture(t: ExecutionContext, more: Partial<RehearsalOptions> = {}
 }
 
 async function run(node: RehearsalNode, ...args: string[]) {
-  const result = await node.tool([...args, ...(args[0] === 'takeover' ? ['--no-wait'] : []), '--json']);
+  const result = await node.here([...args, ...(args[0] === 'takeover' ? ['--no-wait'] : []), '--json']);
   return { ...result, lines: jsonLines(result.stdout) };
 }
 
@@ -101,10 +101,10 @@ for (const [where, more] of [
     t.is(notified(), 0);
     t.regex(adopted.stdout, /1 client recorded, .*; 1 lock held/);
     t.regex(
-      (await a.tool(['clients', address])).stdout,
+      (await a.here(['clients', address])).stdout,
       new RegExp(`${address} +1234 +${client.address} +A`),
     );
-    const status = await a.tool(['status', address]);
+    const status = await a.here(['status', address]);
     t.is(status.exitCode, 0, status.stdout);
     t.regex(status.stdout, /served here\n {2}owner +A, epoch 1\n/);
     const journal = `/${where === 'a state volume' ? 'mnt/state1' : 'mnt/vol1/.nlm'}/sm_${address}/journal.A`;
@@ -218,7 +218,7 @@ test('all differences are said at once, by --dry-run too', async (t) => {
   const { a } = await fixture(t);
   for (const [what, make] of differences) if (/^another (interface|fsid)|down/.test(what)) make(a);
   for (const more of [[], ['--dry-run']]) {
-    const { exitCode, stderr } = await a.tool(['adopt', address, ...more]);
+    const { exitCode, stderr } = await a.here(['adopt', address, ...more]);
     t.is(exitCode, 3);
     t.regex(stderr, /^nlm-failover: adopt 127\.77\.31\.1: 3 things stand in its way:/);
   }
@@ -228,7 +228,7 @@ test('--dry-run prints what it would do, and touches nothing', async (t) => {
   const { a, directory } = await fixture(t);
   const disks = () => treeOf(path.join(directory, 'disks'));
   const before = [disks(), seen(a), a.read('/proc/self/mountinfo')];
-  const { exitCode, stdout, stderr } = await a.tool(['adopt', address, '--dry-run']);
+  const { exitCode, stdout, stderr } = await a.here(['adopt', address, '--dry-run']);
   t.is(exitCode, 0, stderr);
   t.regex(
     stdout,
@@ -290,7 +290,7 @@ test('what keeps the locks is a note: options, other clients, whom nobody knows;
   serve(a, [1234], 'ro,root_squash');
   a.write('/var/lib/nfs/etab', `${a.read('/var/lib/nfs/etab')}/mnt/vol1\t10.0.0.0/8(rw,fsid=1234)\n`);
   rmSm(a);
-  const { exitCode, stdout, stderr } = await a.tool(['adopt', address]);
+  const { exitCode, stdout, stderr } = await a.here(['adopt', address]);
   t.is(exitCode, 0, stderr);
   for (const note of [
     /NOTE: \/mnt\/vol1 is exported to \* without rw,no_subtree_check/,
@@ -299,14 +299,14 @@ test('what keeps the locks is a note: options, other clients, whom nobody knows;
     /NOTE: From now on .*\/etc\/fstab/,
   ])
     t.regex(stdout, note);
-  const named = await a.tool(['adopt', address, '--client', '10.9.9.9', '--client', 'host.example.com']);
+  const named = await a.here(['adopt', address, '--client', '10.9.9.9', '--client', 'host.example.com']);
   t.is(named.exitCode, 0, named.stderr);
   t.notRegex(named.stdout, /monitors nobody/);
-  const clients = await a.tool(['clients', address]);
+  const clients = await a.here(['clients', address]);
   t.regex(clients.stdout, /10\.9\.9\.9[^]*host\.example\.com/);
-  t.is((await a.tool(['adopt', address, '--client', '../x'])).exitCode, 2);
+  t.is((await a.here(['adopt', address, '--client', '../x'])).exitCode, 2);
   for (const own of [address, 'NFS.example.com', 'nfs']) {
-    const itself = await a.tool(['adopt', address, '--client', own]);
+    const itself = await a.here(['adopt', address, '--client', own]);
     t.is(itself.exitCode, 2, own);
     t.regex(itself.stderr, /is the floating IP itself, and no client of it/);
   }
@@ -322,7 +322,7 @@ test('a record that is another node’s, or was released, is refused: exit code 
     t.is((await adoptHere(a)).outcome, 'done');
     // Both nodes as after a mistake: B serves by stock means what A has.
     serve(b, [1234]);
-    const owned = await b.tool(['adopt', address]);
+    const owned = await b.here(['adopt', address]);
     t.is(owned.exitCode, 4, owned.stdout);
     t.regex(
       owned.stderr,
@@ -330,7 +330,7 @@ test('a record that is another node’s, or was released, is refused: exit code 
     );
     t.false(b.read('/proc/self/mountinfo').includes('/dev/state1'), 'the state volume is unmounted again');
     t.is((await run(a, 'release', address)).exitCode, 0);
-    const released = await b.tool(['adopt', address]);
+    const released = await b.here(['adopt', address]);
     t.is(released.exitCode, 4, released.stdout);
     t.regex(
       released.stderr,
@@ -343,12 +343,12 @@ test('a record that is another node’s, or was released, is refused: exit code 
 test('a driver that serves from an instance is refused, with what to do', async (t) => {
   const { a } = await fixture(t);
   edit(a, config, '[lock_manager]', '[lock_manager]\ndriver = "lockd-netns"');
-  const { exitCode, stderr } = await a.tool(['adopt', address]);
+  const { exitCode, stderr } = await a.here(['adopt', address]);
   t.is(exitCode, 3);
   t.regex(stderr, /instance[^]*Set \[lock_manager\]\.driver to "auto", and run adopt again/);
   a.write('/addresses.json', '[]');
   a.write('/var/lib/nfs/etab', '');
-  t.regex((await a.tool(['adopt', address])).stderr, /driver/);
+  t.regex((await a.here(['adopt', address])).stderr, /driver/);
 });
 
 test('what others manage is as they have it', async (t) => {
@@ -360,7 +360,7 @@ test('what others manage is as they have it', async (t) => {
     '/proc/self/mountinfo',
     `${a.read('/proc/self/mountinfo')}1 0 9:1 / /mnt/state1 rw - ext4 /dev/state1 rw\n`,
   );
-  const { exitCode, stderr, stdout } = await a.tool(['adopt', address]);
+  const { exitCode, stderr, stdout } = await a.here(['adopt', address]);
   t.is(exitCode, 0, stderr);
   t.notRegex(stdout, /type/);
 });
@@ -393,7 +393,7 @@ test('whoever takes a lock while adopt reads the list is recorded: the link is t
   const plan = planAdopt(floatingIp, watching, { node: 'A', clients: [] });
   await adopt(plan, { ...context, driver: watching }, { begin: () => undefined, end: () => undefined });
   t.true(seenLinked.includes(false) && seenLinked.includes(true));
-  t.regex((await a.tool(['clients', address])).stdout, /10\.8\.8\.8/);
+  t.regex((await a.here(['clients', address])).stdout, /10\.8\.8\.8/);
 });
 
 test('where rpc.statd runs no callout of ours nothing is made', async (t) => {
@@ -475,7 +475,7 @@ test('other people’s sites: IPv6, blanks and links in paths, several clients, 
 test('status, where an address is exported and neither up nor recorded, says what ends that', async (t) => {
   const { a, b } = await fixture(t);
   a.write('/addresses.json', b.read('/addresses.json'));
-  const heading = async (node: RehearsalNode) => (await node.tool(['status', address])).stdout.split('\n')[0];
+  const heading = async (node: RehearsalNode) => (await node.here(['status', address])).stdout.split('\n')[0];
   t.is(await heading(a), `${address}  partly here: adopt, takeover or release`);
   t.is(await heading(b), `${address}  not served here`);
 });
