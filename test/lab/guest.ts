@@ -53,6 +53,10 @@ export class Guest implements Shell {
     this.#settings = settings;
   }
 
+  get isOn(): boolean {
+    return this.#machine !== undefined;
+  }
+
   /** Switches it on; resolves when it takes commands. */
   async boot(): Promise<void> {
     await mkdir(this.#path(''), { recursive: true });

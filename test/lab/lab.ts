@@ -23,15 +23,18 @@
  *   the checkout stay the machine's.
  * - All of it lives in a network and a process namespace that end with the test's process.
  */
+import { execFile } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { ClientHost } from './client-host.js';
 import { createDisk, type Disk } from './disk.js';
 import type { Guest } from './guest.js';
 import { type Holder, startHolder } from './holder.js';
 import type { MachineSettings } from './machine.js';
 import { labScript, projectRoot } from './project-root.js';
+import { machinePath } from './requirements.js';
 import { Server } from './server.js';
 import type { SiteIp } from './site.js';
 import { LabSite } from './sites/lab-site.js';
@@ -68,6 +71,8 @@ export interface Lab {
   readonly graceSeconds: number;
   /** The lab's temporary directory, at the same path on the machine and in every guest. */
   readonly directory: string;
+  /** Takes a guest's cable out, or puts it in again. */
+  cable(guest: Guest, state: 'up' | 'down'): Promise<void>;
   /** Ends every guest and removes all that the lab made. May be called twice. */
   stop(): Promise<void>;
 }
@@ -102,7 +107,11 @@ export async function bootLab({
     const b = new Server(holder, guestSettings('B', { ...common, disks: shared }));
     const c = new ClientHost(holder, guestSettings('C', common));
     await Promise.all([a, b, c].map((guest: Guest) => guest.boot()));
-    return { a, b, c, site, moving: site.moving, disks, graceSeconds: 60 };
+    const cable: Lab['cable'] = async ({ name }, upOrDown) => {
+      const [file, ...argv] = holder.inside(['ip', 'link', 'set', `tap${name}`, upOrDown]);
+      await promisify(execFile)(file, argv, { env: { PATH: machinePath } });
+    };
+    return { a, b, c, site, moving: site.moving, disks, graceSeconds: 60, cable };
   });
 }
 

@@ -38,20 +38,21 @@ function executable(command: string, root = '/'): boolean {
 
 /**
  * Why the lab cannot run on this machine, as one sentence, or undefined if it can.
+ * @param more commands that the guests need beside those of every lab
  * A test that finds a reason must show up as skipped, and CI must treat that as a failure.
  */
-export function labUnavailable(): string | undefined {
+export function labUnavailable(more: readonly string[] = []): string | undefined {
   if (process.platform !== 'linux') return 'The lab needs Linux.';
   if (process.getuid?.() !== 0) return 'The lab needs root, for its network namespace.';
   if (!existsSync('/dev/net/tun')) return 'The lab needs /dev/net/tun.';
   const system = guestSystem ?? '/';
   const missing = [
     ...machineCommands.filter((command) => !executable(command)),
-    ...guestCommands.filter((command) => !executable(command, system)),
+    ...[...guestCommands, ...more].filter((command) => !executable(command, system)),
     ...[modules].filter((file) => !existsSync(join(system, file))),
   ];
   if (missing.length > 0) {
-    return `The lab needs ${missing.join(', ')}, here${guestSystem === undefined ? '' : ` or in ${guestSystem}`} (Debian: user-mode-linux nfs-common nfs-kernel-server rpcbind kmod e2fsprogs xfsprogs btrfs-progs iproute2 busybox).`;
+    return `The lab needs ${missing.join(', ')}, here${guestSystem === undefined ? '' : ` or in ${guestSystem}`} (Debian: user-mode-linux nfs-common nfs-kernel-server rpcbind kmod e2fsprogs xfsprogs btrfs-progs iproute2 busybox, and those of test/setup).`;
   }
   const unshare = spawnSync('unshare', ['--net', '--pid', '--fork', 'true'], { env: { PATH: machinePath } });
   if (unshare.status !== 0)

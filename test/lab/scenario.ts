@@ -8,14 +8,19 @@ import { useLab } from './use-lab.js';
 
 export * from './scenario-steps.js';
 
-const reason = labUnavailable();
+export interface ScenarioOptions {
+  readonly minutes?: number;
+  /** What its guests need beside those of every lab. */
+  readonly commands?: readonly string[];
+}
 
 /** An ava test in a freshly booted lab, on the site that is drawn for it, that is stopped afterwards, or after `minutes`; skipped, with the reason, where none can run. */
 export function scenario(
   title: string,
   body: (t: ExecutionContext, lab: Lab) => Promise<void>,
-  { minutes = 10, ...options }: LabOptions & { readonly minutes?: number } = {},
+  { minutes = 10, commands = [], ...options }: LabOptions & ScenarioOptions = {},
 ): void {
+  const reason = labUnavailable(commands);
   if (reason !== undefined) {
     test.serial.skip(`${title} (${reason})`, () => undefined);
     return;

@@ -66,6 +66,8 @@ export interface SiteOptions {
   readonly graceSeconds?: number;
   /** How nfsd is started anew; default: as the lab's servers start it. */
   readonly restart?: readonly string[];
+  /** Whether the cluster manager mounts, exports and has the address up. */
+  readonly managedByOthers?: boolean;
   /** The fixed ports of an instance's daemons; default: as they come. */
   readonly ports?: Readonly<Record<'mountd' | 'statd' | 'lockd', number>>;
 }
@@ -93,6 +95,7 @@ export async function configure(
     graceSeconds = lab.graceSeconds,
     ports,
     restart = server.restartCommand,
+    managedByOthers = false,
   }: SiteOptions = {},
 ): Promise<void> {
   if (link === 'veth') {
@@ -112,7 +115,7 @@ export async function configure(
 address = "${ip.address}/${ip.address.includes(':') ? 64 : 24}"
 interface = "${link === 'veth' ? bridge : 'vec0'}"
 names = ["nfs.example.com"]
-${stateText(lab, ip)}${ip.filesystems.map((filesystem) => filesystemText(lab, filesystem)).join('')}`,
+${managedByOthers ? 'managed_by_others = ["mount", "export", "address"]\n' : ''}${stateText(lab, ip)}${ip.filesystems.map((filesystem) => filesystemText(lab, filesystem)).join('')}`,
   );
   const fixed = Object.entries(ports ?? {}).map(([daemon, port]) => `${daemon}_port = ${port}\n`);
   // Four labs on two CPUs: a write under way when exports are flushed keeps its file open in nfsd's cache for seconds (Linux

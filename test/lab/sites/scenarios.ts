@@ -10,11 +10,8 @@ const pastTheKernel: SiteLimits = {
   family: ['IPv4'],
 };
 
-/**
- * Every scenario of a CI run by its title, with what it cannot do without; the first one has the default site. A new one goes to the
- * end, so that the others keep their sites.
- */
-export const scenarios: Readonly<Record<string, SiteLimits>> = {
+/** Every scenario of a CI run by its title but those of a cluster; the first one has the default site. */
+const withoutCluster: Readonly<Record<string, SiteLimits>> = {
   'planned failover: the client keeps its lock and the rival never gets it': onTheServer,
   'counter-proof: without B-2 the reclaim fails and the rival gets the lock': onTheServer,
   'power cut: takeover --fenced, from the journal of the dead node': onTheServer,
@@ -65,7 +62,27 @@ const inFullRun: Readonly<Record<string, SiteLimits>> = {
   'systemd: a clean reboot without nlm-failover': { type: ['ext4'], nfsConf: ['none'] },
 };
 
-const sites = drawSites({ ...scenarios, ...inFullRun });
+/** Those with a cluster manager. */
+const withCluster: Readonly<Record<string, SiteLimits>> = {
+  'pacemaker: two addresses move, each alone, and a cluster manager that is started anew moves nothing': {},
+  'pacemaker: a node that dies, one that cannot stop and one that is cut off are fenced, and the lock is kept':
+    {},
+  // What the stock agents can do with.
+  'pacemaker: a group of stock agents with ours between them moves, and is taken over from a dead node': {
+    ...onTheServer,
+    clients: ['everybody', 'network'],
+    device: ['node', 'uuid', 'link'],
+    mountpoint: ['plain', 'missing'],
+    state: ['volume', 'protected'],
+    family: ['IPv4'],
+  },
+};
+
+/** Every scenario of a CI run by its title, with what it cannot do without. */
+export const scenarios: Readonly<Record<string, SiteLimits>> = { ...withoutCluster, ...withCluster };
+
+// A new one goes to the end, so that the others keep their sites.
+const sites = drawSites({ ...withoutCluster, ...inFullRun, ...withCluster });
 
 /** The site of a scenario. @throws Error where it does not stand in the list */
 export function traitsOf(title: string): SiteTraits {

@@ -1,0 +1,40 @@
+// Pacemaker, an address as a group: the stock agents Filesystem, exportfs and IPaddr2, with ours between them (driver lockd).
+import { Cluster, clusterCommands } from './cluster/cluster.js';
+import { resourceOf, startAddressesOnA } from './cluster/ours.js';
+import { startRivalLoop } from './rival-loop.js';
+import { assertSurvived, file, lockThrough, reclaimed, scenario } from './scenario.js';
+
+scenario(
+  'pacemaker: a group of stock agents with ours between them moves, and is taken over from a dead node',
+  async (t, lab) => {
+    const { a, b, c, disks, moving } = lab;
+    const cluster = new Cluster(lab);
+    await startAddressesOnA(lab, cluster, [moving], { driver: 'lockd', managedByOthers: true });
+    const locked = await lockThrough(lab, moving);
+    const rivals = await startRivalLoop(locked.rival, file);
+    const group = resourceOf(moving);
+
+    await cluster.move(a, group, b);
+    t.true(await reclaimed(b, disks.vol1.device), 'locked on B');
+    await cluster.untilQuiet(b);
+    t.deepEqual(await a.nfsLocks(), []);
+    const ofLab = new Set(Object.values(disks).map(({ device }) => device));
+    t.false((await a.mounts()).some(({ device }) => ofLab.has(device)));
+    t.false(await c.clientLogHas('failed to reclaim'));
+    await cluster.move(b, group, a);
+    t.true(await reclaimed(a, disks.vol1.device), 'locked on A');
+    await cluster.untilQuiet(a);
+
+    await a.powerCut();
+    t.true(await b.untilLocked(disks.vol1.device, 1, 300), 'locked on B again');
+    await cluster.untilQuiet(b);
+    t.deepEqual(
+      cluster.fenced.map(({ node, by }) => `${node} by ${by}`),
+      ['A by B'],
+    );
+    await b.endGrace();
+    await assertSurvived(t, lab, locked);
+    t.is((await rivals.stop()).stolen, 0);
+  },
+  { commands: clusterCommands, minutes: 12 },
+);

@@ -1,0 +1,127 @@
+import { inGuest } from '../project-root.js';
+import type { Lab } from '../lab.js';
+import type { Server } from '../server.js';
+import { corosyncConf, firstCib } from './configuration.js';
+import { type Fenced, startPowerSwitch } from './power-switch.js';
+
+/** For `scenario`. */
+export const clusterCommands = ['corosync', 'pacemakerd', 'crm_resource', 'crm_mon'];
+
+/** A command of the cluster manager takes a guest half a second, and on a machine with a load of 50 a hundred times as long. */
+const timeoutSeconds = 180;
+
+export interface ClusterOptions {
+  /** After so long without a word from the other node corosync takes it for dead. */
+  readonly tokenMs?: number;
+}
+
+/** corosync and Pacemaker on the guests A and B, with a fence agent that cuts their power through the harness. */
+export class Cluster {
+  /** Whom the nodes have switched off, in this order. */
+  readonly fenced: readonly Fenced[];
+  readonly #servers: readonly Server[];
+  readonly #tokenMs: number;
+
+  constructor(
+    { a, b, directory }: Pick<Lab, 'a' | 'b' | 'directory'>,
+    { tokenMs = 5000 }: ClusterOptions = {},
+  ) {
+    this.#servers = [a, b];
+    this.#tokenMs = tokenMs;
+    this.fenced = startPowerSwitch({ a, b, directory });
+  }
+
+  /** Starts the cluster manager on both nodes; resolves when both are online. */
+  async start(): Promise<void> {
+    await Promise.all(this.#servers.map((server) => this.startOn(server)));
+  }
+
+  /** The same on one node, as after its boot, or after `stopOn`. Resolves when it is online. */
+  async startOn(server: Server): Promise<void> {
+    const script = [
+      inGuest('test/lab/sh/start-cluster'),
+      corosyncConf(this.#servers, this.#tokenMs),
+      firstCib(),
+    ];
+    await server.run(script, { timeoutSeconds: 300 });
+  }
+
+  /** Ends Pacemaker and then corosync, as `systemctl stop corosync` does. */
+  async stopOn(server: Server): Promise<void> {
+    const script = `for daemon in pacemakerd corosync; do
+        pid=$(pidof "$daemon") || continue
+        kill "$pid"
+        while [ -e "/proc/$pid" ]; do sleep 0.2; done
+      done`;
+    await server.run(script, { timeoutSeconds: 300 });
+  }
+
+  /** Waits until crm_mon on a node has a line that an extended regular expression matches. Fails with what it shows instead. */
+  async untilSeen(server: Server, pattern: string, seconds = 300): Promise<void> {
+    const script = 'until crm_mon -1f 2>/dev/null | grep -Eq "$1"; do sleep 2; done';
+    await server
+      .run(script, { args: [pattern], timeoutSeconds: seconds })
+      .catch(async (error: unknown) => this.#fail(server, `no ${pattern} in ${seconds} s`, error));
+  }
+
+  /** Waits until the cluster has nothing to do any more. */
+  async untilQuiet(server: Server, seconds = 300): Promise<void> {
+    await server
+      .run(['crm_resource', '--wait', `--timeout=${seconds}s`], { timeoutSeconds: seconds + 30 })
+      .catch(async (error: unknown) => this.#fail(server, `not quiet in ${seconds} s`, error));
+  }
+
+  /** Adds resources. Does not wait until they run. */
+  async add(server: Server, xml: string): Promise<void> {
+    await server.run(['cibadmin', '--create', '--scope', 'resources', '--xml-text', xml], { timeoutSeconds });
+  }
+
+  /** Nothing runs on a node in standby; what did goes elsewhere. Does not wait. */
+  async standby(server: Server, isOn: boolean): Promise<void> {
+    const argv = [
+      'crm_attribute',
+      '--node',
+      server.name,
+      '--name',
+      'standby',
+      '--update',
+      isOn ? 'on' : 'off',
+    ];
+    await server.run(argv);
+  }
+
+  /** The cluster manager lets everything be as it is, and may be stopped. */
+  async maintenance(server: Server, isOn: boolean): Promise<void> {
+    await server.run(['crm_attribute', '--name', 'maintenance-mode', '--update', String(isOn)], {
+      timeoutSeconds,
+    });
+  }
+
+  /** Has a resource run on a node, as `pcs resource move`; whatever moved it before is taken back. Does not wait. */
+  async move(from: Server, resource: string, to: Server): Promise<void> {
+    await from.run('crm_resource --clear -r "$1" && crm_resource --move -r "$1" -N "$2"', {
+      args: [resource, to.name],
+      timeoutSeconds,
+    });
+  }
+
+  /** Where a resource runs, as a node sees it. */
+  async nodeOf(server: Server, resource: string): Promise<string | undefined> {
+    const { stdout } = await server.run(['crm_resource', '--locate', '-r', resource], { reject: false });
+    return / is running on: (\S+)/u.exec(stdout)?.[1];
+  }
+
+  /** How long the last start of a resource took, in ms, as the cluster has it. */
+  async startTime(server: Server, resource: string): Promise<number> {
+    const xpath = `//lrm_resource[@id="${resource}"]/lrm_rsc_op[@operation="start"]`;
+    const { stdout } = await server.run(['cibadmin', '--query', '--xpath', xpath], { timeoutSeconds });
+    return Number(/ exec-time="(\d+)"/u.exec(stdout)?.[1] ?? Number.NaN);
+  }
+
+  async #fail(server: Server, what: string, cause: unknown): Promise<never> {
+    const seen = await server.run('crm_mon -1rfn; tail -n 60 /var/log/pacemaker/pacemaker.log', {
+      reject: false,
+    });
+    throw new Error(`cluster, seen from ${server.name}: ${what}\n${seen.stdout}${seen.stderr}`, { cause });
+  }
+}

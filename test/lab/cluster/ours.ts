@@ -1,0 +1,47 @@
+import type { Cluster } from './cluster.js';
+import type { Lab } from '../lab.js';
+import { type Preparation, prepareServer } from '../scenario-steps.js';
+import type { Server } from '../server.js';
+import { prepareVolumes, recordOf, type SiteIp } from '../site.js';
+
+/** What the resource of an address is called, the one or the group. */
+export function resourceOf({ address }: SiteIp): string {
+  return `nfs-${address.replaceAll(':', '-')}`;
+}
+
+/** Both servers know the addresses, the cluster manager runs on both, and has their resources; all of them start on A. */
+export async function startAddressesOnA(
+  lab: Lab,
+  cluster: Cluster,
+  ips: readonly SiteIp[],
+  preparation: Preparation,
+): Promise<void> {
+  const { a, b, c } = lab;
+  for (const name of ['holder', 'rival'] as const) void c.client(name).setUp();
+  const prepare = (server: Server) => prepareServer(lab, server, ips, { failback: true, ...preparation });
+  await prepareVolumes(lab, a, ips);
+  await Promise.all([prepare(a), prepare(b), cluster.start()]);
+  await cluster.standby(b, true);
+  await applyPacemaker(a, ips);
+  await cluster.untilQuiet(a);
+  await cluster.standby(b, false);
+  // So that locks are to be had at once.
+  await Promise.all(ips.map(({ address }) => a.endGrace(address)));
+}
+
+/** Has the command configure the cluster from /etc/nlm-failover.toml. */
+export async function applyPacemaker(server: Server, ips: readonly SiteIp[]): Promise<void> {
+  const addresses = ips.map(({ address }) => address);
+  await server.run([server.tool, 'pacemaker', ...addresses, '--format', 'xml', '--apply'], {
+    timeoutSeconds: 180,
+  });
+}
+
+/** How often an address has begun to be served, by its record on the node that serves it. */
+export async function epochOf(server: Server, ip: SiteIp): Promise<number> {
+  const { stdout } = await server.run([server.tool, 'status', ip.address, '--json'], { reject: false });
+  const [line = '{}'] = stdout.split('\n');
+  const { epoch } = (JSON.parse(line) as { record?: { epoch?: number } }).record ?? {};
+  if (epoch === undefined) throw new Error(`no epoch in ${recordOf(ip)}: ${stdout}`);
+  return epoch;
+}
