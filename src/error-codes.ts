@@ -112,6 +112,11 @@ export const errorCodes = {
     means: 'NLM_FAILOVER_REHEARSAL names a directory that no demo has made.',
     todo: 'Unset it to work on this machine itself.',
   },
+  NOT_FENCED: {
+    means:
+      'Another node owns the address and has not released it, or may have its volume, and that it is down is not proved: by Pacemaker (`--resource`), or by the command of [fencing]. The message says why. Nothing was claimed, and what was mounted to read the record was unmounted again.',
+    todo: 'See FENCING. Where that node is dead for certain, add --fenced.',
+  },
   NOT_OWNER: {
     means: 'Another node has taken the address over. This one changed nothing more.',
     todo: '`nlm-failover status ADDRESS` shows the owner. What is still up here of the address is to be taken down by hand.',

@@ -53,20 +53,26 @@ const rooms: Readonly<Record<string, Room>> = {
     rooms: ['config', 'host', 'rpc', 'rundir'],
     packages: ['valibot'],
   },
+  fencing: {
+    holds:
+      'Who can prove that a node is down which has an address and has not released it: Pacemaker, a fence command.',
+    rooms: ['config', 'host'],
+    packages: ['@rgrove/parse-xml'],
+  },
   failover: {
     holds: 'What a release, a takeover, an audit is: plan, steps, operations. Where all below meets.',
-    rooms: ['config', 'host', 'rundir', 'record', 'nsm', 'lockmanager'],
+    rooms: ['config', 'host', 'rundir', 'record', 'nsm', 'lockmanager', 'fencing'],
     packages: [],
   },
   site: {
     holds:
       'What is done with an address or a node once, before or beside failovers: adopt, check, init, pacemaker, setup.',
-    rooms: ['config', 'host', 'rundir', 'record', 'nsm', 'lockmanager', 'failover'],
+    rooms: ['config', 'host', 'rundir', 'record', 'nsm', 'lockmanager', 'fencing', 'failover'],
     packages: ['@rgrove/parse-xml'],
   },
   cli: {
     holds: 'Commands, options, and what people see. Makes the parts and hands them to failover.',
-    rooms: ['config', 'host', 'rpc', 'rundir', 'record', 'nsm', 'lockmanager', 'failover', 'site'],
+    rooms: ['config', 'host', 'rpc', 'rundir', 'record', 'nsm', 'lockmanager', 'fencing', 'failover', 'site'],
     packages: ['commander', 'pino'],
   },
   man: {
@@ -144,6 +150,9 @@ const pure = [
   'nsm/notify/statd-call.ts',
   'nsm/notify/statd-port.ts',
   'nsm/worker/worker-messages.ts',
+  'fencing/pacemaker/answers.ts',
+  'fencing/pacemaker/resource-id.ts',
+  'fencing/pacemaker/verdict.ts',
   'failover/limits.ts',
   'failover/reclaim/end-of-grace.ts',
   'failover/reclaim/reclaim.ts',
@@ -157,7 +166,7 @@ const pure = [
 /** But for these in them. */
 const notPure = ['config/load-config.ts'];
 /** What is no effect of what comes from outside src. Of node:net: whether a text is an address. */
-const pureModules = ['node:path', 'ip-address', 'smol-toml', 'valibot'];
+const pureModules = ['node:path', '@rgrove/parse-xml', 'ip-address', 'smol-toml', 'valibot'];
 const pureNames: Readonly<Record<string, readonly string[]>> = {
   'node:net': ['isIP', 'isIPv4', 'isIPv6', 'SocketAddress'],
 };

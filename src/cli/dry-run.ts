@@ -26,7 +26,7 @@ export async function dryRun(
   if (json) line(io, { plan: kind, address, node: context.config.node, driver: context.driver.name, why });
   else io.out(`${title}\n`);
   printPlan(io, plan, json);
-  const obstacles = await lookAhead(plan, context, { asksNames: true });
+  const obstacles = await lookAhead(plan, context, { asksNames: true, isAll: true });
   for (const { message, hint } of obstacles.filter(({ isNote }) => isNote === true)) {
     if (json) line(io, { note: message, hint });
     else io.out(`NOTE: ${message}. ${hint ?? ''}\n`);

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { isResourceId } from '../fencing/pacemaker/resource-id.js';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -31,6 +32,14 @@ export function handDown(program: Command, command: Command): void {
     if (program.getOptionValueSource(name) === 'cli')
       command.setOptionValueWithSource(name, program.getOptionValue(name), 'cli');
   }
+}
+
+/** The id of a resource of Pacemaker. */
+export function parseResource(text: string): string {
+  if (isResourceId(text)) return text;
+  throw new InvalidArgumentError(
+    'It takes the id of a resource: a letter or "_", then letters, digits, ".", "_" and "-".',
+  );
 }
 
 /** A number of seconds, fractions allowed, 0 to a day. */

@@ -1,4 +1,4 @@
-import type { FloatingIp } from '../config/config.js';
+import type { Config, FloatingIp } from '../config/config.js';
 import { findFloatingIp } from '../config/floating-ip.js';
 import { Collected, type FailoverContext, type Log } from '../failover/context.js';
 import { limitOf } from '../failover/limits.js';
@@ -20,6 +20,10 @@ export interface RunOptions extends CommonOptions {
   readonly notifyDeadline?: number;
   /** See ChooseOptions. */
   readonly takesOver?: boolean;
+  /** takeover: where another node has not released the address, it may be asked for the proof that it is down. */
+  readonly asksForProof?: boolean;
+  /** takeover: what Pacemaker starts this as. */
+  readonly resource?: string | undefined;
 }
 
 export interface RunContext {
@@ -54,7 +58,7 @@ export async function openRunContext(
       driver: choice.driver,
       run: choice.driver.run,
       session: new RecordSession(host, floatingIp, config),
-      fenced: options.fenced === true,
+      voucher: await voucherOf(options, host, config),
       notifyDeadlineMs: seconds === undefined ? undefined : seconds * 1000,
       rpcbindPort,
       signal: interruption(),
@@ -66,6 +70,19 @@ export async function openRunContext(
       registeredAt,
     },
   };
+}
+
+/** A person's word needs no proof; without it, whoever is there to ask. */
+async function voucherOf(
+  { fenced, asksForProof, resource }: RunOptions,
+  host: Host,
+  config: Config,
+): Promise<FailoverContext['voucher']> {
+  if (fenced === true) return 'caller';
+  if (asksForProof !== true || (resource === undefined && config.fencing.command === undefined))
+    return undefined;
+  const { chooseProver } = await import('../fencing/choose.js');
+  return chooseProver(host, config, resource);
 }
 
 /** An address of the loopback, which clients never reach, is for rehearsals. Throws CONFIG_INVALID. */

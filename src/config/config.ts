@@ -9,6 +9,7 @@ export interface Config {
   readonly lockManager: LockManagerConfig;
   readonly timeouts: TimeoutsConfig;
   readonly hooks: HooksConfig;
+  readonly fencing: FencingConfig;
   readonly floatingIps: readonly FloatingIp[];
 }
 
@@ -38,15 +39,25 @@ export interface TimeoutsConfig {
   readonly busy: number;
   /** For another process to let go of monitors.db. */
   readonly record: number;
+  /** For the proof that the node which has an address is down. */
+  readonly fencing: number;
+}
+
+export interface FencingConfig {
+  /** What proves that a node is down: an absolute path, and its arguments, in which `{node}` stands for that node. */
+  readonly command?: Program;
 }
 
 /** The events that a program can be run at: how an operation ended, and that locks were lost. */
 export const hookEvents = ['done', 'failed', 'lost'] as const;
 export type HookEvent = (typeof hookEvents)[number];
 
+/** An absolute path, and its arguments. */
+export type Program = readonly [program: string, ...args: string[]];
+
 export interface HooksConfig {
-  /** What is run: an absolute path, and its arguments. */
-  readonly on: { readonly [Event in HookEvent]?: readonly [program: string, ...args: string[]] };
+  /** What is run. */
+  readonly on: { readonly [Event in HookEvent]?: Program };
   /** How long each may take, in seconds. */
   readonly deadline: number;
 }

@@ -87,6 +87,7 @@ function toConfig(input: ConfigFile, file: string, hostname: string): Config {
     lockManager: { driver, ...(endGrace === undefined ? {} : { endGrace }), given },
     timeouts: toTimeouts(input.timeouts),
     hooks: toHooks(input.hooks),
+    fencing: input.fencing,
     floatingIps: input.floating_ip.map((ip) => toFloatingIp(ip, input.state.directory)),
   };
 }

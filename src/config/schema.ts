@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { readPrefixedAddress } from './address.js';
-import { type HookEvent, managedParts, type TimedStep } from './config.js';
+import { type HookEvent, managedParts, type Program, type TimedStep } from './config.js';
 import { fsidWanted, readFsid } from './fsid.js';
 import {
   defaultText,
@@ -297,18 +297,25 @@ const timeoutsTable = {
     `${defaults.busy}`,
   ),
   record: seconds('how long to wait for another process that keeps the record locked', `${defaults.record}`),
+  fencing: seconds(
+    'how long takeover waits for the proof that the node which has the address is down: for the command of [fencing], or for Pacemaker to fence it',
+    `${defaults.fencing}`,
+  ),
 } satisfies Record<StepName, unknown> & Readonly<Record<string, unknown>>;
 
 const hookWanted = 'an array of strings, the first an absolute path: ["/usr/local/sbin/page", "nfs"]';
 
+function readHook(input: unknown): Program | Wrong {
+  return readProgram(input, hookWanted);
+}
+
 /** An argument vector. Whose the program is, is looked at when it is run. */
-function readHook(input: unknown): readonly [string, ...string[]] | Wrong {
+function readProgram(input: unknown, wanted: string): Program | Wrong {
   const isList = Array.isArray(input) && input.every((word) => typeof word === 'string');
   const [program, ...args] = isList ? (input as readonly string[]) : [];
-  if (program === undefined) return new Wrong(`write ${hookWanted}`);
+  if (program === undefined) return new Wrong(`write ${wanted}`);
   const file = readPath(program);
-  if (file instanceof Wrong || file === '/')
-    return new Wrong(`the first is the program: write ${hookWanted}`);
+  if (file instanceof Wrong || file === '/') return new Wrong(`the first is the program: write ${wanted}`);
   if (args.some((word) => word.includes('\0'))) return new Wrong('an argument has no byte of zero');
   return [file, ...args];
 }
@@ -326,6 +333,40 @@ const hooksTable = {
   on_lost: hook('when the audit after a takeover, or `audit`, has found that locks are lost (exit code 6)'),
   deadline: seconds('how long each of them may take, before its process group is ended', '10'),
 } satisfies { readonly [Key in `on_${HookEvent}` | 'deadline']: unknown };
+
+const fenceWanted =
+  'an array of strings, the first an absolute path, "{node}" in another one: ["/usr/sbin/fence_ipmilan", "-a", "ipmi-{node}", "-o", "off"]';
+
+/** What a word has for the name of the node. */
+export const nodeWord = '{node}';
+
+/** A command that is the same for every node would prove nothing of the one that is meant. */
+function readFenceCommand(input: unknown): Program | Wrong {
+  const program = readProgram(input, fenceWanted);
+  if (program instanceof Wrong) return program;
+  const [file, ...args] = program;
+  if (file.includes(nodeWord)) return new Wrong(`the program has no "${nodeWord}" in its name`);
+  if (!args.some((word) => word.includes(nodeWord)))
+    return new Wrong(
+      `no word has "${nodeWord}", so that it could not be told which node: write ${fenceWanted}`,
+    );
+  return program;
+}
+
+const fencingTable = {
+  command: v.exactOptional(
+    value(
+      fenceWanted,
+      {
+        text:
+          'a program and its arguments that fences a node, and ends with 0 only when that node is off, or cut off from the volumes and the network. takeover runs it where another node has the address and has not released it; ' +
+          '`{node}` in an argument becomes the name of that node, as it stands in the record. No shell reads it. See FENCING in nlm-failover(8)',
+        default: 'none; then only `--resource` (Pacemaker) or `--fenced` (your word) takes such an address',
+      },
+      readFenceCommand,
+    ),
+  ),
+};
 
 /**
  * Judges every value on its own; what they must be to each other is in relations.ts. [lock_manager] has the keys of these
@@ -381,6 +422,14 @@ export function schemaOf(drivers: readonly DriverSettings[]) {
         '[hooks]',
         'Programs that are told of what happened. None of them changes a failover, or its exit code. See HOOKS below.',
         hooksTable,
+      ),
+      {},
+    ),
+    fencing: v.optional(
+      table(
+        '[fencing]',
+        'Who proves that a node is down which has an address, and has not released it. See FENCING in nlm-failover(8).',
+        fencingTable,
       ),
       {},
     ),

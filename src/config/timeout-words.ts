@@ -10,10 +10,12 @@ export const wholeSeconds = wholeNumber('whole seconds from 1 to 3600', 1n, 3600
 const bulk: Partial<Record<TimedStep, number>> = { 'A-4': 300, 'B-1': 300 };
 
 /** The table as the file has it; `step` is for every step without a key of its own. */
-type Given = { readonly [Key in TimedStep | 'B-3' | 'step' | 'settle' | 'busy' | 'record']?: number };
+type Given = {
+  readonly [Key in TimedStep | 'B-3' | 'step' | 'settle' | 'busy' | 'record' | 'fencing']?: number;
+};
 
 export function toTimeouts(given: Given): TimeoutsConfig {
-  const { step, settle = 15, busy = 5, record = 15, 'B-3': notify } = given;
+  const { step, settle = 15, busy = 5, record = 15, fencing = 120, 'B-3': notify } = given;
   const of = (name: TimedStep) => given[name] ?? step ?? bulk[name] ?? 120;
   return {
     steps: {
@@ -31,5 +33,6 @@ export function toTimeouts(given: Given): TimeoutsConfig {
     settle,
     busy,
     record,
+    fencing,
   };
 }

@@ -1,4 +1,5 @@
 import type { Config, FloatingIp } from '../config/config.js';
+import type { Prover } from '../fencing/prover.js';
 import type { LockManager, LockManagerContext } from '../lockmanager/port.js';
 import type { Progress as NotifyProgress } from '../nsm/notify/report.js';
 import type { RecordSession } from './access/session.js';
@@ -49,8 +50,8 @@ export interface FailoverContext extends LockManagerContext {
   readonly run: string;
   /** The record of the address that moves. */
   readonly session: RecordSession;
-  /** Whether the caller vouches that the other node is dead. */
-  readonly fenced: boolean;
+  /** Who says that a node is down which has the address and has not released it: the caller (--fenced), or who can prove it. Undefined: nobody. */
+  readonly voucher: 'caller' | Prover | undefined;
   /** How long B-3 tries, ms; undefined: as long as the grace can help. */
   readonly notifyDeadlineMs: number | undefined;
   /** Port of the clients' rpcbind: 111 everywhere but in a rehearsal. */

@@ -12,7 +12,10 @@ export function limitOf(what: string, { timeouts }: Pick<Config, 'timeouts'>): L
 /** How long a step may take. B-3 has its own end, after which it has named everybody not notified: this one is beyond that. */
 export function stepLimit({ name, subject }: Step, context: FailoverContext): Limit {
   const { timeouts } = context.config;
-  const seconds = name === 'B-3' ? notifySeconds(context) + timeouts.step : timeouts.steps[name];
+  const seconds =
+    name === 'B-3'
+      ? notifySeconds(context) + timeouts.step
+      : timeouts.steps[name] + fencingSeconds(name, context);
   return { ...limitOf(`${name} (${subject})`, context.config), seconds, key: `[timeouts].${name}` };
 }
 
@@ -28,6 +31,11 @@ export function auditLimit(context: FailoverContext): Limit {
   const { floatingIp, config } = context;
   const seconds = context.driver.graceSeconds() + config.timeouts.step;
   return { ...limitOf(`the audit of ${floatingIp.address}`, config), seconds };
+}
+
+/** B-1 claims the address, and may have to wait for the proof that its owner is down: once of the others, once of him. */
+function fencingSeconds(name: Step['name'], { config, voucher }: FailoverContext): number {
+  return name === 'B-1' && typeof voucher === 'object' ? 2 * config.timeouts.fencing : 0;
 }
 
 function notifySeconds(context: FailoverContext): number {

@@ -81,6 +81,8 @@ export interface TakeoverPlanOptions {
   /** This node's name. */
   readonly node: string;
   readonly order: TakeoverOrder;
+  /** What is asked before the claim: see asksOf. */
+  readonly asks?: readonly string[];
 }
 
 /** B-1 to B-5 for an address, in the order asked for. */
@@ -115,7 +117,7 @@ function takeoverSteps(
         actions: [
           ...recordMounts(ip),
           ...exposed,
-          claimOwnership(ip),
+          claimOwnership(ip, options.asks),
           ...mounts(ip, others, true),
           ...exposedAgain,
         ],

@@ -21,6 +21,8 @@ export interface Obstacle {
 export interface LookOptions {
   /** Whether the name service may be asked, which may not answer for long. */
   readonly asksNames: boolean;
+  /** Nothing comes after it (--dry-run): the record was not opened. */
+  readonly isAll?: boolean;
 }
 
 /**

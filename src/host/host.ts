@@ -25,6 +25,8 @@ export interface CommandOptions {
   readonly bare?: boolean;
   /** As many bytes of each of its outputs are kept, and the rest is read away; default: all. */
   readonly keep?: number;
+  /** Of these the last ones, and not the first. */
+  readonly keepsEnd?: boolean;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { lstat, readlink, type Stats } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { errnoOf } from '../errors.js';
+import { errnoOf, messageOf } from '../errors.js';
 
 // Not those of node:fs/promises, whose handles load half of Node.
 const lookAt = promisify(lstat);
@@ -67,6 +67,22 @@ export async function whyUnsafe(file: string, owners: readonly number[]): Promis
     if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error;
   }
   return undefined;
+}
+
+/** Why root does not run a program, as a clause; undefined: it does. Who can write it, or exchange it on the way, would be root. */
+export async function whyUnfit(file: string): Promise<string | undefined> {
+  const owners = [0, process.geteuid?.() ?? 0];
+  let isProgram = false;
+  try {
+    for await (const { place, stats } of wayTo(file)) {
+      const why = whyOthersCanWrite(stats, owners);
+      if (why !== undefined) return `${place} ${why}`;
+      isProgram = stats.isFile() && (stats.mode & 0o111) !== 0;
+    }
+  } catch (error) {
+    return errnoOf(error) === 'ENOENT' ? 'it is not there' : messageOf(error);
+  }
+  return isProgram ? undefined : 'it is no executable file';
 }
 
 function namesOf(place: string): string[] {

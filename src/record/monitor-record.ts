@@ -129,6 +129,11 @@ export class MonitorRecord {
     return this.#guarded('reading the owner', () => ownership.readOwnership(this.#db));
   }
 
+  /** Which node has the address and has not released it. */
+  holder(): ownership.Holder | undefined {
+    return this.#guarded('reading the owner', () => ownership.readHolder(this.#db));
+  }
+
   /** See ownership.ts. Folds first: what the last owner forgot while it had the address counts, later no more. Returns the epoch. Throws NOT_RELEASED (exit code 4). */
   claim(request: ownership.Claim): number {
     return this.#guarded('claiming the address', () => {

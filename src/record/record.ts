@@ -29,8 +29,10 @@ export type {
   OperationStart,
   StepRecord,
 } from './tables/operations.js';
+export { provedMark } from './tables/operations.js';
 export {
   type Claim,
+  type Holder,
   isCertainlyOwnedBy,
   isNamesake,
   isOwnedBy,

@@ -26,8 +26,10 @@ test('the example of the manual', (t) => {
       settle: 15,
       busy: 5,
       record: 15,
+      fencing: 120,
     },
     hooks: { on: {}, deadline: 10 },
+    fencing: {},
     floatingIps: [
       {
         address: '10.10.1.1',
@@ -145,6 +147,7 @@ const rows: readonly Row[] = [
       settle: 20,
       busy: 2,
       record: 3,
+      fencing: 120,
     },
   ],
   [

@@ -26,6 +26,8 @@ const absolute = 'write an absolute path, one that begins with "/"';
 const bridge = 'link "veth" needs the name of an existing bridge, such as "br0"';
 const noBridge = 'only link "veth" joins a bridge: write link = "veth", or leave bridge out';
 const hook = 'an array of strings, the first an absolute path: ["/usr/local/sbin/page", "nfs"]';
+const fence =
+  'an array of strings, the first an absolute path, "{node}" in another one: ["/usr/sbin/fence_ipmilan", "-a", "ipmi-{node}", "-o", "off"]';
 const address = 'write an IPv4 or IPv6 address with its prefix length, such as "10.10.1.1/24"';
 const unspecified = 'an unspecified address cannot be served; write one that clients mount from';
 
@@ -295,6 +297,31 @@ const rows: readonly Row[] = [
     `${filesystem}.export[0].options = "${text}": the file system has fsid 1234, which is added by itself: leave fsid= out`,
   ]),
 
+  [
+    '[lock_manager]',
+    '[fencing]\ncommand = ["fence_x", "{node}"]\n[lock_manager]',
+    `fencing.command = ["fence_x", "{node}"]: the first is the program: write ${fence}`,
+  ],
+  [
+    '[lock_manager]',
+    '[fencing]\ncommand = "/usr/sbin/fence_x {node}"\n[lock_manager]',
+    `fencing.command = "/usr/sbin/fence_x {node}": write ${fence}`,
+  ],
+  [
+    '[lock_manager]',
+    '[fencing]\ncommand = ["/usr/sbin/fence_x", "-o", "off"]\n[lock_manager]',
+    `fencing.command = ["/usr/sbin/fence_x", "-o", "off"]: no word has "{node}", so that it could not be told which node: write ${fence}`,
+  ],
+  [
+    '[lock_manager]',
+    '[fencing]\ncommand = ["/usr/sbin/fence_{node}", "{node}"]\n[lock_manager]',
+    'fencing.command = ["/usr/sbin/fence_{node}", "{node}"]: the program has no "{node}" in its name',
+  ],
+  [
+    '[lock_manager]',
+    '[timeouts]\nfencing = 0\n[lock_manager]',
+    'timeouts.fencing = 0: write whole seconds from 1 to 3600, without quotes',
+  ],
   ['[lock_manager]', '[hooks]\non_done = "/x"\n[lock_manager]', `hooks.on_done = "/x": write ${hook}`],
   ['[lock_manager]', '[hooks]\non_lost = []\n[lock_manager]', `hooks.on_lost = []: write ${hook}`],
   [
@@ -567,17 +594,17 @@ const unknown: readonly Row[] = [
   [
     'node = "A"',
     'colour = 1',
-    'colour = 1: unknown key; known here, nearest first: hooks, node, state, timeouts, lock_manager, floating_ip',
+    'colour = 1: unknown key; known here, nearest first: hooks, node, state, timeouts, fencing, lock_manager, floating_ip',
   ],
   [
     'node = "A"',
     '"a\\nb" = 1',
-    '"a\\nb" = 1: unknown key; known here, nearest first: node, state, hooks, timeouts, floating_ip, lock_manager',
+    '"a\\nb" = 1: unknown key; known here, nearest first: node, state, hooks, fencing, timeouts, floating_ip, lock_manager',
   ],
   [
     'node = "A"',
     '__proto__ = 1',
-    '__proto__ = 1: unknown key; known here, nearest first: hooks, node, state, timeouts, floating_ip, lock_manager',
+    '__proto__ = 1: unknown key; known here, nearest first: hooks, node, state, timeouts, fencing, floating_ip, lock_manager',
   ],
   [
     'names = [',

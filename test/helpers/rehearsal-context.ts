@@ -31,7 +31,7 @@ export async function rehearsalContext(
     driver,
     run,
     session: new RecordSession(host, floatingIp, config),
-    fenced: false,
+    voucher: undefined,
     notifyDeadlineMs: 0,
     rpcbindPort: 1,
     signal: new AbortController().signal,

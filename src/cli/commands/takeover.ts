@@ -9,13 +9,14 @@ import {
 import type { Seen } from '../with-hooks.js';
 import type { Io } from '../io.js';
 import type { LoadDrivers } from '../open-reader.js';
-import { addCommonOptions, type CommonOptions, parseSeconds } from '../options.js';
+import { addCommonOptions, type CommonOptions, parseResource, parseSeconds } from '../options.js';
 
 interface TakeoverOptions extends CommonOptions {
   readonly dryRun?: boolean;
   readonly steps?: string;
   readonly order: TakeoverOrder;
   readonly fenced?: boolean;
+  readonly resource?: string;
   readonly awaitRelease?: number;
   readonly notifyDeadline?: number;
   readonly wait: boolean;
@@ -54,15 +55,17 @@ export function addTakeover(
           .default('safe'),
       )
       .option('--fenced', 'your word that the node which has the address, and has not released it, is dead')
-      .option(
-        '--resource <id>',
-        'Pacemaker starts the address as this resource: an agent of PACEMAKER says so, and no person',
-      )
       .addOption(
         new Option(
           '--await-release <seconds>',
           'for so long, wait for the node that has the address to release it, before it is refused, or fenced by the command of [fencing]: where both nodes are told at once, as by keepalived. Ends at once where that node shows no life on a state volume with multiple mount protection',
         ).argParser(parseSeconds),
+      )
+      .addOption(
+        new Option(
+          '--resource <id>',
+          'Pacemaker starts this as that resource: where a node has not released the address, Pacemaker has to have fenced it; see FENCING',
+        ).argParser(parseResource),
       )
       .addOption(
         new Option(
@@ -77,19 +80,21 @@ export function addTakeover(
   ).action(async (address: string, options: TakeoverOptions) => {
     const { openRunContext } = await import('../run-context.js');
     const { planTakeover } = await import('../../failover/plan.js');
+    const { asksOf } = await import('../../failover/access/vouching.js');
     const { includesSteps, selectSteps } = await import('../../failover/steps/steps.js');
     const { jsonReporter, textReporter } = await import('../text/step-reporter.js');
     let reporter: ReturnType<typeof jsonReporter> | undefined;
     const { context, choice } = await openRunContext(
       drivers,
       address,
-      { ...options, takesOver: includesSteps(options.steps, ['B-2', 'B-4', 'B-5']) },
+      { ...options, takesOver: includesSteps(options.steps, ['B-2', 'B-4', 'B-5']), asksForProof: true },
       (progress) => reporter?.progress(progress),
     );
     const { floatingIp, driver, config } = context;
     const whole = planTakeover(floatingIp, driver, {
       node: config.node,
       order: options.order,
+      asks: asksOf(context),
     });
     const plan = selectSteps(whole, options.steps);
     const title = `takeover ${floatingIp.address} on ${config.node}, lock manager ${driver.name} (${choice.why})`;

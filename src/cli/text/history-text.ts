@@ -30,10 +30,11 @@ export function inOneOrder(
 
 /** For people: a head, and a line for each step. */
 export function historyText({ address, operation }: PastOperation): string {
-  const { kind, node, epoch, startedAt, steps, detail = '', forced, outcome } = operation;
+  const { kind, node, epoch, startedAt, steps, detail = '', forced, fencing, outcome } = operation;
   const what = `${printable(kind)} ${address} on ${printable(node)}, epoch ${epoch}`;
   const lines = [`${timeOf(startedAt)}  ${what}: ${endText(operation)}`];
   if (forced !== undefined) lines.push(`  FORCED: ${printable(forced)}`);
+  if (fencing !== undefined) lines.push(`  ${printable(fencing)}`);
   for (const step of steps) lines.push(stepText(step));
   // Of clients not notified it says how many they are, as the head does.
   if (detail !== '' && outcome !== 'not-notified') lines.push(`  ${printable(detail)}`);
@@ -66,8 +67,20 @@ function stepText({ step, state, ms, detail }: StepRecord): string {
 
 /** For --json; times are ISO 8601 in UTC, and null is what is not known. */
 export function historyJson({ address, operation }: PastOperation) {
-  const { kind, node, epoch, startedAt, endedAt, outcome, detail, forced, notified, notNotified, lost } =
-    operation;
+  const {
+    kind,
+    node,
+    epoch,
+    startedAt,
+    endedAt,
+    outcome,
+    detail,
+    forced,
+    fencing,
+    notified,
+    notNotified,
+    lost,
+  } = operation;
   return {
     address,
     kind,
@@ -78,6 +91,7 @@ export function historyJson({ address, operation }: PastOperation) {
     outcome: outcome ?? null,
     detail: detail ?? '',
     forced: forced ?? null,
+    fencing: fencing ?? null,
     clients: notified === undefined || notNotified === undefined ? null : { notified, notNotified },
     lost: lost ?? null,
     steps: operation.steps.map(({ step, fsid, state, ms, detail: said, at }) => ({

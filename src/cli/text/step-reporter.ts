@@ -68,8 +68,10 @@ function resultJson({
   notNotified,
   undone,
   remarks,
+  fencing,
 }: OperationResult): Record<string, unknown> {
   const more = {
+    ...(fencing === undefined ? {} : { fencing }),
     ...(undone.length > 0 ? { undone } : {}),
     ...(notNotified.length > 0 ? { notNotified: notNotified.slice(0, namedMost) } : {}),
     ...(remarks.length > 0 ? { remarks } : {}),
@@ -90,12 +92,13 @@ export function textReporter(
   let current: Step | undefined;
   const startedAt = performance.now();
   io.out(`${begin}\n`);
-  const result = ({ outcome, clients, notNotified, undone, remarks }: OperationResult): number => {
+  const result = ({ outcome, clients, notNotified, undone, remarks, fencing }: OperationResult): number => {
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     const all = clients.notified + clients.notNotified;
     const notified = all > 0 ? `, ${clients.notified} of ${all} clients notified` : '';
     const but = undone.length > 0 ? ', but not everything' : '';
     io.out(`${plan.kind} ${plan.address}: done in ${seconds} s${notified}${but}\n`);
+    if (fencing !== undefined) io.out(`  ${printable(fencing)}\n`);
     for (const one of undone) io.out(`  NOT DONE: ${printable(one)}\n`);
     if (undone.length > 0) io.out(`  Remove the cause. Then run the same command again: it does the rest.\n`);
     for (const remark of remarks) io.out(`  NOTE: ${remark}\n`);

@@ -8,6 +8,7 @@ import {
   isCertainlyOwnedBy,
   isFull,
   isOwnedBy,
+  type Holder,
   type MonitorRecord,
   type NodeIdentity,
   openRecord,
@@ -16,6 +17,13 @@ import {
 } from '../../record/record.js';
 import { makeStateDirectory } from '../../record/safe-files/state-directory.js';
 import { recordLocation, type RecordLocation, recordReachable, unreachable } from './location.js';
+
+/** That a node is down which has the address. */
+export interface Proof {
+  readonly holder: Holder;
+  /** What was proved, and by whom, as a clause. */
+  readonly said: string;
+}
 
 /**
  * The record of one address during one operation: opened when it can be reached, closed before its
@@ -29,6 +37,7 @@ export class RecordSession {
   #record: MonitorRecord | undefined;
   #epoch: number | undefined;
   #previous: Ownership | undefined;
+  #proof: Proof | undefined;
   #handedOver = false;
   #reserve: Reserve | undefined;
   #vacant: Ownership | undefined;
@@ -116,14 +125,38 @@ export class RecordSession {
     return ownership !== undefined && !ownership.released && isCertainlyOwnedBy(ownership, this.#me);
   }
 
-  /** takeover: this node becomes the owner. Throws FailoverError NOT_RELEASED (exit code 4), NO_MACHINE_ID. */
-  claim(fenced: boolean): number {
+  /**
+   * Of whom it would have to be proved that he is down: another node, that has the address and has not released it. Undefined: nobody is in the
+   * way, or it is not certain who (one of this node's own name, say), of whom nothing can be proved.
+   */
+  get suspect(): Holder | undefined {
+    if (this.#epoch !== undefined) return undefined;
+    const holder = this.#record?.holder();
+    return holder === undefined || holder.node === this.#me.node ? undefined : holder;
+  }
+
+  /**
+   * takeover: this node becomes the owner. `fenced`: the caller's word that the owner is down, or the proof of it. Throws FailoverError
+   * NOT_RELEASED (exit code 4), NO_MACHINE_ID.
+   */
+  claim(fenced: boolean | Proof): number {
     if (this.#epoch !== undefined) return this.#epoch;
     machineOf(this.#host);
     this.#previous = this.opened.ownership();
-    const epoch = this.opened.claim({ node: this.#me.node, fenced, now: this.#host.now() });
+    const isProved = typeof fenced === 'object';
+    const epoch = this.opened.claim({
+      node: this.#me.node,
+      fenced: isProved ? fenced.holder : fenced,
+      now: this.#host.now(),
+    });
     this.#epoch = epoch;
+    if (isProved) this.#proof = fenced;
     return epoch;
+  }
+
+  /** takeover: what it took to claim the address; undefined: no proof. */
+  get proof(): Proof | undefined {
+    return this.#proof;
   }
 
   /** takeover: what this operation claimed goes back, where nobody had it before: another node need not wait for this one. */

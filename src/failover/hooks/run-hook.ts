@@ -1,9 +1,9 @@
 import type { Config } from '../../config/config.js';
-import { errnoOf, messageOf } from '../../errors.js';
+import { messageOf } from '../../errors.js';
 import type { Host } from '../../host/host.js';
 import { runCommand } from '../../host/running/command.js';
 import { within } from '../../host/running/deadline.js';
-import { wayTo, whyOthersCanWrite } from '../../host/way.js';
+import { whyUnfit } from '../../host/way.js';
 import { saidOf } from '../../host/action.js';
 import { limitOf } from '../limits.js';
 import type { Event } from './event.js';
@@ -39,20 +39,4 @@ export async function runHook(
     const message = messageOf(error);
     return message.startsWith(name) ? message : `${name}: ${message}`;
   }
-}
-
-/** Why root does not run it, as a clause: who can write it, or exchange it on the way, would be root. */
-export async function whyUnfit(file: string): Promise<string | undefined> {
-  const owners = [0, process.geteuid?.() ?? 0];
-  let isProgram = false;
-  try {
-    for await (const { place, stats } of wayTo(file)) {
-      const why = whyOthersCanWrite(stats, owners);
-      if (why !== undefined) return `${place} ${why}`;
-      isProgram = stats.isFile() && (stats.mode & 0o111) !== 0;
-    }
-  } catch (error) {
-    return errnoOf(error) === 'ENOENT' ? 'it is not there' : messageOf(error);
-  }
-  return isProgram ? undefined : 'it is no executable file';
 }

@@ -18,6 +18,8 @@ export interface OperationResult {
   readonly undone: readonly string[];
   /** Sentences worth a person's attention, as about how the clients were notified. */
   readonly remarks: readonly string[];
+  /** takeover: by whom it was proved that the owner was down, which had not released the address; absent: nobody had to. */
+  readonly fencing?: string;
 }
 
 /**

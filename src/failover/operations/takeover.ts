@@ -5,6 +5,8 @@ import { isRecording } from '../../rundir/serving.js';
 import { expectUnexposed } from '../access/exposure.js';
 import { recordReachable } from '../access/location.js';
 import { expectRecordedHere } from '../access/recorded-elsewhere.js';
+import type { RecordSession } from '../access/session.js';
+import { claimVouched } from '../access/vouching.js';
 import { limitOf, stepLimit } from '../limits.js';
 import { withOthers } from '../steps/other-addresses.js';
 import { expectPlaces } from '../steps/places.js';
@@ -12,6 +14,7 @@ import { isGraceMissed } from '../steps/rerun.js';
 import { type Plan, splitBefore } from '../steps/steps.js';
 import { awaitRelease } from './await-release.js';
 import { operateAlone, type OperationResult } from './operation.js';
+import { fencingText } from './vouched.js';
 import { lookAhead, refuseObstacles } from './preflight.js';
 import { type Reporter, runPlan } from './runner.js';
 
@@ -37,10 +40,10 @@ export async function takeover(
     session.useReserve('failover');
     const isShared = session.location.onVolume === undefined;
     // What this node has already it keeps, in the same epoch; anything else is claimed when all has been looked at.
-    if (session.holds(session.open({ create: false })?.ownership())) session.claim(context.fenced);
+    if (session.holds(session.open({ create: false })?.ownership())) session.claim(false);
     refuseObstacles(plan, await lookAhead(plan, context, { asksNames: false }));
     if (session.open({ create: isShared }) !== undefined) {
-      session.claim(context.fenced);
+      await claimVouched(context);
       log.begin();
     } else if (!plan.steps.some((step) => step.name === 'B-1')) {
       // Single steps need the record too: says what to mount first.
@@ -66,8 +69,14 @@ export async function takeover(
       clients,
       notNotified,
       remarks: [...remarks, ...more],
+      ...fencingOf(session),
     };
   });
+}
+
+function fencingOf(session: RecordSession): Pick<OperationResult, 'fencing'> {
+  const fencing = fencingText(session);
+  return fencing === undefined ? {} : { fencing };
 }
 
 /**

@@ -4,15 +4,20 @@ import { exitCodes, FailoverError } from '../../errors.js';
 import type { Action } from '../../host/action.js';
 import { mountedAt } from '../../host/reading/device-users.js';
 import { isMountOf, mountAt } from '../../host/reading/mounts.js';
-import { superblockState } from '../../host/reading/superblock.js';
-import { isTimeout } from '../../host/running/deadline.js';
+import { readSuperblock } from '../../host/reading/superblock.js';
+import { proveOthersDown, proverOf } from '../access/vouching.js';
 import type { FailoverContext } from '../context.js';
 
 /**
- * B-1: a file system that another node may still have mounted is not mounted a second time, which
- * would destroy it. Only the caller's word (--fenced), or this node's own unreleased ownership
- * after a crash, lets a device through that was not cleanly unmounted; and one that does not say how it was, where the
- * record has not said either (`ownerIsKnown` false) that nobody else has the address.
+ * B-1: a file system that another node may still have mounted is not mounted a second time, which would destroy it. A device that was not
+ * cleanly unmounted, and, where the record has not said either (`ownerIsKnown` false) that nobody else has the address, one that
+ * does not say how it was, is let through by the caller's word (--fenced); by this node's own unreleased ownership after a crash; and by the
+ * proof that the owner is down, with which the address was claimed.
+ *
+ * Before the volume of the record is mounted nobody knows the owner, so that nothing can be proved of him. Where its file system itself
+ * refuses a second mount (ext4's multiple mount protection), it is mounted, the owner is read, and it is unmounted again unless he is proved
+ * to be down. Any other one is mounted only where every other node of the cluster is down (Prover.proveOthers); where that cannot be asked
+ * either, as with a fence command, which would have to be run for each node there is, alive or not, it is refused.
  */
 export function refuseMountedElsewhere(
   ip: FloatingIp,
@@ -23,45 +28,73 @@ export function refuseMountedElsewhere(
   const { device, mountpoint, type } = volume;
   return {
     commands: lookText(volume, ownerIsKnown),
-    look: async (context) => {
-      const onVolume = recordVolume(ip);
-      const isKnown = onVolume === undefined || mountAt(context.host, onVolume.mountpoint) !== undefined;
-      if (!ownerIsKnown || isKnown) {
-        await refuse(context);
-        return [];
-      }
-      // Until the record's volume is mounted nobody knows whether it was this node that crashed.
-      try {
-        await refuse(context);
-        return [];
-      } catch (error) {
-        if (!(error instanceof FailoverError) || isTimeout(error)) throw error;
-        const { message, hint, code, exitCode } = error;
-        return [{ message, hint, code, exitCode, isNote: true }];
-      }
+    look: async (context, { isAll = false }) => {
+      const found = await doubtOf(context);
+      if (found === undefined) return [];
+      const { message, hint, code, exitCode } = found.doubt;
+      return [{ message, hint, code, exitCode, isNote: isSettledLater(context, found, isAll) }];
     },
     check: async (context) => {
-      await refuse(context);
-      return true;
+      const found = await doubtOf(context);
+      if (found === undefined || (!ownerIsKnown && (await isOthersProved(context, found)))) return true;
+      throw found.doubt;
     },
     act: async () => undefined,
     verify: () => undefined,
   };
 
-  async function refuse({ host, fenced, session }: FailoverContext): Promise<void> {
+  async function doubtOf({ host, voucher, session }: FailoverContext): Promise<Doubt | undefined> {
     const mount = mountAt(host, mountpoint);
-    if (fenced || session.holds(session.previous) || (mount !== undefined && isMountOf(host, mount, device)))
-      return;
-    const state = await superblockState(host, device);
-    if (state === 'dirty')
-      throw notUnmounted(
-        address,
-        volume,
-        mountedAt(host, device).map(({ text }) => text),
-      );
+    const isVouched = voucher === 'caller' || session.proof !== undefined || session.holds(session.previous);
+    if (isVouched || (mount !== undefined && isMountOf(host, mount, device))) return undefined;
+    const superblock = await readSuperblock(host, device);
+    if (superblock?.state === 'dirty') {
+      const here = mountedAt(host, device).map(({ text }) => text);
+      return {
+        doubt: notUnmounted(address, volume, here),
+        isHere: here.length > 0,
+        hasMmp: superblock.hasMmp,
+      };
+    }
     // Of ext2/3/4 a device that cannot be read cannot be mounted either, and mount(8) says why.
-    if (state === 'unknown' && !ownerIsKnown && !isExt(type)) throw ownerUnknown(address, volume);
+    return superblock === undefined && !ownerIsKnown && !isExt(type)
+      ? { doubt: ownerUnknown(address, volume), isHere: false, hasMmp: false }
+      : undefined;
   }
+
+  /** Whether what is in doubt now will be known before the volume is mounted, or its mount decides. */
+  function isSettledLater(context: FailoverContext, { isHere, hasMmp }: Doubt, isAll: boolean): boolean {
+    const prover = isHere ? undefined : proverOf(context);
+    if (!ownerIsKnown)
+      return prover !== undefined && (isRefusedTwice(hasMmp) || prover.proveOthers !== undefined);
+    // Until the record's volume is mounted nobody knows whether it was this node that crashed.
+    const onVolume = recordVolume(ip);
+    if (onVolume !== undefined && mountAt(context.host, onVolume.mountpoint) === undefined) return true;
+    return prover !== undefined && (isAll || context.session.suspect !== undefined);
+  }
+
+  async function isOthersProved(context: FailoverContext, { isHere, hasMmp }: Doubt): Promise<boolean> {
+    const prover = proverOf(context);
+    if (isHere || prover === undefined) return false;
+    if (isRefusedTwice(hasMmp)) return true;
+    if (prover.proveOthers === undefined) return false;
+    await proveOthersDown(context, prover.proveOthers);
+    return true;
+  }
+
+  /** Whether mount(2) itself refuses it while another node has it: as long as it is mounted to be written to (ext4_multi_mount_protect). */
+  function isRefusedTwice(hasMmp: boolean): boolean {
+    return hasMmp && type === 'ext4' && !volume.options.split(',').includes('ro');
+  }
+}
+
+/** Why a volume is not to be mounted, as far as its device shows. */
+interface Doubt {
+  readonly doubt: FailoverError;
+  /** Whether it is this node that has it mounted, elsewhere. */
+  readonly isHere: boolean;
+  /** Whether its file system has multiple mount protection. */
+  readonly hasMmp: boolean;
 }
 
 /** What a person looks at before the same mount. */

@@ -5,16 +5,22 @@ import { machineOf } from '../../host/reading/machine-id.js';
 import { largeJournalText } from '../../record/record.js';
 import { databasePath, recordDirectory } from '../../record/safe-files/layout.js';
 import { recordLocation, unreachable, whyUnreachable } from '../access/location.js';
+import type { Proof } from '../access/session.js';
+import { claimVouched } from '../access/vouching.js';
 import type { FailoverContext } from '../context.js';
 
 type FailoverAction = Action<FailoverContext>;
 
-/** takeover: this node becomes the owner, one epoch up, in one transaction of the record. */
-export function claimOwnership(ip: FloatingIp): FailoverAction {
+/**
+ * takeover: this node becomes the owner, one epoch up, in one transaction of the record. `asks`: what is asked or done before, where another
+ * node has not released the address, as --dry-run has it.
+ */
+export function claimOwnership(ip: FloatingIp, asks: readonly string[] = []): FailoverAction {
   const { address, stateDirectory } = ip;
   const volume = recordVolume(ip)?.mountpoint;
   return {
     commands: [
+      ...asks,
       `# this node becomes the owner of ${address} in ${databasePath(recordDirectory(stateDirectory, address))}, one epoch up`,
       ...(volume === undefined
         ? []
@@ -36,24 +42,29 @@ export function claimOwnership(ip: FloatingIp): FailoverAction {
       if (onVolume === undefined && whyUnreachable(host, ip) !== undefined) throw unreachable(host, ip);
       return [];
     },
-    check: ({ session, fenced }) => {
+    check: ({ session }) => {
       if (!session.holds(session.open({ create: false })?.ownership())) return false;
-      session.claim(fenced); // keeps the epoch, and learns it
+      session.claim(false); // keeps the epoch, and learns it
       return session.holds(session.previous);
     },
-    act: async ({ session, fenced }) => {
+    act: async (context) => {
+      const { session } = context;
       session.open({ create: true });
-      const epoch = session.claim(fenced);
+      const epoch = await claimVouched(context);
       const { owner, released } = session.previous ?? { owner: undefined, released: true };
       const claimed =
         owner === undefined
           ? `new record in ${session.location.directory}, epoch ${epoch}`
-          : `epoch ${epoch}, after ${owner}${released ? '' : ', which had not released it'}`;
+          : `epoch ${epoch}, after ${owner}${released ? '' : notReleasedText(session.proof)}`;
       return [claimed, ...session.opened.largeJournals().map(largeJournalText)].join('; ');
     },
     verify: ({ session }) => session.assertStillOwner(),
     undo: async ({ session }) => session.giveBack(),
   };
+}
+
+function notReleasedText(proof: Proof | undefined): string {
+  return `, which had not released it${proof === undefined ? '' : `: ${proof.said}`}`;
 }
 
 /** A statement for sqlite3(1), in quotes in which a shell expands. */

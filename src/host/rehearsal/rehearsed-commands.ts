@@ -41,6 +41,12 @@ function command(host: Host, argv: Argv): CommandResult {
       return succeeded;
     case 'nft':
       return { ...succeeded, stdout: host.readText('/nft.json') ?? '{"nftables":[]}' };
+    case 'crm_node':
+    case 'crm_attribute':
+    case 'crm_resource':
+    case 'cibadmin':
+    case 'stonith_admin':
+      return rehearsePacemaker(host, argv);
     case 'timedatectl':
       return { ...succeeded, stdout: host.readText('/ntp-synchronized') ?? 'yes\n' };
     case 'systemctl':
@@ -50,6 +56,19 @@ function command(host: Host, argv: Argv): CommandResult {
     default:
       return { exitCode: 127, stdout: '', stderr: `${program} has no part in a rehearsal` };
   }
+}
+
+/** What each command line answers; nothing without a cluster. */
+const pacemakerSchema = v.record(
+  v.string(),
+  v.object({ exitCode: v.number(), stdout: v.string(), stderr: v.string() }),
+);
+
+function rehearsePacemaker(host: Host, argv: Argv): CommandResult {
+  const answers = v.parse(pacemakerSchema, JSON.parse(host.readText('/pacemaker.json') ?? '{}'));
+  return (
+    answers[argv.join(' ')] ?? { exitCode: 102, stdout: '', stderr: 'Pacemaker has no part in this rehearsal' }
+  );
 }
 
 /** `ip -j address show` and `ip address add|del ADDRESS/PREFIX dev INTERFACE` on a file of that JSON. */

@@ -78,9 +78,15 @@ class Command {
   #failure: unknown;
   #lastOutput = 0;
   readonly #keep: number;
+  readonly #keepsEnd: boolean;
 
-  constructor(argv: Argv, child: Child, { input, keep = Number.POSITIVE_INFINITY }: CommandOptions) {
+  constructor(
+    argv: Argv,
+    child: Child,
+    { input, keep = Number.POSITIVE_INFINITY, keepsEnd = false }: CommandOptions,
+  ) {
     this.#keep = keep;
+    this.#keepsEnd = keepsEnd;
     this.#argv = argv;
     this.#child = child;
     this.#exited = new Promise((resolve) => {
@@ -109,8 +115,9 @@ class Command {
   #collect(stream: NodeJS.ReadableStream | null, into: Buffer[]): void {
     let left = this.#keep;
     stream?.on('data', (bytes: Buffer) => {
-      if (left <= 0) return;
-      into.push(bytes.subarray(0, left));
+      if (this.#keepsEnd) into.splice(0, into.length, Buffer.concat([...into, bytes]).subarray(-this.#keep));
+      else if (left <= 0) return;
+      else into.push(bytes.subarray(0, left));
       left -= bytes.length;
       this.#lastOutput = performance.now();
     });

@@ -1,5 +1,8 @@
 import type { Database } from 'better-sqlite3';
 
+/** How `forced` begins where it was proved that the node is down. */
+export const provedMark = 'fencing: ';
+
 export type OperationKind = 'release' | 'takeover' | 'notify' | 'adopt';
 
 export interface OperationStart {
@@ -8,7 +11,7 @@ export interface OperationStart {
   readonly epoch: number;
   /** Milliseconds since 1970. */
   readonly now: number;
-  /** By whose word the address was taken from a node that had not released it; absent: nobody's was needed. */
+  /** By whose word, or by which proof (provedMark), the address was taken from a node that had not released it; absent: none was needed. */
   readonly forced?: string | undefined;
 }
 
@@ -42,8 +45,10 @@ export interface Operation {
   readonly endedAt: number | undefined;
   readonly outcome: OperationEnd['outcome'] | undefined;
   readonly detail: string | undefined;
-  /** See OperationStart. */
+  /** By whose word the address was taken from a node that had not released it. */
   readonly forced: string | undefined;
+  /** By which proof. */
+  readonly fencing: string | undefined;
   /** See OperationEnd. */
   readonly notified: number | undefined;
   readonly notNotified: number | undefined;
@@ -115,7 +120,7 @@ export function lastOperations(db: Database, count: number): Operation[] {
   const stepsOf = db.prepare<[number], Nullable<StepRecord>>(
     'SELECT step, fsid, state, ms, detail, at FROM steps WHERE operation = ? ORDER BY id',
   );
-  const found = db.prepare<[number], Nullable<Omit<Operation, 'steps'>>>(
+  const found = db.prepare<[number], Nullable<Omit<Operation, 'steps' | 'fencing'>>>(
     `SELECT id, kind, node, epoch, began_at AS startedAt, ended_at AS endedAt, outcome, detail, forced, notified,
        not_notified AS notNotified, lost FROM operations ORDER BY id DESC LIMIT ?`,
   );
@@ -128,13 +133,18 @@ export function lastOperations(db: Database, count: number): Operation[] {
         endedAt: row.endedAt ?? undefined,
         outcome: row.outcome ?? undefined,
         detail: row.detail ?? undefined,
-        forced: row.forced ?? undefined,
+        ...vouchedOf(row.forced),
         notified: row.notified ?? undefined,
         notNotified: row.notNotified ?? undefined,
         lost: row.lost ?? undefined,
         steps: stepsOf.all(row.id).map((step) => ({ ...step, fsid: step.fsid ?? undefined })),
       })),
   )();
+}
+
+function vouchedOf(forced: string | null): Pick<Operation, 'forced' | 'fencing'> {
+  const isProved = forced?.startsWith(provedMark) === true;
+  return { forced: isProved ? undefined : (forced ?? undefined), fencing: isProved ? forced : undefined };
 }
 
 /** Whether a takeover or release of this epoch has done the step, for this fsid or, without one, for any. */

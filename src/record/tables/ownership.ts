@@ -72,10 +72,41 @@ export function readOwnership(db: Database): Ownership {
   };
 }
 
+/** A node that has the address and has not released it, as the record has it at one moment. */
+export interface Holder {
+  readonly node: string;
+  readonly machine: string | undefined;
+  readonly epoch: number;
+  /** The last thing that is known to have been done before or in that epoch, ms since 1970, by the clock of whoever did it. */
+  readonly lastWrite: number;
+}
+
+/** Undefined: nobody has it, or it is not certain who (isPresumed). */
+export function readHolder(db: Database): Holder | undefined {
+  const now = readOwnership(db);
+  const { owner, machine, epoch, released } = now;
+  if (owner === undefined || released || isPresumed(now)) return undefined;
+  const last = db
+    .prepare<[], number | null>(
+      `SELECT max(at) FROM (
+         SELECT since AS at FROM ownership
+         UNION ALL SELECT max(began_at) FROM operations UNION ALL SELECT max(ended_at) FROM operations
+         UNION ALL SELECT max(at) FROM steps
+         UNION ALL SELECT began_at FROM audit UNION ALL SELECT compared_at FROM audit
+         UNION ALL SELECT max(told_at) FROM notifications)`,
+    )
+    .pluck()
+    .get();
+  return { node: owner, machine, epoch, lastWrite: last ?? 0 };
+}
+
 export interface Claim {
   readonly node: string;
-  /** The caller's word that the present owner is dead, or cut off from storage and network. */
-  readonly fenced: boolean;
+  /**
+   * That the present owner is dead, or cut off from storage and network: the caller's word, or of whom it was proved, and when. A proof
+   * holds for that owner in that epoch, and only while nothing more has been done there.
+   */
+  readonly fenced: boolean | Holder;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -92,7 +123,8 @@ export function claim(db: Database, me: NodeIdentity, { fenced, now: claimedAt }
       const now = readOwnership(db);
       const { owner, epoch, released } = now;
       if (!released && isCertainlyOwnedBy(now, me)) return epoch;
-      if (owner !== undefined && !released && !fenced) throw notReleased(me, owner, now, addressIn(db.name));
+      if (owner !== undefined && !released && !holdsStill(db, fenced))
+        throw notReleased(me, owner, now, addressIn(db.name));
       claimAudit(db, owner !== undefined && released);
       db.prepare('UPDATE ownership SET owner = ?, machine = ?, epoch = ?, released = 0, since = ?').run(
         me.node,
@@ -103,6 +135,18 @@ export function claim(db: Database, me: NodeIdentity, { fenced, now: claimedAt }
       return epoch + 1;
     })
     .immediate();
+}
+
+/** Whether what was said or proved of the owner is of the one that it is now. */
+function holdsStill(db: Database, fenced: Claim['fenced']): boolean {
+  if (typeof fenced === 'boolean') return fenced;
+  const now = readHolder(db);
+  return (
+    now?.node === fenced.node &&
+    now.machine === fenced.machine &&
+    now.epoch === fenced.epoch &&
+    now.lastWrite === fenced.lastWrite
+  );
 }
 
 /** Throws NOT_OWNER (exit code 4) unless `me` is the owner, in this epoch. */

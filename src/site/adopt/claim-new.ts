@@ -19,7 +19,7 @@ export function claimNew(ip: FloatingIp): Action<FailoverContext> {
     },
     act: async (context) => {
       refuseReleased(context, ip);
-      return claim.act({ ...context, fenced: isMarkedByHand(context) });
+      return claim.act({ ...context, voucher: isMarkedByHand(context) ? 'caller' : undefined });
     },
   };
 }

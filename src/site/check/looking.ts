@@ -50,7 +50,7 @@ function lookingContext(reader: NodeReader, floatingIp: FloatingIp, driver: Lock
     driver,
     run: driver.run,
     session: new RecordSession(host, floatingIp, config),
-    fenced: false,
+    voucher: undefined,
     notifyDeadlineMs: undefined,
     rpcbindPort: 111,
     signal: new AbortController().signal,

@@ -107,6 +107,7 @@ const operation = (node: string, startedAt: number): Operation => ({
   outcome: undefined,
   detail: undefined,
   forced: undefined,
+  fencing: undefined,
   notified: undefined,
   notNotified: undefined,
   lost: undefined,

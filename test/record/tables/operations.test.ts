@@ -31,6 +31,7 @@ test('an operation, its steps, its end', (t) => {
     epoch: 2,
     startedAt: wall,
     forced: undefined,
+    fencing: undefined,
     notified: undefined,
     notNotified: undefined,
     lost: undefined,

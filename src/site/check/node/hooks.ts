@@ -1,5 +1,5 @@
 import { hookEvents } from '../../../config/config.js';
-import { whyUnfit } from '../../../failover/hooks/run-hook.js';
+import { whyUnfit } from '../../../host/way.js';
 import { type Check, type Finding, type NodeSite, orElse, warning } from '../check.js';
 
 /** A failover goes on without them; whoever was to be told is not. */

@@ -1,0 +1,101 @@
+import { parseXml, XmlElement } from '@rgrove/parse-xml';
+
+// What Pacemaker's tools print, as values. Formats: xml/api/fence-event-2.15.rng, xml/cib-*.rng, and lib/pengine/unpack.c (node_state) of
+// Pacemaker; nothing here is believed that is not in that form.
+
+/** Of a node, as the CIB's status section has it. */
+export interface NodeState {
+  readonly id: string;
+  readonly name: string;
+  /** Whether it is a member of the cluster's membership (in_ccm). Undefined: it does not say. */
+  readonly isMember: boolean | undefined;
+  /** Whether its controller is there (crmd). */
+  readonly isOnline: boolean;
+  readonly join: string | undefined;
+  readonly expected: string | undefined;
+}
+
+/** One entry of the fencing history. */
+export interface FenceEvent {
+  readonly status: 'success' | 'failed' | 'pending';
+  /** reboot, off, on. */
+  readonly action: string;
+  readonly target: string;
+  /** Which node did it; "a human" where somebody confirmed it (stonith_admin --confirm; fenced_remote.c). */
+  readonly delegate: string | undefined;
+  /** ms since 1970; undefined: not completed, or not to be read. */
+  readonly completed: number | undefined;
+}
+
+/** Throws an Error where the text is not well-formed, or is no answer of these tools. */
+function elementsOf(text: string, name: string): XmlElement[] {
+  const found: XmlElement[] = [];
+  const root = parseXml(text).root;
+  if (root === null) throw new Error('it has no element');
+  const visit = (element: XmlElement): void => {
+    if (element.name === name) found.push(element);
+    for (const child of element.children) if (child instanceof XmlElement) visit(child);
+  };
+  visit(root);
+  return found;
+}
+
+/** What `cibadmin --query --xpath //node_state --no-children` prints: one element, or several in <xpath-query>. */
+export function readNodeStates(text: string): NodeState[] {
+  return elementsOf(text, 'node_state').map(({ attributes }) => ({
+    id: attributes['id'] ?? '',
+    name: attributes['uname'] ?? '',
+    isMember: isMember(attributes['in_ccm']),
+    isOnline: isOnline(attributes['crmd']),
+    join: attributes['join'],
+    expected: attributes['expected'],
+  }));
+}
+
+/** unpack_node_member: a boolean, or since feature set 3.18.0 (2.1.7) the time since when, 0 for not. */
+function isMember(text: string | undefined): boolean | undefined {
+  if (text === undefined) return undefined;
+  return readBoolean(text) ?? (/^\d+$/.test(text) ? Number(text) > 0 : undefined);
+}
+
+/** unpack_node_online: online or offline, or the time since when. What it does not know counts as online here: only who is certainly away is down. */
+function isOnline(text: string | undefined): boolean {
+  return text !== undefined && text.toLowerCase() !== 'offline' && text !== '0';
+}
+
+/** The ids of the nodes whose resource history the CIB has: `cibadmin --query --xpath //node_state/lrm --no-children`. */
+export function readHistoryOwners(text: string): string[] {
+  return elementsOf(text, 'lrm').map(({ attributes }) => attributes['id'] ?? '');
+}
+
+/** The names of the nodes of the configuration: `cibadmin --query --xpath //nodes/node --no-children`. */
+export function readNodeNames(text: string): string[] {
+  return elementsOf(text, 'node').map(({ attributes }) => attributes['uname'] ?? '');
+}
+
+/** What `stonith_admin --history NODE --verbose --output-as=xml` prints. */
+export function readFenceEvents(text: string): FenceEvent[] {
+  return elementsOf(text, 'fence_event').flatMap(({ attributes }) => {
+    const { status, action = '', target = '', delegate, completed } = attributes;
+    if (status !== 'success' && status !== 'failed' && status !== 'pending') return [];
+    return [{ status, action, target, delegate, completed: readTime(completed) }];
+  });
+}
+
+/** "2026-11-27 14:48:15Z" (2.1.5), "2026-11-27 14:48:15.123456 +01:00": with its zone, or it is none. */
+export function readTime(text: string | undefined): number | undefined {
+  const found = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d{1,9})? ?(Z|[+-]\d\d:?\d\d)$/.exec(text ?? '');
+  if (found === null) return undefined;
+  const [, day, time, fraction = '', zone = 'Z'] = found;
+  const at = Date.parse(
+    `${day}T${time}${fraction.slice(0, 4)}${zone.replace(/^([+-]\d\d)(\d\d)$/, '$1:$2')}`,
+  );
+  return Number.isNaN(at) ? undefined : at;
+}
+
+/** crm_is_true, crm_str_to_boolean. Undefined: it is no boolean. */
+export function readBoolean(text: string): boolean | undefined {
+  const word = text.trim().toLowerCase();
+  if (['true', 'on', 'yes', 'y', '1'].includes(word)) return true;
+  return ['false', 'off', 'no', 'n', '0'].includes(word) ? false : undefined;
+}

@@ -1,0 +1,164 @@
+import { exitCodes, FailoverError, messageOf } from '../../errors.js';
+import { saidOf } from '../../host/action.js';
+import { type Argv, commandText, type Host } from '../../host/host.js';
+import { currentDeadline } from '../../host/running/deadline.js';
+import { isNodeName, nodeNameRule } from '../../names.js';
+import { notFenced, orByWord, type Prover, unproved } from '../prover.js';
+import { readFenceEvents, readHistoryOwners, readNodeNames, readNodeStates } from './answers.js';
+import { type Cluster, judge, judgeOthers, type Verdict } from './verdict.js';
+
+/** How often Pacemaker is asked again, ms. */
+const intervalMs = 1000;
+
+/** What is asked, in this order. Every one of them only reads. */
+function questions(resource: string, about: string) {
+  const option = (name: string): Argv => [
+    'crm_attribute',
+    '--type',
+    'crm_config',
+    '--name',
+    name,
+    '--query',
+    '--quiet',
+    '--default',
+    'true',
+  ];
+  const status = (xpath: string): Argv => ['cibadmin', '--query', '--xpath', xpath, '--no-children'];
+  return {
+    localName: ['crm_node', '--name'],
+    // Since 3.0.2 the option has another name; a cluster may have either.
+    stonithEnabled: option('stonith-enabled'),
+    fencingEnabled: option('fencing-enabled'),
+    requires: ['crm_resource', '--resource', resource, '--meta', '--get-parameter', 'requires'],
+    nodes: status('//nodes/node'),
+    states: status('//node_state'),
+    histories: status('//node_state/lrm'),
+    // Without --verbose it shows one event of each kind, and of those not the newest (seen: 2.1.5; lib/pacemaker/pcmk_fence.c, reduce_fence_history).
+    events: ['stonith_admin', '--history', about, '--verbose', '--output-as=xml'],
+  } satisfies Record<string, Argv>;
+}
+
+/** `resource`: what Pacemaker is starting, whose `requires` is asked; see isResourceId. `here`: this node's name in the configuration. */
+export function pacemakerProver(host: Host, resource: string, here: string): Prover {
+  return {
+    name: 'pacemaker',
+    asks: (node) => Object.values(questions(resource, node)).map((argv) => commandText(argv)),
+    prove: async (suspect, signal) => {
+      const { node, address } = suspect;
+      if (!isNodeName(node)) throw notFenced(suspect, nodeNameRule, orByWord(address));
+      return untilProved(
+        host,
+        signal,
+        async () => judge(await ask(host, resource, node), suspect, here),
+        (because) => notFenced(suspect, because, hintOf(address)),
+      );
+    },
+    proveOthers: async (address, signal) => {
+      await untilProved(
+        host,
+        signal,
+        async () => judgeOthers(await ask(host, resource, '*'), here),
+        (because) =>
+          unproved(
+            address,
+            `Who has ${address} is not known before its volume is mounted, and that no other node has is not proved: ${because}`,
+            `With a state volume of type ext4 that has multiple mount protection nobody needs to ask. ${hintOf(address)}`,
+          ),
+      );
+    },
+  };
+}
+
+function hintOf(address: string): string {
+  return `See "crm_mon -1" and "stonith_admin --history '*' --verbose". ${orByWord(address)}`;
+}
+
+/** Asks until it is proved, or is not, or the time is over: Pacemaker may be about to fence. Returns what was proved. */
+async function untilProved(
+  host: Host,
+  signal: AbortSignal,
+  look: () => Promise<Verdict>,
+  failure: (because: string) => FailoverError,
+): Promise<string> {
+  const deadline = currentDeadline();
+  for (;;) {
+    const verdict = await look();
+    if (verdict.is === 'proved') return verdict.said;
+    if (verdict.is === 'unproved') throw failure(verdict.because);
+    deadline.doing = `it waited for ${verdict.what}`;
+    if (signal.aborted) throw interrupted(verdict.what);
+    // No second look would be done in time.
+    if (deadline.left <= 2 * intervalMs)
+      throw failure(
+        `${verdict.what} was waited for, for ${deadline.limit.seconds} s (${deadline.limit.key})`,
+      );
+    await host.delay(intervalMs);
+  }
+}
+
+function interrupted(what: string): FailoverError {
+  return new FailoverError(`Interrupted while waiting for ${what}`, {
+    code: 'INTERRUPTED',
+    exitCode: exitCodes.stepFailed,
+    operation: 'proving that the owner is down',
+    hint: 'Run the same command again.',
+  });
+}
+
+async function ask(host: Host, resource: string, about: string): Promise<Cluster> {
+  const argvs = questions(resource, about);
+  const localName = await answerOf(host, argvs.localName, word);
+  const enabled = [
+    await answerOf(host, argvs.stonithEnabled, word),
+    await answerOf(host, argvs.fencingEnabled, word),
+  ];
+  const requires = await answerOf(host, argvs.requires, anyWord, /Attribute 'requires' not found/);
+  // The history before the states: a fencing between the two is seen in the second, and asked about again.
+  const events = await answerOf(host, argvs.events, readFenceEvents);
+  return {
+    localName,
+    enabled,
+    requires,
+    nodes: await answerOf(host, argvs.nodes, readNodeNames),
+    states: await answerOf(host, argvs.states, readNodeStates),
+    // Where none has any, cibadmin finds nothing.
+    withHistory: await answerOf(host, argvs.histories, readHistoryOwners),
+    events,
+  };
+}
+
+/** `none`: what a tool says, with some exit code, where it has nothing to print. Throws COMMAND_FAILED (exit code 4), COMMAND_MISSING. */
+async function answerOf<T>(host: Host, argv: Argv, read: (text: string) => T, none?: RegExp): Promise<T> {
+  const result = await host.run(argv);
+  const isNone = none?.test(result.stderr) === true;
+  if (result.exitCode !== 0 && !isNone)
+    throw unanswered(argv, `exited with ${result.exitCode}: ${saidOf(result)}`);
+  try {
+    return read(result.stdout);
+  } catch (error) {
+    throw unanswered(argv, `printed what cannot be read: ${messageOf(error).split('\n')[0] ?? ''}`);
+  }
+}
+
+/** One line of one word. Throws. */
+function word(text: string): string {
+  const line = anyWord(text);
+  if (line === '') throw new Error('nothing');
+  return line;
+}
+
+function anyWord(text: string): string {
+  const line = text.trim();
+  if (/\s/u.test(line)) throw new Error('more than one word');
+  return line;
+}
+
+/** Pacemaker that does not answer proves nothing. */
+function unanswered(argv: Argv, what: string): FailoverError {
+  return new FailoverError(`"${commandText(argv)}" ${what}`, {
+    code: 'NOT_FENCED',
+    exitCode: exitCodes.notOwner,
+    operation: commandText(argv),
+    hint: 'See that Pacemaker runs on this node ("crm_mon -1"), and that --resource names one of its resources.',
+  });
+}
