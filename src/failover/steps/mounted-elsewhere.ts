@@ -77,9 +77,7 @@ export function refuseMountedElsewhere(
     const prover = proverOf(context);
     if (isHere || prover === undefined) return false;
     if (isRefusedTwice(hasMmp)) return true;
-    if (prover.proveOthers === undefined) return false;
-    await proveOthersDown(context, prover.proveOthers);
-    return true;
+    return proveOthersDown(context, prover);
   }
 
   /** Whether mount(2) itself refuses it while another node has it: as long as it is mounted to be written to (ext4_multi_mount_protect). */

@@ -67,7 +67,11 @@ const pacemakerSchema = v.record(
 function rehearsePacemaker(host: Host, argv: Argv): CommandResult {
   const answers = v.parse(pacemakerSchema, JSON.parse(host.readText('/pacemaker.json') ?? '{}'));
   return (
-    answers[argv.join(' ')] ?? { exitCode: 102, stdout: '', stderr: 'Pacemaker has no part in this rehearsal' }
+    answers[argv.join(' ')] ?? {
+      exitCode: 102,
+      stdout: '',
+      stderr: 'Pacemaker has no part in this rehearsal',
+    }
   );
 }
 

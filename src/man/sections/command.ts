@@ -12,6 +12,7 @@ import { adoptSection } from './adopt.js';
 import type { ManSection } from '../man-page.js';
 import { checkSection, initSection } from './check.js';
 import { pacemakerSection } from './pacemaker.js';
+import { fencing } from './fencing.js';
 import { storageTroubles } from './storage.js';
 import { keepalived } from './keepalived.js';
 import { systemd } from './systemd.js';
@@ -25,6 +26,7 @@ export function manSections(): ManSection[] {
     systemd,
     pacemakerSection,
     keepalived,
+    fencing,
     adoptSection,
     instances,
     grace,
@@ -402,7 +404,7 @@ const json: ManSection = {
         [
           'release, takeover, notify, adopt',
           'A line for each step: `step`, `fsid` (A-3 and B-2), `state` (done, skipped or failed), `ms`, `detail`. The last line has `result` (done, incomplete, not-notified, lost or failed), ' +
-            '`clients` with `notified` and `notNotified`, and, where there are any, `notNotified` (a list of `address`, `client`, `reason`; the first thousand), `undone` (what could not be done while everything else was; exit code 1) and `remarks`. With --dry-run: first `plan`, `address`, `node`, `driver`, `why`; then `step`, `fsid`, `subject`, `commands`; a `note` for what stops nothing.',
+            '`clients` with `notified` and `notNotified`, and, where there are any, `notNotified` (a list of `address`, `client`, `reason`; the first thousand), `undone` (what could not be done while everything else was; exit code 1) `remarks`, and of a takeover `fencing` (by whom it was proved that the owner was down). With --dry-run: first `plan`, `address`, `node`, `driver`, `why`; then `step`, `fsid`, `subject`, `commands`; a `note` for what stops nothing.',
         ],
         [
           'takeover, audit',
@@ -416,7 +418,7 @@ const json: ManSection = {
         [
           'history',
           'A line for each operation, the newest last: `address`, `kind`, `node`, `epoch`, `startedAt`, `endedAt` (null: running, or interrupted), `outcome` (done, not-notified or failed), `detail`, ' +
-            '`forced`, `clients` (notified, notNotified), `lost` (these three null where there is nothing to say), `steps`: `step`, `fsid`, `state`, `ms`, `detail`, `endedAt`. Of a record that cannot be read as clients.',
+            '`forced`, `fencing`, `clients` (notified, notNotified), `lost` (these four null where there is nothing to say), `steps`: `step`, `fsid`, `state`, `ms`, `detail`, `endedAt`. Of a record that cannot be read as clients.',
         ],
         [
           'status',

@@ -8,7 +8,7 @@ export const everyDay: ManSection = {
     {
       text:
         '`nlm-failover history` lists the operations that the record has, of every node, each with its steps. FORCED stands where takeover needed --fenced: with whose word, as far as the kernel ' +
-        'knows it (the login uid of audit(8), which su and sudo do not change), and who had not released the address. LOST counts what the audit found: locks after a release, clients after a crash.',
+        'knows it (the login uid of audit(8), which su and sudo do not change), and who had not released the address; a line `fencing:` where that node was proved to be down. LOST counts what the audit found: locks after a release, clients after a crash.',
     },
     {
       example: `# nlm-failover history 10.10.1.1 --last 2

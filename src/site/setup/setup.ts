@@ -97,7 +97,7 @@ export async function setupItems(node: SetupNode, options: SetupOptions): Promis
         )),
     ...floatingIps.flatMap((ip) => {
       if (isElected(ip)) return [unitLeftToKeepalived(place, ip)];
-      return enable ? [unitEnabled(place, ip)] : [];
+      return enable ? [unitEnabled(place, ip, config.fencing.command !== undefined)] : [];
     }),
     ...(pacemaker && isInstalled('systemctl')
       ? floatingIps.map(({ address }) => unitDisabled(place, unitOf(address)))

@@ -99,10 +99,11 @@ export function unitAlone(
   };
 }
 
-/** The unit of each address is started at every boot. */
+/** The unit of each address is started at every boot; not where takeover would have the node fenced that has the address (`fences`). */
 export function unitEnabled(
   { host, ledger }: SetupPlace,
   { address, managedByOthers = [] }: FloatingIp,
+  fences: boolean,
 ): SetupItem {
   const unit = unitOf(address);
   const enable: Argv = ['systemctl', 'enable', unit];
@@ -112,6 +113,12 @@ export function unitEnabled(
       // Whoever has the address or the mounts decides when it comes and goes.
       if (managedByOthers.length > 0)
         return { state: 'unchanged', detail: `${unit} is left to others (managed_by_others)` };
+      // A node that boots would cut the power of the one that serves.
+      if (fences)
+        return {
+          state: 'by hand',
+          detail: `[fencing] has a command, which the start of ${unit} runs for the node that has the address: let keepalived start it, or enable it on one node at the most`,
+        };
       if (!isInstalled('systemctl'))
         return {
           state: 'by hand',

@@ -1,0 +1,49 @@
+import type { ManSection } from '../man-page.js';
+
+/** Who says that the node is down which has an address and has not released it. */
+export const fencing: ManSection = {
+  title: 'FENCING',
+  blocks: [
+    {
+      text:
+        'Where the record says that another node has the address and has not released it, takeover wants to know that this node is down, before it mounts, claims or starts anything. ' +
+        'Three can say so, and history says who did:\n\n' +
+        '`--fenced` is the word of whoever types it, and is not checked. `--resource` ID asks Pacemaker, which starts this takeover as the resource ID. `command` in [fencing] is run, where neither is given. ' +
+        'With `--resource` the command is not run: whom Pacemaker fences is its own to decide. Without a proof takeover ends with 4 (NOT_FENCED), and nothing is touched.\n\n' +
+        'A proof is of one node, in the epoch in which it has the address, and holds only while the record is as it was when it was asked: the claim looks at that again in one transaction. ' +
+        "This node's own crash needs none. An owner of whom it is not certain which machine that is (another machine of this node's name, a record that was rebuilt) cannot be proved to be down: release it there, or --fenced.",
+    },
+    { heading: 'Pacemaker' },
+    {
+      text:
+        'It has to be so: `stonith-enabled`, and `fencing-enabled` of Pacemaker 3.0.2 and later, are not false; the meta attribute `requires` of the resource, its own or that of its group or of rsc_defaults, is not quorum or nothing; ' +
+        'and the fencing history has a success for the owner (reboot or off), after the last that the record knows to have been done. `stonith_admin --confirm NODE` counts as one, and the record says that it was a human.\n\n' +
+        'That a node is down as the cluster sees it is not enough: a node on which Pacemaker was stopped in maintenance mode looks the same, and serves on. That its clean stop releases the address is what is relied on. ' +
+        'Where Pacemaker has lost the node and has not fenced it yet, takeover waits, for `fencing` seconds in [timeouts]; the start timeout of the resource must be longer than that, the grace, and the rest.\n\n' +
+        'The name of a node in the record, `node` of its configuration, must be its name in the cluster (`crm_node --name`): without the key both are the host name. Where they differ nothing is proved.\n\n' +
+        'The record has the times of the clock of its owner, the fencing history those of the nodes that fence. A fencing that is older than the last write in the record proves nothing, and one of a node that is in the cluster again must be a minute younger. ' +
+        'So a clock of the owner that is ahead makes takeover refuse; keep the clocks together (`check` looks).',
+    },
+    { heading: 'A fence command' },
+    {
+      text: 'Any program that fences the node it is told, such as an agent of the fence-agents project, and ends with 0 only when that has happened:',
+    },
+    {
+      example:
+        '[fencing]\ncommand = ["/usr/sbin/fence_ipmilan", "-a", "ipmi-{node}.example.com", "-l", "admin", "-S", "/etc/ipmi-password", "-o", "off"]',
+    },
+    {
+      text:
+        'It is run as root, without a shell, in the directory /, with LC_ALL and PATH alone in its environment, and `{node}` in an argument becomes the name of the owner. It and every directory and symbolic link that leads to it must belong to root, and nobody else may write to them. ' +
+        'After `fencing` seconds it is ended, and proves nothing; so does every exit code but 0. The last line that it prints goes into the log and the record.\n\n' +
+        'It is run at every takeover of an address that its node has not released, whoever typed it: with this key, takeover on another node cuts the power of the one that serves. ' +
+        'So let the units start at boot on one node at the most, or by keepalived (setup does not enable them where there is such a key). Nothing is run with --dry-run, nor where anything else stands in the way.',
+    },
+    { heading: 'Before the record can be read' },
+    {
+      text:
+        'Where the record lies on a volume of the address that was not unmounted cleanly, nobody knows its owner before it is mounted. A state volume of type ext4 with multiple mount protection is mounted then, as its file system refuses a second mount by itself; the owner is read, and it is unmounted again unless he is proved to be down. ' +
+        'Of any other volume every other node of the cluster must be down, as far as Pacemaker knows it: fenced, and not back since. A fence command cannot be asked that, and takeover refuses (DEVICE_IN_USE, OWNER_UNKNOWN).',
+    },
+  ],
+};
