@@ -1,6 +1,6 @@
 // A takeover from a node that has not released the address: by what it is proved that the node is down, what is left where it is
 // not, and who is said to have proved it. Pacemaker's answers are those of a real cluster (fixtures).
-import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Prover } from '../../src/fencing/prover.js';
@@ -11,6 +11,7 @@ import { type Answers, asOf, changed, recordedAnswers } from '../helpers/cluster
 import { rehearsalContext } from '../helpers/rehearsal-context.js';
 import { makeRehearsal, type RehearsalNode, type RehearsalSite } from '../helpers/rehearsal-site.js';
 import { jsonLines } from '../helpers/rehearsal-steps.js';
+import { runHere } from '../fault/site.js';
 import { treeOf } from '../helpers/tree.js';
 
 const address = '127.77.46.1';
@@ -29,9 +30,14 @@ async function ownedByA(t: ExecutionContext, where: 'shared' | 'state volume' = 
     mkdirSync(path.join(site.directory, 'storage'));
     for (const node of [site.a, site.b]) node.link(shared, path.join(site.directory, 'storage'));
   }
-  const taken = await site.a.tool(['takeover', address, '--no-wait']);
-  t.is(taken.exitCode, 0, taken.stderr);
+  const taken = await run(site, 'A', ['takeover', address, '--no-wait']);
+  t.is(taken.exitCode, 0, taken.output);
   return site;
+}
+
+/** In this process, with --json. */
+function run(site: RehearsalSite, node: 'A' | 'B', args: readonly string[]) {
+  return runHere(site.directory, node, args);
 }
 
 function configure(node: RehearsalNode, text: string): void {
@@ -39,14 +45,16 @@ function configure(node: RehearsalNode, text: string): void {
 }
 
 function answer(node: RehearsalNode, answers: Answers): void {
-  node.write('/pacemaker.json', JSON.stringify(answers));
+  // At once: it may be read at this moment.
+  node.write('/pacemaker.new', JSON.stringify(answers));
+  renameSync(node.path('/pacemaker.new'), node.path('/pacemaker.json'));
 }
 
-const byPacemaker = ['takeover', address, '--resource', resource, '--no-wait', '--json'];
+const byPacemaker = ['takeover', address, '--resource', resource, '--no-wait'];
 
-async function lastOfHistory(node: RehearsalNode) {
-  const { stdout } = await node.tool(['history', address, '--json']);
-  return jsonLines(stdout).at(-1) as unknown as Record<string, unknown>;
+async function lastOfHistory(site: RehearsalSite) {
+  const { output } = await run(site, 'B', ['history', address]);
+  return jsonLines(output).at(-1) as unknown as Record<string, unknown>;
 }
 
 /** Everything of both nodes and of the storage, but for the lock by which only one operation of an address runs. */
@@ -57,10 +65,10 @@ function everything(site: RehearsalSite): string[] {
 /** Refused with that, and nothing is otherwise than before. */
 async function refused(t: ExecutionContext, site: RehearsalSite, args: readonly string[], why: RegExp) {
   const before = everything(site);
-  const ended = await site.b.tool(args);
-  t.is(ended.exitCode, 4, ended.stdout + ended.stderr);
-  t.regex(ended.stdout, /"code":"NOT_FENCED"/);
-  t.regex(ended.stderr, why);
+  const ended = await run(site, 'B', args);
+  t.is(ended.exitCode, 4, ended.output);
+  t.regex(ended.output, /"code":"NOT_FENCED"/);
+  t.regex(ended.output, why);
   t.deepEqual(everything(site), before);
 }
 
@@ -70,12 +78,12 @@ const fencedNow = (name = 'fenced') => asOf(recordedAnswers(name), Date.now() + 
 test('fenced since: taken over, and the takeover and the history say who proved it', async (t) => {
   const site = await ownedByA(t);
   answer(site.b, fencedNow());
-  const { exitCode, stdout, stderr } = await site.b.tool(byPacemaker);
-  t.is(exitCode, 0, stderr);
+  const { exitCode, output } = await run(site, 'B', byPacemaker);
+  t.is(exitCode, 0, output);
   const said =
     /^fencing: A was fenced \(reboot\) by B \(Pacemaker, 20[-0-9T:.]+Z\), before epoch 2 was claimed$/;
-  t.regex(String((jsonLines(stdout).at(-1) as unknown as Record<string, unknown>)['fencing']), said);
-  const last = await lastOfHistory(site.b);
+  t.regex(String((jsonLines(output).at(-1) as unknown as Record<string, unknown>)['fencing']), said);
+  const last = await lastOfHistory(site);
   t.regex(String(last['fencing']), said);
   t.is(last['forced'], null);
   const text = await site.b.tool(['history', address]);
@@ -88,15 +96,15 @@ test("the record on the address's own volume: it is mounted to read the owner, a
   answer(site.b, recordedAnswers('both-online'));
   const disks = () => treeOf(path.join(site.directory, 'disks'));
   const before = disks();
-  const without = await site.b.tool(byPacemaker);
-  t.is(without.exitCode, 4, without.stdout);
-  t.regex(without.stdout, /NOT_FENCED.*A is a member of the cluster/);
+  const without = await run(site, 'B', byPacemaker);
+  t.is(without.exitCode, 4, without.output);
+  t.regex(without.output, /NOT_FENCED.*A is a member of the cluster/);
   t.is(site.b.read('/proc/self/mountinfo'), '');
   t.is(site.b.read('/addresses.json'), '[]');
   t.deepEqual(disks(), before);
 
   answer(site.b, fencedNow());
-  const text = await site.b.tool(byPacemaker.filter((word) => word !== '--json'));
+  const text = await site.b.tool(byPacemaker);
   t.is(text.exitCode, 0, text.stderr);
   t.regex(text.stdout, /epoch 2, after A, which had not released it: A was fenced \(reboot\) by B/);
   t.regex(text.stdout, /^  fencing: A was fenced .*, before epoch 2 was claimed$/m);
@@ -105,28 +113,29 @@ test("the record on the address's own volume: it is mounted to read the owner, a
 test('somebody confirmed it to Pacemaker: that is a proof, and said to be a human being', async (t) => {
   const site = await ownedByA(t);
   answer(site.b, fencedNow('confirmed-by-a-human'));
-  t.is((await site.b.tool(byPacemaker)).exitCode, 0);
+  t.is((await run(site, 'B', byPacemaker)).exitCode, 0);
   t.regex(
-    String((await lastOfHistory(site.b))['fencing']),
+    String((await lastOfHistory(site))['fencing']),
     /A was confirmed to be down by a human \(Pacemaker/,
   );
 });
 
-for (const [name, why] of [
-  ['both-online', /A is a member of the cluster, and has not been fenced since/],
-  ['left-cleanly', /A has left the cluster without being fenced.*it was fenced 2026-11-27T14:53:14.000Z/],
-  ['fenced', /A has left the cluster without being fenced/], // at the time of the recording, before A took the address over
-  ['never-seen', /the cluster knows no node A yet/],
-  ['stonith-enabled-false', /fencing is off in the cluster/],
-  ['fencing-enabled-false', /fencing is off in the cluster/],
-  ['requires-quorum-of-the-group', /has requires="quorum"/],
-  ['requires-nothing-by-default', /has requires="nothing"/],
-] as const)
-  test(`no proof: ${name}`, async (t) => {
-    const site = await ownedByA(t);
+test('no proof, as real clusters answered: nothing is touched', async (t) => {
+  const site = await ownedByA(t);
+  for (const [name, why] of [
+    ['both-online', /A is a member of the cluster, and has not been fenced since/],
+    ['left-cleanly', /A has left the cluster without being fenced.*it was fenced 2026-11-27T14:53:14.000Z/],
+    ['fenced', /A has left the cluster without being fenced/], // at the time of the recording, before A took the address over
+    ['never-seen', /the cluster knows no node A yet/],
+    ['stonith-enabled-false', /fencing is off in the cluster/],
+    ['fencing-enabled-false', /fencing is off in the cluster/],
+    ['requires-quorum-of-the-group', /has requires="quorum"/],
+    ['requires-nothing-by-default', /has requires="nothing"/],
+  ] as const) {
     answer(site.b, recordedAnswers(name));
     await refused(t, site, byPacemaker, why);
-  });
+  }
+});
 
 test('the fencing of another node proves nothing of this one', async (t) => {
   const site = await ownedByA(t);
@@ -173,33 +182,32 @@ test('Pacemaker is at it: waited for, then taken over; for ever: refused in time
     '/etc/nlm-failover.toml',
     site.b.read('/etc/nlm-failover.toml').replace('fencing = 4', 'fencing = 60'),
   );
-  const running = site.b.tool([...byPacemaker, '--log-level', 'info']);
-  const asked = new Promise<void>((resolve) => setTimeout(resolve, 2500));
-  await asked;
+  const running = run(site, 'B', byPacemaker);
+  await new Promise<void>((resolve) => setTimeout(resolve, 2500));
   answer(site.b, fencedNow());
   const ended = await running;
-  t.is(ended.exitCode, 0, ended.stderr);
+  t.is(ended.exitCode, 0, ended.output);
 });
 
 test("this node's own crash needs no proof, and a person's word is a person's, whatever can be asked", async (t) => {
   const site = await ownedByA(t);
-  t.is((await site.a.tool(byPacemaker)).exitCode, 0);
-  t.is((await site.b.tool([...byPacemaker, '--fenced'])).exitCode, 0);
-  const last = await lastOfHistory(site.b);
+  t.is((await run(site, 'A', byPacemaker)).exitCode, 0);
+  t.is((await run(site, 'B', [...byPacemaker, '--fenced'])).exitCode, 0);
+  const last = await lastOfHistory(site);
   t.regex(String(last['forced']), /^--fenced/);
   t.is(last['fencing'], null);
 });
 
-test('another machine of this name, and an owner whom rebuild presumes: nobody is asked', async (t) => {
+test('another machine of this name: nobody is asked, and nothing proved', async (t) => {
   const site = await ownedByA(t);
   site.b.write(
     '/etc/nlm-failover.toml',
     site.b.read('/etc/nlm-failover.toml').replace('node = "B"', 'node = "A"'),
   );
   answer(site.b, fencedNow());
-  const namesake = await site.b.tool(byPacemaker);
+  const namesake = await run(site, 'B', byPacemaker);
   t.is(namesake.exitCode, 4);
-  t.regex(namesake.stdout, /NOT_RELEASED.*another machine that is called A too/);
+  t.regex(namesake.output, /NOT_RELEASED.*another machine that is called A too/);
 });
 
 /** A prover that finds the owner down, after something has happened in the record. */
@@ -257,7 +265,7 @@ function fenceCommand(node: RehearsalNode, script: string): void {
   );
 }
 
-const plainly = ['takeover', address, '--no-wait', '--json'];
+const plainly = ['takeover', address, '--no-wait'];
 
 test('[fencing] command: run for the owner alone, its words as they are, and its success is the proof', async (t) => {
   const site = await ownedByA(t);
@@ -265,32 +273,33 @@ test('[fencing] command: run for the owner alone, its words as they are, and its
     site.b,
     `printf '%s\\n' "$@" >"${site.directory}/ran"; echo one; printf 'Success: Powered \\033[1mOFF\\n'`,
   );
-  const taken = await site.b.tool(plainly);
-  t.is(taken.exitCode, 0, taken.stderr);
+  const taken = await run(site, 'B', plainly);
+  t.is(taken.exitCode, 0, taken.output);
   t.is(readFileSync(path.join(site.directory, 'ran'), 'utf8'), '--off\nhost=A.mgmt\n$(id); *\n');
-  const { fencing } = await lastOfHistory(site.b);
+  const { fencing } = await lastOfHistory(site);
   t.regex(
     String(fencing),
     /^fencing: A was fenced by \/usr\/fence, 20[-0-9T:.]+Z: Success: Powered \?\[1mOFF, before epoch 2 was claimed$/,
   );
 });
 
-for (const [what, script, why] of [
-  [
-    'fails',
-    'echo first >&2; echo "Failed: Unable to connect" >&2; exit 1',
-    /ended with 1: Failed: Unable to connect/,
-  ],
-  ['is killed', 'kill -9 $$', /ended with 137/],
-  ['hangs', 'sleep 600', /did not end in time/],
-  ['prints without an end', 'yes', /did not end in time/],
-  ['prints garbage', "head -c 100000 /dev/urandom; printf '\\033[2J'; exit 3", /ended with 3/],
-] as const)
-  test(`[fencing] command ${what}: no proof`, async (t) => {
-    const site = await ownedByA(t);
-    fenceCommand(site.b, script);
+test('[fencing] command that fails, is killed, hangs, prints without an end, or garbage: no proof', async (t) => {
+  const site = await ownedByA(t);
+  fenceCommand(site.b, 'exit 1');
+  for (const [script, why] of [
+    [
+      'echo first >&2; echo "Failed: Unable to connect" >&2; exit 1',
+      /ended with 1: Failed: Unable to connect/,
+    ],
+    ['kill -9 $$', /ended with 137/],
+    ['sleep 600', /did not end in time/],
+    ['yes', /did not end in time/],
+    ["head -c 100000 /dev/urandom; printf '\\033[2J'; exit 3", /ended with 3/],
+  ] as const) {
+    site.b.write('/usr/fence', `#!/bin/sh\n${script}\n`);
     await refused(t, site, plainly, why);
-  });
+  }
+});
 
 test('[fencing] command that others can write, or that is not there: not run', async (t) => {
   const site = await ownedByA(t);
@@ -321,7 +330,7 @@ test('--dry-run says what would be asked, and fences nobody; nor does a takeover
     '/etc/nlm-failover.toml',
     site.b.read('/etc/nlm-failover.toml').replace('type = "ext4"', 'type = "ext4"\n  options = "bind"'),
   );
-  const stopped = await site.b.tool(plainly);
+  const stopped = await run(site, 'B', plainly);
   t.not(stopped.exitCode, 0);
   t.false(existsSync(path.join(site.directory, 'ran')));
 });

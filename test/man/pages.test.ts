@@ -85,11 +85,17 @@ function knownKeys(text: string): string[] {
 
 const unknown = 'qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq = 1';
 const headers: readonly (readonly [title: string, text: string, tables: readonly string[]])[] = [
-  ['At the top', `${unknown}\n${sample}`, ['state', 'lock_manager', 'timeouts', 'hooks', 'floating_ip']],
+  [
+    'At the top',
+    `${unknown}\n${sample}`,
+    ['state', 'lock_manager', 'timeouts', 'hooks', 'fencing', 'floating_ip'],
+  ],
   ...['[state]', '[lock_manager]'].map(
     (header) => [header, sample.replace(header, `${header}\n${unknown}`), []] as const,
   ),
-  ...['[timeouts]', '[hooks]'].map((header) => [header, `${sample}\n${header}\n${unknown}`, []] as const),
+  ...['[timeouts]', '[hooks]', '[fencing]'].map(
+    (header) => [header, `${sample}\n${header}\n${unknown}`, []] as const,
+  ),
   ...['[[floating_ip]]', '[[floating_ip.filesystem]]', '[[floating_ip.filesystem.export]]'].map(
     (header) => [header, sample.replace(header, `${header}\n${unknown}`), ['filesystem', 'export']] as const,
   ),
