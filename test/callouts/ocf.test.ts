@@ -348,6 +348,49 @@ test('a start succeeds where a client could not be notified, and the log says so
   t.regex(stderr, /^takeover of 127\.77\.30\.1 ended with 5, and the address is served: /m);
 });
 
+/** Stands for nlm-failover: takeover serves, as far as a monitor looks, and each command ends as the case has it. */
+const standIn = `#!/bin/sh
+case $1 in
+status) echo '${address} is not served here'; exit 7 ;;
+takeover)
+  mkdir -p "$NLM_FAILOVER_REHEARSAL/run/nlm-failover/serving"
+  ln -sf /proc/self/status "$NLM_FAILOVER_REHEARSAL/run/nlm-failover/serving/${address}"
+  echo '[{"ifname":"eth0","addr_info":[{"local":"${address}","prefixlen":24}]}]' >"$NLM_FAILOVER_REHEARSAL/addresses.json"
+  echo 8 >"$NLM_FAILOVER_REHEARSAL/proc/fs/nfsd/threads"
+  ;;
+esac
+printf 'nlm-failover: a sentence\\n  and what to do\\n' >&2
+exit CODE
+`;
+
+test('each exit code of the command, in the words of OCF', async (t) => {
+  const { generic, success, installed } = ocf;
+  const codes: readonly [code: number, start: number, stop: number][] = [
+    [0, success, success],
+    [1, generic, generic],
+    // Nothing was touched, and nothing is here.
+    [2, generic, success],
+    [3, generic, success],
+    [4, generic, generic],
+    [5, success, generic],
+    [6, success, generic],
+    [127, installed, success],
+    [137, generic, generic],
+  ];
+  for (const [code, start, stop] of codes) {
+    const { a, run } = makeNode(t);
+    const program = path.join(a.root, 'nlm-failover');
+    writeFileSync(program, standIn.replace('CODE', `${code}`), { mode: 0o755 });
+    const given = { OCF_RESKEY_program: program };
+    const started = await run('address', 'start', given);
+    t.is(started.code, start, `start, ${code}: ${started.stderr}`);
+    const stopped = await run('address', 'stop', given);
+    t.is(stopped.code, stop, `stop, ${code}: ${stopped.stderr}`);
+    if (start === generic) t.deepEqual(started.reasons, ['a sentence. and what to do']);
+    if (stop === generic) t.deepEqual(stopped.reasons, ['a sentence. and what to do']);
+  }
+});
+
 /** The group around our agents, as Pacemaker starts it and stops it. */
 const group = {
   mount: async ({ others }: Node) => {

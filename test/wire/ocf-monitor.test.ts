@@ -1,10 +1,13 @@
 // What a monitor of the OCF agents sees, without node: real daemons and addresses, in an instance and on a node.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { type Netns, withNetns } from '../helpers/netns.js';
 import { agentFile, type AgentName, ocf } from '../helpers/ocf-agent.js';
 import { daemons, ServedInstance } from '../helpers/ocf-instance.js';
 import { netnsTest as test } from './netns-test.js';
 import { startRpcbind, startStatd } from './statd.js';
+import { waitFor } from './wait-for.js';
 
 /** A monitor at depth 0; `trace`: with the programs that it ran. */
 async function monitor(netns: Netns, name: AgentName, address: string) {
@@ -35,6 +38,22 @@ for (const address of ['10.88.3.1', 'fd00:88::1']) {
       await instance.start(name);
       t.deepEqual(await monitor(netns, 'address', address), served, `${name} has another pid now`);
     }
+    // A namesake is no daemon of the instance where it has not its mounts, or is in a user namespace of its own.
+    const directory = mkdtempSync(path.join(tmpdir(), 'nlm-failover-namesake-'));
+    t.teardown(() => rmSync(directory, { recursive: true }));
+    const sleep = path.join(directory, 'rpc.statd');
+    copyFileSync('/bin/sleep', sleep);
+    await instance.kill('rpc.statd');
+    const inNet = [`--net=/run/netns/nfs-${address}`];
+    const inside = [...inNet, `--mount=${instance.directory}/mnt`];
+    for (const words of [inNet, [...inside, 'unshare', '--user']]) {
+      const namesake = netns.start('nsenter', [...words, sleep, '60']);
+      await waitFor('the namesake', async () => instance.pidOf('rpc.statd') !== undefined);
+      t.deepEqual(await monitor(netns, 'address', address), ill('rpc.statd is dead'));
+      await instance.kill('rpc.statd');
+      await namesake.exited;
+    }
+    await instance.start('rpc.statd');
     // What has the name and the pid is not the daemon where it is not inside.
     writeFileSync(netns.path(`${instance.directory}/daemons`), '1 1 1\n');
     t.deepEqual(await monitor(netns, 'address', address), served);
@@ -82,6 +101,13 @@ test('on a node: the address, its record, rpc.statd, nfsd', async (t) => {
   );
   await netns.run('sh', '-c', 'kill -KILL $(pidof rpc.statd)');
   await statd.exited;
+  // That of an instance has the same name.
+  await netns.run('cp', '/bin/sleep', '/run/rpc.statd');
+  netns.start('unshare', ['--net', '/run/rpc.statd', '60']);
+  await waitFor(
+    'that of another namespace',
+    async () => (await netns.start('pidof', ['rpc.statd']).exited) === 0,
+  );
   for (const name of ['address', 'locks'] as const)
     t.deepEqual(await monitor(netns, name, address), ill('rpc.statd is dead'), name);
 });
