@@ -76,6 +76,9 @@ const withCluster: Readonly<Record<string, SiteLimits>> = {
     state: ['volume', 'protected'],
     family: ['IPv4'],
   },
+  'keepalived: planned, two masters, and a dead node without and with a fence command': {
+    state: ['protected'],
+  },
 };
 
 /** Every scenario of a CI run by its title, with what it cannot do without. */
