@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Duplex, Readable } from 'node:stream';
 import { cpusOf } from '../../src/lockmanager/lockd-netns/build.js';
+import { keepBalanced } from './balance.js';
 import { deferred } from './deferred.js';
 import type { Disk } from './disk.js';
 import { freezeKernel } from './freeze.js';
@@ -66,13 +67,12 @@ function otherSystem({ directory }: MachineSettings): string[] {
 
 /**
  * A guest uses one CPU at a time anyway, and its kernel hands over to its processes, and they to it, at each system call and
- * page fault (ptrace): on one CPU that costs two thirds of what it costs across two. Labs begin with different ones.
+ * page fault (ptrace): on one CPU that costs two thirds of what it costs across two. Labs begin with different ones, and
+ * balance.ts moves whole guests.
  */
-function onOneCpu({ name }: MachineSettings): string[] {
+function firstCpu({ name }: MachineSettings, cpus: readonly number[]): number | undefined {
   const number = name.codePointAt(0) ?? 0;
-  const cpus = cpusOf(readFileSync('/proc/self/status', 'utf8'));
-  const cpu = cpus[(process.pid + number) % cpus.length];
-  return cpu === undefined ? [] : ['taskset', '--cpu-list', String(cpu)];
+  return cpus[(process.pid + number) % cpus.length];
 }
 
 /** Switches a guest on; resolves when its remote shell is there. */
@@ -82,7 +82,10 @@ export async function powerOn(
   events: MachineEvents,
 ): Promise<Machine> {
   // UML makes a process group of its own, whose number only it knows: the shell that becomes it says.
-  const kernel = [...onOneCpu(settings), ...otherSystem(settings), 'linux.uml', ...kernelArguments(settings)];
+  const cpus = cpusOf(readFileSync('/proc/self/status', 'utf8'));
+  const cpu = firstCpu(settings, cpus);
+  const onOneCpu = cpu === undefined ? [] : ['taskset', '--cpu-list', String(cpu)];
+  const kernel = [...onOneCpu, ...otherSystem(settings), 'linux.uml', ...kernelArguments(settings)];
   const starter = ['sh', '-c', 'echo "$$"; exec "$@"', 'sh', ...kernel];
   const [file, ...argv] = holder.inside(starter);
   const child = spawn(file, argv, {
@@ -96,7 +99,12 @@ export async function powerOn(
   let complaints = '';
   stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   stderr.setEncoding('utf8').on('data', (text: string) => (complaints += text));
+  const leave =
+    cpu === undefined || child.pid === undefined
+      ? undefined
+      : keepBalanced({ waiting: child.pid, cpu }, cpus);
   const closed = once(child, 'close').then(() => events.gone());
+  if (leave !== undefined) child.once('close', leave);
   const console = (): string => output + complaints;
 
   const lines = createInterface({ input: serial });
