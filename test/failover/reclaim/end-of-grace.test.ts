@@ -146,7 +146,7 @@ async function tell(t: ExecutionContext, changes: Changes = {}): Promise<Story> 
     });
     const over = {
       host,
-      fenced,
+      voucher: fenced ? ('caller' as const) : undefined,
       notifyDeadlineMs: changes.notifyMs ?? 60_000,
       rpcbindPort: client.port,
     };

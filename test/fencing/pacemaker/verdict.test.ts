@@ -1,0 +1,292 @@
+// What Pacemaker's tools print, and what it proves. The answers are those of a real cluster (fixtures); the newer formats are made after
+// lib/pengine/unpack.c and xml/api of Pacemaker 3.0.2, and say so.
+import test from 'ava';
+import fc from 'fast-check';
+import {
+  type FenceEvent,
+  type NodeState,
+  readBoolean,
+  readFenceEvents,
+  readHistoryOwners,
+  readNodeNames,
+  readNodeStates,
+  readTime,
+} from '../../../src/fencing/pacemaker/answers.js';
+import { isResourceId } from '../../../src/fencing/pacemaker/resource-id.js';
+import { type Cluster, judge, judgeOthers, type Verdict } from '../../../src/fencing/pacemaker/verdict.js';
+import { recordedAnswers } from '../../helpers/cluster-answers.js';
+
+function clusterOf(name: string): Cluster {
+  const answers = recordedAnswers(name);
+  const of = (part: string) =>
+    Object.entries(answers).find(([command]) => command.includes(part))?.[1].stdout ?? '';
+  return {
+    localName: of('crm_node').trim(),
+    enabled: [of('stonith-enabled').trim(), of('fencing-enabled').trim()],
+    requires: of('requires').trim(),
+    nodes: readNodeNames(of('//nodes/node')),
+    states: readNodeStates(of('//node_state --no')),
+    withHistory: readHistoryOwners(of('//node_state/lrm')),
+    events: readFenceEvents(of('stonith_admin')),
+  };
+}
+
+/** A has the address since a moment before its last fencing in that recording, or a moment after. */
+function suspectOf(cluster: Cluster, offset: number, node = 'A') {
+  const last = Math.max(
+    0,
+    ...cluster.events.flatMap(({ status, completed = 0 }) => (status === 'success' ? [completed] : [])),
+  );
+  return { address: '10.10.1.1', node, epoch: 4, lastWrite: last + offset };
+}
+
+type Is = Verdict['is'];
+const rows: readonly (readonly [fixture: string, before: Is, after: Is, others: Is])[] = [
+  ['fenced', 'proved', 'unproved', 'proved'],
+  ['fenced-at-startup', 'proved', 'unproved', 'proved'],
+  ['confirmed-by-a-human', 'proved', 'unproved', 'proved'],
+  // Back in the cluster: only a fencing that is younger by more than clocks are apart.
+  ['rejoined', 'unproved', 'unproved', 'unproved'],
+  ['both-online', 'unproved', 'unproved', 'unproved'],
+  ['back-after-leaving', 'unproved', 'unproved', 'unproved'],
+  // Down as the cluster sees it, and with an older fencing: whoever left cleanly may run on with what Pacemaker does not manage.
+  ['left-cleanly', 'proved', 'unproved', 'unproved'],
+  ['left-in-maintenance', 'unproved', 'unproved', 'unproved'],
+  ['lost', 'awaited', 'awaited', 'awaited'],
+  ['fencing-failed', 'awaited', 'awaited', 'awaited'],
+  ['never-seen', 'unproved', 'unproved', 'unproved'],
+  ['stonith-enabled-false', 'unproved', 'unproved', 'unproved'],
+  ['fencing-enabled-false', 'unproved', 'unproved', 'unproved'],
+  ['requires-quorum-of-the-group', 'unproved', 'unproved', 'unproved'],
+  ['requires-nothing-by-default', 'unproved', 'unproved', 'unproved'],
+];
+
+for (const [fixture, before, after, others] of rows)
+  test(`as recorded: ${fixture}`, (t) => {
+    const cluster = clusterOf(fixture);
+    t.is(judge(cluster, suspectOf(cluster, -1), 'B').is, before, 'the record was written before');
+    t.is(judge(cluster, suspectOf(cluster, 0), 'B').is, after, 'in the same moment');
+    t.is(judge(cluster, suspectOf(cluster, 1), 'B').is, after, 'the record was written after');
+    t.is(judgeOthers(cluster, 'B').is, others);
+    for (const node of ['B', 'C', 'a', '*', ''])
+      t.is(judge(cluster, suspectOf(cluster, -1, node), 'B').is, 'unproved', `of ${node}`);
+    t.is(judge(cluster, suspectOf(cluster, -1), 'b').is, 'unproved', 'of whoever this is');
+  });
+
+test('a node that is back: what was fenced a minute after the record was written', (t) => {
+  const cluster = clusterOf('rejoined');
+  t.is(judge(cluster, suspectOf(cluster, -60_000), 'B').is, 'unproved');
+  t.like(judge(cluster, suspectOf(cluster, -60_001), 'B'), {
+    is: 'proved',
+    said: 'A was fenced (reboot) by B (Pacemaker, 2026-11-27T14:55:16.000Z)',
+  });
+});
+
+// Made after unpack_node_member() and unpack_node_online() of Pacemaker 3.0.2: times since feature set 3.18.0.
+test('node states since feature set 3.18.0', (t) => {
+  const state = (attributes: string) => readNodeStates(`<node_state id="1" uname="A" ${attributes}/>`)[0];
+  t.like(state('in_ccm="1795790555" crmd="1795790556" join="member" expected="member"'), {
+    isMember: true,
+    isOnline: true,
+  });
+  t.like(state('in_ccm="0" crmd="0" join="down" expected="down"'), { isMember: false, isOnline: false });
+  t.like(state('in_ccm="-1" crmd="soon"'), { isMember: undefined, isOnline: true });
+  t.like(state(''), { isMember: undefined, isOnline: false });
+});
+
+test('times: with a zone, in the spellings of 2.1.5 and of 3.0.2; else none', (t) => {
+  const at = Date.UTC(2026, 10, 27, 14, 48, 15);
+  t.is(readTime('2026-11-27 14:48:15Z'), at);
+  t.is(readTime('2026-11-27 15:48:15 +01:00'), at);
+  // Made after pcmk__timespec2str with crm_time_usecs (3.0.2).
+  t.is(readTime('2026-11-27 14:48:15.123456Z'), at + 123);
+  t.is(readTime('2026-11-27 09:18:15.999999 -05:30'), at + 999);
+  for (const text of [
+    '2026-11-27 14:48:15',
+    '14:48:15Z',
+    'now',
+    '',
+    '2026-13-27 14:48:15Z',
+    '1795790895',
+    '2026-11-27 14:48:15Z x',
+  ])
+    t.is(readTime(text), undefined, text);
+  t.is(readTime(undefined), undefined);
+});
+
+test('what is no answer is an error: not well-formed, an entity, text around it, nothing', (t) => {
+  for (const text of [
+    '',
+    'Error performing operation: No such device or address',
+    '<node_state id="1" uname="A"',
+    '<node_state uname="A" uname="B"/>',
+    '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/shadow">]><node_state uname="&x;"/>',
+    '<a/><b/>',
+  ])
+    t.throws(() => readNodeStates(text), undefined, text);
+});
+
+test('an event of an unknown status, and attributes with names of JavaScript, are passed over', (t) => {
+  t.deepEqual(
+    readFenceEvents(
+      '<l><fence_event status="maybe" action="off" target="A" completed="2026-11-27 14:48:15Z"/></l>',
+    ),
+    [],
+  );
+  t.deepEqual(readFenceEvents('<l><fence_event __proto__="x" constructor="y"/></l>'), []);
+  t.like(readNodeStates('<node_state __proto__="x" uname="A"/>')[0], { name: 'A', isMember: undefined });
+});
+
+test('the booleans of Pacemaker', (t) => {
+  for (const yes of ['true', 'TRUE', 'on', 'yes', 'y', '1', ' true\n']) t.is(readBoolean(yes), true, yes);
+  for (const no of ['false', 'off', 'no', 'n', '0']) t.is(readBoolean(no), false, no);
+  for (const none of ['', 'maybe', '2', 'truefalse']) t.is(readBoolean(none), undefined, none);
+  for (const one of ['', 'maybe', '2'])
+    t.is(
+      judge({ ...clusterOf('fenced'), enabled: ['true', one] }, suspectOf(clusterOf('fenced'), -1), 'B').is,
+      'unproved',
+    );
+});
+
+test('the id of a resource', (t) => {
+  for (const id of ['nfs-10.10.1.1', 'nfs-10.10.1.1-locks', '_x', 'A']) t.true(isResourceId(id), id);
+  for (const id of ['', '-r', '1', 'a b', 'a:0', 'a\n', 'ä', 'a/b', `a${'b'.repeat(255)}`])
+    t.false(isResourceId(id), id);
+});
+
+const names = fc.constantFrom('A', 'B', 'C', '', 'a', '__proto__', 'A ', '*');
+const events: fc.Arbitrary<FenceEvent> = fc.record({
+  status: fc.constantFrom('success', 'failed', 'pending'),
+  action: fc.constantFrom('off', 'reboot', 'on', '', 'OFF'),
+  target: names,
+  delegate: fc.constantFrom('B', 'a human', undefined),
+  completed: fc.option(fc.integer({ min: 0, max: 300_000 }), { nil: undefined }),
+});
+const states: fc.Arbitrary<NodeState> = fc.record({
+  id: fc.constantFrom('1', '2', '3'),
+  name: names,
+  isMember: fc.constantFrom(true, false, undefined),
+  isOnline: fc.boolean(),
+  join: fc.constantFrom('member', 'down', 'pending', 'banned', undefined),
+  expected: fc.constantFrom('member', 'down', undefined),
+});
+const clusters: fc.Arbitrary<Cluster> = fc.record({
+  localName: fc.constantFrom('B', 'B', 'A'),
+  enabled: fc.array(fc.constantFrom('true', 'true', '1', 'false', ''), { minLength: 2, maxLength: 2 }),
+  requires: fc.constantFrom('', '', 'fencing', 'unfencing', 'quorum', 'nothing', 'x'),
+  nodes: fc.array(names),
+  states: fc.array(states, { maxLength: 4 }),
+  withHistory: fc.array(fc.constantFrom('1', '2', '3')),
+  events: fc.array(events, { maxLength: 6 }),
+});
+/** Of A and C alone, so that it is often enough so. */
+const fewNames = fc.constantFrom('A', 'C');
+const small: fc.Arbitrary<Cluster> = fc
+  .tuple(
+    fc.array(
+      states.chain((state) => fewNames.map((name) => ({ ...state, name }))),
+      { maxLength: 3 },
+    ),
+    fc.array(
+      events.chain((event) => fewNames.map((target) => ({ ...event, target }))),
+      { maxLength: 4 },
+    ),
+    fc.array(fc.constantFrom('1', '2', '3'), { maxLength: 2 }),
+    fc.array(fewNames, { maxLength: 2 }),
+  )
+  .map(([some, past, withHistory, nodes]) => ({
+    localName: 'B',
+    enabled: ['true', 'true'],
+    requires: '',
+    nodes: ['B', ...nodes],
+    states: some,
+    withHistory,
+    events: past,
+  }));
+const writes = fc.integer({ min: 0, max: 300_000 });
+const suspect = (node: string, lastWrite: number) => ({ address: '10.10.1.1', node, epoch: 4, lastWrite });
+
+test('whatever it answers: proved is only who was fenced since, by a cluster that fences', (t) => {
+  let proofs = 0;
+  fc.assert(
+    fc.property(clusters, names, writes, (cluster, node, lastWrite) => {
+      if (judge(cluster, suspect(node, lastWrite), 'B').is !== 'proved') return;
+      proofs += 1;
+      t.is(cluster.localName, 'B');
+      t.not(node, 'B');
+      t.true(cluster.enabled.every((one) => one === 'true' || one === '1'));
+      t.true(['', 'fencing', 'unfencing'].includes(cluster.requires));
+      t.is(cluster.states.filter(({ name }) => name === node).length, 1);
+      t.true(
+        cluster.events.some(
+          ({ status, action, target, completed = 0 }) =>
+            status === 'success' &&
+            ['off', 'reboot'].includes(action) &&
+            target === node &&
+            completed > lastWrite,
+        ),
+      );
+    }),
+    { numRuns: 5000 },
+  );
+  t.true(proofs > 0);
+});
+
+test('whatever it answers: later writes, and what became of other nodes, never make a proof', (t) => {
+  fc.assert(
+    fc.property(clusters, names, writes, writes, fc.array(events), (cluster, node, first, more, others) => {
+      const early = judge(cluster, suspect(node, first), 'B').is;
+      if (early !== 'proved') t.not(judge(cluster, suspect(node, first + more), 'B').is, 'proved');
+      const beside = {
+        ...cluster,
+        events: [...cluster.events, ...others.filter(({ target }) => target !== node)],
+      };
+      t.is(judge(beside, suspect(node, first), 'B').is, early);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('whatever it answers: all others are down only where no other one is a member', (t) => {
+  let proofs = 0;
+  fc.assert(
+    fc.property(fc.oneof(small, clusters), (cluster) => {
+      if (judgeOthers(cluster, 'B').is !== 'proved') return;
+      proofs += 1;
+      const others = cluster.states.filter(({ name }) => name !== 'B');
+      t.true(others.length > 0);
+      for (const { name, isMember, isOnline, id } of others) {
+        t.false(isMember);
+        t.false(isOnline);
+        t.false(cluster.withHistory.includes(id));
+        t.true(cluster.events.some(({ target, status }) => target === name && status === 'success'));
+      }
+    }),
+    { numRuns: 5000 },
+  );
+  t.true(proofs > 0);
+});
+
+test('whatever is printed: a value or an Error', (t) => {
+  const text = fc.oneof(
+    fc.string(),
+    fc.string({ unit: 'binary' }),
+    fc
+      .tuple(fc.string(), fc.string())
+      .map(
+        ([name, value]) =>
+          `<x><node_state uname="${name}" in_ccm="${value}"/><fence_event status="${value}"/></x>`,
+      ),
+  );
+  fc.assert(
+    fc.property(text, (printed) => {
+      for (const read of [readNodeStates, readNodeNames, readHistoryOwners, readFenceEvents]) {
+        try {
+          t.true(Array.isArray(read(printed)));
+        } catch (error) {
+          t.true(error instanceof Error);
+        }
+      }
+    }),
+  );
+});
