@@ -124,8 +124,11 @@ test('no proof, as real clusters answered: nothing is touched', async (t) => {
   const site = await ownedByA(t);
   for (const [name, why] of [
     ['both-online', /A is a member of the cluster, and has not been fenced since/],
-    ['left-cleanly', /A has left the cluster without being fenced.*it was fenced 2026-11-27T14:53:14.000Z/],
-    ['fenced', /A has left the cluster without being fenced/], // at the time of the recording, before A took the address over
+    [
+      'left-cleanly',
+      /A is not in the cluster, and has not been fenced since.*it was fenced 2026-11-27T14:53:14.000Z/,
+    ],
+    ['fenced', /A is not in the cluster, and has not been fenced since/], // at the time of the recording, before A took the address over
     ['never-seen', /the cluster knows no node A yet/],
     ['stonith-enabled-false', /fencing is off in the cluster/],
     ['fencing-enabled-false', /fencing is off in the cluster/],
@@ -145,7 +148,7 @@ test('the fencing of another node proves nothing of this one', async (t) => {
       command.startsWith('stonith_admin') ? text.replaceAll('target="A"', 'target="C"') : text,
     ),
   );
-  await refused(t, site, byPacemaker, /A has left the cluster without being fenced/);
+  await refused(t, site, byPacemaker, /A is not in the cluster, and has not been fenced since/);
 });
 
 test('where Pacemaker does not answer, or calls this node otherwise, nothing is proved', async (t) => {

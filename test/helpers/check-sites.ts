@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import Database from 'better-sqlite3';
+import { recordedAnswers } from './cluster-answers.js';
 import type { RehearsalNode } from './rehearsal-site.js';
 
 /** What is wrong on a site, and what `check` says of it. */
@@ -83,6 +84,45 @@ export const rehearsedSites: readonly RehearsedSite[] = [
     verdict: 'warning',
     says: /^the clock is not synchronised/,
   },
+  {
+    check: 'fencing',
+    what: 'a fence command that anybody can write to',
+    make: (node) => {
+      writeBelow(node, '/usr/fence', '#!/bin/sh\n');
+      chmodSync(node.path('/usr/fence'), 0o777);
+      configure(node, '[lock_manager]', '[fencing]\ncommand = ["/usr/fence", "{node}"]\n[lock_manager]');
+    },
+    verdict: 'failure',
+    says: /the command \(\/usr\/fence\) would not be run: .* can be written by others than root/,
+  },
+  {
+    check: 'fencing',
+    what: 'a fence command, and a unit that starts at boot',
+    make: (node) => {
+      writeBelow(node, '/usr/fence', '#!/bin/sh\n');
+      chmodSync(node.path('/usr/fence'), 0o755);
+      configure(node, '[lock_manager]', '[fencing]\ncommand = ["/usr/fence", "{node}"]\n[lock_manager]');
+      mkdirSync(node.path('/run/systemd/system'), { recursive: true });
+      node.write('/units', 'ActiveState=active\nUnitFileState=enabled\n');
+    },
+    verdict: 'warning',
+    says: /service starts at boot, and its takeover runs the command for the node that has the address/,
+  },
+  ...[
+    ['stonith-enabled-false', /nothing would be proved: fencing is off in the cluster/] as const,
+    ['another name', /this node is "b\.example\.com" in the cluster/] as const,
+  ].map(([name, says]): RehearsedSite => ({
+    check: 'fencing',
+    what: `Pacemaker: ${name}`,
+    make: (node) => {
+      const recorded = recordedAnswers(name === 'another name' ? 'fenced' : name);
+      const local = name === 'another name' ? 'b.example.com' : node.name;
+      const answers = { ...recorded, 'crm_node --name': { exitCode: 0, stdout: `${local}\n`, stderr: '' } };
+      node.write('/pacemaker.json', JSON.stringify(answers));
+    },
+    verdict: 'warning',
+    says,
+  })),
   {
     check: 'hooks',
     what: 'a hook that anybody can write to',

@@ -1,11 +1,12 @@
 import { exitCodes, FailoverError, messageOf } from '../../errors.js';
 import { saidOf } from '../../host/action.js';
 import { type Argv, commandText, type Host } from '../../host/host.js';
+import { isMissing } from '../../host/running/command.js';
 import { currentDeadline } from '../../host/running/deadline.js';
 import { isNodeName, nodeNameRule } from '../../names.js';
 import { notFenced, orByWord, type Prover, unproved } from '../prover.js';
 import { readFenceEvents, readHistoryOwners, readNodeNames, readNodeStates } from './answers.js';
-import { type Cluster, judge, judgeOthers, type Verdict } from './verdict.js';
+import { type Cluster, judge, judgeOthers, type Verdict, whyUnfit } from './verdict.js';
 
 /** How often Pacemaker is asked again, ms. */
 const intervalMs = 1000;
@@ -69,6 +70,31 @@ export function pacemakerProver(host: Host, resource: string, here: string): Pro
   };
 }
 
+/** What keeps Pacemaker from proving anything on this node, as clauses, but for what depends on a resource; undefined: it does not run here. */
+export async function pacemakerHere(host: Host, here: string): Promise<readonly string[] | undefined> {
+  const argvs = questions('', '');
+  try {
+    const named = await host.run(argvs.localName, { short: true });
+    if (named.exitCode !== 0) return undefined;
+    const unfit = whyUnfit(
+      { localName: named.stdout.trim(), enabled: await enabledIn(host, argvs), requires: '' },
+      here,
+    );
+    return unfit === undefined ? [] : [unfit];
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    if (error instanceof FailoverError && error.code === 'NOT_FENCED') return [error.message];
+    throw error;
+  }
+}
+
+async function enabledIn(
+  host: Host,
+  argvs: Pick<ReturnType<typeof questions>, 'stonithEnabled' | 'fencingEnabled'>,
+): Promise<string[]> {
+  return [await answerOf(host, argvs.stonithEnabled, word), await answerOf(host, argvs.fencingEnabled, word)];
+}
+
 function hintOf(address: string): string {
   return `See "crm_mon -1" and "stonith_admin --history '*' --verbose". ${orByWord(address)}`;
 }
@@ -108,10 +134,7 @@ function interrupted(what: string): FailoverError {
 async function ask(host: Host, resource: string, about: string): Promise<Cluster> {
   const argvs = questions(resource, about);
   const localName = await answerOf(host, argvs.localName, word);
-  const enabled = [
-    await answerOf(host, argvs.stonithEnabled, word),
-    await answerOf(host, argvs.fencingEnabled, word),
-  ];
+  const enabled = await enabledIn(host, argvs);
   const requires = await answerOf(host, argvs.requires, anyWord, /Attribute 'requires' not found/);
   // The history before the states: a fencing between the two is seen in the second, and asked about again.
   const events = await answerOf(host, argvs.events, readFenceEvents);

@@ -74,7 +74,7 @@ function howItIs(
   // was in maintenance mode, and runs on.
   if (isDown(state))
     return unproved(
-      `${name} has left the cluster without being fenced, so that it may run on with what Pacemaker did not stop${before}`,
+      `${name} is not in the cluster, and has not been fenced since: it may run on with what Pacemaker did not stop${before}`,
     );
   return unproved(`Pacemaker does not say that ${name} is down (${stateText(state)})${before}`);
 }
@@ -109,7 +109,10 @@ export function judgeOthers(cluster: Cluster, here: string): Verdict {
 }
 
 /** What Pacemaker's word depends on, whoever is asked about; as a clause. */
-function whyUnfit({ localName, enabled, requires }: Cluster, here: string): string | undefined {
+export function whyUnfit(
+  { localName, enabled, requires }: Pick<Cluster, 'localName' | 'enabled' | 'requires'>,
+  here: string,
+): string | undefined {
   if (localName !== here)
     return `this node is "${localName}" in the cluster and "${here}" in the configuration, so that its names are not those of the record`;
   if (!enabled.every((one) => readBoolean(one) === true))

@@ -11,6 +11,7 @@ import { unitCheck } from './address/unit.js';
 import { volumesCheck } from './address/volumes.js';
 import type { AddressSite, Check, NodeSite } from './check.js';
 import { clockCheck } from './node/clock.js';
+import { fencingCheck } from './node/fencing.js';
 import { hooksCheck } from './node/hooks.js';
 import { kernelCheck } from './node/kernel.js';
 import { nfsConfCheck } from './node/nfs-conf.js';
@@ -28,6 +29,7 @@ export const nodeChecks: readonly Check<NodeSite>[] = [
   runDirectoryCheck,
   clockCheck,
   hooksCheck,
+  fencingCheck,
 ];
 
 /** For each address. */
