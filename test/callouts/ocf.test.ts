@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -466,6 +467,8 @@ test('a group: recorded from before the exports until after them, and nobody lea
   a.write('/proc/locks', '1: POSIX  ADVISORY  WRITE 7 07:01:11 0 EOF\n');
   t.is((await run('locks', 'stop')).code, ocf.success);
   t.is(a.read('/proc/locks'), '');
+  for (const kind of ['serving', 'frozen'])
+    t.deepEqual(readdirSync(path.join(a.root, 'run/nlm-failover', kind)), [], kind);
   await codes(ocf.notRunning, ocf.notRunning);
   t.deepEqual(await clients(), ['127.77.30.91', '127.77.30.93']);
   const { stdout } = await a.tool(['status', address]);
@@ -485,6 +488,9 @@ test('the last of a group stopped and started by itself loses nobody, and notifi
   t.is((await run('notify', 'start')).code, ocf.success);
   t.is((await run('notify', 'stop')).code, ocf.success);
   t.is((await run('notify', 'stop')).code, ocf.success);
+  const frozen = await a.tool(['status', address, '--is-served']);
+  t.is(frozen.exitCode, 1);
+  t.regex(frozen.stdout, /nobody leaves its record, as its clients are still to be notified \(B-3\)/);
   addClient(a, '127.77.30.91');
   const again = await run('notify', 'start');
   t.is(again.code, ocf.success);
