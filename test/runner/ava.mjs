@@ -13,11 +13,10 @@ const marks = { passed: 'ok  ', failed: 'FAIL', skipped: 'skip' };
 /**
  * Adds the outcome of the test files to the tally. Resolves to the seconds that each took, of those that ran.
  *
- * @param options.tmpdir where they make their files; the system says by default
  * @param options.missing why none of them can be run here, if so: each file counts as skipped
  * @param options.each show every test with what it logged, and how far into the phase it ended, not only those that failed
  */
-export async function runAva(tally, { files, args, tmpdir, missing, each = false }) {
+export async function runAva(tally, { files, args, missing, each = false }) {
   if (files.length === 0) {
     tally.failed++;
     write('   FAILED: there is no test file for this phase');
@@ -35,11 +34,7 @@ export async function runAva(tally, { files, args, tmpdir, missing, each = false
   // Not a shell's expansion and not ava's: exactly these files.
   // Killed with this process, as it would notice only when it has something to say.
   const ava = spawn('setpriv', ['--pdeathsig', 'KILL', 'ava', '--tap', ...args, ...files], {
-    env: withLocalBin({
-      ...process.env,
-      ...(tmpdir === undefined ? {} : { TMPDIR: tmpdir }),
-      ...measuring.env,
-    }),
+    env: withLocalBin({ ...process.env, ...measuring.env }),
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(ava, 'close').catch((error) => [error.message]);

@@ -25,19 +25,6 @@ function labsAtOnce() {
   );
 }
 
-/**
- * Where tests make their files that ask nothing of a disk: in memory, where there is room. What is to be durable costs a disk
- * milliseconds each time, and there is a process that dies, never a machine. Undefined: where TMPDIR says, or the system.
- */
-export function directoryInMemory() {
-  const [, options] = /^\S+ \/dev\/shm tmpfs (\S+)/m.exec(readText('/proc/self/mounts')) ?? [];
-  // Tests run programs that they make.
-  if (process.env.TMPDIR !== undefined || options === undefined || options.split(',').includes('noexec'))
-    return undefined;
-  const { bavail, bsize } = statfsSync('/dev/shm');
-  return bavail * bsize >= 2 * 2 ** 30 ? '/dev/shm' : undefined;
-}
-
 function readText(file) {
   return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }

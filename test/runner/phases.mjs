@@ -3,7 +3,7 @@
 import { rmSync } from 'node:fs';
 import { runAva } from './ava.mjs';
 import { check } from './check.mjs';
-import { directoryInMemory, machine, missingForLab, missingForWire } from './machine.mjs';
+import { machine, missingForLab, missingForWire } from './machine.mjs';
 import { manDrift } from './man-drift.mjs';
 import { testFiles } from './test-files.mjs';
 
@@ -44,7 +44,6 @@ export const phases = [
       runAva(tally, {
         files: files.unit,
         args: ['--timeout=6m', `--concurrency=${unitAtOnce}`],
-        tmpdir: directoryInMemory(),
       }),
   },
   oneByOne('wire', 'real sockets, rpcbind and rpc.statd', missingForWire, 2 * machine.cpus),
