@@ -112,6 +112,26 @@ test('what keepalived has said last is done, however its scripts come in; a take
   await Promise.all([says(host, 'BACKUP'), says(host, 'FAULT'), says(host, 'STOP')]);
   await asked(t, host, 'takeover interrupted', release, ends.release);
   writeFileSync(host.path('/run/go'), '');
+  // As keepalived ends its scripts when it stops: the whole process group. Nobody else is at work then.
+  await host.run('rm', '/run/go');
+  await waitFor('its end', async () => readFileSync(host.path(doneFile), 'utf8') === stateOf(host));
+  await host.run('flock', doneFile.replace('.done', '.worker'), 'true');
+  const ended = host.start('setsid', [
+    'sh',
+    '-c',
+    '"$@"; kill -KILL 0',
+    'sh',
+    script,
+    address,
+    'INSTANCE',
+    'nfs',
+    'MASTER',
+    '100',
+  ]);
+  t.is(await ended.exited, 128, 'it has handed over');
+  await asked(t, host, takeover);
+  writeFileSync(host.path('/run/go'), '');
+  await asked(t, host, ends.takeover);
   // Another address waits for none of it; the configuration goes along.
   await host.run(script, 'fd00::1', '--config', '/run/my config', 'GROUP', 'all', 'MASTER', '0');
   await asked(t, host, 'takeover --await-release 60 fd00::1 --config /run/my config', ends.takeover);
@@ -150,6 +170,10 @@ test('a takeover that serves nothing takes this node out of the election, until 
   await host.run('env', 'SERVICE_RESULT=exit-code', script, '--ended', address);
   t.false(existsSync(host.path(away)));
 });
+
+function stateOf(host: Netns): string {
+  return readFileSync(host.path(doneFile.replace('.done', '.state')), 'utf8');
+}
 
 const doneFile = `/run/nlm-failover/keepalived/${address}.done`;
 
