@@ -137,9 +137,13 @@ async function unmount(
   const { busy: seconds } = currentDeadline().limit;
   let said = '';
   const isGone = async () => {
-    const result = await host.run(command);
-    said = result.stderr.trim();
-    if (result.exitCode !== 0) return false;
+    // One after another without a pause: where one is unmounted and another one left, nothing is busy.
+    for (const _ of mounts(host).filter((one) => one.mountpoint === mountpoint)) {
+      const result = await host.run(command);
+      said = result.stderr.trim();
+      if (result.exitCode !== 0) return false;
+      if (mountOfDevice(host, { device, mountpoint }) === undefined) return true;
+    }
     return mountOfDevice(host, { device, mountpoint }) === undefined;
   };
   const what = `umount ${mountpoint}, which is busy`;
