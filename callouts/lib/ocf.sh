@@ -10,6 +10,7 @@
 #   ocf_meta_data   prints its meta-data
 #   ocf_look        without node: returns OCF_SUCCESS, OCF_ERR_GENERIC or OCF_NOT_RUNNING, with why in $why
 #   ocf_judge       monitor at depth 10
+#   ocf_probe       where ocf_look says that nothing is here, and Pacemaker does not know yet
 #   ocf_start       what start does where ocf_look does not say that it runs
 #   ocf_stop        what stop does
 
@@ -37,6 +38,9 @@ run=${NLM_FAILOVER_RUN:-$root/run/nlm-failover}
 # What the driver lockd-netns makes: src/lockmanager/lockd-netns/place.ts.
 instance=$root/run/nlm-failover/instances/$address
 netns=$root/run/netns/nfs-$address
+
+# Seconds for which the command may run; empty: as long as it takes.
+bound=
 
 # For the log of the cluster manager, which keeps standard error.
 say() { printf '%s\n' "$*" >&2; }
@@ -75,7 +79,8 @@ has_program() {
 # tool WORD...: runs it. What it said is in $said; in $reason its own sentence and what to do, on one line; in $answer that of
 # "status --is-served". Returns its exit code.
 tool() {
-	said=$("$program" "$@" 2>&1 </dev/null)
+	# shellcheck disable=SC2086 # two words, or none
+	said=$(${bound:+timeout $bound} "$program" "$@" 2>&1 </dev/null)
 	code=$?
 	reason='' answer=''
 	while IFS= read -r line; do
@@ -141,9 +146,8 @@ tool_start() {
 # fenced, so it is none where nothing is here that the command could have taken away.
 tool_stop() {
 	if ! has_program 2>/dev/null || [ ! -r "$config" ]; then
-		ocf_look
-		if [ $? -eq "$OCF_NOT_RUNNING" ]; then return "$OCF_SUCCESS"; fi
-		has_program && exit_reason "$address is here still ($why), and there is no $config to release it by"
+		if nothing_here; then return "$OCF_SUCCESS"; fi
+		has_program && exit_reason "$address may be here still ($why), and there is no $config to release it by"
 		return "$OCF_ERR_GENERIC"
 	fi
 	tool "$@"
@@ -160,8 +164,7 @@ tool_stop() {
 		code=$?
 		case $code in
 		"$OCF_ERR_CONFIGURED" | "$OCF_ERR_INSTALLED")
-			ocf_look
-			code=$?
+			if nothing_here; then code=$OCF_NOT_RUNNING; fi
 			;;
 		esac
 		if [ "$code" -eq "$OCF_NOT_RUNNING" ]; then
@@ -316,6 +319,12 @@ is_mounted() {
 	[ -n "$mounted" ]
 }
 
+# nothing_here: as far as it can be seen without the command, for a stop that cannot ask it.
+nothing_here() {
+	ocf_look
+	[ $? -eq "$OCF_NOT_RUNNING" ]
+}
+
 # ---- the actions
 
 ocf_monitor() {
@@ -330,12 +339,33 @@ ocf_monitor() {
 		fi
 		;;
 	esac
+	if [ "$code" -eq "$OCF_NOT_RUNNING" ] && [ "${OCF_RESKEY_CRM_meta_interval:-0}" = 0 ]; then
+		ocf_probe
+		code=$?
+	fi
 	case $code in
 	"$OCF_ERR_GENERIC") exit_reason "$why" ;;
 	# News where it was to run; a probe only asks.
 	"$OCF_NOT_RUNNING") [ "${OCF_RESKEY_CRM_meta_interval:-0}" = 0 ] || exit_reason "$why" ;;
 	esac
 	return "$code"
+}
+
+# A probe decides whether another node may start it, so the command is asked, which knows every spelling of the configuration. Where it cannot
+# be, or not in the time that a probe has, what could be seen without it stands.
+probe_by_status() {
+	if ! has_program 2>/dev/null; then return "$OCF_NOT_RUNNING"; fi
+	before=$why
+	bound=15
+	ask_status
+	verdict=$?
+	bound=
+	case $code:$verdict in
+	124:*) ;;
+	*:"$OCF_SUCCESS" | *:"$OCF_ERR_GENERIC") return "$OCF_ERR_GENERIC" ;;
+	esac
+	why=$before
+	return "$OCF_NOT_RUNNING"
 }
 
 # monitor at depth 10, where all looks well. Where the command cannot be asked, a mistake in the configuration say, nothing is stopped for that:

@@ -47,8 +47,12 @@ export function judge(cluster: Cluster, suspect: Suspect, here: string): Verdict
   if (state === undefined)
     return unproved(`the cluster knows no node ${node}${cluster.nodes.includes(node) ? ' yet' : ''}`);
   const last = lastFencing(cluster, node);
-  const since = isDown(state) ? lastWrite : lastWrite + clocksApart;
-  if (last?.completed !== undefined && last.completed > since) return { is: 'proved', said: saidOf(last) };
+  // A fencing that is under way or wanted says that the last one was not the end of it. A resource history says that the node came back.
+  const isOver = !isLost(state) && !isBeingFenced(cluster, node);
+  const isGone = isDown(state) && !cluster.withHistory.includes(state.id);
+  const since = isGone ? lastWrite : lastWrite + clocksApart;
+  if (isOver && last?.completed !== undefined && last.completed > since)
+    return { is: 'proved', said: saidOf(last) };
   return howItIs(cluster, state, last, lastWrite);
 }
 

@@ -33,12 +33,11 @@ export function timeoutsOf(
   timeouts: TimeoutsConfig,
   { grace, filesystems }: { readonly grace: number; readonly filesystems: number },
 ): AddressTimeouts {
-  const { step, steps } = timeouts;
+  const { step, steps, fencing } = timeouts;
   // The devices are found, the driver is chosen, and every step looks ahead, each for as long as a step at the most. An agent asks for the status
   // before a start (callouts/lib/ocf.sh, ocf_validate), and after a stop that is refused.
   const status = begins + 2 * step;
   const before = status + begins + 3 * step;
-  const fencing = 120;
   const notify = (timeouts.notify ?? grace) + step;
   const audit = grace + step;
   // Where the grace is over before anybody could be notified it is entered once more.
