@@ -121,6 +121,8 @@ async function serve(lab: ServerLab, server: Server, by: DurableBy, fenced = fal
   // Everything but B-3: the clients do not exist.
   const steps = ['takeover', address, '--steps', 'B-1,B-2,B-5,B-4', ...(fenced ? ['--fenced'] : [])];
   await nlmFailover(server, steps);
+  // B-3 thaws the record, from which nobody leaves until then; it would wait for clients that are none.
+  await server.run(['rm', '-f', `/run/nlm-failover/frozen/${address}`]);
 }
 
 /** Who makes a line durable is who should: the other one is not there. */
