@@ -108,10 +108,8 @@ async function measure(agents: Agents): Promise<Seen[]> {
     await prepareVolumes(lab, a, [moving]);
     const cluster = new Cluster(lab);
     await Promise.all([agents.prepare(lab, a), agents.prepare(lab, b), cluster.start()]);
-    await cluster.standby(b, true);
     await agents.add(lab, cluster);
     await cluster.untilQuiet(a);
-    await cluster.standby(b, false);
     const locked = await lockThrough(lab, moving);
     say('locked');
     const planned = await watch(lab, cluster, locked, b, agents.shown, () =>

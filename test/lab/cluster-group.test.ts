@@ -2,7 +2,7 @@
 import { Cluster, clusterCommands } from './cluster/cluster.js';
 import { resourceOf, startAddressesOnA } from './cluster/ours.js';
 import { startRivalLoop } from './rival-loop.js';
-import { assertSurvived, file, lockThrough, reclaimed, scenario } from './scenario.js';
+import { assertSurvived, file, lockThrough, scenario } from './scenario.js';
 
 scenario(
   'pacemaker: a group of stock agents with ours between them moves, and is taken over from a dead node',
@@ -15,16 +15,17 @@ scenario(
     const group = resourceOf(moving);
 
     await cluster.move(a, group, b);
-    t.true(await reclaimed(b, disks.vol1.device), 'locked on B');
+    t.true(await b.untilLocked(disks.vol1.device, 1, 300), 'locked on B');
     await cluster.untilQuiet(b);
     t.deepEqual(await a.nfsLocks(), []);
     const ofLab = new Set(Object.values(disks).map(({ device }) => device));
     t.false((await a.mounts()).some(({ device }) => ofLab.has(device)));
     t.false(await c.clientLogHas('failed to reclaim'));
     await cluster.move(b, group, a);
-    t.true(await reclaimed(a, disks.vol1.device), 'locked on A');
+    t.true(await a.untilLocked(disks.vol1.device, 1, 300), 'locked on A');
     await cluster.untilQuiet(a);
 
+    await a.run(['sync']); // as in cluster-fencing
     await a.powerCut();
     t.true(await b.untilLocked(disks.vol1.device, 1, 300), 'locked on B again');
     await cluster.untilQuiet(b);
@@ -36,5 +37,5 @@ scenario(
     await assertSurvived(t, lab, locked);
     t.is((await rivals.stop()).stolen, 0);
   },
-  { commands: clusterCommands, minutes: 12 },
+  { commands: clusterCommands, minutes: 20 },
 );

@@ -101,5 +101,5 @@ scenario(
     t.deepEqual(cluster.fenced, []);
     t.false(await c.clientLogHas('failed to reclaim'));
   },
-  { commands: clusterCommands, minutes: 12 },
+  { commands: clusterCommands, minutes: 20 },
 );

@@ -118,10 +118,15 @@ export class Cluster {
     return Number(/ exec-time="(\d+)"/u.exec(stdout)?.[1] ?? Number.NaN);
   }
 
+  /** What a node sees of the cluster, for people. */
+  async sight(server: Server): Promise<string> {
+    const script = `crm_mon -1rfn
+      grep -E '(error|warning|notice): ' /var/log/pacemaker/pacemaker.log | tail -n 40`;
+    const { stdout, stderr } = await server.run(script, { reject: false, timeoutSeconds });
+    return stdout + stderr;
+  }
+
   async #fail(server: Server, what: string, cause: unknown): Promise<never> {
-    const seen = await server.run('crm_mon -1rfn; tail -n 60 /var/log/pacemaker/pacemaker.log', {
-      reject: false,
-    });
-    throw new Error(`cluster, seen from ${server.name}: ${what}\n${seen.stdout}${seen.stderr}`, { cause });
+    throw new Error(`cluster, seen from ${server.name}: ${what}\n${await this.sight(server)}`, { cause });
   }
 }

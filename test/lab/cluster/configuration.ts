@@ -76,6 +76,8 @@ export function firstCib(): string {
     (node) =>
       `      <rsc_location id="fence-${node}-elsewhere" rsc="fence-${node}" node="${node}" score="-INFINITY"/>`,
   );
+  // Whatever serves an address begins on A, and does not come back to it by itself: less than its stickiness.
+  const first = '      <rsc_location id="lab-first-on-A" rsc-pattern="^(nfs|stock)-" node="A" score="50"/>';
   return `<cib crm_feature_set="3.1.0" validate-with="pacemaker-3.0" epoch="1" num_updates="0" admin_epoch="0">
   <configuration>
     <crm_config>
@@ -88,7 +90,7 @@ ${pairs.join('\n')}
 ${clusterNodes.map(fenceDevice).join('\n')}
     </resources>
     <constraints>
-${constraints.join('\n')}
+${[...constraints, first].join('\n')}
     </constraints>
     <rsc_defaults>
       <meta_attributes id="lab-defaults">
