@@ -360,9 +360,8 @@ probe_by_status() {
 	ask_status
 	verdict=$?
 	bound=
-	case $code:$verdict in
-	124:*) ;;
-	*:"$OCF_SUCCESS" | *:"$OCF_ERR_GENERIC") return "$OCF_ERR_GENERIC" ;;
+	case ${answer:+$verdict} in
+	"$OCF_SUCCESS" | "$OCF_ERR_GENERIC") return "$OCF_ERR_GENERIC" ;;
 	esac
 	why=$before
 	return "$OCF_NOT_RUNNING"
