@@ -43,6 +43,31 @@ clusterTest(
   },
 );
 
+for (const [what, argv] of [
+  ['in a group', ['pcs', 'resource', 'group', 'add', 'mine', 'nfs-10.10.1.1', 'other']],
+  ['cloned', ['pcs', 'resource', 'clone', 'nfs-10.10.1.1']],
+  ['tagged', ['pcs', 'tag', 'create', 'mine', 'nfs-10.10.1.1', 'other']],
+  ['of another address', ['crm_resource', '--resource', 'nfs-10.10.1.1', '-p', 'address', '-v', '10.10.1.9']],
+] as const) {
+  clusterTest(title(`--teardown --apply changes nothing where a resource is ${what}`), async (t) => {
+    const paper = cluster(t, sites.both);
+    succeeded(t, await paper.tool('--format', 'xml', '--apply'));
+    for (const one of [
+      ['pcs', 'resource', 'create', 'other', 'ocf:heartbeat:Dummy'],
+      // Else pcs does not make a clone of what is in an order with others.
+      ['cibadmin', '--delete', '--xpath', '//rsc_order'],
+      argv,
+    ])
+      succeeded(t, await paper.run(one[0] === 'pcs' ? ['pcs', '-f', paper.cib, ...one.slice(1)] : one));
+    succeeded(t, await paper.run(['crm_verify', '--live-check', '--verbose']));
+    const before = paper.read();
+    const { code, stderr } = await paper.tool('--teardown', '--apply', 'fd00::2', '10.10.1.1');
+    t.is(code, 3, stderr);
+    t.regex(stderr, /nfs-10\.10\.1\.1/);
+    t.is(paper.read(), before);
+  });
+}
+
 clusterTest(
   title('what pcs, crm and cibadmin are told by the printed commands is the same CIB'),
   async (t) => {

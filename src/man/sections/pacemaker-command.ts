@@ -73,8 +73,10 @@ export const pacemakerCommand: readonly ManBlock[] = [
     text:
       'Without --apply the command prints, for a node of the cluster: all pcs commands work on a file, which is pushed at the end, so that nothing starts half configured. With --apply it asks the cluster first: what is so already is unchanged; what is missing is made, in one change; ' +
       'what differs is said, and changed with cibadmin, with each format. A parameter that changes restarts its resource. target-role, other meta attributes and members of a group that people have added stay. At the end the cluster is asked whether it has all of it (NOT_VERIFIED).\n\n' +
-      'Refused, with nothing touched (CLUSTER_UNFIT): an id that is that of something else; a unit nlm-failover@ADDRESS that is enabled or active here, as systemd would be a second manager; agents that are not installed here. Other nodes cannot be seen: run `nlm-failover check` on each.\n\n' +
-      '--teardown --apply disables the resource, waits until it is stopped on every node, and removes it with its constraints in one change. Where it does not stop within its timeouts it stays disabled, and nothing is removed. Refused where a constraint that somebody else has made names it, or a member of the group is not ours. ' +
+      'Refused, with nothing touched (CLUSTER_UNFIT): an id that something else has, be it the resource of another address, or a constraint that says something else; a clone of ours; a unit nlm-failover@ADDRESS that is enabled or active here, as systemd would be a second manager; agents that are not installed here. Other nodes cannot be seen: run `nlm-failover check` on each.\n\n' +
+      '--teardown --apply disables the resource, waits until it is stopped on every node, and removes it with its constraints in one change. Where it does not stop within its timeouts it stays disabled, and nothing is removed. ' +
+      "Refused, before anything is disabled, where it is in somebody else's group or clone, where a constraint, a tag or an access rule that somebody else has made names it, where it has another address, or a member of the group is not ours. " +
+      'All addresses of the command are looked at first, and once more after each stop: where that has come meanwhile nothing is removed, and what was stopped stays disabled. ' +
       'Then the address is released: `nlm-failover takeover` starts it without the cluster.',
   },
   {

@@ -4,19 +4,18 @@ import { failed, runOrFail } from '../../host/action.js';
 import { type Argv, commandText, type Host } from '../../host/host.js';
 import { patchCib, readCib } from './cluster.js';
 import type { Format } from './formats.js';
-import { isOurs, type PartChange, replaced, section, summary } from './cib/merge.js';
+import { type PartChange, summary } from './cib/merge.js';
+import { ownConstraints, refuseForeign, resourceIn } from './foreign.js';
 import {
   type ClusterConfig,
   isGroup,
-  isSerialized,
   preferenceId,
   primitivesOf,
   type Resource,
   resourceId,
 } from './model.js';
-import { ownProvider } from './resource.js';
 import { unfit } from './unfit.js';
-import { all, childrenOf, type Element, withId } from './cib/xml.js';
+import { changed, childrenOf, type Element, idOf } from './cib/xml.js';
 
 /** How often it is asked whether a resource is stopped. */
 const askAgainMs = 1_000;
@@ -76,8 +75,9 @@ export function stopSeconds(resource: Resource): number {
 
 /**
  * Takes what nlm-failover made for these addresses out of the cluster, and nothing else: stops each, waits until it is stopped, and removes it with its
- * constraints, in one change. Throws CLUSTER_UNFIT, with nothing touched, where somebody else's configuration needs it; NOT_VERIFIED where it does
- * not stop: then it is disabled, and nothing was removed.
+ * constraints, in one change. Looks at all of it before it touches any, and once more before each thing that it does, as a stop takes
+ * minutes, and others write too. Throws CLUSTER_UNFIT where somebody else's configuration needs it, and says what was disabled until then;
+ * NOT_VERIFIED where it does not stop: then it is disabled, and nothing was removed.
  */
 export async function tearDown(
   host: Host,
@@ -85,85 +85,49 @@ export async function tearDown(
   limit: (id: string) => number,
 ): Promise<readonly PartChange[]> {
   const ids = floatingIps.map(({ address }) => resourceId(address));
-  const before = await readCib(host);
-  const there = ids.filter((id) => withId(section(before, 'resources'), id) !== undefined);
-  for (const id of there) refuseForeign(before, id);
-  for (const id of there) await stop(host, before, id, limit(id));
-  const cib = there.length === 0 ? before : await readCib(host);
+  const disabled: string[] = [];
+  const look = async (): Promise<Element> => {
+    const cib = await readCib(host);
+    try {
+      for (const ip of floatingIps) refuseForeign(cib, ip);
+      for (const id of disabled) refuseEnabled(cib, id);
+    } catch (error) {
+      throw disabled.length > 0 && error instanceof FailoverError ? meanwhile(error, disabled) : error;
+    }
+    return cib;
+  };
+  let cib = await look();
+  const there = ids.filter((id) => resourceIn(cib, id) !== undefined);
+  for (const [at, id] of there.entries()) {
+    if (at > 0) cib = await look();
+    const top = resourceIn(cib, id);
+    if (top === undefined) continue; // somebody removed it meanwhile
+    await disable(host, top);
+    disabled.push(id);
+    await untilStopped(host, top, limit(id));
+  }
+  if (there.length > 0) cib = await look();
   const gone = partsOf(cib, ids);
   if (gone.length > 0) {
-    await patchCib(host, cib, without(cib, gone));
+    const all = new Set(gone);
+    await patchCib(
+      host,
+      cib,
+      changed(cib, (one) => (all.has(one) ? undefined : one)),
+    );
     const [left] = partsOf(await readCib(host), ids);
-    if (left !== undefined) throw notGone(left.attributes['id'] ?? '');
+    if (left !== undefined) throw notGone(idOf(left));
   }
   const absent = ids.filter((id) => !there.includes(id));
   return [
-    ...gone.map(({ attributes, ...rest }) => ({
-      id: attributes['id'] ?? '',
-      state: 'removed' as const,
-      details: [summary({ attributes, ...rest })],
-    })),
+    ...gone.map((one) => ({ id: idOf(one), state: 'removed' as const, details: [summary(one)] })),
     ...absent.map((id) => ({ id, state: 'unchanged' as const, details: ['not in the cluster'] })),
   ];
 }
 
 /** The resources, and the constraints that nlm-failover makes for them. */
 function partsOf(cib: Element, ids: readonly string[]): Element[] {
-  const resources = ids.flatMap((id) => withId(section(cib, 'resources'), id) ?? []);
-  const constraints = childrenOf(section(cib, 'constraints')).filter(({ attributes }) => {
-    const { id = '', first = '', then = '' } = attributes;
-    const isOfPair = isSerialized(id) && (ids.includes(first) || ids.includes(then));
-    return isOfPair || ids.some((one) => id === preferenceId(one));
-  });
-  return [...constraints, ...resources];
-}
-
-function without(cib: Element, gone: readonly Element[]): Element {
-  const ids = gone.map(({ attributes }) => attributes['id'] ?? '');
-  return ids.reduce((one, id) => {
-    const found = withId(section(one, 'resources'), id) ?? withId(section(one, 'constraints'), id);
-    return found === undefined ? one : replaced(one, found, undefined);
-  }, cib);
-}
-
-/** What is not ours: an id that is that of something else, a member that somebody put into our group, whatever names one of ours. */
-function refuseForeign(cib: Element, id: string): void {
-  const top = withId(section(cib, 'resources'), id);
-  if (top === undefined) return;
-  const members = top.name === 'group' ? childrenOf(top, 'primitive') : [top];
-  const isMade = members.some(({ attributes }) => attributes['provider'] === ownProvider);
-  if (!isMade) {
-    throw unfit(
-      `${id} is in the cluster, and nlm-failover did not make it`,
-      'Remove it yourself, where it is to go.',
-    );
-  }
-  const stranger = members.find((one) => one !== top && !isOurs(one.attributes['id'] ?? '', id));
-  if (stranger !== undefined) {
-    throw unfit(
-      `${stranger.attributes['id'] ?? ''} is in the group ${id}, and nlm-failover did not make it`,
-      'Take it out of the group first.',
-    );
-  }
-  const ours = new Set(all(top).map(({ attributes }) => attributes['id']));
-  const own = new Set(partsOf(cib, [id]).map(({ attributes }) => attributes['id']));
-  const user = childrenOf(section(cib, 'constraints')).find(
-    (one) => !own.has(one.attributes['id']) && all(one).some((part) => namesOne(part, ours)),
-  );
-  if (user !== undefined) {
-    throw unfit(
-      `The constraint ${user.attributes['id'] ?? ''} names ${id}, and nlm-failover did not make it`,
-      `Remove it first; one that a move left ends with: crm_resource --clear --resource ${id}`,
-    );
-  }
-}
-
-function namesOne({ name, attributes }: Element, ours: ReadonlySet<string | undefined>): boolean {
-  const named = [attributes['rsc'], attributes['with-rsc'], attributes['first'], attributes['then']];
-  return (
-    named.some((one) => one !== undefined && ours.has(one)) ||
-    (name === 'resource_ref' && ours.has(attributes['id']))
-  );
+  return [...ownConstraints(cib, ids), ...ids.flatMap((id) => resourceIn(cib, id) ?? [])];
 }
 
 function stopCommand(id: string): Argv {
@@ -179,21 +143,26 @@ function stopCommand(id: string): Argv {
   ];
 }
 
-/** Stopped by the cluster, as its agents do: released, and handed over. */
-async function stop(host: Host, cib: Element, id: string, seconds: number): Promise<void> {
-  const top = withId(section(cib, 'resources'), id);
-  const members =
-    top?.name === 'group'
-      ? childrenOf(top, 'primitive').map(({ attributes }) => attributes['id'] ?? '')
-      : [id];
-  const isStopped =
-    top !== undefined &&
-    childrenOf(top, 'meta_attributes').some((set) =>
-      childrenOf(set, 'nvpair').some(
-        ({ attributes }) => attributes['name'] === 'target-role' && attributes['value'] === 'Stopped',
-      ),
-    );
-  if (!isStopped) await runOrFail(host, stopCommand(id));
+/** The cluster then stops it, as its agents do: released, and handed over. */
+async function disable(host: Host, top: Element): Promise<void> {
+  if (!isDisabled(top)) await runOrFail(host, stopCommand(idOf(top)));
+}
+
+function isDisabled(top: Element): boolean {
+  return childrenOf(top, 'meta_attributes')
+    .flatMap((set) => childrenOf(set, 'nvpair'))
+    .some(({ attributes }) => attributes['name'] === 'target-role' && attributes['value'] === 'Stopped');
+}
+
+function refuseEnabled(cib: Element, id: string): void {
+  const top = resourceIn(cib, id);
+  if (top === undefined || isDisabled(top)) return;
+  throw unfit(`${id} was enabled again by somebody else`, 'See who did it, and run the same command again.');
+}
+
+async function untilStopped(host: Host, top: Element, seconds: number): Promise<void> {
+  const id = idOf(top);
+  const members = top.name === 'group' ? childrenOf(top, 'primitive').map(idOf) : [id];
   const end = host.now() + seconds * 1000;
   for (;;) {
     const places = await runningOn(host, members);
@@ -224,6 +193,14 @@ function stillRuns(id: string, places: readonly string[], seconds: number): Fail
       operation: `stopping ${id}`,
       hint: 'See "crm_mon -1": a cluster or a resource in maintenance mode stops nothing. Then run the same command again, or enable it (target-role=Started).',
     },
+  );
+}
+
+/** Somebody has changed the cluster while this was at it. */
+function meanwhile({ message, hint = '' }: FailoverError, disabled: readonly string[]): FailoverError {
+  return unfit(
+    `${message}: that was changed while ${disabled.join(', ')} was stopped; nothing was removed`,
+    `${hint} What was stopped stays disabled: run the same command again, or enable it (target-role=Started).`,
   );
 }
 

@@ -272,6 +272,21 @@ for (const [what, cib, said] of [
     '<group id="nfs-10.10.1.1"><primitive id="x" class="ocf" provider="heartbeat" type="Dummy"/></group>',
     /is a group, not ocf:nlm-failover:address/,
   ],
+  [
+    'another address',
+    '<primitive id="nfs-10.10.1.1" class="ocf" provider="nlm-failover" type="address"><instance_attributes id="x"><nvpair id="y" name="address" value="10.10.1.9"/></instance_attributes></primitive>',
+    /nfs-10\.10\.1\.1 is in the cluster for another address, "10\.10\.1\.9", not for 10\.10\.1\.1/,
+  ],
+  [
+    'a clone of it',
+    '<clone id="twice"><primitive id="nfs-10.10.1.1" class="ocf" provider="nlm-failover" type="address"/></clone>',
+    /nfs-10\.10\.1\.1 is in the clone twice/,
+  ],
+  [
+    'an id that a set of values has',
+    '<primitive id="x" class="ocf" provider="heartbeat" type="Dummy"><meta_attributes id="nfs-10.10.1.1-meta_attributes"/></primitive>',
+    /nfs-10\.10\.1\.1-meta_attributes is in the cluster already, as a meta_attributes/,
+  ],
 ] as const) {
   test(`nothing is taken for ours: ${what}`, async (t) => {
     const { config } = await plan(sites.single);
@@ -303,8 +318,60 @@ test('it warns where fencing is off under either name, and where nothing can fen
   t.like(fencingRemarks(undefined), [{ level: 'NOTE' }]);
 });
 
-/** A cluster that answers with this CIB, and in which every resource runs on A as long as `stops` is not yet over. */
-function clusterHost(cib: string, stops: number) {
+for (const [what, constraint] of [
+  [
+    'a location of another resource',
+    '<rsc_location id="nfs-10.10.1.1-prefer" rsc="web" node="B" score="5"/>',
+  ],
+  [
+    'a colocation',
+    '<rsc_colocation id="nfs-10.10.1.1-prefer" rsc="nfs-10.10.1.1" with-rsc="web" score="5"/>',
+  ],
+  [
+    'a rule',
+    '<rsc_location id="nfs-10.10.1.1-prefer" rsc="nfs-10.10.1.1"><rule id="r" score="5"/></rsc_location>',
+  ],
+] as const) {
+  test(`a constraint of an id of ours stays what somebody means by it: ${what}`, async (t) => {
+    const { config } = await plan(sites.single, { prefer: 'A' });
+    const tree = parse(
+      `<cib><configuration><resources/><constraints>${constraint}</constraints></configuration></cib>`,
+      'the test',
+    );
+    t.throws(() => merge(tree, config), { message: /nfs-10\.10\.1\.1-prefer is in the cluster, and is not/ });
+  });
+}
+
+test('a preference for another node is changed, and teardown leaves a constraint that only has an id of ours', async (t) => {
+  const toA = await plan(sites.single, { prefer: 'A' });
+  const toB = await plan(sites.single, { prefer: 'B' });
+  const { parts } = merge(parse(cibOf(toA.config), 'the test'), toB.config);
+  t.deepEqual(
+    parts.map(({ state }) => state),
+    ['unchanged', 'updated'],
+  );
+  const { config } = await plan(sites.single);
+  const { floatingIps } = parseToml(sites.single);
+  const foreign = '<rsc_location id="nfs-10.10.1.1-prefer" rsc="web" node="B" score="5"/>';
+  const full = cibOf(config).replace(
+    '</configuration>',
+    `<constraints>${foreign}</constraints></configuration>`,
+  );
+  const { host, ran } = clusterHost(
+    [full, disabled(full, 'nfs-10.10.1.1'), '<cib><configuration/></cib>'],
+    0,
+  );
+  const gone = await tearDown(host, floatingIps, () => 20);
+  t.deepEqual(
+    gone.map(({ id }) => id),
+    ['nfs-10.10.1.1'],
+  );
+  t.is(ran.filter((line) => line.startsWith('cibadmin --patch')).length, 1);
+});
+
+/** A cluster that answers with this CIB, or with these, the last one from then on, and in which every resource runs on A as long as `stops` is not yet over. */
+function clusterHost(cibs: string | readonly string[], stops: number) {
+  const answers = typeof cibs === 'string' ? [cibs] : [...cibs];
   const ran: string[] = [];
   let asked = 0;
   let clock = 0;
@@ -317,7 +384,8 @@ function clusterHost(cib: string, stops: number) {
     },
     run: async (argv) => {
       const [program, ...words] = argv;
-      if (program === 'cibadmin' && words[0] === '--query') return answer(cib);
+      if (program === 'cibadmin' && words[0] === '--query')
+        return answer(answers.length > 1 ? answers.shift() : answers[0]);
       ran.push(argv.join(' '));
       if (words.includes('--locate'))
         return answer(asked++ < stops ? '<r><nodes><node>A</node></nodes></r>' : '<r/>');
@@ -328,10 +396,19 @@ function clusterHost(cib: string, stops: number) {
   return { host, ran };
 }
 
+/** With what crm_resource writes. */
+function disabled(cib: string, id: string): string {
+  return cib.replace(
+    new RegExp(`(<meta_attributes id="${id}-meta_attributes">)`),
+    `$1<nvpair id="${id}-meta_attributes-target-role" name="target-role" value="Stopped"/>`,
+  );
+}
+
 test('teardown stops first, and removes nothing while it runs', async (t) => {
   const { config } = await plan(sites.single);
   const { floatingIps } = parseToml(sites.single);
-  const stuck = clusterHost(cibOf(config), 1000);
+  const cib = cibOf(config);
+  const stuck = clusterHost([cib, cib], 1000);
   const error = await t.throwsAsync(
     tearDown(stuck.host, floatingIps, () => 20),
     { instanceOf: FailoverError },
@@ -341,8 +418,8 @@ test('teardown stops first, and removes nothing while it runs', async (t) => {
     /nfs-10\.10\.1\.1 still runs on A, 20 s after it was disabled.*nothing was removed/,
   );
   t.is(stuck.ran.filter((line) => line.startsWith('cibadmin --patch')).length, 0);
-  const slow = clusterHost(cibOf(config), 5);
-  // The CIB of this cluster does not change, so that what was removed is found again.
+  const slow = clusterHost([cib, disabled(cib, 'nfs-10.10.1.1')], 5);
+  // The CIB of this cluster does not change then, so that what was removed is found again.
   const again = await t.throwsAsync(
     tearDown(slow.host, floatingIps, () => 20),
     { instanceOf: FailoverError },
@@ -354,7 +431,7 @@ test('teardown stops first, and removes nothing while it runs', async (t) => {
   t.deepEqual(order.slice(-2), ['crm_diff --original', 'cibadmin --patch']);
 });
 
-for (const [what, more, said] of [
+for (const [what, change, said] of [
   [
     'a constraint',
     '<constraints><rsc_location id="mine" rsc="nfs-10.10.1.1" node="A" score="5"/></constraints>',
@@ -370,19 +447,107 @@ for (const [what, more, said] of [
     '<constraints><rsc_colocation id="mine" rsc="web" with-rsc="nfs-10.10.1.1" score="5"/></constraints>',
     /constraint mine names/,
   ],
+  [
+    'an order of an id of ours',
+    '<constraints><rsc_order id="nfs-serialize-mine" first="nfs-10.10.1.1" then="web" kind="Mandatory"/></constraints>',
+    /constraint nfs-serialize-mine names/,
+  ],
+  ['a tag', '<tags><tag id="mine"><obj_ref id="nfs-10.10.1.1"/></tag></tags>', /tag mine names/],
+  [
+    'an access rule',
+    '<acls><acl_role id="mine"><acl_permission id="p" kind="read" reference="nfs-10.10.1.1"/></acl_role></acls>',
+    /acl_role mine names/,
+  ],
+  [
+    'values of ours in another resource',
+    (cib: string) =>
+      cib.replace(
+        '</resources>',
+        '<primitive id="mine" class="ocf" provider="heartbeat" type="Dummy"><meta_attributes id-ref="nfs-10.10.1.1-meta_attributes"/></primitive></resources>',
+      ),
+    /primitive mine names/,
+  ],
+  ['a group', within('group'), /nfs-10\.10\.1\.1 is in the group mine/],
+  ['a clone', within('clone'), /nfs-10\.10\.1\.1 is in the clone mine/],
+  [
+    'a template',
+    (cib: string) =>
+      cib.replace(/<primitive (id="nfs-10\.10\.1\.1"[^]*?)<\/primitive>/, '<template $1</template>'),
+    /nfs-10\.10\.1\.1 is in the cluster, and nlm-failover did not make it/,
+  ],
+  [
+    'another address',
+    (cib: string) => cib.replace('name="address" value="10.10.1.1"', 'name="address" value="10.10.1.9"'),
+    /for another address, "10\.10\.1\.9"/,
+  ],
 ] as const) {
-  test(`teardown touches nothing where somebody else's configuration names it: ${what}`, async (t) => {
-    const { config } = await plan(sites.single);
-    const { floatingIps } = parseToml(sites.single);
-    const { host, ran } = clusterHost(
-      cibOf(config).replace('</configuration>', `${more}</configuration>`),
-      0,
-    );
+  const changed = (cib: string) =>
+    typeof change === 'string' ? cib.replace('</configuration>', `${change}</configuration>`) : change(cib);
+
+  test(`teardown touches nothing where somebody else's configuration needs it: ${what}`, async (t) => {
+    // Of two the second one is refused: the first must not be stopped before that is seen.
+    const { config } = await plan(sites.both);
+    const { floatingIps } = parseToml(sites.both);
+    const { host, ran } = clusterHost(changed(cibOf(config)), 0);
     const error = await t.throwsAsync(
-      tearDown(host, floatingIps, () => 20),
+      tearDown(host, [...floatingIps].toReversed(), () => 20),
       { instanceOf: FailoverError },
     );
     t.regex(error?.message ?? '', said);
     t.deepEqual(ran, []);
   });
+
+  test(`teardown removes nothing where that came while it stopped: ${what}`, async (t) => {
+    const { config } = await plan(sites.single);
+    const { floatingIps } = parseToml(sites.single);
+    const cib = cibOf(config);
+    const { host, ran } = clusterHost([cib, changed(disabled(cib, 'nfs-10.10.1.1'))], 3);
+    const error = await t.throwsAsync(
+      tearDown(host, floatingIps, () => 20),
+      { instanceOf: FailoverError },
+    );
+    t.regex(error?.message ?? '', said);
+    t.regex(error?.message ?? '', /changed while nfs-10\.10\.1\.1 was stopped; nothing was removed/);
+    t.regex(error?.hint ?? '', /stays disabled/);
+    t.deepEqual(
+      ran.filter((line) => line.startsWith('cibadmin')),
+      [],
+    );
+  });
 }
+
+test('teardown disables no second address that came to be needed while the first one stopped', async (t) => {
+  const { config } = await plan(sites.both);
+  const { floatingIps } = parseToml(sites.both);
+  const cib = cibOf(config);
+  const tagged = disabled(cib, 'nfs-10.10.1.1').replace(
+    '</configuration>',
+    '<tags><tag id="mine"><obj_ref id="nfs-fd00--2"/></tag></tags></configuration>',
+  );
+  const { host, ran } = clusterHost([cib, tagged], 3);
+  await t.throwsAsync(
+    tearDown(host, floatingIps, () => 20),
+    { message: /tag mine names nfs-fd00--2.*while nfs-10\.10\.1\.1 was stopped/ },
+  );
+  t.deepEqual(
+    ran.filter((line) => line.includes('target-role')).map((line) => line.split(' ')[2]),
+    ['nfs-10.10.1.1'],
+  );
+});
+
+/** The resource in something that somebody made around it. */
+function within(name: string): (cib: string) => string {
+  return (cib) =>
+    cib.replace(/(<primitive id="nfs-10\.10\.1\.1"[^]*?<\/primitive>)/, `<${name} id="mine">$1</${name}>`);
+}
+
+test('teardown removes nothing where somebody enabled it again', async (t) => {
+  const { config } = await plan(sites.single);
+  const { floatingIps } = parseToml(sites.single);
+  const { host, ran } = clusterHost(cibOf(config), 0);
+  await t.throwsAsync(
+    tearDown(host, floatingIps, () => 20),
+    { message: /nfs-10\.10\.1\.1 was enabled again by somebody else/ },
+  );
+  t.false(ran.some((line) => line.startsWith('cibadmin')));
+});

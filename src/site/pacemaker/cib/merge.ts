@@ -1,7 +1,8 @@
 import { locationOf, orderOf, pairElement, resourceElement } from './elements.js';
 import { type ClusterConfig, isGroup, type Resource } from '../model.js';
 import { unfit } from '../unfit.js';
-import { all, changed, childrenOf, type Element, element, isElement, withId } from './xml.js';
+import { addressesOf, around, isOurs, refuseOtherAddress } from './ours.js';
+import { all, changed, childrenOf, type Element, element, idOf, isElement, withId } from './xml.js';
 
 /** What became, or is to become, of one part of the configuration. */
 export interface PartChange {
@@ -33,6 +34,7 @@ export function merge(cib: Element, config: ClusterConfig): Merged {
     now = merged.cib;
     parts.push(merged.part);
   }
+  refuseTwice(now, config);
   return { cib: now, parts };
 }
 
@@ -53,6 +55,7 @@ function mergeResource(cib: Element, resource: Resource): One {
     };
   }
   const notes: string[] = [];
+  refuseElsewhere(cib, there);
   const next = mergeElement(there, wanted, notes);
   if (notes.length === 0) return { cib, part: { id, state: 'unchanged', details: [summary(wanted)] } };
   return { cib: replaced(cib, there, next), part: { id, state: 'updated', details: notes } };
@@ -64,6 +67,7 @@ function mergeConstraint(cib: Element, wanted: Element): One {
   const details = [summary(wanted)];
   if (there === undefined)
     return { cib: inSection(cib, 'constraints', wanted), part: { id, state: 'created', details } };
+  refuseOtherMeaning(there, wanted);
   if (isSameConstraint(there, wanted)) return { cib, part: { id, state: 'unchanged', details } };
   return { cib: replaced(cib, there, wanted), part: { id, state: 'updated', details } };
 }
@@ -84,6 +88,7 @@ function mergeElement(there: Element, wanted: Element, notes: string[]): Element
   expectSameKind(there, wanted);
   const { id = '' } = wanted.attributes;
   if (wanted.name === 'group') return mergeGroup(there, wanted, notes);
+  for (const address of addressesOf(wanted)) refuseOtherAddress(there, address);
   const withPairs = ['instance_attributes', 'meta_attributes'].reduce(
     (one, name) => mergePairs(one, childrenOf(wanted, name)[0], id, notes),
     there,
@@ -119,7 +124,7 @@ function mergeGroup(there: Element, wanted: Element, notes: string[]): Element {
     const { id: name = '' } = old.attributes;
     const place = members.findIndex((one) => one.attributes['id'] === name);
     if (place !== -1) at = place + 1;
-    else if (isOurs(name, id)) notes.push(gone(old));
+    else if (isOurs(old, id)) notes.push(gone(old));
     else members.splice(at++, 0, old);
   }
   if (orderText(before) !== orderText(members) && !notes.some((note) => /: (?:new|gone),/.test(note)))
@@ -145,14 +150,6 @@ function gone(member: Element): string {
 
 function orderText(members: readonly Element[]): string {
   return members.map(({ attributes }) => attributes['id'] ?? '').join(', ');
-}
-
-/** Whether a member of a group of ours is one that some configuration makes. */
-export function isOurs(id: string, group: string): boolean {
-  return (
-    id.startsWith(`${group}-`) &&
-    /^(?:fs\d+|export\d+|locks|ip|notify|address)$/.test(id.slice(group.length + 1))
-  );
 }
 
 /** Ours are there with our values; whatever else is there stays. */
@@ -228,6 +225,46 @@ function operationText(operation: Element): string {
   const every = operationName(operation).endsWith(' 0') ? '' : ` interval=${interval}`;
   const level = depth === undefined ? '' : ` ${pairText(depth)}`;
   return `${name}${every} timeout=${timeout}${level}`;
+}
+
+/** A clone would start it on several nodes at once. A group of somebody's is theirs to judge. */
+function refuseElsewhere(cib: Element, there: Element): void {
+  const above = around(cib, there);
+  if (above === undefined || above.name === 'group') return;
+  throw unfit(
+    `${idOf(there)} is in the ${above.name} ${idOf(above)}, and one node at a time may have an address`,
+    `Take it out of the ${above.name} first.`,
+  );
+}
+
+/** A constraint of an id of ours that says something of another resource, of another kind, or by a rule, is somebody's own. */
+function refuseOtherMeaning(there: Element, wanted: Element): void {
+  const isSame = ['rsc', 'first', 'then'].every((name) => there.attributes[name] === wanted.attributes[name]);
+  if (there.name === wanted.name && isSame && childrenOf(there).length === 0) return;
+  throw unfit(
+    `${idOf(there)} is in the cluster, and is not what nlm-failover means by it (${summary(wanted)})`,
+    'See "cibadmin --query --scope constraints", and remove it there, or give it another name.',
+  );
+}
+
+/** An id is there once in a whole CIB (xml/*.rng, type ID); these elements have one of another as their own. */
+const references: ReadonlySet<string> = new Set(['resource_ref', 'obj_ref', 'role']);
+
+/** What is new has no id that something else has already. */
+function refuseTwice(cib: Element, config: ClusterConfig): void {
+  const seen = new Map<string, Element>();
+  for (const one of all(section(cib, 'configuration'))) {
+    const id = idOf(one);
+    if (id === '' || references.has(one.name)) continue;
+    const other = seen.get(id);
+    seen.set(id, one);
+    if (other === undefined) continue;
+    const names = config.resources.map((resource) => resource.id).join(', ');
+    throw unfit(
+      `${id} is in the cluster already, as a ${other.name}, and ${names} needs it as a ${one.name}`,
+      'See "cibadmin --query", and give it another name there.',
+    );
+  }
 }
 
 /** A member of ours outside of its group: its id cannot be there twice. */

@@ -66,6 +66,10 @@ export function isElement(node: Node): node is Element {
   return 'name' in node;
 }
 
+export function idOf({ attributes }: Element): string {
+  return attributes['id'] ?? '';
+}
+
 /** The elements right below one, of this name or of any. */
 export function childrenOf(parent: Element, name?: string): readonly Element[] {
   return parent.children.filter(isElement).filter((child) => name === undefined || child.name === name);
@@ -78,6 +82,16 @@ export function all(top: Element): readonly Element[] {
 
 export function withId(top: Element, id: string): Element | undefined {
   return all(top).find(({ attributes }) => attributes['id'] === id);
+}
+
+/** From the outermost element to one that is in the tree, both included; empty: it is not. */
+export function pathTo(top: Element, one: Element): readonly Element[] {
+  if (top === one) return [top];
+  for (const child of childrenOf(top)) {
+    const path = pathTo(child, one);
+    if (path.length > 0) return [top, ...path];
+  }
+  return [];
 }
 
 /** The same tree with `change` for each element that it is given, from the outside in; what is undefined is left out. */
