@@ -268,13 +268,14 @@ node_daemons() {
 }
 
 # Those of an instance. Their pids are kept, in a directory of root's alone, so that not every process of the node is looked at each time;
-# they are believed only as long as these are the daemons.
+# they are believed only as long as these are the daemons. In the instance's own /run, which is there as long as it is whole: a file
+# beside it would be in the way of whoever clears a half-built one away.
 instance_daemons() {
 	rpcbind=0 statd=0 mountd=0
-	{ read -r rpcbind statd mountd <"$instance/daemons"; } 2>/dev/null
+	{ read -r rpcbind statd mountd <"$instance/run/daemons"; } 2>/dev/null
 	if ! { is_inside "$rpcbind" rpcbind && is_inside "$statd" rpc.statd && is_inside "$mountd" rpc.mountd; }; then
 		find_daemons is_inside rpcbind rpc.statd rpc.mountd
-		{ echo "$pids" >"$instance/daemons"; } 2>/dev/null
+		{ echo "$pids" >"$instance/run/daemons"; } 2>/dev/null
 		read -r rpcbind statd mountd <<-END
 			$pids
 		END

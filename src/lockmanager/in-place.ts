@@ -1,7 +1,7 @@
 import { type Action, enteringText, handLines, notSo } from '../host/action.js';
 import type { LockManagerContext, ServingPlace } from './port.js';
 
-type Place = Pick<ServingPlace, 'host' | 'enter' | 'absence' | 'canBeEntered'>;
+type Place = Pick<ServingPlace, 'host' | 'enter' | 'absence' | 'canBeEntered' | 'isUnfinished'>;
 
 /** An action where the address is served. Fails where there is no such place: it is B-2 that makes it. */
 export function inPlace(place: Place, action: Action<LockManagerContext>): Action<LockManagerContext> {
@@ -27,8 +27,13 @@ export function inPlace(place: Place, action: Action<LockManagerContext>): Actio
   };
 }
 
-/** An action in a place that takes something away: where the place is gone, there is nothing to do. */
+/** Whether nothing can be served from a place: it is not there, or not whole. */
+export function servesNothing(place: Pick<ServingPlace, 'absence' | 'isUnfinished'>): boolean {
+  return place.absence() !== undefined || place.isUnfinished?.() === true;
+}
+
+/** An action in a place that takes something away: where nothing is served from there, there is nothing to do. */
 export function unlessGone(place: Place, action: Action<LockManagerContext>): Action<LockManagerContext> {
   const there = inPlace(place, action);
-  return { ...there, check: (context) => place.absence() !== undefined || there.check(context) };
+  return { ...there, check: (context) => servesNothing(place) || there.check(context) };
 }

@@ -8,7 +8,7 @@ import { graceSeconds, inGrace, nfsdThreads } from '../host/reading/nfsd.js';
 import { monitored } from '../host/reading/statd.js';
 import { rememberedExports } from '../rundir/exported.js';
 import { calloutFault } from './callout-proof.js';
-import { inPlace, unlessGone } from './in-place.js';
+import { inPlace, servesNothing, unlessGone } from './in-place.js';
 import { locksOf } from './lockd/locks-gone.js';
 import type { Site } from './module.js';
 import type { Exports, LockManager, ServingPlace } from './port.js';
@@ -48,9 +48,8 @@ function exportfs(place: ServingPlace): Exports {
       };
     },
     takeAway: (one, filesystem, moving) => unlessGone(place, unexport(one, filesystem, memory, moving)),
-    has: async (one, filesystem) =>
-      place.absence() === undefined && isExported(place.host, one, filesystem, memory),
-    current: async () => (place.absence() === undefined ? exported(place.host) : []),
+    has: async (one, filesystem) => !servesNothing(place) && isExported(place.host, one, filesystem, memory),
+    current: async () => (servesNothing(place) ? [] : exported(place.host)),
   };
 }
 
@@ -80,7 +79,7 @@ export function kernelDefaults(place: ServingPlace, nfsd: string) {
     heldLocksText: "lockd's locks in /proc/locks",
     graceLeft: async () => undefined,
     heldLocks: async (filesystem) => {
-      if (place.absence() !== undefined) return [];
+      if (servesNothing(place)) return [];
       return showsLocks() ? locksOf({ host }, filesystem) : undefined;
     },
     monitored: async () => monitored(host),

@@ -72,6 +72,8 @@ export interface ServingPlace {
   readonly enter: readonly string[];
   /** Whether commands can run there: what a takeover left that was killed in B-2 is not whole. Where it is not said, they can. */
   canBeEntered?(): boolean;
+  /** Whether nothing is served from there, as a takeover was ended in B-2, or a release in A-4. Where it is not said, it is whole. */
+  isUnfinished?(): boolean;
   /** Why nothing can be served from there, as a sentence; undefined: it is there. */
   absence(): string | undefined;
 }

@@ -103,4 +103,23 @@ scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, l
   t.is((await a.nfsLocks()).length, kernel.startsWith('6.1.') ? 1 : 0, kernel);
   await nlmFailover(a, ['release', moving.address]);
   t.deepEqual(await a.nfsLocks(), []);
+
+  // What a takeover leaves that is ended in B-2, earlier or later, or a release in A-4: release clears it away.
+  const made = `/run/nlm-failover/instances/${moving.address}`;
+  for (const unfinished of [
+    `mkdir -p "$1"`,
+    `mkdir -p "$1"; mount -t tmpfs -o mode=0700 tmpfs "$1"; : >"$1/mnt"`,
+    `mkdir -p "$1"; mount -t tmpfs -o mode=0700 tmpfs "$1"; : >"$1/mnt"; : >"/run/netns/$2"`,
+    `mkdir -p "$1"; ip netns add "$2"; ip link add link vec0 name nfs0 netns "$2" type macvlan mode bridge`,
+    `ip netns add "$2"`,
+  ]) {
+    await a.run(unfinished, { args: [made, `nfs-${moving.address}`] });
+    const released = await nlmFailover(a, ['release', moving.address], false);
+    t.is(released.exitCode, 0, `${unfinished}: ${released.stdout}`);
+    t.is(
+      (await a.run('ls -d "$1" "/run/netns/$2"', { args: [made, `nfs-${moving.address}`], reject: false }))
+        .stdout,
+      '',
+    );
+  }
 });

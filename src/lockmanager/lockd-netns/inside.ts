@@ -7,8 +7,15 @@ import { currentDeadline } from '../../host/running/deadline.js';
 import { realHost, writeKernel } from '../../host/real.js';
 import { doing } from '../../host/running/watchdog.js';
 import type { ServingPlace } from '../port.js';
-import { canBeEntered, instanceExists, instanceInterface, instancePlace, instancePrefix } from './place.js';
-import { instanceMember } from './processes.js';
+import {
+  canBeEntered,
+  hasMountNamespace,
+  instanceExists,
+  instanceInterface,
+  instancePlace,
+  instancePrefix,
+} from './place.js';
+import { instanceMember, instanceProcesses } from './processes.js';
 
 /**
  * The host as seen from inside an instance: commands run in its namespaces, /run and /var/lib/nfs are
@@ -48,6 +55,10 @@ export function servingPlace(host: Host, address: string): ServingPlace {
     run: instancePlace(address).runDirectory,
     enter: instancePrefix(address),
     canBeEntered: () => canBeEntered(host, address),
+    isUnfinished: () =>
+      instanceExists(host, address) &&
+      !hasMountNamespace(host, address) &&
+      instanceProcesses(host, address).length === 0,
     absence: () =>
       instanceExists(host, address)
         ? undefined

@@ -36,6 +36,7 @@ import {
   nlmProgram,
 } from '../../host/reading/nfsd.js';
 import { settleText, waitUntil } from '../../host/running/wait.js';
+import { servesNothing } from '../in-place.js';
 import { kernelDefaults } from '../kernel.js';
 import { locksOf } from '../lockd/locks-gone.js';
 import { unlockFilesystem } from '../lockd/unlock-filesystem.js';
@@ -144,7 +145,7 @@ function reviveNfsd(config: InstanceConfig, filesystem: LockedFilesystem): Actio
     commands: [`${argv.join(' ')}   # only where nfsd has died and left its locks`],
     byHand: [],
     check: ({ host }) =>
-      !instanceExists(host, address) ||
+      servesNothing(servingPlace(host, address)) ||
       nfsdThreads(inside, nfsd) > 0 ||
       locksOf({ host: inside }, filesystem)?.length === 0,
     act: async ({ host }) => {
@@ -177,7 +178,7 @@ function stopNfsd({ address, nfsd }: InstanceConfig): Action<LockManagerContext>
   };
 }
 
-/** An action as seen from inside; nothing to do where there is no instance. */
+/** An action as seen from inside; nothing to do where there is no instance, or none that is whole. */
 function insideOrGone(
   { address }: InstanceConfig,
   action: Action<LockManagerContext>,
@@ -186,7 +187,8 @@ function insideOrGone(
   return {
     ...action,
     commands: action.commands.map((line) => enteringText(instancePrefix(address), line)),
-    check: (context) => !instanceExists(context.host, address) || action.check({ ...context, host }),
+    check: (context) =>
+      servesNothing(servingPlace(context.host, address)) || action.check({ ...context, host }),
     act: (context) => action.act({ ...context, host }),
     verify: (context) => action.verify({ ...context, host }),
   };

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Host } from '../../host/host.js';
+import { mountAt } from '../../host/reading/mounts.js';
 import { instancesDirectory } from '../../rundir/serving.js';
 
 /**
@@ -63,10 +64,18 @@ export function instanceExists(host: Host, address: string): boolean {
   return existsSync(host.path(netnsFile)) || existsSync(host.path(directory));
 }
 
-/** Whether both of its namespaces are there: what a takeover left that was killed in B-2 may lack one. */
+/** Whether both of its namespaces are there. ip-netns(8) and unshare(1) make the file first, and then bind the namespace to it. */
 export function canBeEntered(host: Host, address: string): boolean {
-  const { netnsFile, mountNamespace } = instancePlace(address);
-  return existsSync(host.path(netnsFile)) && existsSync(host.path(mountNamespace));
+  return isBound(host, instancePlace(address).netnsFile) && hasMountNamespace(host, address);
+}
+
+/** Of what a takeover left that was ended in B-2, or a release in A-4: it comes after the network namespace, and goes before it. */
+export function hasMountNamespace(host: Host, address: string): boolean {
+  return isBound(host, instancePlace(address).mountNamespace);
+}
+
+function isBound(host: Host, file: string): boolean {
+  return existsSync(host.path(file)) && mountAt(host, file) !== undefined;
 }
 
 /** The addresses of all that are here. */
