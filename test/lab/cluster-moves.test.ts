@@ -74,6 +74,7 @@ scenario(
     t.false(await rival.tryLock(file));
     t.false(await rival.tryLock(secondFile));
 
+    for (const resource of [one, two]) await cluster.stay(a, resource);
     await cluster.standby(a, true);
     await assertLocks(t, lab, { vol1: b, vol2: b });
     await cluster.untilQuiet(b);

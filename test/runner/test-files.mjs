@@ -1,8 +1,12 @@
 // Which compiled test file belongs to which phase: build/test/wire and build/test/lab by their folder. By their sources, so that it
 // can be said before anything is compiled.
 import { readdirSync } from 'node:fs';
+import { basename } from 'node:path';
 
 const root = 'build/test';
+
+/** What the scenarios of a cluster do too, without one: for where no Pacemaker is. */
+const onlyInFullRun = ['netns-failback', 'netns-power-cut', 'netns-two-addresses'];
 
 /** @returns {{ unit: string[], wire: string[], lab: string[] }} paths from the project's top, sorted */
 export function testFiles() {
@@ -14,15 +18,8 @@ export function testFiles() {
     ...names.filter((name) => name.endsWith('.test.mjs')).map((name) => `test/${name}`),
   ];
   const wire = all.filter((file) => file.startsWith(`${root}/wire/`));
-  // There and back again, and again, is for the full run: LAB_FAILOVERS=20 npm test -- lab. A -> B -> A is in
-  // netns-two-addresses in every run.
-  const full = process.env.LAB_FAILOVERS !== undefined;
   const inLab = all.filter((file) => file.startsWith(`${root}/lab/`));
-  // Corosync and Pacemaker make a guest's every step dear: LAB_CLUSTER=1 npm test -- lab.
-  const clusters = process.env.LAB_CLUSTER !== undefined;
-  const lab = inLab.filter(
-    (file) =>
-      (full || !file.endsWith('/netns-failback.test.js')) && (clusters || !file.includes('/lab/cluster-')),
-  );
+  const full = ['NLM_FULL', 'LAB_FAILOVERS'].some((name) => process.env[name] !== undefined);
+  const lab = inLab.filter((file) => full || !onlyInFullRun.includes(basename(file, '.test.js')));
   return { unit: all.filter((file) => !wire.includes(file) && !inLab.includes(file)), wire, lab };
 }

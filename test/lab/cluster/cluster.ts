@@ -97,12 +97,17 @@ export class Cluster {
     });
   }
 
-  /** Has a resource run on a node, as `pcs resource move`; whatever moved it before is taken back. Does not wait. */
+  /** Has a resource run on a node; what moved it before is taken back. Does not wait. The node is preferred until `stay`. */
   async move(from: Server, resource: string, to: Server): Promise<void> {
     await from.run('crm_resource --clear -r "$1" && crm_resource --move -r "$1" -N "$2"', {
       args: [resource, to.name],
       timeoutSeconds,
     });
+  }
+
+  /** A resource stays where it is, whatever moved it there. */
+  async stay(server: Server, resource: string): Promise<void> {
+    await server.run(['crm_resource', '--clear', '-r', resource], { timeoutSeconds });
   }
 
   /** Where a resource runs, as a node sees it. */
@@ -111,16 +116,10 @@ export class Cluster {
     return / is running on: (\S+)/u.exec(stdout)?.[1];
   }
 
-  /** How long the last start of a resource took, in ms, as the cluster has it. */
-  async startTime(server: Server, resource: string): Promise<number> {
-    const xpath = `//lrm_resource[@id="${resource}"]/lrm_rsc_op[@operation="start"]`;
-    const { stdout } = await server.run(['cibadmin', '--query', '--xpath', xpath], { timeoutSeconds });
-    return Number(/ exec-time="(\d+)"/u.exec(stdout)?.[1] ?? Number.NaN);
-  }
-
   /** What a node sees of the cluster, for people. */
   async sight(server: Server): Promise<string> {
     const script = `crm_mon -1rfn
+      grep -F 'ocf-exit-reason' /var/log/pacemaker/pacemaker.log | head -n 20
       grep -E '(error|warning|notice): ' /var/log/pacemaker/pacemaker.log | tail -n 40`;
     const { stdout, stderr } = await server.run(script, { reject: false, timeoutSeconds });
     return stdout + stderr;

@@ -44,3 +44,29 @@ export async function epochOf(server: Server, ip: SiteIp): Promise<number> {
   if (epoch === undefined) throw new Error(`no epoch in ${recordOf(ip)}: ${stdout}`);
   return epoch;
 }
+
+interface PastTakeover {
+  readonly kind: string;
+  readonly startedAt: string;
+  readonly fencing: string | null;
+  readonly steps: readonly {
+    readonly step: string;
+    readonly state: string;
+    readonly endedAt: string;
+    readonly detail: string;
+  }[];
+}
+
+/** The last takeover of an address as its record has it; `ended`: when each step did, ms since 1970. */
+export async function lastTakeover(server: Server, { address }: SiteIp) {
+  const { stdout } = await server.run([server.tool, 'history', address, '--json'], { timeoutSeconds: 180 });
+  const all = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as PastTakeover);
+  const takeover = all.findLast(({ kind }) => kind === 'takeover');
+  if (takeover === undefined) throw new Error(`no takeover of ${address}: ${stdout}`);
+  const ended = (name: string) =>
+    Math.max(...takeover.steps.filter(({ step }) => step === name).map(({ endedAt }) => Date.parse(endedAt)));
+  return { ...takeover, began: Date.parse(takeover.startedAt), ended };
+}
