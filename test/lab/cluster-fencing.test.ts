@@ -59,8 +59,9 @@ async function assertTakenOver(
   const times = {
     'asked for': [begun, fenced.asked],
     dark: [fenced.asked, fenced.answered],
-    'start begun': [fenced.answered, takeover.began],
-    mounted: [takeover.began, takeover.ended('B-1')],
+    // With multiple mount protection 22 s.
+    'state volume mounted, address claimed': [fenced.answered, takeover.began],
+    'volume mounted': [takeover.began, Math.max(takeover.began, takeover.ended('B-1'))],
     'in grace, exported, address up': [takeover.ended('B-1'), up],
     notified: [up, known],
     'lock back': [known, back],
