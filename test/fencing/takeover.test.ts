@@ -140,6 +140,46 @@ test('no proof, as real clusters answered: nothing is touched', async (t) => {
   }
 });
 
+test('a fence device that leaves the node running proves nothing, and what a person confirms is a proof all the same', async (t) => {
+  for (const where of ['shared', 'state volume'] as const) {
+    const site = await ownedByA(t, where);
+    const fabric = (name: string) => asOf(recordedAnswers(name, 'fabric'), Date.now() + 1000);
+    answer(site.b, fabric('fenced'));
+    const ended = await run(site, 'B', byPacemaker);
+    t.is(ended.exitCode, 4, ended.output);
+    t.regex(
+      ended.output,
+      /NOT_FENCED.*A was fenced \(reboot\) by B .*, and fence_scsi cuts a node off from its disks or its network, and leaves it running\. Switch it off, and say so to Pacemaker/,
+    );
+    answer(site.b, fabric('confirmed-by-a-human'));
+    t.is((await run(site, 'B', byPacemaker)).exitCode, 0);
+  }
+});
+
+test('fence devices of which nobody can say what they do prove nothing', async (t) => {
+  const site = await ownedByA(t);
+  const devices = 'cibadmin --query --xpath //resources';
+  const metadata = 'stonith_admin --metadata --agent fence_ipmilan';
+  const mute = { exitCode: 105, stdout: '', stderr: "Can't get fence agent meta-data: No such device\n" };
+  const now = () => fencedNow();
+  for (const [change, why] of [
+    [{ [metadata]: mute }, /stonith_admin --metadata --agent fence_ipmilan.*exited with 105/],
+    [{ [devices]: mute }, /cibadmin --query --xpath \/\/resources.*exited with 105/],
+    [{ [metadata]: { ...mute, exitCode: 0, stdout: 'none' } }, /printed what cannot be read/],
+    [
+      { [devices]: { exitCode: 0, stderr: '', stdout: changedAction(now()[devices]?.stdout ?? '') } },
+      /a fence device does \\"diag\\" instead \(pcmk_reboot_action\)/,
+    ],
+  ] as const) {
+    answer(site.b, { ...now(), ...change });
+    await refused(t, site, byPacemaker, why);
+  }
+});
+
+function changedAction(resources: string): string {
+  return resources.replace('name="pcmk_reboot_action" value="off"', 'name="pcmk_reboot_action" value="diag"');
+}
+
 test('the fencing of another node proves nothing of this one', async (t) => {
   const site = await ownedByA(t);
   answer(

@@ -111,11 +111,15 @@ export const rehearsedSites: readonly RehearsedSite[] = [
   ...[
     ['stonith-enabled-false', /nothing would be proved: fencing is off in the cluster/] as const,
     ['another name', /this node is "b\.example\.com" in the cluster/] as const,
+    ['fabric', /nothing would be proved: fence_scsi cuts a node off from its disks or its network/] as const,
   ].map(([name, says]): RehearsedSite => ({
     check: 'fencing',
     what: `Pacemaker: ${name}`,
     make: (node) => {
-      const recorded = recordedAnswers(name === 'another name' ? 'fenced' : name);
+      const recorded =
+        name === 'fabric'
+          ? recordedAnswers('fenced', 'fabric')
+          : recordedAnswers(name === 'another name' ? 'fenced' : name);
       const local = name === 'another name' ? 'b.example.com' : node.name;
       const answers = { ...recorded, 'crm_node --name': { exitCode: 0, stdout: `${local}\n`, stderr: '' } };
       node.write('/pacemaker.json', JSON.stringify(answers));

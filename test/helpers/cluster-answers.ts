@@ -12,8 +12,12 @@ export interface Answer {
 /** By the command line, its words with blanks between them. */
 export type Answers = Readonly<Record<string, Answer>>;
 
-/** What was recorded of a real cluster: test/fencing/fixtures. */
-export function recordedAnswers(name: string): Answers {
+/** What was recorded of a real cluster: test/fencing/fixtures; and of real fence agents, one that takes the power, or the disks. */
+export function recordedAnswers(name: string, devices: 'power' | 'fabric' = 'power'): Answers {
+  return { ...readAnswers(name), ...readAnswers(`devices-${devices}`) };
+}
+
+function readAnswers(name: string): Answers {
   const text = readFileSync(path.join(projectRoot(), 'test/fencing/fixtures', `${name}.txt`), 'utf8');
   const answers: Record<string, Answer> = {};
   for (const block of text.split(/^\$ /m).slice(1)) {

@@ -27,6 +27,23 @@ export interface FenceEvent {
   readonly completed: number | undefined;
 }
 
+/** What the configuration says of all fence devices. */
+export interface FenceDevices {
+  /** Each agent once: "fence_ipmilan". */
+  readonly agents: readonly string[];
+  /** What is done instead of an action, where somebody has set it: pcmk_off_action, pcmk_reboot_action. */
+  readonly actions: readonly { readonly name: string; readonly value: string }[];
+  /** Whether one has the meta attribute provides=unfencing. */
+  readonly isUnfencing: boolean;
+}
+
+/** What a fence agent says of itself. */
+export interface FenceAgent {
+  readonly agent: string;
+  /** Whether the cluster must unfence a node before it can be used again. */
+  readonly isUnfencing: boolean;
+}
+
 /** Throws an Error where the text is not well-formed, or is no answer of these tools. */
 function elementsOf(text: string, name: string): XmlElement[] {
   const found: XmlElement[] = [];
@@ -80,6 +97,37 @@ export function readFenceEvents(text: string): FenceEvent[] {
     if (status !== 'success' && status !== 'failed' && status !== 'pending') return [];
     return [{ status, action, target, delegate, completed: readTime(completed) }];
   });
+}
+
+/**
+ * `cibadmin --query --xpath //resources`. Of devices, and of templates of devices; values are looked for in all of it, as a set may be shared
+ * (id-ref), and their names mean nothing elsewhere.
+ */
+export function readFenceDevices(text: string): FenceDevices {
+  const devices = ['primitive', 'template'].flatMap((name) => elementsOf(text, name));
+  const pairs = elementsOf(text, 'nvpair').map(({ attributes: { name = '', value = '' } }) => ({
+    name,
+    value,
+  }));
+  return {
+    agents: [
+      ...new Set(
+        devices.flatMap(({ attributes }) =>
+          attributes['class'] === 'stonith' ? [attributes['type'] ?? ''] : [],
+        ),
+      ),
+    ],
+    actions: pairs.filter(({ name }) => ['pcmk_off_action', 'pcmk_reboot_action'].includes(name)),
+    isUnfencing: pairs.some(({ name, value }) => name === 'provides' && value.toLowerCase() === 'unfencing'),
+  };
+}
+
+/** `stonith_admin --metadata --agent AGENT`; "required" is an old word for automatic (fenced_commands.c, read_action_metadata). */
+export function readUnfencing(text: string): boolean {
+  return elementsOf(text, 'action').some(
+    ({ attributes: { name, automatic = '', required = '' } }) =>
+      name === 'on' && (readBoolean(automatic) === true || readBoolean(required) === true),
+  );
 }
 
 /** "2026-11-27 14:48:15Z" (2.1.5), "2026-11-27 14:48:15.123456 +01:00": with its zone, or it is none. */

@@ -5,11 +5,24 @@ import { isMissing } from '../../host/running/command.js';
 import { currentDeadline } from '../../host/running/deadline.js';
 import { isNodeName, nodeNameRule } from '../../names.js';
 import { notFenced, orByWord, type Prover, unproved } from '../prover.js';
-import { readFenceEvents, readHistoryOwners, readNodeNames, readNodeStates } from './answers.js';
+import {
+  type FenceAgent,
+  readFenceDevices,
+  readFenceEvents,
+  readHistoryOwners,
+  readNodeNames,
+  readNodeStates,
+  readUnfencing,
+} from './answers.js';
+import { whyRunsOn } from './devices.js';
 import { type Cluster, judge, judgeOthers, type Verdict, whyUnfit } from './verdict.js';
 
 /** How often Pacemaker is asked again, ms. */
 const intervalMs = 1000;
+
+function metadataOf(agent: string): Argv {
+  return ['stonith_admin', '--metadata', '--agent', agent];
+}
 
 /** What is asked, in this order. Every one of them only reads. */
 function questions(resource: string, about: string) {
@@ -36,6 +49,9 @@ function questions(resource: string, about: string) {
     histories: status('//node_state/lrm'),
     // Without --verbose it shows one event of each kind, and of those not the newest (seen: 2.1.5; lib/pacemaker/pcmk_fence.c, reduce_fence_history).
     events: ['stonith_admin', '--history', about, '--verbose', '--output-as=xml'],
+    // Then, where a device has fenced it:
+    devices: ['cibadmin', '--query', '--xpath', '//resources'],
+    agent: metadataOf('AGENT'),
   } satisfies Record<string, Argv>;
 }
 
@@ -50,7 +66,7 @@ export function pacemakerProver(host: Host, resource: string, here: string): Pro
       return untilProved(
         host,
         signal,
-        async () => judge(await ask(host, resource, node), suspect, here),
+        async () => orRunsOn(host, judge(await ask(host, resource, node), suspect, here)),
         (because) => notFenced(suspect, because, hintOf(address)),
       );
     },
@@ -58,7 +74,7 @@ export function pacemakerProver(host: Host, resource: string, here: string): Pro
       await untilProved(
         host,
         signal,
-        async () => judgeOthers(await ask(host, resource, '*'), here),
+        async () => orRunsOn(host, judgeOthers(await ask(host, resource, '*'), here)),
         (because) =>
           unproved(
             address,
@@ -80,7 +96,8 @@ export async function pacemakerHere(host: Host, here: string): Promise<readonly 
       { localName: named.stdout.trim(), enabled: await enabledIn(host, argvs), requires: '' },
       here,
     );
-    return unfit === undefined ? [] : [unfit];
+    const runsOn = unfit === undefined ? await whyRunsOnHere(host) : undefined;
+    return [unfit, runsOn].filter((one) => one !== undefined);
   } catch (error) {
     if (isMissing(error)) return undefined;
     if (error instanceof FailoverError && error.code === 'NOT_FENCED') return [error.message];
@@ -97,6 +114,25 @@ async function enabledIn(
 
 function hintOf(address: string): string {
   return `See "crm_mon -1" and "stonith_admin --history '*' --verbose". ${orByWord(address)}`;
+}
+
+/** What a device did proves nothing where it may have left the node running. */
+async function orRunsOn(host: Host, verdict: Verdict): Promise<Verdict> {
+  if (verdict.is !== 'proved' || !verdict.isByDevice) return verdict;
+  const runsOn = await whyRunsOnHere(host);
+  if (runsOn === undefined) return verdict;
+  return {
+    is: 'unproved',
+    because: `${verdict.said}, and ${runsOn}. Switch it off, and say so to Pacemaker ("stonith_admin --confirm NODE"), or fence with a device that takes the power`,
+  };
+}
+
+async function whyRunsOnHere(host: Host): Promise<string | undefined> {
+  const devices = await answerOf(host, questions('', '').devices, readFenceDevices);
+  const agents: FenceAgent[] = [];
+  for (const agent of devices.agents)
+    agents.push({ agent, isUnfencing: await answerOf(host, metadataOf(agent), readUnfencing) });
+  return whyRunsOn(devices, agents);
 }
 
 /** Asks until it is proved, or is not, or the time is over: Pacemaker may be about to fence. Returns what was proved. */

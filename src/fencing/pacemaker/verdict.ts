@@ -21,7 +21,8 @@ export interface Cluster {
 }
 
 export type Verdict =
-  | { readonly is: 'proved'; readonly said: string }
+  /** `isByDevice`: a fence device did it, and not somebody's word. */
+  | { readonly is: 'proved'; readonly said: string; readonly isByDevice: boolean }
   /** Pacemaker is at it, or will be. */
   | { readonly is: 'awaited'; readonly what: string }
   | { readonly is: 'unproved'; readonly because: string };
@@ -52,7 +53,7 @@ export function judge(cluster: Cluster, suspect: Suspect, here: string): Verdict
   const isGone = isDown(state) && !cluster.withHistory.includes(state.id);
   const since = isGone ? lastWrite : lastWrite + clocksApart;
   if (isOver && last?.completed !== undefined && last.completed > since)
-    return { is: 'proved', said: saidOf(last) };
+    return { is: 'proved', said: saidOf(last), isByDevice: !isByHuman(last) };
   return howItIs(cluster, state, last, lastWrite);
 }
 
@@ -96,7 +97,7 @@ export function judgeOthers(cluster: Cluster, here: string): Verdict {
   const names = [...new Set([...cluster.nodes, ...cluster.states.map(({ name }) => name)])];
   const others = names.filter((name) => name !== cluster.localName);
   if (others.length === 0) return unproved('the cluster has no other node');
-  const said: string[] = [];
+  const proofs: FenceEvent[] = [];
   for (const name of others) {
     const state = stateOf(cluster, name);
     if (state === undefined) return unproved(`the cluster has not seen node ${name} yet`);
@@ -107,9 +108,13 @@ export function judgeOthers(cluster: Cluster, here: string): Verdict {
         return { is: 'awaited', what: `Pacemaker to fence ${name}` };
       return unproved(`${name} is not down by fencing, and it may be the one that has the volume`);
     }
-    said.push(saidOf(last));
+    proofs.push(last);
   }
-  return { is: 'proved', said: said.join('; ') };
+  return {
+    is: 'proved',
+    said: proofs.map(saidOf).join('; '),
+    isByDevice: !proofs.every(isByHuman),
+  };
 }
 
 /** What Pacemaker's word depends on, whoever is asked about; as a clause. */
@@ -159,9 +164,15 @@ function lastFencing(cluster: Cluster, node: string): FenceEvent | undefined {
     .at(-1);
 }
 
-function saidOf({ target, action, delegate, completed = 0 }: FenceEvent): string {
+/** stonith_admin --confirm. */
+function isByHuman({ delegate }: FenceEvent): boolean {
+  return delegate === 'a human';
+}
+
+function saidOf(event: FenceEvent): string {
+  const { target, action, delegate, completed = 0 } = event;
   const by = delegate === undefined ? '' : ` by ${delegate}`;
-  const how = delegate === 'a human' ? 'was confirmed to be down' : `was fenced (${action})`;
+  const how = isByHuman(event) ? 'was confirmed to be down' : `was fenced (${action})`;
   return `${target} ${how}${by} (Pacemaker, ${timeText(completed)})`;
 }
 

@@ -18,11 +18,14 @@ export const fencing: ManSection = {
       text:
         'It has to be so: `stonith-enabled`, and `fencing-enabled` of Pacemaker 3.0.2 and later, are not false; the meta attribute `requires` of the resource, its own or that of its group or of rsc_defaults, is not quorum or nothing; ' +
         'and the fencing history has a success for the owner (reboot or off), after the last that the record knows to have been done. `stonith_admin --confirm NODE` counts as one, and the record says that it was a human.\n\n' +
+        'Every fence device of the cluster must take the power (off or reboot), as the history does not say which of them it was. A device that takes the disks or the network away leaves the node running, with the address up and its locks held: fence_scsi, fence_mpath and every other agent ' +
+        'that the cluster must unfence (an action "on" that is automatic in `stonith_admin --metadata --agent AGENT`, or provides=unfencing), and one that does something else than off or reboot (pcmk_off_action, pcmk_reboot_action). With one of these, alone or in any level of a topology, takeover refuses: switch the node off and say so (`stonith_admin --confirm`), or fence with power alone. ' +
+        'The agents must be installed on the node that takes over, as they are asked what they do. `check` says all of this before it is needed.\n\n' +
         'That a node is down as the cluster sees it is not enough: a node on which Pacemaker was stopped in maintenance mode looks the same, and serves on. That its clean stop releases the address is what is relied on. ' +
         'Where Pacemaker has lost the node and has not fenced it yet, takeover waits, for `fencing` seconds in [timeouts]; the start timeout of the resource must be longer than that, the grace, and the rest.\n\n' +
         'The name of a node in the record, `node` of its configuration, must be its name in the cluster (`crm_node --name`): without the key both are the host name. Where they differ nothing is proved.\n\n' +
-        'The record has the times of the clock of its owner, the fencing history those of the nodes that fence. A fencing that is older than the last write in the record proves nothing, and one of a node that is in the cluster again must be a minute younger. ' +
-        'So a clock of the owner that is ahead makes takeover refuse; keep the clocks together (`check` looks).',
+        'The record has the times of the clock of its owner, the fencing history those of the nodes that fence. A fencing that is older than the last write in the record proves nothing, and one of a node that is in the cluster again must be a minute younger: such a node can have had the address a second time, and clocks can be that far apart. ' +
+        'So where A is fenced less than a minute after it last wrote, and is back before takeover asks, takeover refuses: release the address on A (`nlm-failover release`), which is there to do it. A clock of the owner that is ahead makes takeover refuse too; keep the clocks together (`check` looks).',
     },
     { heading: 'A fence command' },
     {

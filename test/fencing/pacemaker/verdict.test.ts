@@ -6,12 +6,15 @@ import {
   type FenceEvent,
   type NodeState,
   readBoolean,
+  readFenceDevices,
   readFenceEvents,
   readHistoryOwners,
   readNodeNames,
   readNodeStates,
   readTime,
+  readUnfencing,
 } from '../../../src/fencing/pacemaker/answers.js';
+import { whyRunsOn } from '../../../src/fencing/pacemaker/devices.js';
 import { isResourceId } from '../../../src/fencing/pacemaker/resource-id.js';
 import { type Cluster, judge, judgeOthers, type Verdict } from '../../../src/fencing/pacemaker/verdict.js';
 import { recordedAnswers } from '../../helpers/cluster-answers.js';
@@ -80,6 +83,54 @@ test('a node that is back: what was fenced a minute after the record was written
     is: 'proved',
     said: 'A was fenced (reboot) by B (Pacemaker, 2026-11-27T14:55:16.000Z)',
   });
+});
+
+test('real fence agents: one that takes the power, one that takes the disks', (t) => {
+  for (const [kind, agent, is] of [
+    ['power', 'fence_ipmilan', false],
+    ['fabric', 'fence_scsi', true],
+  ] as const) {
+    const answers = recordedAnswers('fenced', kind);
+    const devices = readFenceDevices(answers['cibadmin --query --xpath //resources']?.stdout ?? '');
+    t.deepEqual(devices.agents, [agent]);
+    t.is(devices.isUnfencing, is);
+    t.is(readUnfencing(answers[`stonith_admin --metadata --agent ${agent}`]?.stdout ?? ''), is);
+  }
+});
+
+test('whatever device may leave a node running: nothing is proved', (t) => {
+  const look = (resources: string, ...unfencing: readonly string[]) => {
+    const devices = readFenceDevices(`<resources>${resources}</resources>`);
+    return whyRunsOn(
+      devices,
+      devices.agents.map((agent) => ({ agent, isUnfencing: unfencing.includes(agent) })),
+    );
+  };
+  const device = (type: string, pair = '') =>
+    `<primitive id="${type}" class="stonith" type="${type}"><meta_attributes id="m">${pair}</meta_attributes></primitive>`;
+  const pair = (name: string, value: string) => `<nvpair id="p" name="${name}" value="${value}"/>`;
+  t.is(look(''), undefined);
+  t.is(look(device('fence_ipmilan')), undefined);
+  // The meta-data of an agent that is no fence device is not asked for.
+  t.is(look('<primitive id="x" class="ocf" provider="heartbeat" type="Dummy"/>', 'Dummy'), undefined);
+  for (const action of ['off', 'reboot'])
+    for (const name of ['pcmk_off_action', 'pcmk_reboot_action'])
+      t.is(look(device('fence_ipmilan', pair(name, action))), undefined);
+  for (const name of ['pcmk_off_action', 'pcmk_reboot_action'])
+    for (const action of ['on', 'monitor', 'metadata', 'diag', ''])
+      t.regex(look(device('fence_ipmilan', pair(name, action))) ?? '', /^a fence device does "/);
+  t.regex(look(device('a') + device('fence_mpath'), 'fence_mpath') ?? '', /^fence_mpath cuts/);
+  t.regex(look(device('a', pair('provides', 'Unfencing'))) ?? '', /provides=unfencing cuts/);
+  t.regex(look('<template id="t" class="stonith" type="fence_scsi"/>', 'fence_scsi') ?? '', /^fence_scsi/);
+  for (const [metadata, is] of [
+    ['<a><action name="on" automatic="1"/></a>', true],
+    ['<a><action name="on" automatic="true"/></a>', true],
+    ['<a><action name="on" required="1"/></a>', true],
+    ['<a><action name="on" automatic="0"/><action name="off" automatic="1"/></a>', false],
+    ['<a><action name="on"/></a>', false],
+    ['<a/>', false],
+  ] as const)
+    t.is(readUnfencing(metadata), is, metadata);
 });
 
 // Made after unpack_node_member() and unpack_node_online() of Pacemaker 3.0.2: times since feature set 3.18.0.
@@ -280,9 +331,10 @@ test('whatever is printed: a value or an Error', (t) => {
   );
   fc.assert(
     fc.property(text, (printed) => {
-      for (const read of [readNodeStates, readNodeNames, readHistoryOwners, readFenceEvents]) {
+      for (const read of [readNodeStates, readNodeNames, readHistoryOwners, readFenceEvents, readUnfencing]) {
         try {
-          t.true(Array.isArray(read(printed)));
+          const value = read(printed);
+          t.true(Array.isArray(value) || typeof value === 'boolean');
         } catch (error) {
           t.true(error instanceof Error);
         }

@@ -6,7 +6,7 @@ import { type Check, failure, type Finding, type NodeSite, orElse, warning } fro
 /** Who would prove, at a takeover from a node that has not released an address, that this node is down. */
 export const fencingCheck: Check<NodeSite> = {
   name: 'fencing',
-  text: 'the command of [fencing]: that it is there, that nobody but root can write to it or put another in its place, and that no unit that starts at boot would run it; where Pacemaker runs here: that fencing is on, and that it calls this node as the configuration does',
+  text: 'the command of [fencing]: that it is there, that nobody but root can write to it or put another in its place, and that no unit that starts at boot would run it; where Pacemaker runs here: that fencing is on and takes the power, and that it calls this node as the configuration does',
   look: async (site) => {
     const { host, config } = site.reader;
     const { command } = config.fencing;
