@@ -147,7 +147,11 @@ tool_start() {
 tool_stop() {
 	if ! has_program 2>/dev/null || [ ! -r "$config" ]; then
 		if nothing_here; then return "$OCF_SUCCESS"; fi
-		has_program && exit_reason "$address may be here still ($why), and there is no $config to release it by"
+		if has_program; then
+			exit_reason "$address may be here still ($why), and there is no $config to release it by"
+		else
+			say "$address may be here still ($why)"
+		fi
 		return "$OCF_ERR_GENERIC"
 	fi
 	tool "$@"
@@ -164,7 +168,7 @@ tool_stop() {
 		code=$?
 		case $code in
 		"$OCF_ERR_CONFIGURED" | "$OCF_ERR_INSTALLED")
-			if nothing_here; then code=$OCF_NOT_RUNNING; fi
+			if nothing_here; then code=$OCF_NOT_RUNNING; else failure="$failure; $address may be here still ($why)"; fi
 			;;
 		esac
 		if [ "$code" -eq "$OCF_NOT_RUNNING" ]; then
@@ -296,18 +300,24 @@ look_at_record() {
 	fi
 }
 
-# Whether a volume of the address is mounted, in $mounted, by the words of the configuration as they are commonly written; not where others
-# mount it. That is what a takeover leaves that was ended in B-1, or a release that could not unmount.
-is_mounted() {
-	mounted=
-	[ -r "$config" ] || return 1
-	mounted=$(ADDRESS=$address awk '
+# Its volumes, a line for each: number of the device or "-", device, mount point; "-" for what is not known. What this node mounted by its note
+# (src/rundir/mounts.ts), then by the words of the configuration as they are commonly written, unless others mount it.
+volumes() {
+	note=$run/mounts/$address
+	set --
+	[ ! -r "$note" ] || set -- "$note"
+	[ ! -r "$config" ] || set -- "$@" "$config"
+	[ $# -gt 0 ] || return 0
+	ADDRESS=$address NOTE=$note awk '
+		# In the words of /proc/self/mountinfo.
 		function value(text) {
 			sub(/^[^=]*=[ \t]*["\047]/, "", text)
 			sub(/["\047].*/, "", text)
+			gsub(/\\/, "\\134", text)
+			gsub(/ /, "\\040", text)
 			return text
 		}
-		NR == FNR { there[$5]; next }
+		FILENAME == ENVIRON["NOTE"] { if (NF > 2) print $1, $2, $3; next }
 		/^[ \t]*\[\[[ \t]*floating_ip[ \t]*\]\]/ { ours = others = 0 }
 		/^[ \t]*managed_by_others[ \t]*=.*["\047]mount["\047]/ { others = 1 }
 		/^[ \t]*address[ \t]*=/ {
@@ -315,13 +325,76 @@ is_mounted() {
 			sub(/\/.*/, "", text)
 			ours = text == ENVIRON["ADDRESS"]
 		}
-		/^[ \t]*mountpoint[ \t]*=/ && ours && !others && value($0) in there { print value($0); exit }
-	' "$root/proc/self/mountinfo" "$config")
+		/^[ \t]*device[ \t]*=/ && ours && !others { print "-", value($0), "-" }
+		/^[ \t]*mountpoint[ \t]*=/ && ours && !others { print "-", "-", value($0) }
+	' "$@"
+}
+
+# Whether a volume of the address is mounted, in $mounted: in its place, or its device anywhere. That is what a takeover leaves that was ended in
+# B-1, or a release that could not unmount. A file system with many devices has a number of its own, 0:N.
+is_mounted() {
+	mounted=$(volumes | awk '
+		NR == FNR { numbers[$3]; there[$5]; if ($3 ~ /^0:/) many[$5]; next }
+		$1 == "-" ? $3 in there : ($1 in numbers || $3 in many) { print $3; exit }
+	' "$root/proc/self/mountinfo" -)
 	[ -n "$mounted" ]
+}
+
+# is_of_volume PROCESS: it has a device or mount point of the address among its arguments.
+is_of_volume() {
+	words=$(tr '\000\n' '\n ' <"$1/cmdline" 2>/dev/null)
+	[ -n "$words" ] || return 1
+	volumes | WORDS=$words awk '
+		BEGIN {
+			count = split(ENVIRON["WORDS"], given, "\n")
+			for (i = 2; i <= count; i++) {
+				gsub(/\\/, "\\134", given[i])
+				gsub(/ /, "\\040", given[i])
+				if (given[i] != "-") words[given[i]]
+			}
+		}
+		$2 in words || $3 in words { found = 1 }
+		END { exit !found }
+	'
+}
+
+# Whether a volume of the address is mounted, unmounted or repaired at this moment, by whom in $mounting: a command that was killed may leave
+# such a process, and what it mounts appears later. Only root's: nobody else's name and arguments mean anything.
+is_mounting() {
+	for process in "$root"/proc/[0-9]*; do
+		name=
+		{ read -r name <"$process/comm"; } 2>/dev/null
+		case $name in
+		mount | mount.* | umount | umount.* | fsck | fsck.* | e2fsck | xfs_repair) ;;
+		*) continue ;;
+		esac
+		uids=
+		while read -r key uids; do
+			[ "$key" != Uid: ] || break
+		done 2>/dev/null <"$process/status"
+		# shellcheck disable=SC2086 # real, effective, saved, and that for files
+		set -- $uids
+		[ "$*" = '0 0 0 0' ] || continue
+		is_of_volume "$process" || continue
+		mounting="$name (pid ${process##*/})"
+		return
+	done
+	mounting=
+	return 1
 }
 
 # nothing_here: as far as it can be seen without the command, for a stop that cannot ask it.
 nothing_here() {
+	patience=10
+	while is_mounting; do
+		if [ "$patience" -eq 0 ]; then
+			why="$mounting still works on a volume of it"
+			return 1
+		fi
+		patience=$((patience - 1))
+		sleep 1
+	done
+	why=
 	ocf_look
 	[ $? -eq "$OCF_NOT_RUNNING" ]
 }

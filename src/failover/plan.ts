@@ -21,6 +21,7 @@ import { claimOwnership, handOver } from './steps/ownership.js';
 import { refuseExposed } from './steps/exposed.js';
 import { refuseMountedElsewhere } from './steps/mounted-elsewhere.js';
 import { noteLaterLocks, noteLocks } from './steps/note-locks.js';
+import { forgetVolumes, noteVolumes, unmountNoted } from './steps/noted-mounts.js';
 import { proveCallout, recordMissed } from './steps/recorded-clients.js';
 import { prepareNotification, startRecording, stopRecording, thawRecord } from './steps/recording.js';
 import { graceIsDone, nobodyToNotify } from './steps/rerun.js';
@@ -67,10 +68,12 @@ export function planRelease(ip: FloatingIp, driver: LockManager): Plan {
         subject: listed([...others, ...first].map(({ mountpoint }) => mountpoint)),
         actions: [
           ...driver.beforeUnmount(filesystems),
+          ...(isManaged(ip, 'mount') ? [] : [unmountNoted(ip)]),
           // Nothing of a record may be open when what it lies on is unmounted, last: it is handed over just before.
           ...unmounts(others),
           handOver(ip),
           ...unmounts(first),
+          forgetVolumes(ip),
         ],
       },
     ],
@@ -160,9 +163,12 @@ function takeoverSteps(
   };
 }
 
-/** B-1, first: what the record lies on is mounted, where that is a volume of the address. */
+/** B-1, first: what will be mounted is noted, and what the record lies on is mounted, where that is a volume of the address. */
 export function recordMounts(ip: FloatingIp): Action<FailoverContext>[] {
-  return mounts(ip, mountOrder(ip).first, false).map(closingRecord);
+  return [
+    ...(isManaged(ip, 'mount') ? [] : [noteVolumes(ip)]),
+    ...mounts(ip, mountOrder(ip).first, false).map(closingRecord),
+  ];
 }
 
 function mounts(

@@ -5,7 +5,7 @@ import { lookAtExport } from '../host/actions/look-export.js';
 import { exported } from '../host/reading/exports.js';
 import { seesLockd } from '../host/reading/locks.js';
 import { graceSeconds, inGrace, nfsdThreads } from '../host/reading/nfsd.js';
-import { monitored } from '../host/reading/statd.js';
+import { monitored, statdProcess } from '../host/reading/statd.js';
 import { rememberedExports } from '../rundir/exported.js';
 import { calloutFault } from './callout-proof.js';
 import { inPlace, servesNothing, unlessGone } from './in-place.js';
@@ -84,6 +84,7 @@ export function kernelDefaults(place: ServingPlace, nfsd: string) {
     },
     monitored: async () => monitored(host),
     calloutFault: async (address) => calloutFault(host, '/proc/self/ns/net', address),
+    statdRuns: () => host.kind === 'rehearsal' || statdProcess(host, '/proc/self/ns/net') !== undefined,
     health: async () => undefined,
   } satisfies Partial<LockManager>;
 }

@@ -137,6 +137,8 @@ export interface LockManager extends ServingPlace, GraceFacts {
    * journal that must be able to write to, once it is there.
    */
   calloutFault(address: string | undefined): Promise<Obstacle | undefined>;
+  /** Whether the rpc.statd runs that records for the address. */
+  statdRuns(): boolean;
   /** Undefined where it has nothing to say about this address. */
   health(context: LockManagerContext): Promise<Health | undefined>;
 }

@@ -324,6 +324,108 @@ test('a stop that cannot unmount fails with the sentence of the command, and so 
   t.is((await run('address', 'stop')).code, ocf.success, 'wherever it is up');
 });
 
+/** A takeover, and a stop that could not unmount: the address is down, and the volumes are mounted. */
+async function halfReleased(t: ExecutionContext): Promise<Node> {
+  t.timeout(120_000);
+  const node = makeNode(t);
+  const { a, run } = node;
+  t.is((await run('address', 'start')).code, ocf.success);
+  t.is(statSync(path.join(a.root, 'run/nlm-failover/mounts')).mode & 0o777, 0o700);
+  t.is(statSync(path.join(a.root, 'run/nlm-failover/mounts', address)).mode & 0o777, 0o600);
+  a.write('/umount-fails', 'target is busy');
+  t.is((await run('address', 'stop')).code, ocf.generic);
+  a.remove('/umount-fails');
+  t.false(existsSync(path.join(a.root, 'run/nlm-failover/serving', address)));
+  t.regex(a.read('/proc/self/mountinfo'), /\/mnt\/vol1/);
+  return node;
+}
+
+test('a stop without a usable configuration fails as long as a volume is mounted, whatever is left of it', async (t) => {
+  const { a, run, others } = await halfReleased(t);
+  const right = a.read(configFile);
+  const ways: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
+    [right, { OCF_RESKEY_config: path.join(a.root, 'no_such.toml') }],
+    [right, { OCF_RESKEY_program: '/no/such/nlm-failover', OCF_RESKEY_config: '/no/such.toml' }],
+    ['', {}],
+    ['fsid = "?"\n', {}],
+    [right.replaceAll(address, '127.77.30.2'), {}],
+    [right.replaceAll('/mnt/', '/srv/').replace('fsid = 1234', 'fsid = "?"'), {}],
+  ];
+  const stops = async (code: number) => {
+    for (const [text, env] of ways) {
+      a.write(configFile, text);
+      const stop = await run('address', 'stop', env);
+      t.is(stop.code, code, `${JSON.stringify(env)} ${text}: ${stop.stderr}`);
+      if (code === ocf.generic) t.regex(stop.stderr, /\/mnt\/(?:vol|state)1 is mounted, and/);
+    }
+  };
+  await stops(ocf.generic);
+  // One of them is enough.
+  await others('umount', '/mnt/vol1');
+  await stops(ocf.generic);
+  await others('umount', '/mnt/state1');
+  // What is noted and not mounted fences nobody.
+  t.true(existsSync(path.join(a.root, 'run/nlm-failover/mounts', address)));
+  await stops(ocf.success);
+  // A reboot: neither is there any more.
+  rmSync(path.join(a.root, 'run/nlm-failover'), { recursive: true });
+  await stops(ocf.success);
+});
+
+test('a mount that a killed start has left is waited for, by whatever a stop goes', async (t) => {
+  t.timeout(180_000);
+  const { a, run } = makeNode(t);
+  const process = (name: string, uid: number, ...args: readonly string[]) => {
+    mkdirSync(path.join(a.root, 'proc/4242'), { recursive: true });
+    a.write('/proc/4242/comm', `${name}\n`);
+    a.write('/proc/4242/status', `Name:\t${name}\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\nGid:\t0\n`);
+    a.write('/proc/4242/cmdline', [name, ...args].map((word) => `${word}\0`).join(''));
+  };
+  a.write(configFile, `${a.read(configFile)}\n[timeouts]\nbusy = 1\n`);
+  const right = a.read(configFile);
+  const broken = right.replace('fsid = 1234', 'fsid = "?"');
+  const stop = async (text: string) => {
+    a.write(configFile, text);
+    return run('address', 'stop');
+  };
+  const mount = ['mount', '-t', 'ext4', '/dev/vol1', '/mnt/vol1'] as const;
+  process('mount', 0, ...mount.slice(1));
+  for (const text of [broken, right]) {
+    const { code, reasons } = await stop(text);
+    t.is(code, ocf.generic);
+    t.regex(
+      reasons.join('\n'),
+      /mount \(pid 4242\) still works on (?:a volume of it|\/dev\/vol1 or \/mnt\/vol1)/,
+    );
+  }
+  a.write(configFile, right);
+  const status = await a.tool(['status', '--is-served', address]);
+  t.is(status.exitCode, 1, status.stdout);
+  t.regex(status.stdout, /mount \(pid 4242\) still works on \/dev\/vol1 or \/mnt\/vol1/);
+  t.is((await run('address', 'monitor')).code, ocf.generic, 'a probe');
+  // Others' processes, and what has to do with something else.
+  for (const [uid, args] of [
+    [1000, mount],
+    [0, ['less', '/mnt/vol1']],
+    [0, ['mount', '/dev/vol9', '/mnt/vol9']],
+  ] as const) {
+    const [name, ...rest] = args;
+    process(name, uid, ...rest);
+    for (const text of [broken, right])
+      t.is((await stop(text)).code, ocf.success, `${uid} ${args.join(' ')}`);
+  }
+  for (const args of [
+    ['umount', '/mnt/vol1'],
+    ['fsck.ext4', '-p', '/dev/vol1'],
+    ['xfs_repair', '/dev/state1'],
+  ]) {
+    const [name = '', ...rest] = args;
+    process(name, 0, ...rest);
+    t.is((await a.tool(['status', '--is-served', address])).exitCode, 1, args.join(' '));
+  }
+  t.is((await stop(broken)).code, ocf.generic, 'xfs_repair');
+});
+
 test('a start that is refused says why: another node has the address', async (t) => {
   t.timeout(60_000);
   const { b, run } = makeNode(t);

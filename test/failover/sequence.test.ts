@@ -98,6 +98,7 @@ A-3  drop the locks: fsid 5678 (/mnt/vol2)
      echo '/mnt/vol2' > /proc/fs/nfsd/unlock_filesystem   # then see in /proc/locks that no lockd lock of /dev/vol2 is left
 A-4  unmount: /mnt/vol1, /mnt/vol2, /mnt/state1
      exportfs -f
+     # umount of what was mounted for 127.77.3.1, and is not so in the configuration any more: only where it was changed meanwhile
      umount /mnt/vol2
      mount -t ext4 /dev/vol2 /mnt/vol2   # only where somebody on this node still has /dev/vol2
      umount /mnt/vol1

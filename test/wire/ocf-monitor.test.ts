@@ -5,9 +5,12 @@ import path from 'node:path';
 import { type Netns, withNetns } from '../helpers/netns.js';
 import { agentFile, type AgentName, ocf } from '../helpers/ocf-agent.js';
 import { daemons, ServedInstance } from '../helpers/ocf-instance.js';
+import { projectRoot } from '../lab/project-root.js';
 import { netnsTest as test } from './netns-test.js';
 import { startRpcbind, startStatd } from './statd.js';
 import { waitFor } from './wait-for.js';
+
+const tool = path.join(projectRoot(), 'bin/nlm-failover');
 
 /** A monitor at depth 0; `trace`: with the programs that it ran. */
 async function monitor(netns: Netns, name: AgentName, address: string) {
@@ -75,6 +78,41 @@ for (const address of ['10.88.3.1', 'fd00:88::1']) {
   });
 }
 
+/** What status calls wrong of an address that the driver lockd serves, with another one beside it that is not served. */
+async function wrong(netns: Netns, address: string): Promise<string[]> {
+  const [file, idle] = ['/run/nlm-failover.toml', '10.88.4.2'];
+  const table = (one: string, fsid: number) => `
+[[floating_ip]]
+address = "${one}/24"
+interface = "lo"
+names = ["nfs.example.com"]
+[[floating_ip.filesystem]]
+fsid = ${fsid}
+device = "/dev/vol${fsid}"
+mountpoint = "/run/vol${fsid}"
+type = "ext4"
+[[floating_ip.filesystem.export]]
+path = "/run/vol${fsid}"
+clients = "*"
+options = "rw"
+`;
+  const text = `node = "A"\n[state]\ndirectory = "/run/state"\n[lock_manager]\ndriver = "lockd"\n${table(address, 1)}${table(idle, 2)}`;
+  writeFileSync(netns.path(file), text);
+  const status = netns.start(process.execPath, [tool, 'status', '--json', `--config=${file}`]);
+  await status.exited;
+  const lines = status
+    .output()
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as { address: string; wrong: string[] });
+  if (lines.length !== 2) throw new Error(status.output());
+  if (lines.some((one) => one.address === idle && one.wrong.some((sentence) => sentence.includes('statd'))))
+    throw new Error(`${idle}: ${status.output()}`);
+  return lines.filter((one) => one.address === address).flatMap((one) => one.wrong);
+}
+
+const dead = 'rpc.statd is dead';
+
 test('on a node: the address, its record, rpc.statd, nfsd', async (t) => {
   t.timeout(60_000);
   const address = '10.88.4.1';
@@ -104,6 +142,7 @@ test('on a node: the address, its record, rpc.statd, nfsd', async (t) => {
     served,
     'without its pid file it is found all the same',
   );
+  t.false((await wrong(netns, address)).includes(dead));
   await netns.run('sh', '-c', 'kill -KILL $(pidof rpc.statd)');
   await statd.exited;
   // That of an instance has the same name.
@@ -114,5 +153,6 @@ test('on a node: the address, its record, rpc.statd, nfsd', async (t) => {
     async () => (await netns.start('pidof', ['rpc.statd']).exited) === 0,
   );
   for (const name of ['address', 'locks'] as const)
-    t.deepEqual(await monitor(netns, name, address), ill('rpc.statd is dead'), name);
+    t.deepEqual(await monitor(netns, name, address), ill(dead), name);
+  t.true((await wrong(netns, address)).includes(dead));
 });

@@ -119,6 +119,46 @@ netnsTest('an image file that is mounted by its name: whoever has its loop devic
   );
 });
 
+netnsTest("a mount or umount that a killed command has left: root's is waited for", async (t) => {
+  const volume = await mounted(t);
+  const { host, device } = volume;
+  await host.run(
+    'sh',
+    '-c',
+    'for name in mount umount less; do mkdir -p /run/bin; cp /bin/sh "/run/bin/$name"; done; ln -s "$0" /run/name',
+    device,
+  );
+  const left = async (name: string, word: string, ...prefix: string[]) => {
+    const [command, ...args] = [...prefix, `/run/bin/${name}`, '-c', 'echo begun; read -r _', 'sh', word];
+    const program = host.start(command, args);
+    await program.saw(/begun/);
+    return program;
+  };
+  // By any name of the device.
+  for (const [name, word] of [
+    ['mount', '/run/name'],
+    ['umount', mountpoint],
+  ] as const) {
+    const program = await left(name, word);
+    const { error = '' } = await volume.act('unmount');
+    t.regex(error, new RegExp(` ${name} \\(pid \\d+\\) still works on ${device} or ${mountpoint}, `));
+    t.true(await isMounted(volume));
+    program.end();
+    await program.exited;
+  }
+  const others = [
+    await left('less', mountpoint),
+    await left('mount', '/run/other'),
+    await left('mount', mountpoint, 'setpriv', '--reuid=1000', '--clear-groups', '--regid=1000'),
+  ];
+  t.deepEqual(await volume.act('unmount'), { already: false });
+  t.deepEqual(await volume.act('unmount'), { already: true });
+  for (const program of others) {
+    program.end();
+    await program.exited;
+  }
+});
+
 netnsTest('mounted twice at its place, and a mount below it', async (t) => {
   const volume = await mounted(t);
   const { host } = volume;

@@ -68,10 +68,10 @@ const released: OperationResult = {
   remarks: [],
 };
 
-/** Whether nothing of what a release takes away is here. What cannot be looked at may be. */
+/** Whether nothing of what a release takes away is here. What cannot be looked at may be; what is done each time anew says nothing. */
 async function isGone({ steps }: Plan, context: FailoverContext): Promise<boolean> {
   for (const { actions } of steps) {
-    for (const action of actions) {
+    for (const action of actions.filter(({ repeats }) => repeats !== true)) {
       try {
         if (!(await action.check(context))) return false;
       } catch (error) {
@@ -103,9 +103,7 @@ async function handOverWithoutUnmount(plan: Plan, context: FailoverContext): Pro
   const ownership = session.record?.ownership();
   if (ownership === undefined || !session.owns(ownership)) return [];
   const whole = planRelease(floatingIp, driver);
-  const steps = whole.steps
-    .filter(({ name }) => name === 'A-1' || name === 'A-2')
-    .map((step) => ({ ...step, actions: step.actions.filter(({ repeats }) => repeats !== true) }));
+  const steps = whole.steps.filter(({ name }) => name === 'A-1' || name === 'A-2');
   const { address } = floatingIp;
   const isDown = await within(limitOf(`release ${address}`, config), () =>
     isGone({ ...whole, steps }, context),

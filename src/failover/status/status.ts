@@ -22,6 +22,7 @@ import type { NodeReader } from '../access/with-record.js';
 import { unrecorded } from '../access/unrecorded.js';
 import { recordLocation, whyUnreachable } from '../access/location.js';
 import type { FindingReport } from '../reclaim/finding-report.js';
+import { notedVolumes, volumesBeside } from './volumes-here.js';
 import { whatIsWrong } from './wrong.js';
 
 /** One object a line of `status --json`. Times are ISO 8601 in UTC. */
@@ -158,12 +159,14 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
       recordedElsewhere: here.recording ? await elsewhere({ ...reader, run }, ip) : undefined,
       mustReachRecord: onVolume === undefined,
       volumeIsMounted: mounted.length > 0 && !isManaged(ip, 'mount'),
+      volumesBeside: volumesBeside(reader.host, reader.config, ip),
       unmounted: volumes.filter((one) => !mounted.includes(one)).map(({ mountpoint }) => mountpoint),
       readOnly: isManaged(ip, 'mount') ? [] : mounted.filter(isReadOnly).map(({ mountpoint }) => mountpoint),
       misplaced: misplaced(places, { ...ip, interface: link }),
       exposed: why === undefined && driver !== undefined ? await exposedBy(reader, ip, driver) : [],
       isExported: exports.some(({ one }) => exported.has(one.path)),
       unexported: [...new Set(unexported)],
+      statdRuns: !isAsked || health !== undefined || driver === undefined || driver.statdRuns(),
       lockManagerIsUp:
         !isAsked || health !== undefined || driver === undefined || (await driver.isUp(reader)),
       isNode: (name) => name === reader.config.node,
@@ -205,27 +208,40 @@ async function unrecordedHosts(
   );
 }
 
-/** Addresses that are served here and are not configured: their clients could not be notified. */
+/** Addresses that are served here, or mounted, and are not configured: their clients could not be notified. */
 export async function unconfiguredStatus(reader: NodeReader): Promise<readonly AddressStatus[]> {
   const { host, config, run, drivers } = reader;
   const known = new Set(config.floatingIps.map(({ address }) => address));
-  return Promise.all(
-    servedHere(host, run, drivers)
-      .filter(({ address }) => !known.has(address))
-      .map(async ({ address, host: seen, run: links }) => ({
-        address,
-        unconfigured: true as const,
-        here: {
-          addressUp: (await placesIn(seen, address)).length > 0,
-          recording: isRecording(links, address),
-        },
-        marks: readMarks(links, [address]).map((mark) => mark.text),
-        unrecorded: [],
-        isHere: true,
-        ill: [notConfigured],
-        wrong: [notConfigured],
-      })),
+  const served = servedHere(host, run, drivers).filter(({ address }) => !known.has(address));
+  const mounted = notedVolumes(host).filter(
+    ({ address }) => !known.has(address) && !served.some((one) => one.address === address),
   );
+  const left = mounted.map(async ({ address, texts }) => ({
+    address,
+    unconfigured: true as const,
+    here: { addressUp: (await placesIn(host, address)).length > 0, recording: false },
+    marks: [],
+    unrecorded: [],
+    isHere: true,
+    ill: texts,
+    wrong: texts,
+  }));
+  return Promise.all([
+    ...served.map(async ({ address, host: seen, run: links }) => ({
+      address,
+      unconfigured: true as const,
+      here: {
+        addressUp: (await placesIn(seen, address)).length > 0,
+        recording: isRecording(links, address),
+      },
+      marks: readMarks(links, [address]).map((mark) => mark.text),
+      unrecorded: [],
+      isHere: true,
+      ill: [notConfigured],
+      wrong: [notConfigured],
+    })),
+    ...left,
+  ]);
 }
 
 /** Why an address that is up is not where it ought to be, as a sentence. Of one that others bring up, its prefix length is theirs. */

@@ -15,6 +15,8 @@ export interface Seen {
   readonly mustReachRecord: boolean;
   /** Any volume of it, unless others mount them: another node must not. */
   readonly volumeIsMounted: boolean;
+  /** What of its volumes is here in another way, as sentences. */
+  readonly volumesBeside: readonly string[];
   readonly unmounted: readonly string[];
   /** Mount points of volumes that are to be read and written, and cannot be. */
   readonly readOnly: readonly string[];
@@ -26,7 +28,8 @@ export interface Seen {
   readonly isExported: boolean;
   /** Each export that is not as B-5 makes it, as a sentence. */
   readonly unexported: readonly string[];
-  /** Of a lock manager that says nothing of its daemons. */
+  /** Of a lock manager that says nothing of its daemons, as the next. */
+  readonly statdRuns: boolean;
   readonly lockManagerIsUp: boolean;
   /** Whether that is this node's name. */
   readonly isNode: (name: string) => boolean;
@@ -48,9 +51,9 @@ export function whatIsWrong(status: Shown, seen: Seen): Pick<AddressStatus, 'isH
   const { here, record } = status;
   const isServed = here.addressUp || seen.isLinked || seen.isInstance || seen.isExported;
   // A volume of it that is mounted here must not be mounted elsewhere, wherever the record lies.
-  const isHere = isServed || seen.volumeIsMounted;
+  const isHere = isServed || seen.volumeIsMounted || seen.volumesBeside.length > 0;
   const isOurs = record?.ownerHere === true && !record.released;
-  const ill = isServed ? illOf(status, seen) : isHere ? [leftover(status, isOurs)] : [];
+  const ill = isServed ? illOf(status, seen) : isHere ? leftover(status, seen, isOurs) : [];
   const missing =
     isOurs && !isHere ? [`this node owns it (epoch ${record.epoch}), and does not serve it`] : [];
   const unread = isServed
@@ -104,11 +107,13 @@ function illOf(status: Shown, seen: Seen): string[] {
       : [`its record cannot be reached: ${unread}`]),
     ...(record === undefined ? [] : ownerIll(record)),
     ...seen.unmounted.map((mountpoint) => `${mountpoint} is not mounted`),
+    ...seen.volumesBeside,
     ...seen.readOnly.map((mountpoint) => `${mountpoint} is mounted read-only`),
     ...seen.unexported,
     ...Object.entries(lockManager?.daemons ?? {}).flatMap(([name, state]) =>
       state === 'running' ? [] : [`${name} ${illTexts[state]}`],
     ),
+    ...(seen.statdRuns ? [] : [`rpc.statd ${illTexts.dead}`]),
     ...(seen.lockManagerIsUp ? [] : ['the lock manager does not run']),
     ...exposedIll(seen),
     ...(fault === undefined || fault.isNote === true ? [] : [fault.message]),
@@ -136,9 +141,18 @@ function ownerIll({ owner, ownerHere, released, epoch }: NonNullable<Shown['reco
 }
 
 /** Volumes of it are mounted here, and nothing else is. */
-function leftover({ record }: Shown, isOurs: boolean): string {
-  if (isOurs) return `this node owns it (epoch ${record?.epoch ?? 0}), and does not serve it`;
-  return 'a volume of it is mounted, and the address is not served: a takeover or release has not ended, or somebody else mounted it';
+function leftover({ record }: Shown, seen: Seen, isOurs: boolean): string[] {
+  const { volumeIsMounted, volumesBeside } = seen;
+  if (isOurs)
+    return [`this node owns it (epoch ${record?.epoch ?? 0}), and does not serve it`, ...volumesBeside];
+  return [
+    ...(volumeIsMounted
+      ? [
+          'a volume of it is mounted, and the address is not served: a takeover or release has not ended, or somebody else mounted it',
+        ]
+      : []),
+    ...volumesBeside,
+  ];
 }
 
 function recordIll({ record, recordError }: Shown): string[] {

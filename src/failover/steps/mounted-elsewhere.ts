@@ -3,7 +3,7 @@ import { recordVolume } from '../../config/floating-ip.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Action } from '../../host/action.js';
 import { mountedAt } from '../../host/reading/device-users.js';
-import { isMountOf, mountAt } from '../../host/reading/mounts.js';
+import { isExt, isMountOf, mountAt } from '../../host/reading/mounts.js';
 import { readSuperblock } from '../../host/reading/superblock.js';
 import { proveOthersDown, proverOf } from '../access/vouching.js';
 import type { FailoverContext } from '../context.js';
@@ -107,10 +107,6 @@ function lookText({ device, type }: Volume, ownerIsKnown: boolean): string[] {
     : [
         `# ${type} does not show whether another node has ${device} mounted: go on only if that node is dead (--fenced)`,
       ];
-}
-
-function isExt(type: string): boolean {
-  return /^ext[234]$/.test(type);
 }
 
 /** `here`: where this node has it mounted itself. */

@@ -7,7 +7,7 @@ import { lookAtMount } from './look-mount.js';
 import { currentDeadline } from '../running/deadline.js';
 import type { Argv, Host } from '../host.js';
 import { isFree } from '../devices/devices.js';
-import { deviceUsers } from '../reading/device-users.js';
+import { deviceUsers, mountersOf } from '../reading/device-users.js';
 import { holders } from '../reading/holders.js';
 import {
   isMountOf,
@@ -109,8 +109,12 @@ export function unmountFilesystem(filesystem: MountableFilesystem): Action<HostC
       `${commandText(mountAgain)}   # only where somebody on this node still has ${device}`,
     ],
     byHand: [`${commandText(command)}   # busy: again a moment later`],
-    check: ({ host }) => mountedRight(host, filesystem, 'A-4') === undefined && isFree(host, device),
+    check: ({ host }) =>
+      mountedRight(host, filesystem, 'A-4') === undefined &&
+      mountersOf(host, filesystem).length === 0 &&
+      isFree(host, device),
     act: async ({ host }) => {
+      await expectNoMounter(host, filesystem);
       const wasMounted = mountedRight(host, filesystem, 'A-4') !== undefined;
       if (wasMounted) await unmount(host, filesystem, command);
       const { busy: seconds } = currentDeadline().limit;
@@ -126,6 +130,19 @@ export function unmountFilesystem(filesystem: MountableFilesystem): Action<HostC
       }
     },
   };
+}
+
+/** One that a command left which was killed: what it does is seen when it has ended. */
+async function expectNoMounter(host: Host, filesystem: MountableFilesystem): Promise<void> {
+  const { device, mountpoint } = filesystem;
+  const { busy: seconds } = currentDeadline().limit;
+  const isDone = () => mountersOf(host, filesystem).length === 0;
+  if (await waitUntil(host, `what mounts ${device}`, isDone, { seconds, intervalMs: 100 })) return;
+  throw notSo(
+    'A-4',
+    `${mountersOf(host, filesystem).join(', ')} still works on ${device} or ${mountpoint}, which an ended command may have left: waited for ${seconds} s ([timeouts].busy)`,
+    'Wait for it to end, or end it. Then run the same command again.',
+  );
 }
 
 /** Until nothing of it is mounted there: it may be so twice. */

@@ -1,7 +1,14 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import type { Host } from '../host.js';
-import { type Device, deviceAt, deviceNumberOf, devicesAbove, loopsOf } from '../devices/devices.js';
-import { isMountFrom, type Mount, parseMountinfo } from './mounts.js';
+import {
+  type Device,
+  deviceAt,
+  deviceNumberOf,
+  devicesAbove,
+  isSameDevice,
+  loopsOf,
+} from '../devices/devices.js';
+import { isMountFrom, isMountOf, type Mount, mounts, parseMountinfo } from './mounts.js';
 
 /** More would not be read. */
 const mostNamed = 8;
@@ -43,6 +50,51 @@ export function mountedAt(host: Host, path: string): MountOfDevice[] {
   const numbers =
     device.kind === 'block' ? [device.number] : loopsOf(host, device).map(({ number }) => number);
   return numbers.length === 0 ? [] : mountsFrom(host, numbers);
+}
+
+/**
+ * The mounts of a volume's device in other places than its own, as clauses; nowhere for what is no path, as a network file system, which
+ * may be mounted as often as one likes.
+ */
+export function mountedBeside(
+  host: Host,
+  { device, mountpoint }: { readonly device: string; readonly mountpoint: string },
+): string[] {
+  if (!device.startsWith('/')) return [];
+  const isBeside = (mount: Mount, isHere: boolean) => !isHere || mount.mountpoint !== mountpoint;
+  // By its name too: that may have gone from /dev.
+  const byName = mounts(host).filter((mount) => isBeside(mount, true) && isMountOf(host, mount, device));
+  return [
+    ...new Set([
+      ...byName.map((mount) => `mounted on ${mount.mountpoint}`),
+      ...mountedAt(host, device)
+        .filter(({ mount, isHere }) => isBeside(mount, isHere))
+        .map(({ text }) => text),
+    ]),
+  ];
+}
+
+/** What mounts, unmounts or repairs a file system, by the name of its file as the kernel has it (proc_pid_comm(5)). */
+const mounter = /^(?:u?mount(?:\..*)?|fsck(?:\..*)?|e2fsck|xfs_repair)$/;
+
+/**
+ * Processes that mount, unmount or repair a volume at this moment, as "mount (pid 7)": one whose parent was killed goes on, and what it mounts
+ * appears after everybody has looked. Only root's: nobody else's name and arguments mean anything.
+ */
+export function mountersOf(
+  host: Host,
+  { device, mountpoint }: { readonly device: string; readonly mountpoint: string },
+): string[] {
+  const wanted = deviceAt(host, device);
+  const isIt = (word: string) =>
+    word === mountpoint ||
+    word === device ||
+    (word.startsWith('/') && wanted !== undefined && isSameDevice(deviceAt(host, word), wanted));
+  return processes(host)
+    .filter((pid) => mounter.test(textOf(host, `/proc/${pid}/comm`).trim()))
+    .filter((pid) => /^Uid:(?:\s+0){4}\s*$/m.test(textOf(host, `/proc/${pid}/status`)))
+    .filter((pid) => textOf(host, `/proc/${pid}/cmdline`).split('\0').slice(1).some(isIt))
+    .map((pid) => named(host, pid));
 }
 
 /** Of each mount namespace, and each root in it, one process tells; the first of those that see a mount. */

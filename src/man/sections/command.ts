@@ -495,6 +495,10 @@ const files: ManSection = {
           'held by a release, takeover or rebuild, so that there is one at a time',
         ],
         [
+          '/run/nlm-failover/mounts/ADDRESS',
+          'what takeover and adopt have mounted for the address, for root alone: where the configuration was changed meanwhile, release unmounts it by this, and status names it',
+        ],
+        [
           '/run/nlm-failover/instances/ADDRESS',
           'driver lockd-netns: the mount namespace of the instance, its /run and its /var/lib/nfs; tmpfs, for root alone. What rpc.statd writes there has file systems of its own',
         ],

@@ -260,6 +260,8 @@ test('a callout that cannot write to the journal: it is not served well', (t) =>
     recordedElsewhere: undefined,
     mustReachRecord: true,
     volumeIsMounted: true,
+    volumesBeside: [],
+    statdRuns: true,
     unmounted: [],
     readOnly: [],
     misplaced: undefined,

@@ -101,6 +101,7 @@ function paper(site: Site, suffix = ''): LockManager {
     isUp: async () => delay(20, existsSync(file('up'))),
     mend: () => [],
     calloutFault: async () => delay(20, undefined),
+    statdRuns: () => true,
     graceSeconds: () => settingOf(config.lockManager, hourglassKey),
     heldLocksText: 'what nobody has written down',
     graceLeft: async () => undefined,

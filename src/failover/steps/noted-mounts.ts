@@ -1,0 +1,105 @@
+import type { FloatingIp, Volume } from '../../config/config.js';
+import { volumesOf } from '../../config/floating-ip.js';
+import { errnoOf, FailoverError } from '../../errors.js';
+import { type Action, notSo } from '../../host/action.js';
+import { unmountFilesystem } from '../../host/actions/mount.js';
+import { isMountOf } from '../../host/reading/mounts.js';
+import { forgetMounts, isNoted, type NotedHere, notedHere, noteMounts } from '../../rundir/mounts.js';
+import { runDirectory } from '../../rundir/serving.js';
+import type { FailoverContext } from '../context.js';
+
+type FailoverAction = Action<FailoverContext>;
+type Place = Pick<FailoverContext, 'host' | 'config'>;
+
+/** B-1, first: what will be mounted is noted (src/rundir/mounts.ts), so that it is found again whatever becomes of the configuration. */
+export function noteVolumes(ip: FloatingIp): FailoverAction {
+  const { address } = ip;
+  return {
+    commands: [],
+    repeats: true,
+    check: ({ host }) => isNoted(host, runDirectory(host), address, volumesOf(ip)),
+    act: async ({ host }) => {
+      try {
+        noteMounts(host, runDirectory(host), address, volumesOf(ip));
+        return undefined;
+      } catch (error) {
+        // Worth less than that the address is served.
+        if (!(error instanceof FailoverError) || errnoOf(error.cause) !== 'ENOSPC') throw error;
+        return `what is mounted is not noted: ${error.message}`;
+      }
+    },
+    verify: () => undefined,
+    undo: async ({ host }) => {
+      const run = runDirectory(host);
+      if (notedHere(host, run, address).length === 0) forgetMounts(run, address);
+    },
+  };
+}
+
+/** A-4, last. */
+export function forgetVolumes({ address }: FloatingIp): FailoverAction {
+  return {
+    commands: [],
+    repeats: true,
+    check: () => false,
+    act: async ({ host }) => {
+      forgetMounts(runDirectory(host), address);
+      return undefined;
+    },
+    verify: () => undefined,
+  };
+}
+
+/**
+ * What was mounted here for the address and the configuration has elsewhere by now, or not at all: the mount point or the device was
+ * edited, or the file system taken out, while it was served. What has come to another address is that one's.
+ */
+export function notedBeside({ host, config }: Place, ip: FloatingIp): NotedHere[] {
+  const others = config.floatingIps.filter(({ address }) => address !== ip.address).flatMap(volumesOf);
+  const isAt = ({ device, mountpoint }: Volume, { mount }: NotedHere) =>
+    mountpoint === mount.mountpoint && isMountOf(host, mount, device);
+  return notedHere(host, runDirectory(host), ip.address).filter(
+    (one) => ![...volumesOf(ip), ...others].some((volume) => isAt(volume, one)),
+  );
+}
+
+/**
+ * A-4: that is unmounted too, in the place where it was mounted for this address. A mount of its device in any other place may be anybody's, and
+ * is refused: NOT_VERIFIED.
+ */
+export function unmountNoted(ip: FloatingIp): FailoverAction {
+  const { address } = ip;
+  return {
+    commands: [
+      `# umount of what was mounted for ${address}, and is not so in the configuration any more: only where it was changed meanwhile`,
+    ],
+    byHand: [],
+    check: (context) => notedBeside(context, ip).length === 0,
+    act: async (context) => {
+      const { host } = context;
+      const done: string[] = [];
+      for (const { note, mount } of notedBeside(context, ip).toReversed()) {
+        if (mount.mountpoint !== note.mountpoint || !isMountOf(host, mount, note.device)) {
+          throw notSo(
+            'A-4',
+            `${mount.source} is mounted on ${mount.mountpoint}; for ${address} ${note.device} was mounted on ${note.mountpoint}, which the configuration does not have any more: not touched`,
+            'Unmount it. Then run the same command again.',
+          );
+        }
+        const unmount = unmountFilesystem(note);
+        await unmount.act(context);
+        await unmount.verify(context);
+        done.push(`${note.mountpoint}, which is not in the configuration any more, is unmounted`);
+      }
+      return done.join('; ');
+    },
+    verify: (context) => {
+      const [left] = notedBeside(context, ip);
+      if (left !== undefined)
+        throw notSo(
+          'A-4',
+          `${left.mount.mountpoint} is still mounted after "umount": see /proc/self/mountinfo`,
+        );
+    },
+  };
+}

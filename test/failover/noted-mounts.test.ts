@@ -1,0 +1,150 @@
+// What was mounted for an address is found again, whatever the configuration says by then: A-4 and status, on a rehearsal host.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { makeRehearsal, type RehearsalNode } from '../helpers/rehearsal-site.js';
+
+const address = '127.77.31.1';
+const other = '127.77.31.2';
+const file = '/etc/nlm-failover.toml';
+
+async function served(t: ExecutionContext, { more = false } = {}) {
+  const site = makeRehearsal({
+    address,
+    rpcbindPort: 1,
+    fsids: [1234, 1235],
+    others: more ? [{ address: other, fsid: 1236 }] : [],
+  });
+  t.teardown(() => site.remove());
+  const { a } = site;
+  t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
+  const before = a.read(file);
+  return { a, before, mounted: () => a.read('/proc/self/mountinfo') };
+}
+
+/** The second file system, as the configuration has it. */
+function second(text: string): string {
+  const at = text.indexOf('  [[floating_ip.filesystem]]', text.indexOf('1234'));
+  const next = /\n\[\[floating_ip\]\]|\n\[/.exec(text.slice(at + 30))?.index ?? text.length;
+  return text.slice(at, at + 30 + next);
+}
+
+async function wrong(a: RehearsalNode, of = address): Promise<string> {
+  const { stdout } = await a.here(['status', '--json']);
+  const all = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { address: string; isHere: boolean; wrong: string[] });
+  return all
+    .filter((one) => one.address === of && one.isHere)
+    .flatMap((one) => one.wrong)
+    .join('\n');
+}
+
+const note = (a: RehearsalNode) => path.join(a.root, 'run/nlm-failover/mounts', address);
+
+test('a file system that was taken out of the configuration is seen, and unmounted', async (t) => {
+  const { a, before, mounted } = await served(t);
+  a.write(file, before.replace(second(before), ''));
+  t.notRegex(a.read(file), /vol2/);
+  t.regex(
+    await wrong(a),
+    /^\/dev\/vol2 is mounted on \/mnt\/vol2 for it, and that is not in the configuration any more$/m,
+  );
+  const release = await a.here(['release', address]);
+  t.is(release.exitCode, 0, release.stderr);
+  t.regex(release.stdout, /\/mnt\/vol2, which is not in the configuration any more, is unmounted/);
+  t.is(mounted(), '');
+  t.false(existsSync(note(a)));
+  t.is((await a.here(['status', '--is-served', address])).exitCode, 7);
+});
+
+test('a mount point that was edited: what is mounted in the old one is seen, and unmounted there', async (t) => {
+  const { a, before, mounted } = await served(t);
+  a.write(file, before.replaceAll('/mnt/vol2', '/srv/vol2'));
+  t.regex(await wrong(a), /^\/dev\/vol2 is mounted on \/mnt\/vol2, and not on \/srv\/vol2$/m);
+  t.regex(await wrong(a), /^\/dev\/vol2 is mounted on \/mnt\/vol2 for it, /m);
+  const release = await a.here(['release', address]);
+  t.is(release.exitCode, 0, release.stderr);
+  t.is(mounted(), '');
+});
+
+test('the same where nobody noted it: said (A-4 looks who has the device, see test/wire/unmounted.test.ts)', async (t) => {
+  const { a, before, mounted } = await served(t);
+  const table = mounted();
+  t.is((await a.here(['release', address])).exitCode, 0);
+  a.write('/proc/self/mountinfo', table.split('\n').find((line) => line.includes('/mnt/vol2')) + '\n');
+  a.write(file, before.replaceAll('/mnt/vol2', '/srv/vol2'));
+  t.false(existsSync(note(a)));
+  t.is((await a.here(['status', '--is-served', address])).exitCode, 1);
+  t.regex(await wrong(a), /^\/dev\/vol2 is mounted on \/mnt\/vol2, and not on \/srv\/vol2$/m);
+});
+
+test('a device that was edited: nothing is touched', async (t) => {
+  const { a, before, mounted } = await served(t);
+  a.write(file, before.replace('/dev/vol2', '/dev/state2'));
+  t.regex(await wrong(a), /^\/dev\/vol2 is mounted on \/mnt\/vol2 for it, /m);
+  const release = await a.here(['release', address]);
+  t.is(release.exitCode, 1);
+  t.regex(
+    release.stderr,
+    /\/mnt\/vol2 has \/dev\/vol2 mounted, and the configuration says \/dev\/state2: not touched/,
+  );
+  t.regex(mounted(), /\/mnt\/vol2/);
+});
+
+test('what was mounted for it in one place and is in another by now is not touched, and keeps it here', async (t) => {
+  const { a, before, mounted } = await served(t);
+  a.write(file, before.replace(second(before), ''));
+  // By the number of the block device, which a rehearsal has none of.
+  const [number = ''] =
+    /\S+:2 /.exec(
+      mounted()
+        .split('\n')
+        .find((line) => line.includes('vol2')) ?? '',
+    ) ?? [];
+  a.write('/run/nlm-failover/mounts/' + address, `${number.trim()} /dev/vol2 /mnt/before ext4 -\n`);
+  const release = await a.here(['release', address]);
+  t.is(release.exitCode, 1);
+  t.regex(
+    release.stderr,
+    /\/dev\/vol2 is mounted on \/mnt\/vol2; for 127\.77\.31\.1 \/dev\/vol2 was mounted on \/mnt\/before, .*: not touched/,
+  );
+  t.regex(mounted(), /\/mnt\/vol2/);
+});
+
+test("an umount of it that fails is a release that fails, and the address is still this node's", async (t) => {
+  const { a, before, mounted } = await served(t);
+  a.write(file, `${before.replace(second(before), '')}\n[timeouts]\nbusy = 1\n`);
+  a.write('/umount-fails', 'target is busy');
+  const release = await a.here(['release', address]);
+  t.is(release.exitCode, 1);
+  t.regex(release.stderr, /umount \/mnt\/vol2: .*target is busy/);
+  t.regex(await wrong(a), /this node owns it \(epoch 1\), and does not serve it\n.*\/mnt\/vol2 for it/);
+  a.remove('/umount-fails');
+  t.is((await a.here(['release', address])).exitCode, 0);
+  t.is(mounted(), '');
+});
+
+test('an address that the configuration has no more, with something mounted, is in status', async (t) => {
+  const { a, before } = await served(t, { more: true });
+  a.write('/umount-fails', 'target is busy');
+  a.write(file, `${before}\n[timeouts]\nbusy = 1\n`);
+  t.is((await a.here(['release', address])).exitCode, 1);
+  const [head = '', first = '', rest = ''] = before.split(/(?=\n\[\[floating_ip\]\])/);
+  t.true(first.includes(address) && rest.includes(other));
+  a.write(file, head + rest);
+  t.regex(await wrong(a), /^\/dev\/state1 is mounted on \/mnt\/state1 for it, /m);
+  t.is(await wrong(a, other), '');
+});
+
+test('a file system that has come to another address is left to that one', async (t) => {
+  const { a, before, mounted } = await served(t, { more: true });
+  const moved = second(before);
+  const [head = '', first = '', rest = ''] = before.replace(moved, '').split(/(?=\n\[\[floating_ip\]\])/);
+  a.write(file, head + first + rest + moved);
+  t.regex(a.read(file), /vol2/);
+  const release = await a.here(['release', address]);
+  t.is(release.exitCode, 0, release.stderr);
+  t.regex(mounted(), /^[^\n]*\/mnt\/vol2[^\n]*\n$/);
+});
