@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { projectRoot } from '../lab/project-root.js';
 import { netnsUnavailable } from '../helpers/netns.js';
 
@@ -62,16 +62,56 @@ run 10.0.0.2 0 'served here'
 echo end
 `;
 
-const title =
-  'active is what is served, whatever the exit code, and that is released; --fenced is of one address';
-(missing === undefined ? test.serial : test.serial.skip)(title, async (t) => {
-  t.timeout(120_000);
+/** keepalived's script where that systemd runs: $1 is the address, the rest what keepalived says. */
+const elected = `
+until [ -S /run/systemd/private ]; do sleep 0.05; done
+home=/run/home; mkdir -p $home/bin $home/callouts
+cp -r ${path.join(projectRoot(), 'callouts/keepalived')} $home/callouts/
+cat >$home/bin/nlm-failover <<'END'
+#!/bin/sh
+echo "$*" >>/run/calls
+case $1 in
+takeover) exit "$(cat /run/code)" ;;
+release) until [ -e /run/go ]; do sleep 0.05; done; echo released >>/run/calls ;;
+status) cat /run/status; exit 1 ;;
+esac
+END
+chmod +x $home/bin/nlm-failover; cp $home/bin/nlm-failover /run/bin/nlm-failover
+touch /run/go
+keepalived() { state=$1; shift; $home/callouts/keepalived/nlm-failover-notify 10.0.0.1 "$@" INSTANCE nfs $state 100; echo "$state: $?"; }
+unit=nlm-failover@10.0.0.1.service
+left=nlm-failover-left@10.0.0.1.service
+settled() {
+  while systemctl list-jobs | grep -q 10.0.0.1; do sleep 0.05; done
+  echo "  $(systemctl show --value --property=ActiveState $unit)"
+  grep -v status /run/calls | sed 's/^/  /'; : >/run/calls
+}
+: >/run/calls
+echo "0" >/run/code; echo "10.0.0.1  served here" >/run/status
+keepalived MASTER; settled
+keepalived BACKUP; settled
+echo "1" >/run/code; echo "10.0.0.1  not served here" >/run/status
+keepalived MASTER; settled
+keepalived FAULT; settled
+rm /run/go; keepalived FAULT; keepalived BACKUP; echo "0" >/run/code; echo "10.0.0.1  served here" >/run/status; keepalived MASTER
+touch /run/go; settled
+keepalived STOP --config /run/other.toml; settled
+keepalived MASTER --config /run/other.toml; settled
+mkdir -p /run/systemd/system/$unit.d
+printf '[Service]\\nEnvironment=NLM_FAILOVER_CONFIG=/run/other.toml\\n' >/run/systemd/system/$unit.d/config.conf
+systemctl daemon-reload
+keepalived MASTER --config /run/other.toml; settled
+echo end
+`;
+
+/** What `drive` has printed at its end, run beside a systemd of its own. */
+async function underSystemd(t: ExecutionContext, driven: string): Promise<string[]> {
   const directory = mkdtempSync(path.join(tmpdir(), 'nlm-failover-unit-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const said = path.join(directory, 'said');
   writeFileSync(said, '');
   const unit = path.join(projectRoot(), 'callouts/systemd/nlm-failover@.service');
-  const child = spawn('unshare', [...namespaces, 'sh', '-c', firstProcess, 'sh', said, unit, tool, drive], {
+  const child = spawn('unshare', [...namespaces, 'sh', '-c', firstProcess, 'sh', said, unit, tool, driven], {
     stdio: 'ignore',
   });
   const ended = once(child, 'exit');
@@ -79,9 +119,17 @@ const title =
     await new Promise((resolve) => setTimeout(resolve, 100));
   child.kill('SIGKILL');
   await ended;
+  return readFileSync(said, 'utf8').trim().split('\n');
+}
+
+const title =
+  'active is what is served, whatever the exit code, and that is released; --fenced is of one address';
+(missing === undefined ? test.serial : test.serial.skip)(title, async (t) => {
+  t.timeout(120_000);
+  const said = await underSystemd(t, drive);
   const served = (code: number) => [`${code}, served here: active`, 'takeover 10.0.0.1', 'release 10.0.0.1'];
   const not = (code: number) => [`${code}, not served here: failed`, 'takeover 10.0.0.1'];
-  t.deepEqual(readFileSync(said, 'utf8').trim().split('\n'), [
+  t.deepEqual(said, [
     ...[0, 1, 4, 5, 6].flatMap(served),
     ...[1, 3, 4].flatMap(not),
     '1, recorded here, but not up: failed',
@@ -91,4 +139,52 @@ const title =
     'release 10.0.0.2',
     'end',
   ]);
+});
+
+const electedTitle =
+  "keepalived's script: what a unit has left that failed or was never started is released, before it is started anew";
+(missing === undefined ? test.serial : test.serial.skip)(electedTitle, async (t) => {
+  t.timeout(120_000);
+  const said = await underSystemd(t, elected);
+  const released = (...more: string[]) => [`  ${['release 10.0.0.1', ...more].join(' ')}`, '  released'];
+  const config = ['--config', '/run/other.toml'];
+  const refused = said.filter((line) => line.startsWith('nlm-failover-notify'));
+  t.deepEqual(
+    said.filter((line) => !refused.includes(line)),
+    [
+      'MASTER: 0',
+      '  active',
+      '  takeover 10.0.0.1',
+      // By the unit when it stops, and by what sees to it.
+      'BACKUP: 0',
+      '  inactive',
+      ...released(),
+      ...released(),
+      'MASTER: 0',
+      '  failed',
+      '  takeover 10.0.0.1',
+      'FAULT: 0',
+      '  failed',
+      ...released(),
+      // Three while one is at work: it is not disturbed, and the takeover comes after it.
+      'FAULT: 0',
+      'BACKUP: 0',
+      'MASTER: 0',
+      '  active',
+      ...released(),
+      '  takeover 10.0.0.1',
+      'STOP: 0',
+      '  inactive',
+      ...released(),
+      ...released(...config),
+      'MASTER: 1',
+      '  inactive',
+      'MASTER: 0',
+      '  active',
+      '  takeover 10.0.0.1',
+      'end',
+    ],
+  );
+  t.regex(refused[0] ?? '', /nlm-failover@10\.0\.0\.1\.service has not the configuration \/run\/other\.toml/);
+  t.is(refused.length, 2);
 });
