@@ -1,4 +1,5 @@
 // The Debian packages, installed by dpkg: over this machine's own system, and over bare trees where PACKAGE_TREES names some.
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -14,6 +15,15 @@ import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { makePackage, type OwnRoot, packageIn, type PackageName, withRoot } from '../helpers/packages.js';
 import { projectRoot } from '../lab/project-root.js';
+import {
+  awayFile,
+  instanceFile,
+  instanceText,
+  mainFile,
+  mainText,
+  unitText,
+} from '../../src/site/setup/keepalived-text.js';
+import { ledgerFile } from '../../src/site/setup/ledger.js';
 import { unitDropIns } from '../../src/site/unit/names.js';
 import { version } from '../../src/version.js';
 import { netnsTest as test } from './netns-test.js';
@@ -79,6 +89,39 @@ async function assertInstalled(t: ExecutionContext, root: OwnRoot, node: string)
   );
 }
 
+const notify = '/usr/lib/nlm-failover/callouts/keepalived/nlm-failover-notify';
+
+/** What `setup --keepalived` has made, and what an administrator has put beside it. */
+function electedByKeepalived(root: OwnRoot, main: string): void {
+  const election = { router: 1, priority: 100, peers: ['192.0.2.12'] };
+  const instance = instanceText({
+    address: '10.10.1.1',
+    interface: 'eth0',
+    election,
+    script: notify,
+    config: '/etc/nlm-failover.toml',
+    saysNoAddress: false,
+  });
+  const ledger = {
+    files: { [mainFile]: createHash('sha256').update(mainText()).digest('hex') },
+    links: {},
+    directories: ['/etc/keepalived/conf.d'],
+    units: [],
+    filesystems: [],
+  };
+  for (const [file, text] of [
+    [mainFile, main],
+    [instanceFile('10.10.1.1'), instance],
+    [instanceFile('10.10.1.9'), 'vrrp_instance mine {\n}\n'],
+    [awayFile('10.10.1.1'), '0\n'],
+    [ledgerFile, `${JSON.stringify(ledger, null, 2)}\n`],
+    [`${unitDropIns('10.10.1.1')}/nlm-failover-keepalived.conf`, unitText(notify)],
+  ] as const) {
+    mkdirSync(path.dirname(root.path(file)), { recursive: true });
+    writeFileSync(root.path(file), text);
+  }
+}
+
 /** It goes without a trace but what is the administrator's, who has run `setup` meanwhile; not while an address is served. */
 async function assertPurged(
   t: ExecutionContext,
@@ -105,6 +148,7 @@ async function assertPurged(
     writeFileSync(root.path(`${unitDropIns(address)}/nlm-failover.conf`), text);
   }
   writeFileSync(root.path('/etc/nfs.conf.d/nlm-failover.conf'), `[statd]\nha-callout=${callout}\n`);
+  electedByKeepalived(root, mainText());
   writeFileSync(root.path('/etc/nlm-failover.toml'), '# mine\n');
   writeFileSync(root.path('/srv/state1/sm_10.10.1.1/monitors.db'), 'the record');
   symlinkSync('/srv/state1/sm_10.10.1.1/journal.a', root.path('/run/nlm-failover/serving/10.10.1.1'));
@@ -121,9 +165,13 @@ async function assertPurged(
   t.regex(refusedAgain.output, /fd00::2 is served here: release it first/);
 
   await root.run('rm', '-r', '/run/nlm-failover/instances');
-  t.regex(await root.run('dpkg', '--purge', name), /\/etc\/nlm-failover\.toml stays/);
+  const purged = await root.run('dpkg', '--purge', name);
+  t.regex(purged, /\/etc\/nlm-failover\.toml stays/);
+  t.regex(purged, /keepalived elects nobody for its addresses any more, once it is reloaded/);
   const mine = unitDropIns('fd00::2').slice(1);
   const kept = [
+    'etc/keepalived/conf.d',
+    instanceFile('10.10.1.9').slice(1),
     'etc/nlm-failover.toml',
     mine,
     `${mine}/nlm-failover.conf`,
@@ -136,6 +184,12 @@ async function assertPurged(
     root.changes().filter((one) => !before.includes(one) && !made.includes(one)),
     kept,
   );
+  // With lines of the administrator's keepalived.conf stays, and so does a directory that is not empty.
+  electedByKeepalived(root, `${mainText()}vrrp_sync_group mine {\n}\n`);
+  await root.run('sh', '-e', root.take(path.join(projectRoot(), 'src/package/debian/postrm')), 'purge');
+  t.true(existsSync(root.path(mainFile)));
+  t.false(existsSync(root.path(instanceFile('10.10.1.1'))));
+  t.false(existsSync(root.path('/var/lib/nlm-failover')));
 }
 
 test('the package with its own Node: dpkg -i, it works without another Node, and a purge leaves what is not its own', async (t) => {
