@@ -38,6 +38,7 @@ function completed(program: Command): CompletedCommand[] {
       command === program || command.name() === 'help'
         ? [{ words: names }]
         : command.registeredArguments.map((argument) => placeOf(argument)),
+    isRepeated: command !== program && command.registeredArguments.at(-1)?.variadic === true,
   }));
 }
 

@@ -22,8 +22,9 @@ export interface CompletedCommand {
   /** Empty: the program, before any command. */
   readonly name: string;
   readonly options: readonly CompletedOption[];
-  /** Its arguments; the last one may come again. */
   readonly places: readonly Word[];
+  /** Whether the last of them may come again. */
+  readonly isRepeated: boolean;
 }
 
 /**
@@ -52,7 +53,7 @@ ${commands.map(({ name, options }) => `    '${name}') words='${options.flatMap((
   esac
 }
 
-# Of the configuration that the command line names, or the environment, or the one in its usual place.
+# Of the configuration that the command line names, or the environment, or the one in its usual place; those that are not typed yet.
 ${prefix}_addresses() {
   local line table='' file=$1
   [[ -f $file && -r $file ]] || return 0
@@ -60,7 +61,8 @@ ${prefix}_addresses() {
     if [[ $line =~ ^[[:space:]]*\\[+[[:space:]]*([^][:space:]]*) ]]; then
       table=\${BASH_REMATCH[1]}
     elif [[ $table == floating_ip && $line =~ ^[[:space:]]*\\"?address\\"?[[:space:]]*=[[:space:]]*[\\"\\']([0-9A-Fa-f.:]+) ]]; then
-      words+=" \${BASH_REMATCH[1]}"
+      one=\${BASH_REMATCH[1]}
+      [[ " \${typed[*]} " == *" $one "* ]] || words+=" $one"
     fi
   done <"$file"
 }
@@ -179,9 +181,11 @@ function optionRows(commands: readonly CompletedCommand[]): Row[] {
 }
 
 /** What comes after a command of the system are its arguments: files, if anything. */
-function placeRows({ name, places }: CompletedCommand): Row[] {
+function placeRows({ name, places, isRepeated }: CompletedCommand): Row[] {
   const rows = places.map((place, at): Row => [`'${name} ${at + 1}'`, kindOf(place)]);
-  return places.at(-1) === 'command' ? [...rows, [`'${name} '[0-9]*`, kindOf('file')]] : rows;
+  const last = places.at(-1);
+  if (last === undefined || !isRepeated) return rows;
+  return [...rows, [`'${name} '[0-9]*`, kindOf(last === 'command' ? 'file' : last)]];
 }
 
 /** In their order; one line for all that mean the same and stand together. */
