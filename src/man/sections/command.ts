@@ -121,6 +121,13 @@ const grace: ManSection = {
         "The grace of an instance has two parts, which begin together: lockd's, `grace`, which can be ended, and nfsd's, 10 s, which cannot. So nobody gets a new lock before 10 s after B-2. " +
         '`grace` can be generous: it is waited out only after a crash, and where something is missing. A Linux client that was refused in grace asks again every 5 s.',
     },
+    { heading: 'What is promised after a crash' },
+    {
+      text:
+        'A client is in the record, on the disk, before rpc.statd says that it monitors it, and so before it has its first lock. After a crash every client of the record is notified, and in the grace nobody else gets a lock that one of them reclaims. ' +
+        'What is reclaimed is up to the client, and to the file: a lock is on a file, and where the file is gone its lock is too. A file that a client made in the moment before the power went can be gone where the file system did not have it on the disk when the server answered, as with btrfs, or with the export option async; ' +
+        'the client gets ESTALE for it. With sync, the default, ext4 and xfs write it first.',
+    },
     { heading: 'What /proc/locks does not show' },
     {
       text:

@@ -38,6 +38,7 @@ export const pacemakerSection: ManSection = {
         'Then the address goes, then the exports; then `locks` notes what is held, drops it, and hands the record over. Nothing of the record is open when Filesystem unmounts the state volume. ' +
         'Where the address is still up then, as in a group in another order, the stop of `locks` fails, and no lock is dropped.\n\n' +
         'From B-2 until B-3 the record is frozen too. So `notify` runs exactly while B-3 has been done: stopped and started by itself, or with IPaddr2, it loses nobody, and notifies nobody twice. ' +
+        'The stock agent nfsnotify, which a site without ours may have, runs `sm-notify -v ADDRESS`; that of nfs-utils 2.6.2 (Debian 12) notifies nobody where the address has no name: "my_name is unusable". A line in /etc/hosts on every node is enough. In a group with ours there is no nfsnotify.\n\n' +
         'unlock_on_stop=1, the default of exportfs, drops the locks of a volume when that resource alone is restarted, and no client is told: set it to 0.',
     },
     { heading: 'Parameters' },
@@ -68,7 +69,7 @@ export const pacemakerSection: ManSection = {
         ],
         [
           'monitor, depth 10',
-          'Every 60 s, with OCF_CHECK_LEVEL=10: that, and `status --is-served`, which looks at mounts and exports, whose the address is, and whether each daemon answers. A mistake in the configuration meanwhile stops nothing: it is logged.',
+          'Every 60 s, with OCF_CHECK_LEVEL=10: that, and `status --is-served`, which looks at mounts and exports, whose the address is, and whether each daemon answers. Only this one sees that another node has taken the address over meanwhile, as by a person with --fenced: depth 0 does not open the record, and says for up to 60 s more that all is well. A mistake in the configuration meanwhile stops nothing: it is logged.',
         ],
       ],
     },

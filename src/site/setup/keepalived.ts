@@ -241,7 +241,11 @@ function byHand(detail: string): SetupItem {
   return { name: 'keepalived', look: () => finding, act: async () => finding };
 }
 
-/** no_virtual_ipaddress came with 2.2.8; without it 2.2.7 says "No VIP specified; at least one is sensible" in its log, and goes on. */
+/**
+ * no_virtual_ipaddress came with 2.2.8, and does nothing but keep one warning away (VRRP_FLAG_ALLOW_NO_VIPS in vrrp.c,
+ * vrrp_complete_instance, until 2.4.3). Without it 2.2.7 says "No VIP specified; at least one is sensible" there, and goes on; with an address
+ * of VRRP 3, strict_mode or IPv6 it would refuse. What both send is the same: an advertisement of no address, so nodes may differ.
+ */
 async function knowsNoAddress(host: Host): Promise<boolean> {
   const { stdout, stderr } = await host.run(['keepalived', '--version'], { short: true });
   const [, ...digits] = /^Keepalived v(\d+)\.(\d+)\.(\d+)/m.exec(`${stdout}\n${stderr}`) ?? [];
