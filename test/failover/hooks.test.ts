@@ -131,7 +131,7 @@ const bad: Readonly<Record<string, Bad>> = {
   },
   // Each half of a tenth of a second, so that there is always more to come.
   'leaves-a-drip': {
-    text: 'while :; do printf .; sleep 0.05; done & exit 7',
+    text: 'printf .; while :; do printf .; sleep 0.05; done & exit 7',
     says: /leaves-a-drip\) ended with 7: \./,
   },
   'closes-stdin': { text: 'exec <&-; exit 4', says: /closes-stdin\) ended with 4: it said nothing/ },

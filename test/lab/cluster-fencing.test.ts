@@ -30,11 +30,7 @@ async function assertTakenOver(
   const before = cluster.fenced.length;
   const begun = Date.now();
   await happens();
-  const isLocked = await other.untilLocked(disks.vol1.device, 1, 300);
-  t.true(
-    isLocked,
-    `${what}: the lock is on ${other.name}${isLocked ? '' : `\n${await cluster.sight(other)}`}`,
-  );
+  await cluster.untilLocked(other, disks.vol1.device);
   const back = Date.now();
   // Else the start waits for the whole of it: nobody knows what was locked.
   await other.endGrace(locked.address);

@@ -15,7 +15,7 @@ scenario(
     const group = resourceOf(moving);
 
     await cluster.move(a, group, b);
-    t.true(await b.untilLocked(disks.vol1.device, 1, 300), 'locked on B');
+    await cluster.untilLocked(b, disks.vol1.device);
     await cluster.untilQuiet(b);
     t.deepEqual(await a.nfsLocks(), []);
     const ofLab = new Set(Object.values(disks).map(({ device }) => device));
@@ -25,7 +25,7 @@ scenario(
 
     await b.run(['sync']); // as in cluster-fencing
     await b.powerCut();
-    t.true(await a.untilLocked(disks.vol1.device, 1, 300), 'locked on A again');
+    await cluster.untilLocked(a, disks.vol1.device);
     await cluster.untilQuiet(a);
     t.deepEqual(
       cluster.fenced.map(({ node, by }) => `${node} by ${by}`),

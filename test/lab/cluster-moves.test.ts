@@ -4,7 +4,7 @@ import { Cluster, clusterCommands } from './cluster/cluster.js';
 import { epochOf, resourceOf, startAddressesOnA } from './cluster/ours.js';
 import type { Lab } from './lab.js';
 import { startRivalLoop } from './rival-loop.js';
-import { file, lockThrough, reclaimed, scenario } from './scenario.js';
+import { file, lockThrough, scenario } from './scenario.js';
 import type { Server } from './server.js';
 import type { SiteIp } from './site.js';
 
@@ -17,13 +17,13 @@ async function force(server: Server, action: 'start' | 'stop', ip: SiteIp): Prom
 
 async function assertLocks(
   t: ExecutionContext,
-  lab: Lab,
+  { lab, cluster }: { readonly lab: Lab; readonly cluster: Cluster },
   on: Readonly<Record<'vol1' | 'vol2', Server>>,
 ): Promise<void> {
   const { a, b, c, disks } = lab;
   for (const name of ['vol1', 'vol2'] as const) {
     const { device } = disks[name];
-    t.true(await reclaimed(on[name], device), `${name}: locked on ${on[name].name}`);
+    await cluster.untilLocked(on[name], device);
     const elsewhere = on[name] === a ? b : a;
     t.false(
       (await elsewhere.mounts()).some((mount) => mount.device === device),
@@ -40,6 +40,7 @@ scenario(
     const second = site.ip(2, [{ disk: 'vol2', fsid: 2 }]);
     const [one, two] = [moving, second].map(resourceOf) as [string, string];
     const cluster = new Cluster(lab);
+    const seen = { lab, cluster };
     await startAddressesOnA(lab, cluster, [moving, second], { driver: 'lockd-netns' });
     const { rival, holder } = await lockThrough(lab, moving);
     await Promise.all(
@@ -53,22 +54,22 @@ scenario(
 
     // Twice is once: of what is served here, and of what is not.
     await Promise.all([force(a, 'start', moving), force(b, 'stop', moving)]);
-    await assertLocks(t, lab, { vol1: a, vol2: a });
+    await assertLocks(t, seen, { vol1: a, vol2: a });
 
     await cluster.maintenance(a, true);
     await Promise.all([a, b].map((server) => cluster.stopOn(server)));
     await cluster.start();
     await cluster.maintenance(a, false);
     await cluster.untilQuiet(a);
-    await assertLocks(t, lab, { vol1: a, vol2: a });
+    await assertLocks(t, seen, { vol1: a, vol2: a });
     t.is(await epochOf(a, moving), began, 'neither command nor cluster manager began anything');
 
     await cluster.move(a, one, b);
-    await assertLocks(t, lab, { vol1: b, vol2: a });
+    await assertLocks(t, seen, { vol1: b, vol2: a });
     await cluster.untilQuiet(a);
 
     await Promise.all([cluster.move(a, one, a), cluster.move(b, two, b)]);
-    await assertLocks(t, lab, { vol1: a, vol2: b });
+    await assertLocks(t, seen, { vol1: a, vol2: b });
     await cluster.untilQuiet(a);
     await Promise.all([a.endGrace(moving.address), b.endGrace(second.address)]);
     t.false(await rival.tryLock(file));
@@ -76,7 +77,7 @@ scenario(
 
     for (const resource of [one, two]) await cluster.stay(a, resource);
     await cluster.standby(a, true);
-    await assertLocks(t, lab, { vol1: b, vol2: b });
+    await assertLocks(t, seen, { vol1: b, vol2: b });
     await cluster.untilQuiet(b);
     await cluster.standby(a, false);
 
@@ -89,7 +90,7 @@ scenario(
     for (const resource of [one, two])
       await cluster.untilSeen(b, `${resource.replaceAll('.', '[.]')}: .*fail-count`);
     await cluster.untilQuiet(b);
-    await assertLocks(t, lab, { vol1: b, vol2: b });
+    await assertLocks(t, seen, { vol1: b, vol2: b });
     await Promise.all([moving, second].map(({ address }) => b.endGrace(address)));
     t.false(await rival.tryLock(file));
     t.false(await rival.tryLock(secondFile));

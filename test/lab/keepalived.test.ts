@@ -4,17 +4,20 @@ import type { ExecutionContext } from 'ava';
 import { startPowerSwitch } from './cluster/power-switch.js';
 import type { Lab } from './lab.js';
 import { inGuest } from './project-root.js';
-import { dataFile, file, type Locked, lockThrough, prepareServers, scenario } from './scenario.js';
+import {
+  dataFile,
+  file,
+  type Locked,
+  lockThrough,
+  patientSeconds,
+  prepareServers,
+  scenario,
+} from './scenario.js';
 import type { Server } from './server.js';
 import { nlmFailover, stateDisk } from './site.js';
 
 /** Seconds for which a takeover waits here for the other node's release, instead of 60. */
 const patience = 8;
-/**
- * Seconds for an election, and for the takeover after it. The state volume's multiple mount protection alone takes 22 s where a dead node
- * had it mounted (Linux fs/ext4/mmp.c, ext4_multi_mount_protect: it waits twice).
- */
-const patientSeconds = 400;
 const unitLog = '/run/lab/unit.log';
 const keepalivedLog = '/run/lab/keepalived.log';
 
@@ -27,7 +30,9 @@ scenario(
     await prepareServers(lab, [moving], { driver: 'lockd-netns', failback: true });
     await Promise.all([a, b].map((server) => setUpKeepalived(server, [a, b], address)));
     await startKeepalived(a);
-    await a.run(`until grep -q '^  B-3 ' ${unitLog}; do sleep 0.5; done`, { timeoutSeconds: 120 });
+    await a.run(`until grep -q '^  B-3 ' ${unitLog}; do sleep 0.5; done`, {
+      timeoutSeconds: patientSeconds,
+    });
     await a.endGrace(address);
     const [locked] = await Promise.all([lockThrough(lab, moving), startKeepalived(b)]);
 
@@ -83,7 +88,7 @@ scenario(
     t.is((await nlmFailover(a, ['status', '--is-served', address], false)).exitCode, 0);
     await assertHeldBy(t, lab, a, locked);
   },
-  { systemdOnA: true, commands: ['keepalived'] },
+  { systemdOnA: true, commands: ['keepalived'], minutes: 20 },
 );
 
 /** `nlm-failover setup --keepalived`, as on any node, and where the lab looks. */
@@ -124,7 +129,7 @@ async function refusedWith(server: Server, address: string): Promise<number> {
   const script = `until read -r away <"$1" && [ "$away" = 1 ]; do sleep 0.5; done
     systemctl show --property=ExecStart "nlm-failover@$2.service"`;
   const { stdout } = await server
-    .run(script, { args: [awayFile(address), address], timeoutSeconds: 150 })
+    .run(script, { args: [awayFile(address), address], timeoutSeconds: patientSeconds })
     .catch(async (error: unknown) => {
       const seen = await server.run(
         `tail -n 30 ${unitLog} ${keepalivedLog}; systemctl status --no-pager "nlm-failover@$1.service"; ip neighbour`,

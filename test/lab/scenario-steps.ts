@@ -70,6 +70,13 @@ export async function lockThrough(lab: Lab, { address, filesystems }: SiteIp): P
 }
 
 /**
+ * Seconds in which a cluster manager has moved an address, with the lock, on a machine that runs four labs: a move of two of them took 200 s there.
+ * The state volume's multiple mount protection alone takes 22 s where a dead node had it mounted (Linux fs/ext4/mmp.c,
+ * ext4_multi_mount_protect: it waits twice).
+ */
+export const patientSeconds = 600;
+
+/**
  * The client reclaims on its own time after it was notified: until its lock is there, or two minutes are over. Seen on a busy
  * machine: where it is asked beside a takeover, that alone took 30 s.
  */

@@ -1,5 +1,6 @@
 import { inGuest } from '../project-root.js';
 import type { Lab } from '../lab.js';
+import { patientSeconds } from '../scenario-steps.js';
 import type { Server } from '../server.js';
 import { corosyncConf, firstCib } from './configuration.js';
 import { type Fenced, startPowerSwitch } from './power-switch.js';
@@ -57,7 +58,7 @@ export class Cluster {
   }
 
   /** Waits until crm_mon on a node has a line that an extended regular expression matches. Fails with what it shows instead. */
-  async untilSeen(server: Server, pattern: string, seconds = 300): Promise<void> {
+  async untilSeen(server: Server, pattern: string, seconds = patientSeconds): Promise<void> {
     const script = 'until crm_mon -1f 2>/dev/null | grep -Eq "$1"; do sleep 2; done';
     await server
       .run(script, { args: [pattern], timeoutSeconds: seconds })
@@ -65,10 +66,16 @@ export class Cluster {
   }
 
   /** Waits until the cluster has nothing to do any more. */
-  async untilQuiet(server: Server, seconds = 300): Promise<void> {
+  async untilQuiet(server: Server, seconds = patientSeconds): Promise<void> {
     await server
       .run(['crm_resource', '--wait', `--timeout=${seconds}s`], { timeoutSeconds: seconds + 30 })
       .catch(async (error: unknown) => this.#fail(server, `not quiet in ${seconds} s`, error));
+  }
+
+  /** Waits until a server has a lock on a device, wherever it was before. Fails with what the cluster does instead. */
+  async untilLocked(server: Server, device: string): Promise<void> {
+    if (!(await server.untilLocked(device, 1, patientSeconds)))
+      await this.#fail(server, `no lock on ${device} in ${patientSeconds} s`);
   }
 
   /** Adds resources. Does not wait until they run. */
@@ -125,7 +132,7 @@ export class Cluster {
     return stdout + stderr;
   }
 
-  async #fail(server: Server, what: string, cause: unknown): Promise<never> {
+  async #fail(server: Server, what: string, cause?: unknown): Promise<never> {
     throw new Error(`cluster, seen from ${server.name}: ${what}\n${await this.sight(server)}`, { cause });
   }
 }
