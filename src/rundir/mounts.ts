@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { errnoOf, systemError } from '../errors.js';
 import { deviceAt } from '../host/devices/devices.js';
@@ -63,7 +63,9 @@ export function isNoted(host: Host, run: string, address: string, volumes: reado
 
 /** What was noted of an address; nothing where that was never done, or in another boot. */
 export function notedMounts(run: string, address: string): NotedMount[] {
-  const lines = (readTextIfThere(fileOf(run, address)) ?? '').split('\n');
+  const file = fileOf(run, address);
+  // Most often there is none, and then nobody need watch over a read.
+  const lines = existsSync(file) ? (readTextIfThere(file) ?? '').split('\n') : [];
   return lines.flatMap((line) => {
     const [number, device, mountpoint, type = 'auto', options = ''] = line.split(' ').map(unescapeOctal);
     if (number === undefined || device === undefined || mountpoint === undefined) return [];
