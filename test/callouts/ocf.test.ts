@@ -604,12 +604,19 @@ test('the last of a group stopped and started by itself loses nobody, and notifi
 
 testWith(['ocf-tester', 'xmllint'], 'ocf-tester has nothing against any of them', async (t) => {
   t.timeout(300_000);
+  // It runs meta-data as nobody, who does not get into everybody's home: agents where they do.
+  const directory = mkdtempSync(path.join(tmpdir(), 'nlm-failover-ocf-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  chmodSync(directory, 0o755);
+  execFileSync('cp', ['-rp', path.join(projectRoot(), 'callouts'), directory]);
+  const program = path.join(projectRoot(), 'bin/nlm-failover');
   const tester = (name: AgentName, { env, a }: Node) => {
-    const given = [`address=${address}`, `config=${a.config}`].flatMap((one) => ['-o', one]);
+    const settings = [`address=${address}`, `config=${a.config}`, `program=${program}`];
+    const given = settings.flatMap((one) => ['-o', one]);
     const { NLM_FAILOVER_REHEARSAL = '' } = env();
     const { status, stdout, stderr } = spawnSync(
       'ocf-tester',
-      ['-n', `nfs-${address}-${name}`, ...given, agentFile(name)],
+      ['-n', `nfs-${address}-${name}`, ...given, path.join(directory, 'callouts/ocf', name)],
       {
         env: agentEnvironment({ NLM_FAILOVER_REHEARSAL }),
         encoding: 'utf8',

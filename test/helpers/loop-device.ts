@@ -10,6 +10,8 @@ const hold = `
 set -e
 loop=$(losetup -f --show "$1")
 exec 9<"$loop"
+# Somebody may have had it read-only, which stays with it (Linux block/ioctl.c, blkdev_roset).
+blockdev --setrw "$loop"
 losetup -d "$loop"
 echo "loop $loop"
 read -r _ || :

@@ -217,6 +217,8 @@ test('a device is written to only where nothing is on it, and nobody has it', as
   const small = await loop(t, 'truncate', '-s', '100K');
   const readOnly = await loop(t);
   await host.run('blockdev', '--setro', readOnly);
+  // That stays with the device whatever it is made of next (Linux block/ioctl.c, blkdev_roset).
+  t.teardown(() => host.run('blockdev', '--setrw', readOnly));
   const upper = await loop(t);
   await loopDevice(host, upper);
   const opened = await loop(t);
