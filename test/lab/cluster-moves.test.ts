@@ -41,7 +41,7 @@ scenario(
     const [one, two] = [moving, second].map(resourceOf) as [string, string];
     const cluster = new Cluster(lab);
     const seen = { lab, cluster };
-    await startAddressesOnA(lab, cluster, [moving, second], { driver: 'lockd-netns' });
+    await startAddressesOnA(lab, cluster, [moving, second], { driver: 'lockd-netns', watched: true });
     const { rival, holder } = await lockThrough(lab, moving);
     await Promise.all(
       [holder, rival].map((client) =>
