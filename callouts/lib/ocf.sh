@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# -ef: dash, bash, ksh and busybox have it. What an agent alone uses: frozen.
-# shellcheck disable=SC3013,SC2034
+# -ef, -O: dash, bash, ksh and busybox have them. What an agent alone uses: frozen.
+# shellcheck disable=SC3013,SC3067,SC2034
 # What the OCF agents in ../ocf have in common; each of them sources this, and then runs `ocf_main "$@"`.
 #
 # It decides nothing about locks: start and stop are takeover and release of the command, and what that says is what the cluster manager
@@ -246,8 +246,15 @@ find_daemons() {
 	done
 }
 
-# is_on_node PID NAME
-is_on_node() { is_daemon "$1" "$2" /proc/self/ns/net; }
+# is_on_node PID NAME: any user may give a process that name, so a program of root's, and in no user namespace of its own.
+is_on_node() {
+	is_daemon "$1" "$2" /proc/self/ns/net || return
+	[ "/proc/$1/ns/user" -ef /proc/self/ns/user ] && [ -O "/proc/$1/exe" ] || return
+	case $(readlink -- "/proc/$1/exe") in
+	*/"$2" | */"$2 (deleted)") ;;
+	*) return 1 ;;
+	esac
+}
 
 # nfsd_runs DIRECTORY: nfsd has threads. Where its file system lies elsewhere ([lock_manager].nfsd) that is left to depth 10.
 nfsd_runs() {

@@ -1,13 +1,14 @@
 import type { Obstacle } from '../host/action.js';
 import type { Argv, Host } from '../host/host.js';
+import { namespaceOf } from '../host/reading/namespaces.js';
 import { type StatdProcess, statdProcess } from '../host/reading/statd.js';
 import { isMissing } from '../host/running/command.js';
 
 /** Who runs a callout, and where. */
 export type CalloutUser = Pick<StatdProcess, 'uid' | 'gid' | 'groups' | 'run'> & {
   readonly callout: string;
-  /** A process whose mounts and /proc it sees; undefined: the node's own. */
-  readonly pid: number | undefined;
+  /** What stands before a command that is to see its mounts; empty: they are this process's own. */
+  readonly enter: readonly string[];
 };
 
 const ready = 'nlm-failover ha-callout: ready';
@@ -15,12 +16,13 @@ const ready = 'nlm-failover ha-callout: ready';
 /**
  * Why the rpc.statd of a network namespace has no client recorded; undefined: it does, or none runs that could. The program that this very
  * process was given is run as its user, without capabilities, with its mounts: `check`, which writes nothing. `address`: whose
- * journal it must be able to write to.
+ * journal it must be able to write to. `mountNamespace`: the file of the one in which it runs, where that is not the node's.
  */
 export async function calloutFault(
   host: Host,
   netns: string,
   address: string | undefined,
+  mountNamespace?: string,
 ): Promise<Obstacle | undefined> {
   if (host.kind === 'rehearsal') return undefined;
   const statd = statdProcess(host, netns);
@@ -44,13 +46,25 @@ export async function calloutFault(
       hint: 'Restart it: systemctl restart rpc-statd. It keeps whom it monitors.',
     };
   }
-  return tryCallout(host, { ...statd, callout }, address);
+  return tryCallout(host, { ...statd, callout, enter: entering(pid, mountNamespace) }, address);
+}
+
+/**
+ * No program is looked for in the mounts of a process if it can be helped: where they are this one's, there is nothing to enter, and those of
+ * an instance have a file. Others are of somebody who is root here (see statdProcess).
+ */
+function entering(pid: number, mountNamespace: string | undefined): readonly string[] {
+  const itsOwn = namespaceOf(`/proc/${pid}/ns/mnt`);
+  if (itsOwn !== undefined && itsOwn === namespaceOf('/proc/self/ns/mnt')) return [];
+  return mountNamespace === undefined
+    ? ['nsenter', `--target=${pid}`, '--mount', '--pid', '--']
+    : ['nsenter', `--mount=${mountNamespace}`, '--'];
 }
 
 /** The same for a callout that some user is to run. */
 export async function tryCallout(
   host: Host,
-  { callout, uid, gid, groups, run, pid }: CalloutUser,
+  { callout, uid, gid, groups, run, enter }: CalloutUser,
   address: string | undefined,
 ): Promise<Obstacle | undefined> {
   const asUser = [
@@ -67,10 +81,8 @@ export async function tryCallout(
     'check',
     ...(address === undefined ? [] : [address]),
   ];
-  const argv: Argv =
-    pid === undefined
-      ? ['setpriv', ...asUser]
-      : ['nsenter', `--target=${pid}`, '--mount', '--pid', '--', 'setpriv', ...asUser];
+  const [command, ...args] = [...enter, 'setpriv', ...asUser];
+  const argv: Argv = [command ?? 'setpriv', ...args];
   try {
     const { exitCode, stdout, stderr } = await host.run(argv, { short: true });
     if (exitCode === 0 && stdout.trim() === ready) return undefined;

@@ -160,7 +160,8 @@ test('another program, an older callout, one that is not executable', async (t) 
     (await calloutFault(realHost, namespaceOf(netns), undefined))?.message ?? '',
     /\/bin\/true is not that of nlm-failover/,
   );
-  const user = { uid: 65_534, gid: 65_534, groups: [], run: undefined, pid: netns.pid };
+  const enter = ['nsenter', `--target=${netns.pid}`, '--mount', '--pid', '--'];
+  const user = { uid: 65_534, gid: 65_534, groups: [], run: undefined, enter };
   const old = '/run/old';
   await writeFile(netns.path(old), "#!/bin/sh\necho 'usage: ha-callout add-client' >&2\nexit 2\n");
   await chmod(netns.path(old), 0o755);
@@ -185,4 +186,38 @@ test('the rpc.statd of another network namespace is not taken for it', async (t)
   t.is(statdProcess(realHost, namespaceOf(other)), undefined);
   t.is(await calloutFault(realHost, namespaceOf(other), undefined), undefined);
   t.truthy(statdProcess(realHost, namespaceOf(one)));
+});
+
+test('a process of anybody that has its name is not taken for it, and no program of its mounts is run', async (t) => {
+  const netns = await prepared(t);
+  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', '--no-new-privs'];
+  await netns.run(
+    'sh',
+    '-ec',
+    `mkdir -m 0777 /run/theirs /run/proof
+    printf '#!/bin/sh\\nid -u >/run/proof/run\\n' >/run/theirs/setpriv
+    cp /bin/bash /run/theirs/rpc.statd
+    chmod 0755 /run/theirs/*
+    chown 65534 /run/theirs/*`,
+  );
+  // In a user namespace of its own: the program that root is to run is another one there, and its own program one of root's.
+  const mounts = 'mount --bind /run/theirs/setpriv "$(command -v setpriv)"; exec bash -c "$0"';
+  const named = 'exec 9<&0; printf rpc.statd >/proc/$$/comm; echo there; read -r _ <&9';
+  for (const words of [
+    ['unshare', '--user', '--map-root-user', '--mount', 'bash', '-c', mounts, named],
+    ['/run/theirs/rpc.statd', '-c', 'echo there; read -r _', '-H', '/run/theirs/setpriv'],
+  ]) {
+    const theirs = netns.start('setpriv', [...nobody, '--', ...words]);
+    await theirs.saw(/there/);
+    t.is(statdProcess(realHost, namespaceOf(netns)), undefined);
+    t.is(await calloutFault(realHost, namespaceOf(netns), undefined), undefined);
+  }
+  // The true one is found beside them, whoever came first.
+  await statd(netns, '-H', '/bin/true');
+  t.is(statdProcess(realHost, namespaceOf(netns))?.callout, '/bin/true');
+  t.regex(
+    (await calloutFault(realHost, namespaceOf(netns), undefined))?.message ?? '',
+    /\/bin\/true is not that of nlm-failover/,
+  );
+  t.deepEqual(await readdir(netns.path('/run/proof')), []);
 });

@@ -1,5 +1,16 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { isIP } from 'node:net';
+import path from 'node:path';
 import { errnoOf } from '../../errors.js';
 import type { Host } from '../host.js';
 import { type NfsConf, nfsConfFiles, readNfsConf } from '../settings/nfs-conf.js';
@@ -27,11 +38,11 @@ export interface Monitored {
 /** What this host's rpc.statd monitors and runs as; undefined where statd was never installed. */
 export function monitored(host: Host): Monitored | undefined {
   for (const directory of monitorDirectories) {
-    const path = host.path(directory);
-    const found = lstatSync(path, { throwIfNoEntry: false });
+    const place = host.path(directory);
+    const found = lstatSync(place, { throwIfNoEntry: false });
     if (found === undefined) continue;
     const { uid, gid } = found;
-    const hosts = namesIn(path, uid === 0);
+    const hosts = namesIn(place, uid === 0);
     if (hosts !== undefined) return { hosts, uid, gid };
     const unread = `${directory} is a symbolic link of uid ${uid}, or no directory: whom rpc.statd monitors was not read`;
     return { hosts: [], uid, gid, unread };
@@ -43,11 +54,11 @@ export function monitored(host: Host): Monitored | undefined {
  * Undefined where it is no directory. A link is followed only where it is root's: where the directory above is rpc.statd's (RHEL), so
  * may one be that leads to any directory of root's, whose names would be recorded, and read by statd in its journal.
  */
-function namesIn(path: string, isRoots: boolean): string[] | undefined {
+function namesIn(directory: string, isRoots: boolean): string[] | undefined {
   const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
   let fd: number;
   try {
-    fd = openSync(path, O_RDONLY | O_DIRECTORY | (isRoots ? 0 : O_NOFOLLOW));
+    fd = openSync(directory, O_RDONLY | O_DIRECTORY | (isRoots ? 0 : O_NOFOLLOW));
   } catch (error) {
     if (errnoOf(error) === 'ENOTDIR' || errnoOf(error) === 'ELOOP') return undefined;
     throw error;
@@ -109,15 +120,25 @@ export interface StatdProcess {
   readonly run: string | undefined;
 }
 
-/** `netns`: the file of the namespace (namespaces(7)). Undefined where none runs there. */
+/**
+ * `netns`: the file of the namespace (namespaces(7)). Undefined where none runs there. Any user may give a process that name, and in a user
+ * namespace of its own any mounts; so only a program of root's counts, in the user namespace of this process, and first one that runs as
+ * rpc.statd does. What is found may be asked for its mounts: they were made by somebody who is root here.
+ */
 export function statdProcess(host: Host, netns: string): StatdProcess | undefined {
   const namespace = namespaceOf(host.path(netns));
-  const pids = readdirSync(host.path('/proc')).filter((name) => /^\d+$/.test(name));
-  const pid = pids.find(
-    (one) =>
-      host.readText(`/proc/${one}/comm`) === 'rpc.statd\n' &&
-      namespaceOf(host.path(`/proc/${one}/ns/net`)) === namespace,
-  );
+  const users = namespaceOf(host.path('/proc/self/ns/user'));
+  const found = readdirSync(host.path('/proc'))
+    .filter((name) => /^\d+$/.test(name))
+    .filter(
+      (one) =>
+        host.readText(`/proc/${one}/comm`) === 'rpc.statd\n' &&
+        namespaceOf(host.path(`/proc/${one}/ns/net`)) === namespace &&
+        namespaceOf(host.path(`/proc/${one}/ns/user`)) === users &&
+        isRootsProgram(host.path(`/proc/${one}/exe`)),
+    );
+  const usual = new Set([0, monitored(host)?.uid]);
+  const pid = found.find((one) => usual.has(effectiveUid(host, one))) ?? found[0];
   const status = pid === undefined ? undefined : host.readText(`/proc/${pid}/status`);
   if (pid === undefined || status === undefined) return undefined;
   const words = (file: string) => (host.readText(`/proc/${pid}/${file}`) ?? '').split('\0').filter(Boolean);
@@ -144,6 +165,22 @@ export function statdProcess(host: Host, netns: string): StatdProcess | undefine
       .find((one) => one.startsWith('NLM_FAILOVER_RUN='))
       ?.replace(/^[^=]*=/, ''),
   };
+}
+
+/** Whether a process (its link `exe`) runs a file rpc.statd that nobody but root can write; also one that an update has replaced. */
+function isRootsProgram(exe: string): boolean {
+  try {
+    const name = path.basename(readlinkSync(exe)).replace(/ \(deleted\)$/, '');
+    const { uid, mode } = statSync(exe);
+    return name === 'rpc.statd' && uid === 0 && (mode & 0o022) === 0;
+  } catch {
+    return false; // it ends just now
+  }
+}
+
+function effectiveUid(host: Host, pid: string): number | undefined {
+  const [, uid] = /^Uid:\s+\d+\s+(\d+)/m.exec(host.readText(`/proc/${pid}/status`) ?? '') ?? [];
+  return uid === undefined ? undefined : Number(uid);
 }
 
 /** As much of its heap is looked through; seen: 132 KiB, bytes. */

@@ -273,12 +273,12 @@ async function instanceCalloutFault(
   { address, callout }: InstanceConfig,
   servedAddress: string | undefined,
 ): Promise<Obstacle | undefined> {
-  if (instanceExists(host, address))
-    return calloutFault(host, instancePlace(address).netnsFile, servedAddress);
+  const { netnsFile, mountNamespace } = instancePlace(address);
+  if (instanceExists(host, address)) return calloutFault(host, netnsFile, servedAddress, mountNamespace);
   const user = monitored(host);
   if (host.kind === 'rehearsal' || user === undefined) return undefined;
   const { uid, gid } = user;
-  return tryCallout(host, { uid, gid, groups: [], run: undefined, pid: undefined, callout }, undefined);
+  return tryCallout(host, { uid, gid, groups: [], run: undefined, enter: [], callout }, undefined);
 }
 
 /** Whether the host's own nfsd serves NFSv4, as `+4` in nfsd's file of versions (nfsctl.c, __write_versions). */

@@ -37,7 +37,7 @@ export function reachableCallout(host: Host, callout: string): SetupItem {
       const { uid, gid } = user;
       const fault = await tryCallout(
         host,
-        { callout, uid, gid, groups: [], run: undefined, pid: undefined },
+        { callout, uid, gid, groups: [], run: undefined, enter: [] },
         undefined,
       );
       if (fault === undefined)
