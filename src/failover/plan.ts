@@ -68,11 +68,12 @@ export function planRelease(ip: FloatingIp, driver: LockManager): Plan {
         subject: listed([...others, ...first].map(({ mountpoint }) => mountpoint)),
         actions: [
           ...driver.beforeUnmount(filesystems),
-          ...(isManaged(ip, 'mount') ? [] : [unmountNoted(ip)]),
+          unmountNoted(ip, false),
           // Nothing of a record may be open when what it lies on is unmounted, last: it is handed over just before.
           ...unmounts(others),
           handOver(ip),
           ...unmounts(first),
+          ...(isManaged(ip, 'mount') ? [unmountNoted(ip, true)] : []),
           forgetVolumes(ip),
         ],
       },

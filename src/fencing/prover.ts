@@ -22,11 +22,6 @@ export interface Prover {
    * Throws FailoverError NOT_FENCED (exit code 4) where it is not proved; COMMAND_MISSING, COMMAND_TIMEOUT.
    */
   prove(suspect: Suspect, signal: AbortSignal): Promise<string>;
-  /**
-   * That every other node that could have mounted a volume is down, where nobody knows yet which of them has the address. Absent: it
-   * can only be asked about one node. Throws as prove().
-   */
-  proveOthers?(address: string, signal: AbortSignal): Promise<void>;
 }
 
 /** NOT_FENCED. `because`: a clause. */

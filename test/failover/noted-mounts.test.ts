@@ -59,6 +59,16 @@ test('a file system that was taken out of the configuration is seen, and unmount
   t.is((await a.here(['status', '--is-served', address])).exitCode, 7);
 });
 
+test('mounts that were left to others while it was served: what was mounted for it is unmounted, the record last', async (t) => {
+  const { a, before, mounted } = await served(t);
+  a.write(file, before.replace('interface = "eth0"', 'interface = "eth0"\nmanaged_by_others = ["mount"]'));
+  t.regex(a.read(file), /managed_by_others/);
+  const release = await a.here(['release', address]);
+  t.is(release.exitCode, 0, release.stderr);
+  t.is(mounted(), '');
+  t.false(existsSync(note(a)));
+});
+
 test('a mount point that was edited: what is mounted in the old one is seen, and unmounted there', async (t) => {
   const { a, before, mounted } = await served(t);
   a.write(file, before.replaceAll('/mnt/vol2', '/srv/vol2'));

@@ -34,17 +34,6 @@ async function proofOf(context: Vouching): Promise<Proof | undefined> {
   return { holder, said };
 }
 
-/**
- * B-1, before a volume is mounted that nobody knows the owner of. False: that cannot be asked. Throws NOT_FENCED (exit code 4).
- */
-export async function proveOthersDown(context: Vouching, prover: Prover): Promise<boolean> {
-  if (prover.proveOthers === undefined) return false;
-  const { address } = context.floatingIp;
-  const nobodyKnown = { address, node: 'another one', epoch: 0 };
-  await inTime(context, nobodyKnown, async () => prover.proveOthers?.(address, context.signal));
-  return true;
-}
-
 /** Whatever does not answer in time proves nothing. */
 async function inTime<T>(
   { config, floatingIp }: Vouching,

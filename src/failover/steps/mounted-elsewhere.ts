@@ -5,7 +5,7 @@ import type { Action } from '../../host/action.js';
 import { mountedAt } from '../../host/reading/device-users.js';
 import { isExt, isMountOf, mountAt } from '../../host/reading/mounts.js';
 import { readSuperblock } from '../../host/reading/superblock.js';
-import { proveOthersDown, proverOf } from '../access/vouching.js';
+import { proverOf } from '../access/vouching.js';
 import type { FailoverContext } from '../context.js';
 
 /**
@@ -16,8 +16,7 @@ import type { FailoverContext } from '../context.js';
  *
  * Before the volume of the record is mounted nobody knows the owner, so that nothing can be proved of him. Where its file system itself
  * refuses a second mount (ext4's multiple mount protection), it is mounted, the owner is read, and it is unmounted again unless he is proved
- * to be down. Any other one is mounted only where every other node of the cluster is down (Prover.proveOthers); where that cannot be asked
- * either, as with a fence command, which would have to be run for each node there is, alive or not, it is refused.
+ * to be down. Any other one is refused: that every other node was fenced says nothing of one that came back since, and took the address over.
  */
 export function refuseMountedElsewhere(
   ip: FloatingIp,
@@ -36,7 +35,7 @@ export function refuseMountedElsewhere(
     },
     check: async (context) => {
       const found = await doubtOf(context);
-      if (found === undefined || (!ownerIsKnown && (await isOthersProved(context, found)))) return true;
+      if (found === undefined || (!ownerIsKnown && isSettledByMount(context, found))) return true;
       throw found.doubt;
     },
     act: async () => undefined,
@@ -63,21 +62,18 @@ export function refuseMountedElsewhere(
   }
 
   /** Whether what is in doubt now will be known before the volume is mounted, or its mount decides. */
-  function isSettledLater(context: FailoverContext, { isHere, hasMmp }: Doubt, isAll: boolean): boolean {
-    const prover = isHere ? undefined : proverOf(context);
-    if (!ownerIsKnown)
-      return prover !== undefined && (isRefusedTwice(hasMmp) || prover.proveOthers !== undefined);
+  function isSettledLater(context: FailoverContext, found: Doubt, isAll: boolean): boolean {
+    if (!ownerIsKnown) return isSettledByMount(context, found);
+    const prover = found.isHere ? undefined : proverOf(context);
     // Until the record's volume is mounted nobody knows whether it was this node that crashed.
     const onVolume = recordVolume(ip);
     if (onVolume !== undefined && mountAt(context.host, onVolume.mountpoint) === undefined) return true;
     return prover !== undefined && (isAll || context.session.suspect !== undefined);
   }
 
-  async function isOthersProved(context: FailoverContext, { isHere, hasMmp }: Doubt): Promise<boolean> {
-    const prover = proverOf(context);
-    if (isHere || prover === undefined) return false;
-    if (isRefusedTwice(hasMmp)) return true;
-    return proveOthersDown(context, prover);
+  /** Whether its mount decides, and the owner can be proved to be down then. */
+  function isSettledByMount(context: FailoverContext, { isHere, hasMmp }: Doubt): boolean {
+    return !isHere && proverOf(context) !== undefined && isRefusedTwice(hasMmp);
   }
 
   /** Whether mount(2) itself refuses it while another node has it: as long as it is mounted to be written to (ext4_multi_mount_protect). */

@@ -1,5 +1,5 @@
 import type { FloatingIp, Volume } from '../../config/config.js';
-import { volumesOf } from '../../config/floating-ip.js';
+import { isManaged, mountOrder, volumesOf } from '../../config/floating-ip.js';
 import { errnoOf, FailoverError } from '../../errors.js';
 import { type Action, notSo } from '../../host/action.js';
 import { unmountFilesystem } from '../../host/actions/mount.js';
@@ -36,14 +36,15 @@ export function noteVolumes(ip: FloatingIp): FailoverAction {
   };
 }
 
-/** A-4, last. */
+/** A-4, last: what is mounted still stays noted. */
 export function forgetVolumes({ address }: FloatingIp): FailoverAction {
   return {
     commands: [],
     repeats: true,
     check: () => false,
     act: async ({ host }) => {
-      forgetMounts(runDirectory(host), address);
+      const run = runDirectory(host);
+      if (notedHere(host, run, address).length === 0) forgetMounts(run, address);
       return undefined;
     },
     verify: () => undefined,
@@ -52,33 +53,40 @@ export function forgetVolumes({ address }: FloatingIp): FailoverAction {
 
 /**
  * What was mounted here for the address and the configuration has elsewhere by now, or not at all: the mount point or the device was
- * edited, or the file system taken out, while it was served. What has come to another address is that one's.
+ * edited, or the file system taken out, or left to others (managed_by_others), while it was served. What has come to another address is
+ * that one's.
  */
 export function notedBeside({ host, config }: Place, ip: FloatingIp): NotedHere[] {
   const others = config.floatingIps.filter(({ address }) => address !== ip.address).flatMap(volumesOf);
+  const ours = isManaged(ip, 'mount') ? [] : volumesOf(ip);
   const isAt = ({ device, mountpoint }: Volume, { mount }: NotedHere) =>
     mountpoint === mount.mountpoint && isMountOf(host, mount, device);
   return notedHere(host, runDirectory(host), ip.address).filter(
-    (one) => ![...volumesOf(ip), ...others].some((volume) => isAt(volume, one)),
+    (one) => ![...ours, ...others].some((volume) => isAt(volume, one)),
   );
 }
 
 /**
  * A-4: that is unmounted too, in the place where it was mounted for this address. A mount of its device in any other place may be anybody's, and
- * is refused: NOT_VERIFIED.
+ * is refused: NOT_VERIFIED. What the record lies on comes after its hand-over (`ofRecord`), as it does where it is mounted by this program still.
  */
-export function unmountNoted(ip: FloatingIp): FailoverAction {
+export function unmountNoted(ip: FloatingIp, ofRecord: boolean): FailoverAction {
   const { address } = ip;
+  const first = new Set(
+    isManaged(ip, 'mount') ? mountOrder(ip).first.map(({ mountpoint }) => mountpoint) : [],
+  );
+  const toUnmount = (context: FailoverContext) =>
+    notedBeside(context, ip).filter(({ note }) => first.has(note.mountpoint) === ofRecord);
   return {
     commands: [
       `# umount of what was mounted for ${address}, and is not so in the configuration any more: only where it was changed meanwhile`,
     ],
     byHand: [],
-    check: (context) => notedBeside(context, ip).length === 0,
+    check: (context) => toUnmount(context).length === 0,
     act: async (context) => {
       const { host } = context;
       const done: string[] = [];
-      for (const { note, mount } of notedBeside(context, ip).toReversed()) {
+      for (const { note, mount } of toUnmount(context).toReversed()) {
         if (mount.mountpoint !== note.mountpoint || !isMountOf(host, mount, note.device)) {
           throw notSo(
             'A-4',
@@ -94,7 +102,7 @@ export function unmountNoted(ip: FloatingIp): FailoverAction {
       return done.join('; ');
     },
     verify: (context) => {
-      const [left] = notedBeside(context, ip);
+      const [left] = toUnmount(context);
       if (left !== undefined)
         throw notSo(
           'A-4',

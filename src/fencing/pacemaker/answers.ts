@@ -46,15 +46,24 @@ export interface FenceAgent {
 
 /** Throws an Error where the text is not well-formed, or is no answer of these tools. */
 function elementsOf(text: string, name: string): XmlElement[] {
-  const found: XmlElement[] = [];
   const root = parseXml(text).root;
   if (root === null) throw new Error('it has no element');
+  return elementsIn(root, name);
+}
+
+/** An element, and all below it, of that name. */
+function elementsIn(root: XmlElement, name: string): XmlElement[] {
+  const found: XmlElement[] = [];
   const visit = (element: XmlElement): void => {
     if (element.name === name) found.push(element);
     for (const child of element.children) if (child instanceof XmlElement) visit(child);
   };
   visit(root);
   return found;
+}
+
+function pairsOf(elements: readonly XmlElement[]): { readonly name: string; readonly value: string }[] {
+  return elements.map(({ attributes: { name = '', value = '' } }) => ({ name, value }));
 }
 
 /** What `cibadmin --query --xpath //node_state --no-children` prints: one element, or several in <xpath-query>. */
@@ -101,14 +110,16 @@ export function readFenceEvents(text: string): FenceEvent[] {
 
 /**
  * `cibadmin --query --xpath //resources`. Of devices, and of templates of devices; values are looked for in all of it, as a set may be shared
- * (id-ref), and their names mean nothing elsewhere.
+ * (id-ref), and their names mean nothing elsewhere. "action" does, so it counts in a device alone, or wherever sets are shared: the device is
+ * given it in place of what was asked for (seen with pacemaker-fenced 2.1.5: action=diag, and "reboot" succeeded).
  */
 export function readFenceDevices(text: string): FenceDevices {
   const devices = ['primitive', 'template'].flatMap((name) => elementsOf(text, name));
-  const pairs = elementsOf(text, 'nvpair').map(({ attributes: { name = '', value = '' } }) => ({
-    name,
-    value,
-  }));
+  const pairs = pairsOf(elementsOf(text, 'nvpair'));
+  const isShared = elementsOf(text, 'instance_attributes').some(({ attributes }) => 'id-ref' in attributes);
+  const ofDevices = devices
+    .filter(({ attributes }) => attributes['class'] === 'stonith')
+    .flatMap((device) => pairsOf(elementsIn(device, 'nvpair')));
   return {
     agents: [
       ...new Set(
@@ -117,7 +128,10 @@ export function readFenceDevices(text: string): FenceDevices {
         ),
       ),
     ],
-    actions: pairs.filter(({ name }) => ['pcmk_off_action', 'pcmk_reboot_action'].includes(name)),
+    actions: [
+      ...pairs.filter(({ name }) => ['pcmk_off_action', 'pcmk_reboot_action'].includes(name)),
+      ...(isShared ? pairs : ofDevices).filter(({ name }) => name === 'action'),
+    ],
     isUnfencing: pairs.some(({ name, value }) => name === 'provides' && value.toLowerCase() === 'unfencing'),
   };
 }

@@ -4,7 +4,7 @@ import { type Argv, commandText, type Host } from '../../host/host.js';
 import { isMissing } from '../../host/running/command.js';
 import { currentDeadline } from '../../host/running/deadline.js';
 import { isNodeName, nodeNameRule } from '../../names.js';
-import { notFenced, orByWord, type Prover, unproved } from '../prover.js';
+import { notFenced, orByWord, type Prover } from '../prover.js';
 import {
   type FenceAgent,
   readFenceDevices,
@@ -15,7 +15,7 @@ import {
   readUnfencing,
 } from './answers.js';
 import { whyRunsOn } from './devices.js';
-import { type Cluster, judge, judgeOthers, type Verdict, whyUnfit } from './verdict.js';
+import { type Cluster, judge, type Verdict, whyUnfit } from './verdict.js';
 
 /** How often Pacemaker is asked again, ms. */
 const intervalMs = 1000;
@@ -68,19 +68,6 @@ export function pacemakerProver(host: Host, resource: string, here: string): Pro
         signal,
         async () => orRunsOn(host, judge(await ask(host, resource, node), suspect, here)),
         (because) => notFenced(suspect, because, hintOf(address)),
-      );
-    },
-    proveOthers: async (address, signal) => {
-      await untilProved(
-        host,
-        signal,
-        async () => orRunsOn(host, judgeOthers(await ask(host, resource, '*'), here)),
-        (because) =>
-          unproved(
-            address,
-            `Who has ${address} is not known before its volume is mounted, and that no other node has is not proved: ${because}`,
-            `With a state volume of type ext4 that has multiple mount protection nobody needs to ask. ${hintOf(address)}`,
-          ),
       );
     },
   };

@@ -84,39 +84,6 @@ function howItIs(
   return unproved(`Pacemaker does not say that ${name} is down (${stateText(state)})${before}`);
 }
 
-/**
- * Whether every other node of the cluster is down and none has come back, where nobody knows yet who has the address, as its record lies on a
- * volume that does not say before it is mounted who has it. The record's time is not known either. So each must have been fenced as
- * the last thing that the cluster knows of it: the controller deletes the resource history of a node that was fenced
- * (controld_fencing.c, update_node_state_after_fencing), a node that comes back writes one anew, and it stays there when that node leaves
- * cleanly. When the volume is mounted the owner is judged again, by its name.
- */
-export function judgeOthers(cluster: Cluster, here: string): Verdict {
-  const unfit = whyUnfit(cluster, here);
-  if (unfit !== undefined) return unproved(unfit);
-  const names = [...new Set([...cluster.nodes, ...cluster.states.map(({ name }) => name)])];
-  const others = names.filter((name) => name !== cluster.localName);
-  if (others.length === 0) return unproved('the cluster has no other node');
-  const proofs: FenceEvent[] = [];
-  for (const name of others) {
-    const state = stateOf(cluster, name);
-    if (state === undefined) return unproved(`the cluster has not seen node ${name} yet`);
-    const last = lastFencing(cluster, name);
-    const isGone = isDown(state) && !cluster.withHistory.includes(state.id);
-    if (last?.completed === undefined || !isGone) {
-      if (isBeingFenced(cluster, name) || isLost(state))
-        return { is: 'awaited', what: `Pacemaker to fence ${name}` };
-      return unproved(`${name} is not down by fencing, and it may be the one that has the volume`);
-    }
-    proofs.push(last);
-  }
-  return {
-    is: 'proved',
-    said: proofs.map(saidOf).join('; '),
-    isByDevice: !proofs.every(isByHuman),
-  };
-}
-
 /** What Pacemaker's word depends on, whoever is asked about; as a clause. */
 export function whyUnfit(
   { localName, enabled, requires }: Pick<Cluster, 'localName' | 'enabled' | 'requires'>,

@@ -46,7 +46,7 @@ export const fencing: ManSection = {
     {
       text:
         'Where the record lies on a volume of the address that was not unmounted cleanly, nobody knows its owner before it is mounted. A state volume of type ext4 with multiple mount protection is mounted then, as its file system refuses a second mount by itself; the owner is read, and it is unmounted again unless he is proved to be down. ' +
-        'Of any other volume every other node of the cluster must be down, as far as Pacemaker knows it: fenced, and not back since. A fence command cannot be asked that, and takeover refuses (DEVICE_IN_USE, OWNER_UNKNOWN).\n\n' +
+        'On any other volume takeover refuses (DEVICE_IN_USE, OWNER_UNKNOWN), also where every other node was fenced: one of them may have come back since without the cluster, and have the address. So after a crash only a record on such a state volume, or on shared storage, lets a cluster go on by itself.\n\n' +
         'Where the other node still counts up in that protection, its kernel lives and has the volume: the mount is refused after 11 s (DEVICE_IN_USE, exit code 4), and nobody is asked and no command is run, as the name in the record cannot be read. So a node that is cut off from its clients alone, or whose nfsd hangs, keeps the address until a person, or Pacemaker, switches it off. ' +
         'Where the command is to fence such a node too, have the record on storage that both nodes have mounted (`state_directory` outside of the volumes of the address): then it is run for whoever has not released.',
     },
