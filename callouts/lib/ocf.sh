@@ -10,7 +10,7 @@
 #   ocf_meta_data   prints its meta-data
 #   ocf_look        without node: returns OCF_SUCCESS, OCF_ERR_GENERIC or OCF_NOT_RUNNING, with why in $why
 #   ocf_judge       monitor at depth 10
-#   ocf_probe       where ocf_look says that nothing is here, and Pacemaker does not know yet
+#   ocf_probe       where ocf_look says that nothing is here, or is in doubt ($doubt), and Pacemaker does not know yet
 #   ocf_start       what start does where ocf_look does not say that it runs
 #   ocf_stop        what stop does
 
@@ -409,6 +409,7 @@ nothing_here() {
 # ---- the actions
 
 ocf_monitor() {
+	doubt=
 	ocf_look
 	code=$?
 	case ${OCF_CHECK_LEVEL:-${OCF_RESKEY_OCF_CHECK_LEVEL:-0}} in
@@ -420,7 +421,7 @@ ocf_monitor() {
 		fi
 		;;
 	esac
-	if [ "$code" -eq "$OCF_NOT_RUNNING" ] && [ "${OCF_RESKEY_CRM_meta_interval:-0}" = 0 ]; then
+	if [ "$code" -eq "$OCF_NOT_RUNNING" ] || [ -n "$doubt" ] && [ "${OCF_RESKEY_CRM_meta_interval:-0}" = 0 ]; then
 		ocf_probe
 		code=$?
 	fi
@@ -433,9 +434,11 @@ ocf_monitor() {
 }
 
 # A probe decides whether another node may start it, so the command is asked, which knows every spelling of the configuration. Where it cannot
-# be, or not in the time that a probe has, what could be seen without it stands.
+# be, or not in the time that a probe has, what could be seen without it ($code) stands. It knows too whether what is mounted where a volume
+# of the address should be is that volume: a resource that is failed here would be stopped where it runs.
 probe_by_status() {
-	if ! has_program 2>/dev/null; then return "$OCF_NOT_RUNNING"; fi
+	seen=$code
+	if ! has_program 2>/dev/null; then return "$seen"; fi
 	before=$why
 	bound=15
 	ask_status
@@ -443,9 +446,10 @@ probe_by_status() {
 	bound=
 	case ${answer:+$verdict} in
 	"$OCF_SUCCESS" | "$OCF_ERR_GENERIC") return "$OCF_ERR_GENERIC" ;;
+	"$OCF_NOT_RUNNING") return "$OCF_NOT_RUNNING" ;;
 	esac
 	why=$before
-	return "$OCF_NOT_RUNNING"
+	return "$seen"
 }
 
 # monitor at depth 10, where all looks well. Where the command cannot be asked, a mistake in the configuration say, nothing is stopped for that:

@@ -254,8 +254,16 @@ test('what is partly here is no stopped resource, and each part that is missing 
     t.is(code, ocf.generic);
     t.regex(reasons.join('\n'), sentence);
   };
+  // What somebody else has mounted in the place of a volume is not the address's, and must not stop it where it is served.
+  const nothing = a.read('/proc/self/mountinfo');
+  a.write('/proc/self/mountinfo', '1 0 9:9 / /mnt/vol1 rw - ext4 /dev/restored rw\n');
+  t.is((await monitor()).code, ocf.notRunning);
+  t.is((await run('address', 'monitor', { OCF_RESKEY_program: '/bin/false' })).code, ocf.generic);
+  a.write('/proc/self/mountinfo', nothing);
   await others('mount', '-t', 'ext4', '/dev/vol1', '/mnt/vol1');
-  await says(/^\/mnt\/vol1 is mounted, and 127\.77\.30\.1 is not served here$/);
+  await says(/^127\.77\.30\.1 is served here, and not well: a volume of it is mounted/);
+  const unasked = await run('address', 'monitor', { OCF_RESKEY_program: '/bin/false' });
+  t.deepEqual(unasked.reasons, ['/mnt/vol1 is mounted, and 127.77.30.1 is not served here']);
   t.is((await run('address', 'start')).code, ocf.success);
 
   const up = a.read('/addresses.json');
