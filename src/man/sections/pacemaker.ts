@@ -76,8 +76,9 @@ export const pacemakerSection: ManSection = {
     { heading: 'Timeouts' },
     {
       text:
-        'start waits until the locks are reclaimed, at the longest to the end of the grace period, after a crash all of it. So its timeout must be longer than fencing, the grace, and with multiple mount protection 22 s, together: 300 s as the agents say. ' +
-        'stop: 180 s; it ends by itself when its steps do ([timeouts]). An action that takes longer is killed, and what it was at goes on with the next stop or start.',
+        'start waits until the locks are reclaimed, at the longest to the end of the grace period, after a crash all of it. So its timeout must be longer than fencing, the grace, and with multiple mount protection 22 s, together: the 300 s that the agent’s meta-data advises are the least. ' +
+        'stop: 180 s likewise; it ends by itself when its steps do ([timeouts]). An action that takes longer is killed, and what it was at goes on with the next stop or start. ' +
+        'What nlm-failover pacemaker prints is much more, half an hour for a start with the defaults: not how long one takes, but beyond every limit in [timeouts], as a stop that Pacemaker kills means fencing.',
     },
     ...pacemakerCommand,
   ],
