@@ -61,8 +61,11 @@ export function notedBeside({ host, config }: Place, ip: FloatingIp): NotedHere[
   const ours = isManaged(ip, 'mount') ? [] : volumesOf(ip);
   const isAt = ({ device, mountpoint }: Volume, { mount }: NotedHere) =>
     mountpoint === mount.mountpoint && isMountOf(host, mount, device);
+  // What is configured as it was noted is unmounted as ever, and refused where it is mounted elsewhere too.
+  const isConfigured = ({ note }: NotedHere) =>
+    ours.some(({ device, mountpoint }) => device === note.device && mountpoint === note.mountpoint);
   return notedHere(host, runDirectory(host), ip.address).filter(
-    (one) => ![...ours, ...others].some((volume) => isAt(volume, one)),
+    (one) => !isConfigured(one) && ![...ours, ...others].some((volume) => isAt(volume, one)),
   );
 }
 
