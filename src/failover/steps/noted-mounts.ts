@@ -3,6 +3,7 @@ import { isManaged, mountOrder, volumesOf } from '../../config/floating-ip.js';
 import { errnoOf, FailoverError } from '../../errors.js';
 import { type Action, notSo } from '../../host/action.js';
 import { unmountFilesystem } from '../../host/actions/mount.js';
+import type { Host } from '../../host/host.js';
 import { isMountOf } from '../../host/reading/mounts.js';
 import { forgetMounts, isNoted, type NotedHere, notedHere, noteMounts } from '../../rundir/mounts.js';
 import { runDirectory } from '../../rundir/serving.js';
@@ -29,10 +30,7 @@ export function noteVolumes(ip: FloatingIp): FailoverAction {
       }
     },
     verify: () => undefined,
-    undo: async ({ host }) => {
-      const run = runDirectory(host);
-      if (notedHere(host, run, address).length === 0) forgetMounts(run, address);
-    },
+    undo: async ({ host }) => forgetWhatIsGone(host, address),
   };
 }
 
@@ -42,13 +40,14 @@ export function forgetVolumes({ address }: FloatingIp): FailoverAction {
     commands: [],
     repeats: true,
     check: () => false,
-    act: async ({ host }) => {
-      const run = runDirectory(host);
-      if (notedHere(host, run, address).length === 0) forgetMounts(run, address);
-      return undefined;
-    },
+    act: async ({ host }) => forgetWhatIsGone(host, address),
     verify: () => undefined,
   };
+}
+
+function forgetWhatIsGone(host: Host, address: string): undefined {
+  const run = runDirectory(host);
+  if (notedHere(host, run, address).length === 0) forgetMounts(run, address);
 }
 
 /**

@@ -27,11 +27,14 @@ export interface FenceEvent {
   readonly completed: number | undefined;
 }
 
+/** Actions that take the power of a node, and so end whatever it had. */
+export const takesPower: ReadonlySet<string> = new Set(['off', 'reboot']);
+
 /** What the configuration says of all fence devices. */
 export interface FenceDevices {
   /** Each agent once: "fence_ipmilan". */
   readonly agents: readonly string[];
-  /** What is done instead of an action, where somebody has set it: pcmk_off_action, pcmk_reboot_action. */
+  /** What is done instead of an action, where somebody has set it: pcmk_off_action, pcmk_reboot_action, action. */
   readonly actions: readonly { readonly name: string; readonly value: string }[];
   /** Whether one has the meta attribute provides=unfencing. */
   readonly isUnfencing: boolean;

@@ -1,9 +1,6 @@
-import { type FenceAgent, type FenceDevices } from './answers.js';
+import { type FenceAgent, type FenceDevices, takesPower } from './answers.js';
 
 // Whether a successful fencing says that a node is down, or only that it is cut off. Pure.
-
-/** What takes the power of a node, and so ends whatever it had. */
-const takesPower: readonly string[] = ['off', 'reboot'];
 
 /**
  * Why a success in the fencing history may be of a node that runs on, as a clause; undefined: it is down.
@@ -17,7 +14,7 @@ export function whyRunsOn(
   { actions, isUnfencing }: FenceDevices,
   agents: readonly FenceAgent[],
 ): string | undefined {
-  const other = actions.find(({ value }) => !takesPower.includes(value));
+  const other = actions.find(({ value }) => !takesPower.has(value));
   if (other !== undefined)
     return `a fence device does "${other.value}" instead (${other.name}), which need not take its power`;
   // Fabric fencing: "cutting the node's access to some capability" (Pacemaker Explained, What Is Fencing?), and what is cut off must be

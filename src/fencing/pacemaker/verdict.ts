@@ -1,5 +1,5 @@
 import type { Suspect } from '../prover.js';
-import { type FenceEvent, type NodeState, readBoolean } from './answers.js';
+import { type FenceEvent, type NodeState, readBoolean, takesPower } from './answers.js';
 
 // Whether what Pacemaker says proves that a node is down. Pure.
 
@@ -113,8 +113,6 @@ function isDown({ isMember, isOnline, expected }: NodeState): boolean {
 function isLost({ isMember, isOnline, expected }: NodeState): boolean {
   return expected === 'member' && (isMember === false || !isOnline);
 }
-
-const takesPower: ReadonlySet<string> = new Set(['off', 'reboot']);
 
 function fencingsOf({ events }: Cluster, node: string): FenceEvent[] {
   return events.filter(({ target, action }) => target === node && takesPower.has(action));
