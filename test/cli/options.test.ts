@@ -104,23 +104,46 @@ const commands = [
     () => undefined,
   ).commands.map((one) => one.name()),
 ];
+const helpOf = (command: string) => [...(command === '' ? [] : [command]), '--help'];
 
-for (const command of commands) {
-  test(`help fits 80 columns: nlm-failover ${command}`.trim(), async (t) => {
-    const args = [...(command === '' ? [] : [command]), '--help'];
-    const plain = await tool(...args);
-    t.is(plain.code, 0);
-    for (const line of plain.stdout.split('\n')) t.true(line.length <= 80, line);
-    for (const columns of ['40', '80', '200'])
-      t.deepEqual(await run(process.execPath, [bin, ...args], { COLUMNS: columns }), plain, columns);
-    // At a terminal that is wider, too: script(1) makes one.
-    const wide = await run('script', [
-      '--quiet',
-      '--return',
-      '--command',
-      `stty cols 200 && exec ${process.execPath} ${bin} ${args.join(' ')}`,
-      '/dev/null',
-    ]);
-    t.is(wide.stdout.replaceAll('\r\n', '\n'), plain.stdout);
-  });
-}
+/** A terminal of 200 columns, which script(1) makes, for a program. */
+const atWideTerminal = (...program: string[]) =>
+  run('script', [
+    '--quiet',
+    '--return',
+    '--command',
+    `stty cols 200 && exec ${program.join(' ')}`,
+    '/dev/null',
+  ]);
+
+// One process for the helps of all commands, as what differs is around it: starting one for each took nearly all of the time.
+const everyHelp = [process.execPath, path.join(import.meta.dirname, 'helpers', 'every-help.js')] as const;
+const surroundings: Readonly<Record<string, () => Promise<Ended>>> = {
+  'COLUMNS=40': () => run(everyHelp[0], [everyHelp[1]], { COLUMNS: '40' }),
+  'COLUMNS=80': () => run(everyHelp[0], [everyHelp[1]], { COLUMNS: '80' }),
+  'COLUMNS=200': () => run(everyHelp[0], [everyHelp[1]], { COLUMNS: '200' }),
+  'a terminal of 200 columns': () => atWideTerminal(...everyHelp),
+};
+
+test('help fits 80 columns, of every command, and is the same wherever it is read', async (t) => {
+  const helps: string[] = [];
+  for (const command of commands) {
+    const { code, stdout, stderr } = await tool(...helpOf(command));
+    t.deepEqual([code, stderr], [0, ''], command);
+    for (const line of stdout.split('\n')) t.true(line.length <= 80, `${command}: ${line}`);
+    helps.push(`${stdout}--- ${command} ended with 0\n`);
+  }
+  for (const [where, read] of Object.entries(surroundings)) {
+    const { code, stdout, stderr } = await read();
+    t.deepEqual([code, stderr], [0, ''], where);
+    t.is(stdout.replaceAll('\r\n', '\n'), helps.join(''), where);
+  }
+});
+
+test('the program itself prints its help so too', async (t) => {
+  const plain = await tool('--help');
+  for (const columns of ['40', '80', '200'])
+    t.deepEqual(await run(process.execPath, [bin, '--help'], { COLUMNS: columns }), plain, columns);
+  const wide = await atWideTerminal(process.execPath, bin, '--help');
+  t.is(wide.stdout.replaceAll('\r\n', '\n'), plain.stdout);
+});
