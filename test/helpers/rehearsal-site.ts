@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { LoadDrivers } from '../../src/cli/open-reader.js';
 import { rehearsalHost } from '../../src/host/rehearsal/rehearsal.js';
 import { projectRoot } from '../lab/project-root.js';
 import { type EndedHere, runHere } from './run-here.js';
@@ -20,13 +21,10 @@ export interface RehearsalNode {
   remove(absolute: string): void;
   /** Makes an absolute path of the node a link to a directory that both nodes see. */
   link(absolute: string, target: string): void;
-  /** Runs a command there, in this process: see run-here.ts. */
-  here(args: readonly string[]): Promise<EndedHere>;
-  /** Runs bin/nlm-failover there, as a person would, or another program like it. */
-  tool(
-    args: readonly string[],
-    program?: string,
-  ): Promise<{ exitCode: number; stdout: string; stderr: string }>;
+  /** Runs a command there, in this process: see run-here.ts. With other lock managers than those of src, if so. */
+  here(args: readonly string[], drivers?: LoadDrivers): Promise<EndedHere>;
+  /** Runs bin/nlm-failover there, as a person would. */
+  tool(args: readonly string[]): Promise<{ exitCode: number; stdout: string; stderr: string }>;
 }
 
 export interface RehearsalOptions {
@@ -110,8 +108,8 @@ function makeNode(
     write,
     remove: (absolute) => rmSync(inside(absolute)),
     link: (absolute, target) => symlinkSync(target, inside(absolute)),
-    here: (args) => runHere(root, config, args),
-    tool: (args, program) => runTool(root, config, args, program),
+    here: (args, drivers) => runHere(root, config, args, drivers),
+    tool: (args) => runTool(root, config, args),
   };
 }
 
@@ -174,8 +172,8 @@ function runTool(
   root: string,
   config: string,
   args: readonly string[],
-  program = path.join(projectRoot(), 'bin', 'nlm-failover'),
 ): Promise<{ exitCode: number; stdout: string; stderr: string }> {
+  const program = path.join(projectRoot(), 'bin', 'nlm-failover');
   const { NLM_FAILOVER_RUN: _, ...inherited } = process.env;
   const env = { ...inherited, NLM_FAILOVER_REHEARSAL: root, NLM_FAILOVER_CONFIG: config };
   return new Promise((resolve) => {

@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander';
+import type { LoadDrivers } from '../../src/cli/open-reader.js';
 import { buildProgram } from '../../src/cli/program.js';
 import { reportError } from '../../src/cli/report-error.js';
 import { printableText } from '../../src/cli/text/printable.js';
@@ -15,13 +16,23 @@ export interface EndedHere {
 let running: Promise<unknown> = Promise.resolve();
 
 /** The whole command in this process, on a rehearsed node, ten times as fast as a new one; one at a time, as the environment says where. */
-export function runHere(root: string, config: string, args: readonly string[]): Promise<EndedHere> {
-  const next = running.then(() => runAlone(root, config, args));
+export function runHere(
+  root: string,
+  config: string,
+  args: readonly string[],
+  drivers?: LoadDrivers,
+): Promise<EndedHere> {
+  const next = running.then(() => runAlone(root, config, args, drivers));
   running = next.catch(() => undefined);
   return next;
 }
 
-async function runAlone(root: string, config: string, args: readonly string[]): Promise<EndedHere> {
+async function runAlone(
+  root: string,
+  config: string,
+  args: readonly string[],
+  drivers?: LoadDrivers,
+): Promise<EndedHere> {
   const names = ['NLM_FAILOVER_REHEARSAL', 'NLM_FAILOVER_CONFIG', 'NLM_FAILOVER_RUN'];
   const before = names.map((name) => [name, process.env[name]] as const);
   process.env['NLM_FAILOVER_REHEARSAL'] = root;
@@ -39,7 +50,7 @@ async function runAlone(root: string, config: string, args: readonly string[]): 
     isTerminal: false,
   };
   try {
-    await buildProgram(io, (code) => (exitCode = code)).parseAsync([...args], { from: 'user' });
+    await buildProgram(io, (code) => (exitCode = code), drivers).parseAsync([...args], { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
     else exitCode = reportError(io, error, args.includes('--json'));

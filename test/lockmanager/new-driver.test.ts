@@ -10,10 +10,11 @@ import { drivers } from '../../src/lockmanager/drivers.js';
 import { paperModule, parchmentModule } from './helpers/paper.js';
 
 const address = '127.77.11.1';
-const program = path.join(import.meta.dirname, 'helpers', 'paper-program.js');
+/** nlm-failover with two drivers more than it has. */
+const more = async () => [paperModule, ...drivers, parchmentModule];
 
 async function run(node: RehearsalNode, ...args: string[]) {
-  const result = await node.tool([...args], program);
+  const result = await node.here(args, more);
   return { ...result, lines: args.includes('--json') ? jsonLines(result.stdout) : [] };
 }
 
