@@ -100,7 +100,7 @@ for (const [name, kind] of Object.entries(kinds)) {
     if (kind.calloutFails === true) t.throws(() => addClient(node, late));
     else addClient(node, late);
 
-    const status = await node.tool(['status', address]);
+    const status = await node.here(['status', address]);
     t.is(status.exitCode, kind.statusExit, status.stdout);
     if (kind.says === undefined) t.notRegex(status.stdout, /callout|bad lines/u);
     else t.regex(status.stdout, kind.says);
@@ -109,10 +109,10 @@ for (const [name, kind] of Object.entries(kinds)) {
 
     // statd goes on monitoring whom it could not have recorded.
     for (const client of [early, late]) node.write(`/var/lib/nfs/sm/${client}`, '');
-    const again = await node.tool(['takeover', address, '--no-wait', '--notify-deadline', '1']);
+    const again = await node.here(['takeover', address, '--no-wait', '--notify-deadline', '1']);
     t.regex(again.stdout, /B-2 +grace +[0-9]+ ms/u);
     t.deepEqual(await clients(node), [early, late]);
-    const mended = await node.tool(['status', address]);
+    const mended = await node.here(['status', address]);
     t.is(mended.exitCode, 0, mended.stdout);
     t.regex(mended.stdout, /served here/u);
     t.notRegex(mended.stdout, /callout/u);
@@ -182,7 +182,7 @@ async function served(t: ExecutionContext): Promise<{ node: RehearsalNode; damag
     site.remove();
   });
   const node = site.a;
-  const taken = await node.tool(['takeover', address, '--no-wait']);
+  const taken = await node.here(['takeover', address, '--no-wait']);
   t.is(taken.exitCode, 0, taken.stderr);
   addClient(node, early);
   const directory = node.path(`/mnt/state1/sm_${address}`);
@@ -191,7 +191,7 @@ async function served(t: ExecutionContext): Promise<{ node: RehearsalNode; damag
 }
 
 async function clients(node: RehearsalNode): Promise<string[]> {
-  const { stdout } = await node.tool(['clients', address, '--json']);
+  const { stdout } = await node.here(['clients', address, '--json']);
   const lines = stdout.split('\n').filter((line) => line !== '');
   return lines.flatMap((line) => (JSON.parse(line) as { client?: string }).client ?? []);
 }

@@ -42,7 +42,7 @@ function managed(t: ExecutionContext, parts: readonly string[], device?: string)
       t.is(exitCode, 0, stderr);
     },
     tool: async (...args) => {
-      const { exitCode, stdout } = await a.tool([...args, '--json']);
+      const { exitCode, stdout } = await a.here([...args, '--json']);
       return { exitCode, lines: jsonLines(stdout), stdout };
     },
     seen: () => ['/proc/self/mountinfo', '/var/lib/nfs/etab', '/addresses.json'].map((one) => a.read(one)),
@@ -77,7 +77,7 @@ for (const device of ['/dev/vol1', undefined]) {
     const up = seen();
     t.is((await takeover()).exitCode, 0);
     t.deepEqual(seen(), up);
-    t.is((await a.tool(['status', address])).exitCode, 0);
+    t.is((await a.here(['status', address])).exitCode, 0);
     a.write('/proc/locks', '1: POSIX  ADVISORY  WRITE 7 07:01:11 0 EOF\n');
     await misses(() => tool('release', address), /still up on eth0, .*: no lock was touched/);
     t.regex(a.read('/proc/locks'), /POSIX/);
@@ -114,7 +114,7 @@ test('a file system that is no device is known by its own name', async (t) => {
 test('--dry-run has no command for what others do', async (t) => {
   const { a } = managed(t, ['mount', 'export', 'address']);
   for (const kind of ['takeover', 'release']) {
-    const { exitCode, stdout } = await a.tool([kind, address, '--dry-run']);
+    const { exitCode, stdout } = await a.here([kind, address, '--dry-run']);
     t.is(exitCode, 0);
     t.notRegex(stdout, /^ +(?:mount|umount|exportfs -[vu]|ip|arping|dumpe2fs) .*(?:vol1|127)/m);
     t.regex(stdout, /managed_by_others/);

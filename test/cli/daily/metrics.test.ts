@@ -71,13 +71,13 @@ test('served here, served elsewhere, and a record that cannot be used', async (t
     site.remove();
   });
   const { a, b } = site;
-  t.is((await a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
+  t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
   addClient(a, client.address);
   addClient(a, '127.77.42.66'); // nobody is there
-  t.is((await a.tool(['release', address])).exitCode, 0);
-  t.is((await b.tool(['takeover', address, '--no-wait', '--notify-deadline', '1'])).exitCode, 5);
+  t.is((await a.here(['release', address])).exitCode, 0);
+  t.is((await b.here(['takeover', address, '--no-wait', '--notify-deadline', '1'])).exitCode, 5);
 
-  const [here, there] = await Promise.all([b.tool(['metrics']), a.tool(['metrics'])]);
+  const [here, there] = await Promise.all([b.here(['metrics']), a.here(['metrics'])]);
   t.deepEqual([here.exitCode, there.exitCode], [0, 0], here.stderr + there.stderr);
   const of = (name: string, more = '') => `nlm_failover_${name}{address="${address}"${more}}`;
   const last = ',kind="takeover",node="B"';
@@ -113,14 +113,14 @@ test('served here, served elsewhere, and a record that cannot be used', async (t
   const [, words = ''] = /^ExecStart=\/usr\/sbin\/nlm-failover (.*)$/m.exec(unit) ?? [];
   const file = b.path(words.split(' ').at(-1) ?? '');
   const directory = path.dirname(file);
-  const absent = await b.tool(words.split(' '));
+  const absent = await b.here(words.split(' '));
   t.is(absent.exitCode, 2);
   t.regex(absent.stderr, /The directory \S+\/node-exporter is not there/);
   mkdirSync(directory, { recursive: true });
   const victim = path.join(site.directory, 'victim');
   writeFileSync(victim, 'mine');
   symlinkSync(victim, file);
-  const linked = await b.tool(words.split(' '));
+  const linked = await b.here(words.split(' '));
   t.is(linked.exitCode, 2);
   t.regex(linked.stderr, /nlm-failover\.prom is there, and is not a regular file: it was left as it is/);
   t.is(readlinkSync(file), victim);
@@ -133,7 +133,7 @@ test('served here, served elsewhere, and a record that cannot be used', async (t
   t.is(statSync(file).mode & 0o777, 0o644);
   t.deepEqual([...parse(t, readFileSync(file, 'utf8')).keys()], [...served.keys()]);
   for (const name of ['', '-', `${file}/`])
-    t.is((await b.tool(['metrics', '--output', name])).exitCode, 2, name);
+    t.is((await b.here(['metrics', '--output', name])).exitCode, 2, name);
 
   // The directory may be a daemon's own; where a link of such a user leads is nobody's.
   if (process.getuid?.() === 0) {
@@ -141,18 +141,18 @@ test('served here, served elsewhere, and a record that cannot be used', async (t
     renameSync(directory, aside);
     symlinkSync(site.directory, directory);
     lchownSync(directory, 65534, 65534);
-    const turned = await b.tool(words.split(' '));
+    const turned = await b.here(words.split(' '));
     t.is(turned.exitCode, 2);
     t.regex(turned.stderr, /node-exporter, on the way to \S+, is a symbolic link of uid 65534/);
     t.false(readdirSync(site.directory).includes('nlm-failover.prom'));
     rmSync(directory);
     symlinkSync(aside, directory);
     chownSync(aside, 65534, 65534);
-    t.is((await b.tool(words.split(' '))).exitCode, 0, 'a link of the administrator');
+    t.is((await b.here(words.split(' '))).exitCode, 0, 'a link of the administrator');
   }
 
   writeFileSync(path.join(b.path('/dev/state1'), `sm_${address}/monitors.db`), 'x'.repeat(4096));
-  const bad = await b.tool(['metrics']);
+  const bad = await b.here(['metrics']);
   t.is(bad.exitCode, 0, 'it was looked at, and that is what there is to say');
   t.is(parse(t, bad.stdout).get(of('record_readable')), 0);
   t.true((parse(t, bad.stdout).get(of('wrong')) ?? 0) > 0);
