@@ -101,6 +101,10 @@ export interface Volume {
 export interface Filesystem extends Volume {
   /** Decimal digits, or a UUID as lower-case text with dashes. */
   readonly fsid: string;
+  /** Of NFS-Ganesha; absent: it does not export it. */
+  readonly exportId?: number;
+  /** A file with its EXPORT block, where the administrator has written one. */
+  readonly exportBlock?: string;
   /** At least one. */
   readonly exports: readonly Export[];
 }

@@ -1,3 +1,4 @@
+import { wholeNumber } from './driver-settings.js';
 import { Wrong } from './problem.js';
 
 /** The kernel keeps a numeric fsid in 32 bits (FSID_NUM); 0 is the root of NFSv4's pseudo file system. */
@@ -39,3 +40,9 @@ export function isSameFsid(option: string, fsid: string): boolean {
   }
   return option.toLowerCase().replaceAll(/[-:.]/g, '') === fsid.replaceAll('-', '');
 }
+
+/** How an Export_Id is asked for: completes "write ...". */
+export const exportIdWanted = 'an integer from 1 to 65535';
+
+/** An Export_Id of NFS-Ganesha (ganesha-export-config(8)); 0 is its own, that of "/". A reason where it is none. */
+export const readExportId = wholeNumber(exportIdWanted, 1n, 65_535n).read;

@@ -111,22 +111,25 @@ function toFloatingIp(ip: ConfigFile['floating_ip'][number], directory: string |
     trustClients: ip.trust_clients,
     ...stateVolumeOf(ip),
     ...(ip.managed_by_others.length === 0 ? {} : { managedByOthers: ip.managed_by_others }),
-    filesystems: ip.filesystem.flatMap(({ export: exports = [], fsid = '', ...volume }) =>
-      exports.length === 0
-        ? []
-        : [
-            {
-              ...volume,
-              device: deviceOf(volume.device),
-              type: volume.type ?? '',
-              fsid,
-              exports: exports.map(({ path, clients, options }) => ({
-                path: path ?? volume.mountpoint,
-                clients,
-                options: withoutFsid(options),
-              })),
-            },
-          ],
+    filesystems: ip.filesystem.flatMap(
+      ({ export: exports = [], fsid = '', export_id: exportId, export_block: exportBlock, ...volume }) =>
+        exports.length === 0
+          ? []
+          : [
+              {
+                ...volume,
+                device: deviceOf(volume.device),
+                type: volume.type ?? '',
+                fsid,
+                ...(exportId === undefined ? {} : { exportId }),
+                ...(exportBlock === undefined ? {} : { exportBlock }),
+                exports: exports.map(({ path, clients, options }) => ({
+                  path: path ?? volume.mountpoint,
+                  clients,
+                  options: withoutFsid(options),
+                })),
+              },
+            ],
     ),
   };
 }

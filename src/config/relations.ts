@@ -1,5 +1,5 @@
 import { readPrefixedAddress } from './address.js';
-import { fsidWanted, isSameFsid, readFsid } from './fsid.js';
+import { fsidWanted, isSameFsid, readExportId, readFsid } from './fsid.js';
 import type { DriverSettings } from './driver-settings.js';
 import { isAtOrBelow, nearestAbove } from '../paths.js';
 import { readDevice, readMountpoint, readPath } from './paths.js';
@@ -20,6 +20,7 @@ export function relationProblems(input: unknown, drivers: readonly DriverSetting
   return [
     ...twice(floatingIps, 'address', addressOf, 'this address is already at'),
     ...twice(filesystems, 'fsid', readFsid, 'this fsid is already at'),
+    ...twice(filesystems, 'export_id', exportIdOf, 'this Export_Id is already at'),
     ...twice(filesystems, 'device', ofString(readDevice), 'this device is already at'),
     ...twice(filesystems, 'mountpoint', ofString(readMountpoint), 'this mount point is already at'),
     ...drivers.flatMap(
@@ -234,6 +235,11 @@ function fsidsAgree(options: string, fsid: string): boolean {
     .split(',')
     .filter((option) => option.startsWith('fsid='))
     .every((option) => isSameFsid(option.slice('fsid='.length), fsid));
+}
+
+function exportIdOf(value: unknown): string | Wrong {
+  const id = readExportId(value);
+  return id instanceof Wrong ? id : String(id);
 }
 
 function addressOf(value: unknown): string | Wrong {

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { readPrefixedAddress } from './address.js';
 import { type HookEvent, managedParts, type Program, type TimedStep } from './config.js';
-import { fsidWanted, readFsid } from './fsid.js';
+import { exportIdWanted, fsidWanted, readExportId, readFsid } from './fsid.js';
 import {
   defaultText,
   type DriverKey,
@@ -109,6 +109,26 @@ const filesystemTable = {
         default: 'none; required where something is exported',
       },
       readFsid,
+    ),
+  ),
+  export_id: v.exactOptional(
+    value(
+      exportIdWanted,
+      {
+        text: 'the Export_Id of NFS-Ganesha, which the file handles of the clients contain: the same on every node, and of no other file system',
+        default: 'none; required with driver "ganesha", and for no other',
+      },
+      readExportId,
+    ),
+  ),
+  export_block: v.exactOptional(
+    string(
+      absolute('/etc/ganesha/vol1.conf'),
+      {
+        text: 'a file with an EXPORT block of your own for NFS-Ganesha, the same on every node. Its Export_Id is `export_id`, its Path the one that is exported here; who may mount it, and how, it says alone',
+        default: 'none; then nlm-failover makes one from the tables of `export`',
+      },
+      readPath,
     ),
   ),
   // What a device and a type must be depends on who mounts them: relations.ts.

@@ -47,7 +47,7 @@ export function planRelease(ip: FloatingIp, driver: LockManager): Plan {
         actions: [
           there(isManaged(ip, 'address') ? expectAddressDown(served) : addressDown(served)),
           stopRecording(ip, driver),
-          there(cutConnections(ip)),
+          there(cutConnections(ip, driver.leftConnections)),
           noteLocks(ip, driver),
         ],
       },
@@ -154,7 +154,7 @@ function takeoverSteps(
           ...filesystems.flatMap((filesystem) =>
             filesystem.exports.map((one) =>
               isManaged(ip, 'export')
-                ? expectExported(one.path, filesystem)
+                ? (driver.exports.expect?.(one, filesystem) ?? expectExported(one.path, filesystem))
                 : driver.exports.make(one, filesystem),
             ),
           ),

@@ -88,7 +88,9 @@ export async function driverHere(
 async function candidatesOf(modules: readonly DriverModule[], site: Site): Promise<Candidate[]> {
   const paths = new Set(site.floatingIp.filesystems.flatMap(({ exports }) => exports.map((one) => one.path)));
   const candidates: Candidate[] = [];
+  const { driver: wanted } = site.config.lockManager;
   for (const module of modules) {
+    if (module.isOnlyNamed === true && module.name !== wanted) continue;
     const driver = module.make(site);
     if (module.servesFrom === 'instance') {
       const sign = driver.absence() === undefined ? 'its instance is here' : undefined;

@@ -35,6 +35,8 @@ export interface DriverModule extends DriverSettings {
    * or an export there.
    */
   readonly servesFrom: 'node' | 'instance';
+  /** It is taken only where the configuration names it, and `auto` passes it over without a word: it is no part of every host. */
+  readonly isOnlyNamed?: boolean;
   /** Why it cannot serve an address, whatever the host can do: every reason, as a clause. */
   unsuited(floatingIp: FloatingIp): readonly string[];
   /** What this host lacks for it: everything, each as a clause. Looks, and leaves no trace. */

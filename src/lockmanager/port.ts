@@ -32,6 +32,8 @@ export interface Exports {
     filesystem: ExportedFilesystem,
     moving: readonly ExportedFilesystem[],
   ): LockManagerAction;
+  /** B-5 where somebody else exports (managed_by_others): that it is so. Absent: exportfs's table tells. */
+  expect?(one: PathExport, filesystem: ExportedFilesystem): LockManagerAction;
   /** Whether one export is as B-5 makes it, clients and options too. */
   has(one: PathExport, filesystem: ExportedFilesystem): Promise<boolean>;
   /** Everything that is exported now; nothing where that which exports does not run. */
@@ -52,8 +54,10 @@ export interface Health {
   /** By their names. One that does not run is a failure of `status`. */
   readonly daemons: Readonly<Record<string, DaemonState>>;
   readonly inGrace: boolean;
-  /** Seconds until the grace ends by itself; 0 when it is over. */
-  readonly graceLeft: number;
+  /** Seconds until the grace ends by itself; 0 when it is over. Absent: nobody can tell. */
+  readonly graceLeft?: number;
+  /** Whose new locks wait in that grace beside those of this address: other addresses, paths that are exported. */
+  readonly waiting?: readonly string[];
   /** Hosts that its statd monitors. */
   readonly clients: number;
   /** What else of it can be counted, by what is counted: "nfsd threads". */
@@ -98,6 +102,8 @@ export interface LockManager extends ServingPlace, GraceFacts {
   readonly name: string;
   /** A-2, B-5. */
   readonly exports: Exports;
+  /** A-1: what is said of TCP connections that the kernel could not cut; absent: they do no harm. */
+  readonly leftConnections?: string;
   /** A-3. */
   dropLocks(filesystem: LockedFilesystem): readonly LockManagerAction[];
   /** A-4, before the file systems are unmounted: whatever else of the lock manager keeps them busy. */

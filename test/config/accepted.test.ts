@@ -64,6 +64,10 @@ test('defaults', (t) => {
   t.deepEqual(config.lockManager, { driver: 'auto', given: {} });
   const names = keysOf(drivers).map(({ key }) => key.name);
   t.deepEqual(Object.fromEntries(names.map((name) => [name, setting(text, name)])), {
+    ganesha_bus: undefined,
+    ganesha_conf: '/etc/ganesha/ganesha.conf',
+    ganesha_grace: undefined,
+    ganesha_exports: '/run/nlm-failover/ganesha',
     nfsd: '/proc/fs/nfsd',
     restart: ['systemctl', 'restart', 'nfs-server'],
     link: 'macvlan',

@@ -15,7 +15,7 @@ const nodeName =
 const hostName = 'a host name is letters, digits, "_" and inner "-" between dots, such as "nfs1.example.com"';
 const interfaceName =
   'an interface name is 1 to 15 bytes without blanks, "/" and ":" and no leading "-", such as "eth0"';
-const driver = 'write one of "auto", "nlm-fsid", "lockd-netns", "lockd"';
+const driver = 'write one of "auto", "ganesha", "nlm-fsid", "lockd-netns", "lockd"';
 const restart =
   'write an array of strings, none of them empty: a command and its arguments, such as ["systemctl", "restart", "nfs-server"]';
 const mountOptions = `write mount options with commas between them, such as "noatime,nodev": ${word}`;

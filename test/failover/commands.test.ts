@@ -54,7 +54,13 @@ for (const module of drivers.filter(({ servesFrom }) => servesFrom === 'node')) 
   for (const address of ['127.77.6.1', 'fd77::6']) {
     test(`${module.name}, ${address}: every command and write of a takeover and a release is in its plan`, async (t) => {
       t.timeout(60_000);
-      const site = makeRehearsal({ address, rpcbindPort: 1, stateDirectory: '/shared', fsids: [1234, 5678] });
+      const site = makeRehearsal({
+        address,
+        rpcbindPort: 1,
+        stateDirectory: '/shared',
+        fsids: [1234, 5678],
+        driver: module.name,
+      });
       t.teardown(() => site.remove());
       const { a } = site;
       mkdirSync(path.join(a.root, 'shared'));
@@ -82,9 +88,11 @@ for (const module of drivers.filter(({ servesFrom }) => servesFrom === 'node')) 
       const planned = planRelease(floatingIp, releasing.driver);
       await release(watched(planned, record, seen, drifted), releasing, silent);
       t.deepEqual(drifted, []);
+      // RemoveExport takes the locks too.
+      const dropsWithExport = module.name === 'ganesha';
       t.deepEqual(
         [...new Set(seen.map((effect) => effect.slice(0, 3)))],
-        ['B-1', 'B-2', 'B-5', 'B-4', 'A-1', 'A-2', 'A-3', 'A-4'],
+        ['B-1', 'B-2', 'B-5', 'B-4', 'A-1', 'A-2', ...(dropsWithExport ? [] : ['A-3']), 'A-4'],
       );
     });
   }

@@ -33,6 +33,8 @@ export interface RehearsalOptions {
   /** Default: a state volume for each address, /dev/state1 on /mnt/state1 for the first. On an exported volume the clients are trusted. */
   readonly stateDirectory?: string;
   readonly fsids?: readonly number[];
+  /** What [lock_manager] names; default: nothing. "ganesha": its Export_Ids are the numbers of the volumes. */
+  readonly driver?: string;
   /** Further floating IPs, each with one file system: on /mnt/vol2, /mnt/vol3, ... where the first address has one. */
   readonly others?: readonly { readonly address: string; readonly fsid: number }[];
 }
@@ -116,7 +118,7 @@ function makeNode(
 function configText(
   node: string,
   fsids: readonly number[],
-  { address, stateDirectory, others = [] }: RehearsalOptions,
+  { address, stateDirectory, driver, others = [] }: RehearsalOptions,
 ): string {
   const addresses = [
     { address, volumes: fsids.map((fsid, index) => ({ fsid, volume: index + 1 })) },
@@ -131,12 +133,12 @@ function configText(
 address = "${one}/${one.includes(':') ? 64 : 24}"
 interface = "eth0"
 names = ["nfs.example.com"]
-${stateText(stateDirectory, volumes[0]?.volume ?? 1)}${volumes.map(volumeText).join('')}`,
+${stateText(stateDirectory, volumes[0]?.volume ?? 1)}${volumes.map((volume) => volumeText(volume, driver)).join('')}`,
   );
   return `node = "${node}"
 
 [lock_manager]
-restart = ["start-nfsd"]
+${driver === undefined ? '' : `driver = "${driver}"\n`}restart = ["start-nfsd"]
 ${tables.join('')}`;
 }
 
@@ -154,11 +156,14 @@ function stateText(stateDirectory: string | undefined, volume: number): string {
 `;
 }
 
-function volumeText({ fsid, volume }: { readonly fsid: number; readonly volume: number }): string {
+function volumeText(
+  { fsid, volume }: { readonly fsid: number; readonly volume: number },
+  driver?: string,
+): string {
   return `
   [[floating_ip.filesystem]]
   fsid = ${fsid}
-  device = "/dev/vol${volume}"
+${driver === 'ganesha' ? `  export_id = ${volume}\n` : ''}  device = "/dev/vol${volume}"
   mountpoint = "/mnt/vol${volume}"
   type = "ext4"
 

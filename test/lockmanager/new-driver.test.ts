@@ -174,7 +174,7 @@ test('its keys are part of the language, and so are its refusals', async (t) => 
   configure(a, 'hourglas = 20', 'hourglass = 90');
   t.regex((await run(a, 'status')).stderr, /hourglass = 90: write whole seconds from 1 to 60/);
   configure(a, 'hourglass = 90', 'driver = "quill"');
-  t.regex((await run(a, 'status')).stderr, /"quill": write one of "auto", "paper", "nlm-fsid"/);
+  t.regex((await run(a, 'status')).stderr, /"quill": write one of "auto", "paper", "ganesha", "nlm-fsid"/);
   configure(a, 'driver = "quill"', '');
   a.remove('/paper-up');
   const { stdout } = await run(a, 'takeover', address, '--no-wait');
@@ -209,14 +209,16 @@ test('no two drivers have a name or a key in common, but for keys that they shar
  * calls so. As a condition nowhere.
  */
 const prose: Readonly<Record<string, readonly string[]>> = {
-  'man/sections/command.ts': ['lockd', 'lockd-netns', 'nlm-fsid'],
+  'config/schema.ts': ['ganesha'],
+  'man/sections/command.ts': ['ganesha', 'lockd', 'lockd-netns', 'nlm-fsid'],
   'man/sections/adopt.ts': ['lockd-netns', 'nlm-fsid'],
   'man/sections/check.ts': ['lockd-netns'],
+  'man/sections/ganesha.ts': ['ganesha'],
   'man/sections/hooks.ts': ['lockd'],
   'man/sections/systemd.ts': ['lockd-netns', 'nlm-fsid'],
   'man/sections/pacemaker.ts': ['lockd-netns', 'nlm-fsid'],
   'man/sections/pacemaker-command.ts': ['lockd-netns', 'nlm-fsid'],
-  'man/sections/recovery-by-hand.ts': ['lockd', 'lockd-netns', 'nlm-fsid'],
+  'man/sections/recovery-by-hand.ts': ['ganesha', 'lockd', 'lockd-netns', 'nlm-fsid'],
   'man/sections/recovery-trees.ts': ['lockd-netns'],
   'site/check/address/ports.ts': ['lockd'],
   // The kernel's thread.

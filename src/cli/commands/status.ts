@@ -152,7 +152,7 @@ function findingsText(findings: readonly Pick<FindingReport, 'verdict'>[]): stri
     .join(', ');
 }
 
-function healthText({ daemons, counts, inGrace, graceLeft, clients }: Health): string {
+function healthText({ daemons, counts, inGrace, graceLeft, waiting = [], clients }: Health): string {
   const ill = Object.entries(daemons).flatMap(([name, state]) =>
     state === 'running' ? [] : [`${name} ${illTexts[state]}`],
   );
@@ -160,6 +160,7 @@ function healthText({ daemons, counts, inGrace, graceLeft, clients }: Health): s
     ill.length === 0 ? 'all daemons run' : `NOT SERVING: ${ill.join(', ')}`,
     ...Object.entries(counts).map(([what, count]) => `${count} ${what}`),
     `${clients} clients monitored`,
-    ...(inGrace ? [`${graceLeft} s of grace left`] : []),
+    ...(inGrace ? [graceLeft === undefined ? 'in grace' : `${graceLeft} s of grace left`] : []),
+    ...(waiting.length === 0 ? [] : [`new locks of ${waiting.join(', ')} wait too`]),
   ].join('; ');
 }

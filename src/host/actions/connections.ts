@@ -10,12 +10,12 @@ import type { Argv, Host } from '../host.js';
  * Cuts the TCP connections of an address. One that outlives a release and a take-back is out
  * of step with its peer and answers every segment with another (an "ack storm").
  * A kernel without CONFIG_INET_DIAG_DESTROY ignores `ss -K` without a word (ss(8)), so what is
- * left is counted and reported, not failed: without its address a connection only idles.
+ * left is counted and reported, not failed: without its address a connection only idles. `ifLeft`: where more is to be said of it.
  */
-export function cutConnections(ip: {
-  readonly address: string;
-  readonly family: 4 | 6;
-}): Action<HostContext> {
+export function cutConnections(
+  ip: { readonly address: string; readonly family: 4 | 6 },
+  ifLeft?: string,
+): Action<HostContext> {
   const source = ip.family === 6 ? `[${ip.address}]` : ip.address;
   const list: Argv = ['ss', '-Htn', 'state', 'established', 'src', source];
   const kill: Argv = ['ss', '-HtnK', 'state', 'connected', 'src', source];
@@ -30,7 +30,7 @@ export function cutConnections(ip: {
       const left = await count(host);
       return left === 0
         ? `cut ${plural(before)}`
-        : `${plural(left)} not cut: this kernel cannot (CONFIG_INET_DIAG_DESTROY); ${left === 1 ? 'it idles' : 'they idle'} without the address`;
+        : `${plural(left)} not cut: this kernel cannot (CONFIG_INET_DIAG_DESTROY); ${ifLeft ?? `${left === 1 ? 'it idles' : 'they idle'} without the address`}`;
     },
     verify: () => undefined,
   };

@@ -5,6 +5,7 @@ import type { Argv, CommandResult, Host } from '../host.js';
 import { linksSchema } from '../reading/addresses.js';
 import { etab } from '../reading/exports.js';
 import { parseMountinfo } from '../reading/mounts.js';
+import { rehearseGanesha } from './rehearsed-ganesha.js';
 
 const nfsd = '/proc/fs/nfsd';
 const succeeded: CommandResult = { exitCode: 0, stdout: '', stderr: '' };
@@ -39,6 +40,8 @@ function command(host: Host, argv: Argv): CommandResult {
     case 'ss':
     case 'arping':
       return succeeded;
+    case 'busctl':
+      return rehearseGanesha(host, argv);
     case 'nft':
       return { ...succeeded, stdout: host.readText('/nft.json') ?? '{"nftables":[]}' };
     case 'crm_node':

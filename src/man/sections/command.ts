@@ -14,6 +14,7 @@ import { checkSection, initSection } from './check.js';
 import { pacemakerSection } from './pacemaker.js';
 import { fencing } from './fencing.js';
 import { storageTroubles } from './storage.js';
+import { ganesha } from './ganesha.js';
 import { keepalived } from './keepalived.js';
 import { systemd } from './systemd.js';
 
@@ -26,6 +27,7 @@ export function manSections(): ManSection[] {
     systemd,
     pacemakerSection,
     keepalived,
+    ganesha,
     fencing,
     adoptSection,
     instances,
@@ -430,7 +432,7 @@ const json: ManSection = {
         [
           'status',
           'A line for each address: `address`, `here` (addressUp, recording), `marks`, `unrecorded`; `record` (owner, ownerHere, epoch, released, nsmState, clients, notNotified, badLines, remarks, findings, lastOperation), ' +
-            'or `unreachable`, or `recordError`; `lockManager` (driver, daemons, inGrace, graceLeft, clients, counts); `unconfigured` where the configuration does not have the address; `wrong`, every sentence for which it ends with 1, and of these `ill`, ' +
+            'or `unreachable`, or `recordError`; `lockManager` (driver, daemons, inGrace, graceLeft where it is known, waiting: whose new locks wait too, clients, counts); `unconfigured` where the configuration does not have the address; `wrong`, every sentence for which it ends with 1, and of these `ill`, ' +
             'what keeps the address from being served; `isHere`. With --is-served: `address`, `isHere`, `ill`.',
         ],
         ['init', '`address`, and the whole file as `configuration`.'],

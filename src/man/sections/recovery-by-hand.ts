@@ -13,7 +13,7 @@ export function byHandSections(ip: FloatingIp): ManSection[] {
       blocks: [
         {
           text:
-            'All lines of a step, one after another, in a shell of root; each looks as it must, or stop and think. A comment says what is meant. `dumpe2fs` is to print nothing. Which driver serves an address is seen: a network namespace nfs-10.10.1.1 ("ip netns list") is `lockd-netns`; /proc/fs/nfsd/nlm_unlock is `nlm-fsid`; else it is `lockd`. ' +
+            'All lines of a step, one after another, in a shell of root; each looks as it must, or stop and think. A comment says what is meant. `dumpe2fs` is to print nothing. Which driver serves an address is seen: a network namespace nfs-10.10.1.1 ("ip netns list") is `lockd-netns`; /proc/fs/nfsd/nlm_unlock is `nlm-fsid`; a process ganesha.nfsd that has port 2049 ("ss -tlnp") is `ganesha`; else it is `lockd`. ' +
             'The two halves need not be of one driver.\n\n' +
             'After a crash there is no release: see IS THE OTHER NODE DEAD, then begin with the takeover. Only a few lines need sqlite3 or perl. Where even the record cannot be read, write whom you know into the list of clients of B-3, a name or an address a line: notified in vain is harmless.\n\n' +
             `Where nlm-failover works again on the node that serves, \`nlm-failover adopt ${ip.address}\` takes the address under control: nobody waits. Until then nobody is recorded: do not move the address meanwhile.\n\n` +

@@ -1,0 +1,206 @@
+import type { Config, Filesystem } from '../../config/config.js';
+import { commandText, notSo } from '../../host/action.js';
+import { monitored, statdProcess } from '../../host/reading/statd.js';
+import { waitUntil } from '../../host/running/wait.js';
+import { servedAddresses } from '../../rundir/serving.js';
+import { calloutFault } from '../callout-proof.js';
+import type {
+  DaemonState,
+  Health,
+  LockedFilesystem,
+  LockManager,
+  LockManagerAction,
+  LockManagerContext,
+  ServingPlace,
+} from '../port.js';
+import { readOwnBlock } from './block.js';
+import { type Bus, callArgv, demand, faultError } from './bus.js';
+import { ganeshaExports, idOf, removal } from './exports.js';
+import { ganeshaLocks, refuseLocksLeft } from './locks.js';
+import { askGrace, exportsIfAny, getGrace, graceFor } from './methods.js';
+import { ganeshaProcess } from './process.js';
+
+export interface GaneshaConfig {
+  readonly address: string;
+  readonly filesystems: readonly Filesystem[];
+  readonly floatingIps: Config['floatingIps'];
+  /** D-Bus address; undefined: the system's bus. */
+  readonly bus: string | undefined;
+  /** Where EXPORT blocks go. */
+  readonly directory: string;
+  /** The grace period that the server is configured with, seconds. */
+  readonly grace: () => number;
+}
+
+/** Its reaper ends a grace when it looks, which it does every few seconds: up to so much later than configured (seen: 10 s). */
+const reaperSeconds = 10;
+
+/**
+ * NFS-Ganesha. A-2 and A-3 are RemoveExport; B-2 is the grace of its whole server, which takes nobody's locks: whoever else it serves
+ * waits for new ones.
+ */
+export function ganesha(place: ServingPlace, config: GaneshaConfig): LockManager {
+  const { host } = place;
+  const bus: Bus = { host, address: config.bus };
+  const own = (filesystem: LockedFilesystem) => ownOf(config, filesystem);
+  /** Undefined: it does not say. */
+  const inGrace = async () => {
+    const answer = await askGrace(bus);
+    if (typeof answer === 'boolean') return answer;
+    return 'fault' in answer && answer.fault.kind === 'silent' ? undefined : false;
+  };
+  const waiting = () => bystanders(bus, place.run, config);
+  return {
+    ...place,
+    name: 'ganesha',
+    gracePerFsid: false,
+    graceTakesLocksOf: 'address',
+    graceTakesExports: false,
+    // The server is not started anew: who has a lock through another address is known to its statd already.
+    announcesAgain: false,
+    exports: ganeshaExports({ ...config, bus }),
+    leftConnections:
+      'NFS-Ganesha keeps them, and a client whose address comes back to this node while they last hangs for minutes: before that, restart NFS-Ganesha here where it serves nothing else',
+    dropLocks: (filesystem) => [dropLocks(bus, own(filesystem))],
+    beforeUnmount: () => [],
+    beforeGrace: () => [],
+    enterGrace: () => [enterGrace(bus, config.address, waiting)],
+    afterAddressUp: () => [],
+    endGrace: undefined,
+    inGrace,
+    isUp: async () => typeof (await askGrace(bus)) === 'boolean',
+    mend: () => [],
+    graceSeconds: () => config.grace() + reaperSeconds,
+    heldLocksText: 'the locks of NFS-Ganesha in /proc/locks (OFDLCK)',
+    graceLeft: async () => ((await inGrace()) === false ? 0 : undefined),
+    heldLocks: async (filesystem) =>
+      showsLocks(bus, own(filesystem)) ? ganeshaLocks({ host }, filesystem) : undefined,
+    monitored: async () => monitored(host),
+    calloutFault: async (address) => calloutFault(host, '/proc/self/ns/net', address),
+    statdRuns: () => host.kind === 'rehearsal' || statdProcess(host, '/proc/self/ns/net') !== undefined,
+    health: (context) => healthOf(context, bus, waiting),
+  };
+}
+
+function ownOf({ filesystems }: GaneshaConfig, { fsid }: LockedFilesystem): Filesystem {
+  const found = filesystems.find((one) => one.fsid === fsid);
+  if (found === undefined) throw new Error(`no file system has fsid ${fsid}`);
+  return found;
+}
+
+/** Only those of its VFS back ends are the kernel's too; what another one holds, is its storage's. */
+function showsLocks({ host }: Bus, filesystem: Filesystem): boolean {
+  const { exportBlock } = filesystem;
+  if (exportBlock === undefined) return true;
+  const { fsal } = readOwnBlock(host.readText(exportBlock) ?? '', idOf(filesystem));
+  return fsal !== undefined && /^(?:vfs|xfs)$/i.test(fsal);
+}
+
+/** A-3: RemoveExport, where A-2 has not done it, and the proof that the locks are gone. */
+function dropLocks(bus: Bus, filesystem: Filesystem): LockManagerAction {
+  const remove = removal({ bus }, filesystem, 'A-3');
+  const isSeen = () => showsLocks(bus, filesystem);
+  const left = (context: LockManagerContext) => ganeshaLocks(context, filesystem)?.length;
+  return {
+    ...remove,
+    commands: remove.commands.map(
+      (line) =>
+        `${line}   # unless it is gone; then see in /proc/locks that no OFDLCK lock of ${filesystem.device} is left`,
+    ),
+    check: async (context) => (await remove.check(context)) && (!isSeen() || left(context) === 0),
+    act: async (context) => {
+      if (!(await remove.check(context))) await remove.act(context);
+      if (!isSeen()) return 'its back end keeps the locks: whether they are gone cannot be seen here';
+      // Older releases answer before they are gone.
+      await waitUntil(context.host, 'NFS-Ganesha to let its locks go', () => left(context) === 0);
+      return undefined;
+    },
+    verify: async (context) => {
+      await remove.verify(context);
+      if (isSeen()) refuseLocksLeft(context, filesystem);
+    },
+  };
+}
+
+/** B-2. The answer is always true, whatever was asked: what get_grace says is believed. */
+function enterGrace(bus: Bus, address: string, waiting: () => Promise<string[]>): LockManagerAction {
+  const call = graceFor(address);
+  const isIn = async () => {
+    const answer = await askGrace(bus);
+    if (typeof answer === 'boolean') return answer;
+    throw 'fault' in answer ? faultError(answer.fault, getGrace, bus.address) : notSo('B-2', 'no answer');
+  };
+  return {
+    commands: [
+      commandText(callArgv(bus.address, call)),
+      `# wait until "${commandText(callArgv(bus.address, getGrace))}" begins with true: a lock call under way delays it`,
+    ],
+    byHand: [
+      commandText(callArgv(bus.address, call)),
+      `until ${commandText(callArgv(bus.address, getGrace))} | grep -q 'bbs true'; do sleep 1; done`,
+    ],
+    programs: ['busctl'],
+    check: () => false,
+    act: async ({ host }) => {
+      await demand(bus, call, true);
+      await waitUntil(host, 'NFS-Ganesha to be in grace', isIn, { intervalMs: 200 });
+      const others = await waiting();
+      return others.length === 0
+        ? undefined
+        : `the whole server is in grace: new locks of ${others.join(', ')} wait too`;
+    },
+    verify: async () => {
+      if (await isIn()) return;
+      throw notSo(
+        'B-2',
+        `NFS-Ganesha is not in grace after "grace 5:${address}", though it said so: reclaims would be refused`,
+        'Its log says why ("Unable to start grace"). Then run the same command again.',
+      );
+    },
+  };
+}
+
+/** Who else the server serves: other floating IPs of this node, and exports that are of none. */
+async function bystanders(bus: Bus, run: string, config: GaneshaConfig): Promise<string[]> {
+  const others = servedAddresses(run).filter((address) => address !== config.address);
+  const known = new Set(
+    [config.address, ...others].flatMap((address) =>
+      config.floatingIps
+        .filter((ip) => ip.address === address)
+        .flatMap((ip) => ip.filesystems.map(({ exportId }) => exportId)),
+    ),
+  );
+  const strange = (await exportsIfAny(bus)).filter(({ id }) => !known.has(id));
+  return [...others, ...strange.map(({ path }) => path)];
+}
+
+async function healthOf(
+  context: LockManagerContext,
+  bus: Bus,
+  waiting: () => Promise<string[]>,
+): Promise<Health> {
+  const { host } = bus;
+  const answer = await askGrace(bus);
+  const server = await serverState(context, bus, answer);
+  const statd = statdProcess(host, '/proc/self/ns/net');
+  const isIn = answer === true;
+  return {
+    daemons: {
+      'ganesha.nfsd': server,
+      'rpc.statd': statd === undefined ? 'dead' : statd.isStopped ? 'silent' : 'running',
+    },
+    inGrace: isIn,
+    ...(isIn ? { waiting: await waiting() } : { graceLeft: 0 }),
+    clients: monitored(host)?.hosts.length ?? 0,
+    counts: { exports: typeof answer === 'boolean' ? (await exportsIfAny(bus)).length : 0 },
+  };
+}
+
+async function serverState(
+  { nlmRegistered }: LockManagerContext,
+  { host }: Bus,
+  answer: Awaited<ReturnType<typeof askGrace>>,
+): Promise<DaemonState> {
+  if (typeof answer === 'boolean') return (await nlmRegistered()) === false ? 'unregistered' : 'running';
+  return ganeshaProcess(host) === undefined ? 'dead' : 'silent';
+}

@@ -1,0 +1,136 @@
+import {
+  type DriverKey,
+  ofString,
+  type RawFile,
+  settingOf,
+  wholeNumber,
+} from '../../config/driver-settings.js';
+import { readPath } from '../../config/paths.js';
+import { type Problem, Wrong } from '../../config/problem.js';
+import type { Host } from '../../host/host.js';
+import { isInstalled } from '../../host/running/command.js';
+import { onSite } from '../kernel.js';
+import type { DriverModule, Site } from '../module.js';
+import { blockLacks, gracePeriodOf } from './block.js';
+import { type Bus, faultText } from './bus.js';
+import { ganesha } from './ganesha.js';
+import { askGrace, getGrace } from './methods.js';
+import { isItsOwnStatd } from './process.js';
+
+const name = 'ganesha';
+
+const busWanted = 'an address of D-Bus, such as "unix:path=/run/dbus/system_bus_socket"';
+const busKey: DriverKey<string | undefined> = {
+  name: 'ganesha_bus',
+  wanted: busWanted,
+  text: 'the D-Bus that NFS-Ganesha is on',
+  default: undefined,
+  defaultText: "the system's bus",
+  read: ofString(busWanted, (text) =>
+    /^[a-z]+:[\w=,/.%:-]+$/.test(text) ? text : new Wrong(`write ${busWanted}`),
+  ),
+};
+
+const confWanted = 'an absolute path, such as "/etc/ganesha/ganesha.conf"';
+const confKey: DriverKey<string> = {
+  name: 'ganesha_conf',
+  wanted: confWanted,
+  text: "NFS-Ganesha's configuration, in which Grace_Period of its block NFSv4 is read; what it includes is not",
+  default: '/etc/ganesha/ganesha.conf',
+  read: ofString(confWanted, readPath),
+};
+
+/** Ganesha takes 0 to 180 (nfs_read_conf.c); below 10 clients that were notified at once have no time to reclaim. */
+const graceKey: DriverKey<number | undefined> = {
+  name: 'ganesha_grace',
+  ...wholeNumber('whole seconds from 10 to 180', 10n, 180n),
+  text: 'how long the grace period of NFS-Ganesha is, in seconds. It is not set by this: it is for where `ganesha_conf` does not say it',
+  default: undefined,
+  defaultText: 'what Grace_Period in ganesha_conf says, else 90',
+};
+
+const directoryWanted = 'an absolute path, such as "/run/nlm-failover/ganesha"';
+const directoryKey: DriverKey<string> = {
+  name: 'ganesha_exports',
+  wanted: directoryWanted,
+  text: "where the EXPORT blocks are written that B-5 has NFS-Ganesha read, a file for each Export_Id. Not where ganesha.conf includes what it finds: what it then exports at its start is not this node's to export",
+  default: '/run/nlm-failover/ganesha',
+  read: ofString(directoryWanted, readPath),
+};
+
+/** Ganesha's own default (nfs_read_conf.c, Grace_Period). */
+const defaultGrace = 90;
+
+export const ganeshaModule: DriverModule = {
+  name,
+  summary: 'NFS-Ganesha, over D-Bus',
+  servesFrom: 'node',
+  isOnlyNamed: true,
+  keys: [busKey, confKey, graceKey, directoryKey],
+  problems: exportIdProblems,
+  unsuited: ({ filesystems }) =>
+    filesystems.flatMap((filesystem) => [
+      ...(filesystem.exportId === undefined ? [`${filesystem.mountpoint} has no export_id`] : []),
+      ...blockLacks(filesystem),
+    ]),
+  // A release, and a takeover of a part, go on with what is here.
+  lacks: async (site, { takesOver }) => (takesOver ? serverLacks(busOf(site)) : []),
+  make: (site) => {
+    const { config, host, floatingIp } = site;
+    return ganesha(onSite(site), {
+      address: floatingIp.address,
+      filesystems: floatingIp.filesystems,
+      floatingIps: config.floatingIps,
+      bus: settingOf(config.lockManager, busKey),
+      directory: settingOf(config.lockManager, directoryKey),
+      grace: () => graceOf(host, site),
+    });
+  },
+};
+
+function busOf({ host, config }: Pick<Site, 'host' | 'config'>): Bus {
+  return { host, address: settingOf(config.lockManager, busKey) };
+}
+
+function graceOf(host: Host, { config: { lockManager } }: Pick<Site, 'config'>): number {
+  const said = settingOf(lockManager, graceKey);
+  if (said !== undefined) return said;
+  return gracePeriodOf(host.readText(settingOf(lockManager, confKey)) ?? '') ?? defaultGrace;
+}
+
+/** Another Export_Id than before is a stale file handle for every client, so it is never made up. */
+function exportIdProblems({ lockManager, filesystems }: RawFile): Problem[] {
+  const isNamed = lockManager['driver'] === name;
+  return filesystems.flatMap(({ at, row }): Problem[] => {
+    const isExported = row['export'] !== undefined;
+    if (isNamed && isExported && row['export_id'] === undefined)
+      return [
+        {
+          path: [...at, 'export_id'],
+          message: `driver "${name}" needs the Export_Id of NFS-Ganesha, the same on every node: write an integer from 1 to 65535`,
+        },
+      ];
+    const [key] = ['export_id', 'export_block'].filter((one) => row[one] !== undefined);
+    if (key === undefined || (isNamed && isExported)) return [];
+    const message = isNamed
+      ? 'nothing is exported of this file system: leave it out'
+      : `only driver "${name}" exports with it: write driver = "${name}" in [lock_manager], or leave it out`;
+    return [{ path: [...at, key], message }];
+  });
+}
+
+/** What keeps NFS-Ganesha from serving an address here, each as a clause. */
+async function serverLacks(bus: Bus): Promise<string[]> {
+  const { host } = bus;
+  if (host.kind === 'rehearsal') return [];
+  const missing = ['busctl', 'ss'].filter((program) => !isInstalled(program));
+  if (missing.length > 0) return missing.map((program) => `${program} not installed`);
+  const answer = await askGrace(bus);
+  if (typeof answer !== 'boolean')
+    return 'fault' in answer ? [faultText(answer.fault, getGrace, bus.address).message] : [];
+  return (await isItsOwnStatd(host))
+    ? [
+        'NFS-Ganesha is its own statd (it has registered program 100024) and runs no callout, so that no client would be recorded: let it use rpc.statd',
+      ]
+    : [];
+}

@@ -1,0 +1,147 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { projectRoot } from '../lab/project-root.js';
+import type { Netns, Program } from '../helpers/netns.js';
+import { reachableCallout } from '../helpers/reachable-callout.js';
+import { startRpcbind, startStatd } from './statd.js';
+import { waitFor } from './wait-for.js';
+
+/** Why none can run here, or undefined. */
+export function ganeshaMissing(): string | undefined {
+  return ['/usr/bin/ganesha.nfsd', '/usr/bin/dbus-daemon'].every((file) => existsSync(file))
+    ? undefined
+    : 'needs nfs-ganesha and dbus';
+}
+
+/** The bus that there is in the namespace alone, as /run is its own. */
+const socket = 'unix:path=/run/dbus/system_bus_socket';
+
+const plugins = readdirSync('/usr/lib').flatMap((name) => {
+  const directory = `/usr/lib/${name}/ganesha`;
+  return existsSync(directory) ? [directory] : [];
+})[0];
+
+const conf = `NFS_Core_Param { NFS_Protocols = 3; Enable_RQUOTA = false; Plugins_Dir = ${plugins ?? '/usr/lib/ganesha'}; }
+NFSv4 { Grace_Period = 10; Lease_Lifetime = 10; RecoveryRoot = "/run/ganesha"; } # as short as it can be
+`;
+
+export interface ToolResult {
+  readonly code: number;
+  readonly output: string;
+  readonly lines: readonly { readonly step?: string; readonly state?: string; readonly detail?: string }[];
+}
+
+/** A server with the real ganesha.nfsd, rpc.statd with the callout, and a bus. */
+export class GaneshaServer {
+  readonly netns: Netns;
+  bus: Program | undefined;
+
+  constructor(netns: Netns) {
+    this.netns = netns;
+  }
+
+  async start(): Promise<void> {
+    const { netns } = this;
+    await startRpcbind(netns);
+    await startStatd(netns, reachableCallout);
+    for (const directory of ['/run/dbus', '/run/ganesha']) await mkdir(netns.path(directory));
+    await this.startBus();
+    await writeFile(netns.path('/run/ganesha.conf'), conf);
+    await this.startGanesha();
+  }
+
+  async startBus(): Promise<void> {
+    this.bus = this.netns.start('dbus-daemon', [
+      '--system',
+      '--nofork',
+      '--nopidfile',
+      `--address=${socket}`,
+      '--print-address',
+    ]);
+    await this.bus.saw(/unix:/);
+  }
+
+  async startGanesha(): Promise<void> {
+    const words = ['-F', '-f', '/run/ganesha.conf', '-L', '/run/ganesha.log', '-p', '/run/ganesha.pid'];
+    this.netns.start('ganesha.nfsd', [...words, '-N', 'NIV_EVENT']);
+    await waitFor('NFS-Ganesha on the bus', async () => (await this.grace()) !== undefined);
+  }
+
+  /** Its own word, by dbus-send, which the program does not use. */
+  async grace(): Promise<boolean | undefined> {
+    const answer = await this.call('admin', 'get_grace').catch(() => '');
+    const [, said] = /boolean (true|false)/.exec(answer) ?? [];
+    return said === undefined ? undefined : said === 'true';
+  }
+
+  async call(object: 'admin' | 'ExportMgr', method: string, ...args: string[]): Promise<string> {
+    const name = `org.ganesha.nfsd.${object.toLowerCase()}.${method}`;
+    const options = ['--system', '--print-reply', '--reply-timeout=5000', '--dest=org.ganesha.nfsd'];
+    return this.netns.run('dbus-send', ...options, `/org/ganesha/nfsd/${object}`, name, ...args);
+  }
+
+  /** The ids that it exports, without 0. */
+  async exported(): Promise<number[]> {
+    const answer = await this.call('ExportMgr', 'ShowExports');
+    return [...answer.matchAll(/uint16 (\d+)/g)].map(([, id]) => Number(id)).filter((id) => id !== 0);
+  }
+
+  /** Ends the grace that runs, as it does by itself. */
+  async untilGraceIsOver(): Promise<void> {
+    await waitFor('the end of the grace', async () => (await this.grace()) === false);
+  }
+
+  /** Of the machine, as the test sees it. */
+  pid(name: string): number {
+    const namespace = execFileSync('readlink', [`/proc/${this.netns.pid}/ns/net`], { encoding: 'utf8' });
+    const found = readdirSync('/proc').find((pid) => {
+      try {
+        return (
+          /^\d+$/.test(pid) &&
+          readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name &&
+          execFileSync('readlink', [`/proc/${pid}/ns/net`], { encoding: 'utf8' }) === namespace
+        );
+      } catch {
+        return false;
+      }
+    });
+    if (found === undefined) throw new Error(`no ${name} runs`);
+    return Number(found);
+  }
+
+  signal(name: string, signal: NodeJS.Signals): void {
+    process.kill(this.pid(name), signal);
+  }
+
+  /** The locks of open file descriptions on the device of a mount point. */
+  async locks(mountpoint: string): Promise<number> {
+    const device = (await this.netns.run('stat', '-c', '%Hd:%Ld', mountpoint)).trim();
+    const [major = 0, minor = 0] = device.split(':').map(Number);
+    const hex = (number: number) => number.toString(16).padStart(2, '0');
+    const text = await this.netns.run('cat', '/proc/locks');
+    return text
+      .split('\n')
+      .filter((line) => line.includes('OFDLCK') && line.includes(` ${hex(major)}:${hex(minor)}:`)).length;
+  }
+
+  /** nlm-failover, with what it printed. */
+  async tool(...args: string[]): Promise<ToolResult> {
+    const program = this.netns.start(
+      process.execPath,
+      [path.join(projectRoot(), 'bin/nlm-failover'), ...args],
+      {
+        NLM_FAILOVER_CONFIG: '/run/nlm-failover.toml',
+      },
+    );
+    program.end();
+    const code = await program.exited;
+    const output = program.output();
+    const lines = output
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as ToolResult['lines'][number]);
+    return { code, output, lines };
+  }
+}

@@ -1,0 +1,128 @@
+// The driver ganesha with the real ganesha.nfsd, dbus-daemon and rpc.statd, and a client that speaks NFSv3 and NLM itself.
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { ExecutionContext } from 'ava';
+import test from 'ava';
+import { type Netns, withNetnsPair } from '../helpers/netns.js';
+import { ganeshaMissing, GaneshaServer } from './ganesha-server.js';
+import { netnsTest } from './netns-test.js';
+import { startRpcbind, startStatd, witnessed } from './statd.js';
+
+const address = '10.99.0.100';
+const missing = ganeshaMissing();
+const ganeshaTest: typeof netnsTest = (title, ...rest) =>
+  missing === undefined
+    ? netnsTest(title, ...rest)
+    : test.serial.skip(`${title} (${missing})`, () => undefined);
+
+const config = `
+node = "A"
+[state]
+directory = "/run/state/records"
+[lock_manager]
+driver = "ganesha"
+ganesha_conf = "/run/ganesha.conf"
+[timeouts]
+settle = 5
+B-2 = 12
+A-2 = 8
+[[floating_ip]]
+address = "${address}/24"
+interface = "veth0"
+  [[floating_ip.filesystem]]
+  fsid = 1234
+  export_id = 7
+  device = "/run/vol1"
+  mountpoint = "/run/at/vol1"
+  type = "ext4"
+    [[floating_ip.filesystem.export]]
+    clients = "10.99.0.0/24"
+    options = "rw,no_root_squash,no_subtree_check"
+    [[floating_ip.filesystem.export]]
+    clients = "fd00::/64"
+`;
+
+class Client {
+  readonly #netns: Netns;
+
+  constructor(netns: Netns) {
+    this.#netns = netns;
+  }
+
+  async ask(...words: string[]): Promise<string> {
+    const script = path.join(import.meta.dirname, 'nfs-lock-inside.js');
+    return (await this.#netns.run(process.execPath, script, address, ...words)).trim();
+  }
+}
+
+async function site(t: ExecutionContext) {
+  t.timeout(120_000);
+  const [one, other] = await withNetnsPair(t, ['10.99.0.1/24'], ['10.99.0.21/24']);
+  const server = new GaneshaServer(one);
+  for (const directory of ['state', 'at', 'at/vol1']) await mkdir(one.path(`/run/${directory}`));
+  await one.run('mount', '-t', 'tmpfs', 'tmpfs', '/run/state');
+  await mkdir(one.path('/run/state/records'));
+  await one.run('truncate', '-s', '16M', '/run/vol1');
+  await one.run('mke2fs', '-q', '-F', '-t', 'ext4', '/run/vol1');
+  await writeFile(one.path('/run/nlm-failover.toml'), config);
+  await Promise.all([server.start(), startRpcbind(other).then(() => startStatd(other))]);
+  return { server, netns: one, client: new Client(other), clientNetns: other };
+}
+
+ganeshaTest('an address is taken over, released and taken over again, and the lock is kept', async (t) => {
+  const { server, netns, client, clientNetns } = await site(t);
+  const first = await server.tool('takeover', address, '--no-wait', '--json');
+  t.is(first.code, 0, first.output);
+  t.deepEqual(await server.exported(), [7]);
+  t.true(await server.grace());
+  // Done once.
+  const again = await server.tool('takeover', address, '--no-wait', '--json');
+  t.is(again.code, 0, again.output);
+  t.true(
+    again.lines.slice(0, -1).every(({ state }) => state === 'skipped'),
+    again.output,
+  );
+
+  const handle = await client.ask('handle', '/run/at/vol1', 'file');
+  t.is(await client.ask('lock', handle, 'holder'), 'grace');
+  await server.untilGraceIsOver();
+  t.is(await client.ask('lock', handle, 'holder'), 'granted');
+  t.is(await client.ask('lock', handle, 'rival'), 'denied');
+  t.is(await server.locks('/run/at/vol1'), 1);
+
+  const well = await server.tool('status', address);
+  t.is(well.code, 0, well.output);
+  t.regex(well.output, /ganesha +all daemons run; 1 exports; 1 clients monitored$/m);
+
+  const released = await server.tool('release', address, '--json');
+  t.is(released.code, 0, released.output);
+  t.regex(released.output, /1 lock held/);
+  t.deepEqual(await server.exported(), []);
+  t.false(await server.grace(), 'a release puts nobody into grace');
+  t.notRegex(await netns.run('cat', '/proc/self/mountinfo'), /vol1/);
+
+  // Somebody else's export: who waits in the same grace.
+  await mkdir(netns.path('/run/other'));
+  await netns.run('mount', '-t', 'tmpfs', 'tmpfs', '/run/other');
+  const other =
+    'EXPORT { Export_Id = 9; Path = /run/at; Pseudo = /run/at; Access_Type = RW; FSAL { Name = VFS; } }';
+  await writeFile(netns.path('/run/other.conf'), other);
+  await server.call('ExportMgr', 'AddExport', 'string:/run/other.conf', 'string:EXPORT(Export_Id=9)');
+  const taken = await server.tool('takeover', address, '--no-wait', '--json');
+  t.is(taken.code, 0, taken.output);
+  t.regex(taken.output, /the whole server is in grace: new locks of \/run\/at wait too/);
+  t.true(
+    (await witnessed(clientNetns)).some((line) => line.startsWith('sm-notify')),
+    'the client was notified',
+  );
+  // The handle of before: no lock for who wants a new one, and the old one for who had it.
+  t.is(await client.ask('lock', handle, 'rival'), 'grace');
+  t.is(await client.ask('reclaim', handle, 'holder'), 'granted');
+  const inGrace = await server.tool('status', address);
+  t.regex(inGrace.output, /2 exports; \d clients monitored; in grace; new locks of \/run\/at wait too$/m);
+  await server.untilGraceIsOver();
+  t.is(await client.ask('lock', handle, 'rival'), 'denied');
+  const audited = await server.tool('audit', address, '--json');
+  t.is(audited.code, 0, audited.output);
+  t.regex(audited.output, /"locks":\{"held":1,"reclaimed":1\}/);
+});
