@@ -20,6 +20,7 @@ PATH=${PATH:-/usr/bin:/bin}:/usr/sbin:/sbin
 
 OCF_SUCCESS=0
 OCF_ERR_GENERIC=1
+OCF_ERR_ARGS=2
 OCF_ERR_UNIMPLEMENTED=3
 OCF_ERR_INSTALLED=5
 OCF_ERR_CONFIGURED=6
@@ -61,8 +62,14 @@ is_address() {
 	[ ${#address} -le 45 ]
 }
 
+# What is wrong with a parameter itself is so on every node: with OCF_ERR_CONFIGURED Pacemaker starts it on none. What is wrong with the file
+# of this node is OCF_ERR_ARGS, as another node's may be right (Pacemaker Administration, "OCF Return Codes").
 has_address() {
 	is_address && return
+	if [ -z "$address" ]; then
+		exit_reason 'the parameter address is missing: give the floating IP as nlm-failover status prints it, such as 10.10.1.1'
+		return "$OCF_ERR_CONFIGURED"
+	fi
 	exit_reason 'address must be that of a [[floating_ip]] in the configuration, without its prefix length, letters in lower case'
 	return "$OCF_ERR_CONFIGURED"
 }
@@ -72,6 +79,12 @@ has_program() {
 	if [ -f "$program" ] && [ -x "$program" ]; then return; fi
 	exit_reason "the program ${program:-nlm-failover} is not installed here"
 	return "$OCF_ERR_INSTALLED"
+}
+
+has_config() {
+	[ ! -f "$config" ] || return 0
+	exit_reason "there is no file $config on this node: copy it from another node, or name the file in the parameter config"
+	return "$OCF_ERR_ARGS"
 }
 
 # ---- the command
@@ -87,6 +100,8 @@ tool() {
 		case $line in
 		*' is served here' | *' is served here, and not well: '* | *' is not served here') answer=$line ;;
 		'nlm-failover: '*) reason=${line#nlm-failover: } ;;
+		# Each mistake in the configuration has a line.
+		"$config: "*) reason="${reason:+$reason; }${line#"$config: "}" ;;
 		'    at '*) ;; # a stack: a defect of the program
 		'  '*)
 			[ -n "$reason" ] || continue
@@ -111,8 +126,8 @@ ask_status() {
 	case $code in
 	0) return "$OCF_SUCCESS" ;;
 	7) return "$OCF_NOT_RUNNING" ;;
-	# The configuration, or this address, is not right.
-	2 | 3) return "$OCF_ERR_CONFIGURED" ;;
+	# The configuration of this node is not right, or does not have this address.
+	2 | 3) return "$OCF_ERR_ARGS" ;;
 	126 | 127) return "$OCF_ERR_INSTALLED" ;;
 	*) return "$OCF_ERR_GENERIC" ;;
 	esac
@@ -167,7 +182,7 @@ tool_stop() {
 		ask_status
 		code=$?
 		case $code in
-		"$OCF_ERR_CONFIGURED" | "$OCF_ERR_INSTALLED")
+		"$OCF_ERR_ARGS" | "$OCF_ERR_INSTALLED")
 			if nothing_here; then code=$OCF_NOT_RUNNING; else failure="$failure; $address may be here still ($why)"; fi
 			;;
 		esac
@@ -313,7 +328,7 @@ volumes() {
 	note=$run/mounts/$address
 	set --
 	[ ! -r "$note" ] || set -- "$note"
-	[ ! -r "$config" ] || set -- "$@" "$config"
+	[ ! -f "$config" ] || [ ! -r "$config" ] || set -- "$@" "$config"
 	[ $# -gt 0 ] || return 0
 	ADDRESS=$address NOTE=$note awk '
 		# In the words of /proc/self/mountinfo.
@@ -459,7 +474,7 @@ judge_by_status() {
 	ask_status
 	code=$?
 	case $code in
-	"$OCF_ERR_CONFIGURED" | "$OCF_ERR_INSTALLED")
+	"$OCF_ERR_ARGS" | "$OCF_ERR_INSTALLED")
 		say "$address could not be looked at closely: $why"
 		return "$OCF_SUCCESS"
 		;;
@@ -469,10 +484,11 @@ judge_by_status() {
 
 ocf_validate() {
 	has_program || return
+	has_config || return
 	ask_status
 	code=$?
 	case $code in
-	"$OCF_ERR_CONFIGURED" | "$OCF_ERR_INSTALLED")
+	"$OCF_ERR_ARGS" | "$OCF_ERR_INSTALLED")
 		exit_reason "$why"
 		return "$code"
 		;;

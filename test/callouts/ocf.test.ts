@@ -143,23 +143,30 @@ for (const name of agents) {
   test(`${name}: the environment that it is given`, async (t) => {
     const { run, a } = makeNode(t);
     const without = { OCF_RESKEY_address: '' };
-    await expectCodes(t, (action) => run(name, action, without), [
+    const [missing] = await expectCodes(t, (action) => run(name, action, without), [
       ['validate-all', ocf.configured],
       ['start', ocf.configured],
       ['monitor', ocf.configured],
       ['stop', ocf.success],
     ]);
+    t.regex(
+      missing?.reasons.join('\n') ?? '',
+      /^the parameter address is missing: give .* such as 10\.10\.1\.1$/,
+    );
     const noConfig = { OCF_RESKEY_config: path.join(a.root, 'no_such.toml') };
     const [, start] = await expectCodes(t, (action) => run(name, action, noConfig), [
-      ['validate-all', ocf.configured],
-      ['start', ocf.configured],
+      ['validate-all', ocf.args],
+      ['start', ocf.args],
       ['monitor', ocf.notRunning],
       ['stop', ocf.success],
     ]);
     t.regex(
       start?.reasons.join('\n') ?? '',
-      /^\/.*no_such\.toml: there is no such configuration file\. Write /,
+      /^there is no file \/.*no_such\.toml on this node: .* in the parameter config$/,
     );
+    const directory = await run(name, 'monitor', { OCF_RESKEY_config: a.root });
+    t.is(directory.code, ocf.notRunning);
+    t.is(directory.stderr, '', 'nothing reads a directory');
     const noProgram = { OCF_RESKEY_program: '/no/such/nlm-failover', OCF_CHECK_LEVEL: '10' };
     await expectCodes(t, (action) => run(name, action, noProgram), [
       ['validate-all', ocf.installed],
@@ -168,11 +175,26 @@ for (const name of agents) {
       ['stop', ocf.success],
     ]);
     const other = await run(name, 'start', { OCF_RESKEY_address: '127.77.30.2' });
-    t.is(other.code, ocf.configured);
+    t.is(other.code, ocf.args);
     t.regex(
       other.reasons.join('\n'),
       /^"127\.77\.30\.2" is not a floating IP of .*: configured are 127\.77\.30\.1/,
     );
+  });
+
+  test(`${name}: each mistake in the configuration is in its reason, and another node may start it`, async (t) => {
+    const { run, a } = makeNode(t);
+    const config = path.join(a.root, 'mistakes.toml');
+    writeFileSync(config, a.read('/etc/nlm-failover.toml').replace(/^interface/m, 'interfce'));
+    for (const action of ['validate-all', 'start']) {
+      const { code, reasons } = await run(name, action, { OCF_RESKEY_config: config });
+      t.is(code, ocf.args, action);
+      t.is(reasons.length, 1);
+      t.regex(
+        reasons[0] ?? '',
+        /interface is missing: .*; .*interfce.*: unknown key; did you mean "interface"\?.* See nlm-failover/,
+      );
+    }
   });
 
   test(`${name}: a hostile address is refused, and does nothing`, async (t) => {
@@ -663,7 +685,7 @@ test('it is the agent of its own installation, by a linked directory and by a li
     const { code, stderr, stdout } = await runAgent(file, ['validate-all'], {
       OCF_RESKEY_address: '10.0.0.1',
     });
-    t.is(code, ocf.configured, stderr + stdout);
+    t.is(code, ocf.args, stderr + stdout);
     t.regex((await runAgent(file, ['meta-data'], {})).stdout, new RegExp(`default="${tool}"`));
   }
 });

@@ -16,7 +16,15 @@ export interface Ran {
 export const agentFile = (name: AgentName) => path.join(projectRoot(), 'callouts/ocf', name);
 
 /** Exit codes of an agent: resource-agents, heartbeat/ocf-returncodes. */
-export const ocf = { success: 0, generic: 1, unimplemented: 3, installed: 5, configured: 6, notRunning: 7 };
+export const ocf = {
+  success: 0,
+  generic: 1,
+  args: 2,
+  unimplemented: 3,
+  installed: 5,
+  configured: 6,
+  notRunning: 7,
+};
 
 /** Variables that a cluster manager would give it, and of those of this process none that it looks at. */
 export function agentEnvironment(given: Readonly<Record<string, string>>): Record<string, string> {

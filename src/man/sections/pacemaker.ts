@@ -55,8 +55,9 @@ export const pacemakerSection: ManSection = {
     { heading: 'What they tell' },
     {
       text:
-        'Whatever fails says so in the words of the command, which Pacemaker shows beside the failed action: its error, and what to do. A start succeeds also with exit code 5 or 6, as another node could do no better for a client that ' +
-        'could not be notified, or a lock that did not come back: the log of the node names them, and `nlm-failover audit`. A start that is refused, with exit code 4 say, has touched nothing.\n\n' +
+        'Whatever fails says so in the words of the command, of which Pacemaker shows the first 128 characters beside the failed action; its log has all: the error, and what to do. A start succeeds also with exit code 5 or 6, as another node could do no better for a client that ' +
+        'could not be notified, or a lock that did not come back: the log of the node names them, and `nlm-failover audit`. A start that is refused, with exit code 4 say, has touched nothing. Where the configuration file of this node is missing or not right the start fails on this ' +
+        'node alone (`OCF_ERR_ARGS`); where the parameter `address` itself is not right, on every node (`OCF_ERR_CONFIGURED`).\n\n' +
         'A stop that cannot unmount, cannot drop the locks, or finds the address still up fails, and then Pacemaker fences the node: the other one must not mount what this one has mounted. So have fencing on, and tested. ' +
         'A stop succeeds where nothing is here, whatever the configuration says: without one it goes by /run/nlm-failover/mounts/ADDRESS, where takeover notes what it mounts, and /proc/self/mountinfo. ' +
         'A mount, umount or repair (fsck, xfs_repair) that a killed action has left is waited for, 10 s or [timeouts].busy; then the stop fails.',
