@@ -10,6 +10,8 @@ export interface DryRunHead {
   readonly json: boolean;
   /** Why this driver. */
   readonly why: string;
+  /** release: what of the address the configuration has otherwise than this node, as sentences. */
+  readonly otherwise?: readonly string[];
 }
 
 /**
@@ -20,12 +22,16 @@ export async function dryRun(
   io: Io,
   plan: Plan,
   context: FailoverContext,
-  { title, json, why }: DryRunHead,
+  { title, json, why, otherwise = [] }: DryRunHead,
 ): Promise<void> {
   const { kind, address } = plan;
   if (json) line(io, { plan: kind, address, node: context.config.node, driver: context.driver.name, why });
   else io.out(`${title}\n`);
   printPlan(io, plan, json);
+  for (const message of otherwise) {
+    if (json) line(io, { note: message, hint: null });
+    else io.out(`NOTE: ${message}\n`);
+  }
   const obstacles = await lookAhead(plan, context, { asksNames: true, isAll: true });
   for (const { message, hint } of obstacles.filter(({ isNote }) => isNote === true)) {
     if (json) line(io, { note: message, hint });

@@ -3,6 +3,7 @@ import { findFloatingIp } from '../config/floating-ip.js';
 import { Collected, type FailoverContext, type Log } from '../failover/context.js';
 import { limitOf } from '../failover/limits.js';
 import { exitCodes, FailoverError } from '../errors.js';
+import { asNoted } from '../failover/steps/as-noted.js';
 import type { Host } from '../host/host.js';
 import { RecordSession } from '../failover/access/session.js';
 import { standsStillAfter, within } from '../host/running/deadline.js';
@@ -22,6 +23,8 @@ export interface RunOptions extends CommonOptions {
   readonly takesOver?: boolean;
   /** takeover: where another node has not released the address, it may be asked for the proof that it is down. */
   readonly asksForProof?: boolean;
+  /** release: the address as it was taken over, whatever the configuration says of its file systems by now. */
+  readonly asNoted?: boolean;
   /** takeover: what Pacemaker starts this as. */
   readonly resource?: string | undefined;
 }
@@ -29,6 +32,8 @@ export interface RunOptions extends CommonOptions {
 export interface RunContext {
   readonly context: FailoverContext;
   readonly choice: DriverChoice;
+  /** What of the address the configuration has otherwise, as sentences; see asNoted. */
+  readonly otherwise: readonly string[];
 }
 
 /** Everything that a command which changes something needs, from its options and the configuration. */
@@ -40,10 +45,12 @@ export async function openRunContext(
 ): Promise<RunContext> {
   const { rpcbindPort, ...node } = await openNode(loadDrivers, options);
   const { host, config, nlmRegistered, registeredAt } = node;
-  const floatingIp = findFloatingIp(config, address);
+  const configured = findFloatingIp(config, address);
   requireRoot(host);
-  refuseLoopback(host, floatingIp, config.file);
-  standsStillAfter(limitOf(`This command for ${floatingIp.address}`, config));
+  refuseLoopback(host, configured, config.file);
+  standsStillAfter(limitOf(`This command for ${configured.address}`, config));
+  const { floatingIp, remarks } =
+    options.asNoted === true ? asNoted(host, config, configured) : { floatingIp: configured, remarks: [] };
   const choice = await within(limitOf('Choosing the lock manager driver', config), () =>
     chooseDriver(node.drivers, { ...node, floatingIp }, { takesOver: options.takesOver === true }),
   );
@@ -51,6 +58,7 @@ export async function openRunContext(
   const seconds = options.notifyDeadline ?? config.timeouts.notify;
   return {
     choice,
+    otherwise: remarks,
     context: {
       host,
       config,

@@ -243,7 +243,7 @@ const floatingIpTable = {
   ),
   filesystem: tables(
     'floating_ip.filesystem',
-    'A file system that moves with the address that the table before it names. At least one that is exported for each. A file system belongs to exactly one address.',
+    'A file system that moves with the address that the table before it names. At least one that is exported for each. A file system belongs to exactly one address: before it comes to another one, release both, as only ext4 shows that another node has it mounted.',
     filesystemTable,
   ),
 };

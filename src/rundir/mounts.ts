@@ -14,6 +14,8 @@ export interface NotedVolume {
   readonly mountpoint: string;
   readonly type: string;
   readonly options: string;
+  /** Of one that is exported. */
+  readonly fsid?: string | undefined;
 }
 
 /** As it was noted. */
@@ -40,8 +42,8 @@ function fileOf(run: string, address: string): string {
  * Notes what this node mounts for an address, before it does, in `<run>/mounts/ADDRESS`, which is root's alone: what is to be unmounted,
  * whatever the configuration says by then. Beside it stays what was noted before and is still mounted. Gone with the boot, as mounts are.
  *
- * A line for each: MAJOR:MINOR or "-", device, mount point, type, options or "-", in the words of /proc/self/mountinfo, as the OCF agents
- * read it too (callouts/lib/ocf.sh, is_mounted). It proves nothing without that table. Throws FailoverError SYSTEM_ERROR, RUN_UNSAFE.
+ * A line for each: MAJOR:MINOR or "-", device, mount point, type, options or "-", fsid or "-", in the words of /proc/self/mountinfo, as the
+ * OCF agents read it too (callouts/lib/ocf.sh, is_mounted). It proves nothing without that table. Throws FailoverError SYSTEM_ERROR, RUN_UNSAFE.
  */
 export function noteMounts(host: Host, run: string, address: string, volumes: readonly NotedVolume[]): void {
   const all = [...earlier(host, run, address, volumes), ...volumes.map((one) => noted(host, one))];
@@ -67,7 +69,9 @@ export function notedMounts(run: string, address: string): NotedMount[] {
   // Most often there is none, and then nobody need watch over a read.
   const lines = existsSync(file) ? (readTextIfThere(file) ?? '').split('\n') : [];
   return lines.flatMap((line) => {
-    const [number, device, mountpoint, type = 'auto', options = ''] = line.split(' ').map(unescapeOctal);
+    const [number, device, mountpoint, type = 'auto', options = '-', fsid = '-'] = line
+      .split(' ')
+      .map(unescapeOctal);
     if (number === undefined || device === undefined || mountpoint === undefined) return [];
     return [
       {
@@ -76,6 +80,7 @@ export function notedMounts(run: string, address: string): NotedMount[] {
         mountpoint,
         type,
         options: options === '-' ? '' : options,
+        fsid: fsid === '-' ? undefined : fsid,
       },
     ];
   });
@@ -85,7 +90,7 @@ export function notedMounts(run: string, address: string): NotedMount[] {
 export function notedHere(host: Host, run: string, address: string): NotedHere[] {
   const table = mounts(host);
   return notedMounts(run, address).flatMap((note) =>
-    table.filter((mount) => isOf(mount, note)).map((mount) => ({ note, mount })),
+    table.filter((mount) => isOf(host, mount, note)).map((mount) => ({ note, mount })),
   );
 }
 
@@ -104,11 +109,20 @@ export function forgetMounts(run: string, address: string): void {
   rmSync(fileOf(run, address), { force: true });
 }
 
-/** By the number, where both have one: a file system with many devices has an anonymous one (major 0), an image file's is not known before. */
-function isOf({ deviceNumber, mountpoint }: Mount, { number, ...note }: NotedMount): boolean {
-  return number === undefined || deviceNumber.startsWith('0:')
-    ? mountpoint === note.mountpoint
-    : deviceNumber === number;
+/**
+ * By the number, where both have one: a file system with many devices has an anonymous one (major 0), an image file's is not known before.
+ * In another place only while the device may still have it: the kernel gives a number that is free to the next one.
+ */
+function isOf(
+  host: Host,
+  { deviceNumber, mountpoint }: Mount,
+  { number, device, ...note }: NotedMount,
+): boolean {
+  const isThere = mountpoint === note.mountpoint;
+  if (number === undefined || deviceNumber.startsWith('0:')) return isThere;
+  if (deviceNumber !== number || isThere) return deviceNumber === number;
+  const now = deviceAt(host, device);
+  return now === undefined || (now.kind === 'block' && now.number === number);
 }
 
 function earlier(
@@ -122,13 +136,14 @@ function earlier(
   return [...new Set(notedHere(host, run, address).map(({ note }) => note))].filter((note) => !isAgain(note));
 }
 
-function noted(host: Host, { device, mountpoint, type, options }: NotedVolume): NotedMount {
+function noted(host: Host, { device, mountpoint, type, options, fsid }: NotedVolume): NotedMount {
   const there = deviceAt(host, device);
-  return { number: there?.kind === 'block' ? there.number : undefined, device, mountpoint, type, options };
+  const number = there?.kind === 'block' ? there.number : undefined;
+  return { number, device, mountpoint, type, options, fsid };
 }
 
-function lineOf({ number = '-', device, mountpoint, type, options }: NotedMount): string {
-  return `${[number, device, mountpoint, type, options || '-'].map(escaped).join(' ')}\n`;
+function lineOf({ number = '-', device, mountpoint, type, options, fsid = '-' }: NotedMount): string {
+  return `${[number, device, mountpoint, type, options || '-', fsid].map(escaped).join(' ')}\n`;
 }
 
 /** As the kernel writes a path in /proc/self/mountinfo (fs/proc_namespace.c, seq_path_root). */

@@ -1,4 +1,5 @@
-// What was mounted for an address is found again, whatever the configuration says by then: A-4 and status, on a rehearsal host.
+// What was mounted for an address is found again, and given up as it was taken over, whatever the configuration says by then: release and status, on a
+// rehearsal host.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -19,7 +20,8 @@ async function served(t: ExecutionContext, { more = false } = {}) {
   const { a } = site;
   t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
   const before = a.read(file);
-  return { a, before, mounted: () => a.read('/proc/self/mountinfo') };
+  const etab = () => a.read('/var/lib/nfs/etab');
+  return { a, b: site.b, before, etab, mounted: () => a.read('/proc/self/mountinfo') };
 }
 
 /** The second file system, as the configuration has it. */
@@ -43,8 +45,13 @@ async function wrong(a: RehearsalNode, of = address): Promise<string> {
 
 const note = (a: RehearsalNode) => path.join(a.root, 'run/nlm-failover/mounts', address);
 
-test('a file system that was taken out of the configuration is seen, and unmounted', async (t) => {
-  const { a, before, mounted } = await served(t);
+/** A lock that lockd holds on /dev/vol2, as the kernel lists it. */
+const locked = '1: POSIX  ADVISORY  WRITE 7 07:02:12 0 EOF\n';
+
+test('a file system that was taken out of the configuration is seen, and given up with its export and its locks', async (t) => {
+  const { a, before, etab, mounted } = await served(t);
+  t.regex(etab(), /\/mnt\/vol2/);
+  a.write('/proc/locks', locked);
   a.write(file, before.replace(second(before), ''));
   t.notRegex(a.read(file), /vol2/);
   t.regex(
@@ -53,8 +60,14 @@ test('a file system that was taken out of the configuration is seen, and unmount
   );
   const release = await a.here(['release', address]);
   t.is(release.exitCode, 0, release.stderr);
-  t.regex(release.stdout, /\/mnt\/vol2, which is not in the configuration any more, is unmounted/);
+  t.regex(
+    release.stdout,
+    /^ {2}NOTE: \/dev\/vol2 on \/mnt\/vol2, as it was taken over: it is not in the configuration any more$/m,
+  );
   t.is(mounted(), '');
+  t.is(etab(), '');
+  t.is(a.read('/proc/locks'), '');
+  t.regex(release.stdout, /A-1 .* 1 lock held/);
   t.false(existsSync(note(a)));
   t.is((await a.here(['status', '--is-served', address])).exitCode, 7);
 });
@@ -69,14 +82,16 @@ test('mounts that were left to others while it was served: what was mounted for 
   t.false(existsSync(note(a)));
 });
 
-test('a mount point that was edited: what is mounted in the old one is seen, and unmounted there', async (t) => {
-  const { a, before, mounted } = await served(t);
+test('a mount point that was edited: what is mounted in the old one is seen, and given up there', async (t) => {
+  const { a, before, etab, mounted } = await served(t);
+  a.write('/proc/locks', locked);
   a.write(file, before.replaceAll('/mnt/vol2', '/srv/vol2'));
   t.regex(await wrong(a), /^\/dev\/vol2 is mounted on \/mnt\/vol2, and not on \/srv\/vol2$/m);
   t.regex(await wrong(a), /^\/dev\/vol2 is mounted on \/mnt\/vol2 for it, /m);
   const release = await a.here(['release', address]);
   t.is(release.exitCode, 0, release.stderr);
-  t.is(mounted(), '');
+  t.is(mounted() + etab(), '');
+  t.is(a.read('/proc/locks'), '');
 });
 
 test('the same where nobody noted it: said (A-4 looks who has the device, see test/wire/unmounted.test.ts)', async (t) => {
@@ -90,10 +105,21 @@ test('the same where nobody noted it: said (A-4 looks who has the device, see te
   t.regex(await wrong(a), /^\/dev\/vol2 is mounted on \/mnt\/vol2, and not on \/srv\/vol2$/m);
 });
 
-test('a device that was edited: nothing is touched', async (t) => {
-  const { a, before, mounted } = await served(t);
+test('a device that was edited: what was mounted for it is given up', async (t) => {
+  const { a, before, etab, mounted } = await served(t);
   a.write(file, before.replace('/dev/vol2', '/dev/state2'));
   t.regex(await wrong(a), /^\/dev\/vol2 is mounted on \/mnt\/vol2 for it, /m);
+  const dry = await a.here(['release', '--dry-run', address]);
+  t.regex(dry.stdout, /^NOTE: \/dev\/vol2 on \/mnt\/vol2, as it was taken over: .*otherwise by now$/m);
+  const release = await a.here(['release', address]);
+  t.is(release.exitCode, 0, release.stderr);
+  t.is(mounted() + etab(), '');
+});
+
+test('the same where nobody noted it: nothing is touched', async (t) => {
+  const { a, before, mounted } = await served(t);
+  a.remove('/run/nlm-failover/mounts/' + address);
+  a.write(file, before.replace('/dev/vol2', '/dev/state2'));
   const release = await a.here(['release', address]);
   t.is(release.exitCode, 1);
   t.regex(
@@ -101,6 +127,79 @@ test('a device that was edited: nothing is touched', async (t) => {
     /\/mnt\/vol2 has \/dev\/vol2 mounted, and the configuration says \/dev\/state2: not touched/,
   );
   t.regex(mounted(), /\/mnt\/vol2/);
+});
+
+test('the device of the record that was edited: nothing is touched, as the next owner would not find the record', async (t) => {
+  const { a, before, mounted } = await served(t);
+  a.write(file, before.replace('/dev/state1', '/dev/state2'));
+  const release = await a.here(['release', address]);
+  t.is(release.exitCode, 1);
+  t.regex(release.stderr, /\/mnt\/state1 has \/dev\/state1 mounted, .*: not touched/);
+  t.regex(mounted(), /\/mnt\/state1/);
+});
+
+test('the mount point of the record that was edited: the record is handed over', async (t) => {
+  const { a, b, before, mounted } = await served(t);
+  a.write('/proc/locks', locked);
+  const after = before.replaceAll('/mnt/state1', '/srv/state1');
+  a.write(file, after);
+  const release = await a.here(['release', address]);
+  t.is(release.exitCode, 0, release.stderr);
+  t.regex(release.stdout, /A-1 .* 1 lock held/);
+  t.is(mounted(), '');
+  b.write(file, after.replace('node = "A"', 'node = "B"'));
+  const takeover = await b.here(['takeover', address, '--no-wait']);
+  t.is(takeover.exitCode, 0, takeover.stderr);
+  // What B has noted is the configuration's, on A too.
+  t.regex((await b.here(['check', address])).stdout, /^ +ok +nodes/m);
+});
+
+test('the same where nobody noted it, or a state directory that is not there: no lock is dropped', async (t) => {
+  const stateVolume = /  \[\[floating_ip\.filesystem\]\]\n  device = "\/dev\/state1"\n.*\n.*\n\n/;
+  const edits = [
+    (text: string) => text.replaceAll('/mnt/state1', '/srv/state1'),
+    (text: string) => text.replace(stateVolume, '').replace('/mnt/state1', '/srv/absent'),
+  ];
+  for (const [index, edit] of edits.entries()) {
+    const { a, before, mounted } = await served(t);
+    const table = mounted();
+    if (index === 0) a.remove('/run/nlm-failover/mounts/' + address);
+    a.write('/proc/locks', locked);
+    a.write(file, edit(before));
+    const release = await a.here(['release', address]);
+    t.is(release.exitCode, 1, release.stdout);
+    t.regex(release.stderr, /are recorded in .*, which is no journal of this node in \/srv\//);
+    t.is(a.read('/proc/locks'), locked);
+    t.is(mounted(), table);
+  }
+});
+
+test('an fsid that was edited: its export goes, and nothing is missed', async (t) => {
+  for (const isNoted of [true, false]) {
+    const { a, before, etab } = await served(t);
+    if (!isNoted) a.remove('/run/nlm-failover/mounts/' + address);
+    a.write(file, before.replace('fsid = 1235', 'fsid = 1299'));
+    const release = await a.here(['release', address]);
+    t.is(release.exitCode, 0, release.stdout + release.stderr);
+    t.is(etab(), '');
+  }
+});
+
+test('exports that were left to others while it was served: what B-5 has made goes; what others have made since stays', async (t) => {
+  const { a, before, etab, mounted } = await served(t);
+  const managed = before.replace('interface = "eth0"', 'interface = "eth0"\nmanaged_by_others = ["export"]');
+  a.write(file, managed);
+  const release = await a.here(['release', address]);
+  t.is(release.exitCode, 0, release.stderr);
+  t.is(mounted() + etab(), '');
+  // Ours again, and then theirs.
+  a.write(file, before);
+  t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
+  const theirs = etab();
+  a.write(file, managed);
+  t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
+  t.is((await a.here(['release', address])).exitCode, 0);
+  t.is(etab(), theirs);
 });
 
 test('what was mounted for it in one place and is in another by now is not touched, and keeps it here', async (t) => {
@@ -148,13 +247,18 @@ test('an address that the configuration has no more, with something mounted, is 
   t.is(await wrong(a, other), '');
 });
 
-test('a file system that has come to another address is left to that one', async (t) => {
-  const { a, before, mounted } = await served(t, { more: true });
-  const moved = second(before);
-  const [head = '', first = '', rest = ''] = before.replace(moved, '').split(/(?=\n\[\[floating_ip\]\])/);
-  a.write(file, head + first + rest + moved);
-  t.regex(a.read(file), /vol2/);
-  const release = await a.here(['release', address]);
-  t.is(release.exitCode, 0, release.stderr);
-  t.regex(mounted(), /^[^\n]*\/mnt\/vol2[^\n]*\n$/);
+test('a file system that has come to another address is left to that one, where this node has taken it over', async (t) => {
+  for (const isTaken of [false, true]) {
+    const { a, before, etab, mounted } = await served(t, { more: true });
+    const moved = second(before);
+    const [head = '', first = '', rest = ''] = before.replace(moved, '').split(/(?=\n\[\[floating_ip\]\])/);
+    a.write(file, head + first + rest + moved);
+    t.regex(a.read(file), /vol2/);
+    if (isTaken) t.is((await a.here(['takeover', other, '--no-wait'])).exitCode, 0);
+    const release = await a.here(['release', address]);
+    t.is(release.exitCode, 0, release.stderr);
+    // Else another node would mount it a second time, as the other address owns it there.
+    t.is(mounted().includes('/mnt/vol2'), isTaken);
+    t.is(etab().includes('/mnt/vol2'), isTaken);
+  }
 });

@@ -72,6 +72,15 @@ test('a device by its number, wherever it is mounted; an image file and a btrfs 
     await host.run('umount', mountpoint);
     t.is((await stop(host)).code, ocf.success);
   }
+  // The number that it had, of a device that has another one by now, is somebody else's in any other place.
+  await host.run('ln', '-sfn', other, '/run/vol1');
+  await host.run('mount', '-t', 'ext4', device, '/run/moved');
+  t.deepEqual(await here(host), []);
+  await host.run('umount', '/run/moved');
+  await host.run('mount', '-t', 'ext4', device, '/run/a b');
+  t.deepEqual(await here(host), [['/run/vol1', '/run/a b']]);
+  await host.run('umount', '/run/a b');
+  await host.run('ln', '-sfn', device, '/run/vol1');
   // What was noted before and is mounted stays beside what is noted now.
   await host.run('mount', '-t', 'ext4', device, '/run/a b');
   await noted(host, 'note', { device: pool, mountpoint: '/run/pool', type: 'btrfs', options: '' });

@@ -45,7 +45,12 @@ export function addRelease(
     const { planRelease } = await import('../../failover/plan.js');
     const { selectSteps } = await import('../../failover/steps/steps.js');
     const { jsonReporter, textReporter } = await import('../text/step-reporter.js');
-    const { context, choice } = await openRunContext(drivers, address, options, () => undefined);
+    const { context, choice, otherwise } = await openRunContext(
+      drivers,
+      address,
+      { ...options, asNoted: true },
+      () => undefined,
+    );
     const { floatingIp, driver, config } = context;
     if (options.freeze === true) {
       const { freeze } = await import('../../failover/operations/freeze.js');
@@ -61,14 +66,16 @@ export function addRelease(
     const title = `release ${floatingIp.address} on ${config.node}, lock manager ${driver.name} (${choice.why})`;
     if (options.dryRun === true) {
       const { dryRun } = await import('../dry-run.js');
-      await dryRun(io, plan, context, { title, json: options.json === true, why: choice.why });
+      const isJson = options.json === true;
+      await dryRun(io, plan, context, { title, json: isJson, why: choice.why, otherwise });
       return;
     }
     const { release } = await import('../../failover/operations/release.js');
     const reporter = options.json === true ? jsonReporter(io) : textReporter(io, plan, title);
     const { withHooks } = await import('../with-hooks.js');
     const run = async (seen: Seen): Promise<number> => {
-      seen.result = await release(plan, context, reporter);
+      const result = await release(plan, context, reporter);
+      seen.result = { ...result, remarks: [...otherwise, ...result.remarks] };
       return reporter.result(seen.result);
     };
     exit(await withHooks(io, context, 'release', run));

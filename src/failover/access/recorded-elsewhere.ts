@@ -4,7 +4,7 @@ import type { Host } from '../../host/host.js';
 import { journalPath } from '../../record/journal/journal-file.js';
 import { isRecording, isSameFile, servingJournal, servingLink } from '../../rundir/serving.js';
 import type { FailoverContext } from '../context.js';
-import { recordLocation, recordReachable } from './location.js';
+import { recordLocation } from './location.js';
 
 /** The record of one address on one node, and where its callouts find their links. */
 interface Place {
@@ -15,10 +15,10 @@ interface Place {
 
 /**
  * The journal that the callouts write to, where it is not this node's in the record that the configuration names: state_directory, or
- * the node's name, was changed while the address was served here. Undefined: it is, or none is written, or the record cannot be reached.
+ * the node's name, was changed while the address was served here, also to where no record can be reached. Undefined: it is, or none is written.
  */
 export function recordedElsewhere({ host, run, config }: Place, ip: FloatingIp): string | undefined {
-  if (!isRecording(run, ip.address) || !recordReachable(host, ip)) return undefined;
+  if (!isRecording(run, ip.address)) return undefined;
   const journal = servingJournal(run, ip.address);
   const own = journalPath(recordLocation(host, ip).directory, config.node);
   return journal === undefined || isSameFile(journal, own) ? undefined : journal;

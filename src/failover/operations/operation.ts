@@ -92,6 +92,8 @@ export class OperationLog {
   begin(isNeeded = false): void {
     const { session, host, config, floatingIp } = this.#context;
     if (this.#id !== undefined) return;
+    // A release may be of the address as it was taken over.
+    const configured = config.floatingIps.find(({ address }) => address === floatingIp.address);
     const start = {
       kind: this.#kind,
       node: config.node,
@@ -105,7 +107,7 @@ export class OperationLog {
         record.noteConfiguration({
           node: config.node,
           at: start.now,
-          keys: sharedKeys(config, floatingIp),
+          keys: sharedKeys(config, configured ?? floatingIp),
         });
         return record.beginOperation(start);
       },

@@ -1,11 +1,19 @@
-import type { FloatingIp, Volume } from '../../config/config.js';
+import type { Config, FloatingIp, Volume } from '../../config/config.js';
 import { isManaged, mountOrder, volumesOf } from '../../config/floating-ip.js';
 import { errnoOf, FailoverError } from '../../errors.js';
 import { type Action, notSo } from '../../host/action.js';
 import { unmountFilesystem } from '../../host/actions/mount.js';
 import type { Host } from '../../host/host.js';
 import { isMountOf } from '../../host/reading/mounts.js';
-import { forgetMounts, isNoted, type NotedHere, notedHere, noteMounts } from '../../rundir/mounts.js';
+import {
+  forgetMounts,
+  isNoted,
+  type NotedHere,
+  notedHere,
+  notedMounts,
+  type NotedVolume,
+  noteMounts,
+} from '../../rundir/mounts.js';
 import { runDirectory } from '../../rundir/serving.js';
 import type { FailoverContext } from '../context.js';
 
@@ -18,10 +26,10 @@ export function noteVolumes(ip: FloatingIp): FailoverAction {
   return {
     commands: [],
     repeats: true,
-    check: ({ host }) => isNoted(host, runDirectory(host), address, volumesOf(ip)),
+    check: ({ host }) => isNoted(host, runDirectory(host), address, toNote(ip)),
     act: async ({ host }) => {
       try {
-        noteMounts(host, runDirectory(host), address, volumesOf(ip));
+        noteMounts(host, runDirectory(host), address, toNote(ip));
         return undefined;
       } catch (error) {
         // Worth less than that the address is served.
@@ -32,6 +40,10 @@ export function noteVolumes(ip: FloatingIp): FailoverAction {
     verify: () => undefined,
     undo: async ({ host }) => forgetWhatIsGone(host, address),
   };
+}
+
+function toNote({ stateVolume, filesystems }: FloatingIp): readonly NotedVolume[] {
+  return [...(stateVolume === undefined ? [] : [stateVolume]), ...filesystems];
 }
 
 /** A-4, last: what is mounted still stays noted. */
@@ -53,10 +65,9 @@ function forgetWhatIsGone(host: Host, address: string): undefined {
 /**
  * What was mounted here for the address and the configuration has elsewhere by now, or not at all: the mount point or the device was
  * edited, or the file system taken out, or left to others (managed_by_others), while it was served. What has come to another address is
- * that one's.
+ * that one's as soon as this node has taken it over: until then another node may, and mount it a second time.
  */
 export function notedBeside({ host, config }: Place, ip: FloatingIp): NotedHere[] {
-  const others = config.floatingIps.filter(({ address }) => address !== ip.address).flatMap(volumesOf);
   const ours = isManaged(ip, 'mount') ? [] : volumesOf(ip);
   const isAt = ({ device, mountpoint }: Volume, { mount }: NotedHere) =>
     mountpoint === mount.mountpoint && isMountOf(host, mount, device);
@@ -64,8 +75,27 @@ export function notedBeside({ host, config }: Place, ip: FloatingIp): NotedHere[
   const isConfigured = ({ note }: NotedHere) =>
     ours.some(({ device, mountpoint }) => device === note.device && mountpoint === note.mountpoint);
   return notedHere(host, runDirectory(host), ip.address).filter(
-    (one) => !isConfigured(one) && ![...ours, ...others].some((volume) => isAt(volume, one)),
+    (one) =>
+      !isConfigured(one) &&
+      !ours.some((volume) => isAt(volume, one)) &&
+      !isNotedForAnother(host, config, ip, one),
   );
+}
+
+/** Whether it has come to another address of the configuration, which has it in the same place, and has been taken over here since. */
+export function isNotedForAnother(
+  host: Host,
+  config: Config,
+  { address }: FloatingIp,
+  { mount }: NotedHere,
+): boolean {
+  return config.floatingIps
+    .filter((other) => other.address !== address && volumesOf(other).some((one) => isIn(one)))
+    .some((other) => notedMounts(runDirectory(host), other.address).some((one) => isIn(one)));
+
+  function isIn({ device, mountpoint }: Pick<Volume, 'device' | 'mountpoint'>): boolean {
+    return mountpoint === mount.mountpoint && isMountOf(host, mount, device);
+  }
 }
 
 /**

@@ -63,7 +63,9 @@ export function unexport(
   memory: RememberedExports,
   moving: readonly ExportedFilesystem[],
 ): Action<HostContext> {
-  const isGoing = (entry: ExportEntry) => moving.some((filesystem) => carriesFsid(entry, filesystem.fsid));
+  // One with an fsid that was edited since, too, where it is this that goes.
+  const isGoing = (entry: ExportEntry, taken: ExportEntry) =>
+    isOfClient(entry, taken) || moving.some((filesystem) => carriesFsid(entry, filesystem.fsid));
   const entryOf = (entries: readonly ExportEntry[], named: Named): ExportEntry | undefined => {
     const known = memory.get(named)?.entry;
     return (
@@ -93,7 +95,7 @@ export function unexport(
       for (const entry of left(context.host)) {
         const { clients, path } = entry;
         const spelt = { clients: exportfsClients(clients), path };
-        const { result } = await runExportfs(context, command(spelt), isGoing);
+        const { result } = await runExportfs(context, command(spelt), (gone) => isGoing(gone, entry));
         if (result.stderr.trim() !== '') said.push(saidOf(result));
       }
       if (left(context.host).length === 0) memory.forget(one);

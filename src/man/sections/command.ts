@@ -246,7 +246,7 @@ const managedByOthers: ManSection = {
         ],
         [
           'export',
-          'takeover fails in B-5 where a path is not exported, or without this fsid. release leaves it exported. Not with the driver lockd-netns.',
+          'takeover fails in B-5 where a path is not exported, or without this fsid. release leaves it exported, but for what B-5 has made here itself, before this was written. Not with the driver lockd-netns.',
         ],
         [
           'address',
@@ -505,7 +505,7 @@ const files: ManSection = {
         ],
         [
           '/run/nlm-failover/mounts/ADDRESS',
-          'what takeover and adopt have mounted for the address, for root alone: where the configuration was changed meanwhile, release unmounts it by this, and status names it',
+          'what takeover and adopt have mounted for the address, for root alone: where its file systems were changed in the configuration meanwhile, release gives them up by this as they were (exports, locks, record, mounts), and status names them',
         ],
         [
           '/run/nlm-failover/instances/ADDRESS',

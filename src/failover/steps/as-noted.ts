@@ -1,0 +1,113 @@
+import type { Config, Filesystem, FloatingIp, Volume } from '../../config/config.js';
+import { isManaged, recordVolume } from '../../config/floating-ip.js';
+import type { Host } from '../../host/host.js';
+import { isMountOf, mountOfDevice } from '../../host/reading/mounts.js';
+import { isAtOrBelow } from '../../paths.js';
+import { type NotedHere, notedHere } from '../../rundir/mounts.js';
+import { runDirectory } from '../../rundir/serving.js';
+import { isNotedForAnother } from './noted-mounts.js';
+
+/** An address as a release is to give it up. */
+export interface AsNoted {
+  readonly floatingIp: FloatingIp;
+  /** What of it the configuration has otherwise, as sentences. */
+  readonly remarks: readonly string[];
+}
+
+/**
+ * An address as this node has mounted it (src/rundir/mounts.ts), where its file systems were edited, or taken out of the configuration, while
+ * it was served: its exports, its locks, its record and the mounts are where they were, and so are to be given up there. Not what others
+ * mount; nor a record that the configuration has on another device, which the next owner would not find: A-4 refuses that.
+ */
+export function asNoted(host: Host, config: Config, ip: FloatingIp): AsNoted {
+  const notes = isManaged(ip, 'mount') ? [] : mountedAsNoted(host, config, ip);
+  const { stateVolume, filesystems } = ip;
+  const onRecord = recordVolume(ip);
+  const remarks: string[] = [];
+  const left = new Set(notes);
+  const noteOf = (volume: Volume & { readonly fsid?: string }): NotedHere | undefined => {
+    if (mountOfDevice(host, volume) !== undefined)
+      return notes.find(({ note }) => note.mountpoint === volume.mountpoint);
+    const all = [...left];
+    return (
+      all.find(({ note }) => note.fsid !== undefined && note.fsid === volume.fsid) ??
+      all.find(({ mount }) => isMountOf(host, mount, volume.device)) ??
+      all.find(({ note }) => volume !== onRecord && note.mountpoint === volume.mountpoint)
+    );
+  };
+  /** What is mounted as it is configured is found first: nothing else is that. */
+  const inTurn = [...(stateVolume === undefined ? [] : [stateVolume]), ...filesystems].toSorted(
+    (a, b) => Number(mountOfDevice(host, a) === undefined) - Number(mountOfDevice(host, b) === undefined),
+  );
+  const found = new Map<Volume, NotedHere>();
+  for (const volume of inTurn) {
+    const noted = noteOf(volume);
+    if (noted === undefined) continue;
+    left.delete(noted);
+    found.set(volume, noted);
+    if (mountOfDevice(host, volume) === undefined)
+      remarks.push(`${placeOf(noted)}, as it was taken over: the configuration has it otherwise by now`);
+  }
+  const there = <T extends Volume>(volume: T): T => {
+    const { note } = found.get(volume) ?? {};
+    if (note === undefined) return volume;
+    const { device, mountpoint, type, options, fsid } = note;
+    const isSame = mountOfDevice(host, volume) !== undefined;
+    return {
+      ...volume,
+      ...(isSame ? {} : { device, mountpoint, type, options }),
+      ...('fsid' in volume && fsid !== undefined ? { fsid } : {}),
+    };
+  };
+  // Nobody has noted the Export_Id by which an export of NFS-Ganesha goes: it is unmounted alone then, which finds it busy as long as it is exported.
+  const isById = filesystems.some(({ exportId }) => exportId !== undefined);
+  const gone = [...left].flatMap((noted) => {
+    const filesystem = isById ? undefined : takenOut(noted);
+    if (filesystem === undefined) return [];
+    remarks.push(`${placeOf(noted)}, as it was taken over: it is not in the configuration any more`);
+    return [filesystem];
+  });
+  return {
+    remarks,
+    floatingIp: {
+      ...ip,
+      stateDirectory: moved(ip.stateDirectory, onRecord, onRecord && there(onRecord)),
+      ...(stateVolume === undefined ? {} : { stateVolume: there(stateVolume) }),
+      filesystems: [...filesystems.map((filesystem) => there(filesystem)), ...gone],
+    },
+  };
+}
+
+/** Each once, as it lies topmost in its place. */
+function mountedAsNoted(host: Host, config: Config, ip: FloatingIp): readonly NotedHere[] {
+  const here = notedHere(host, runDirectory(host), ip.address).filter(
+    ({ note, mount }) => note.mountpoint === mount.mountpoint && mountOfDevice(host, note) !== undefined,
+  );
+  const isFirst = ({ note }: NotedHere, index: number) =>
+    here.findIndex((one) => one.note.mountpoint === note.mountpoint) === index;
+  return here.filter((one, index) => isFirst(one, index) && !isNotedForAnother(host, config, ip, one));
+}
+
+/** All that is exported of it is found by its fsid. One without is unmounted alone: A-4, unmountNoted. */
+function takenOut({ note }: NotedHere): Filesystem | undefined {
+  const { device, mountpoint, type, options, fsid } = note;
+  if (fsid === undefined) return undefined;
+  return {
+    device,
+    mountpoint,
+    type,
+    options,
+    fsid,
+    exports: [{ path: mountpoint, clients: '*', options: '' }],
+  };
+}
+
+/** A path on a volume that is mounted elsewhere. */
+function moved(path: string, from: Volume | undefined, to: Volume | undefined): string {
+  if (from === undefined || to === undefined || from.mountpoint === to.mountpoint) return path;
+  return isAtOrBelow(path, from.mountpoint) ? `${to.mountpoint}${path.slice(from.mountpoint.length)}` : path;
+}
+
+function placeOf({ note }: NotedHere): string {
+  return `${note.device} on ${note.mountpoint}`;
+}
