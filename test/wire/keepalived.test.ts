@@ -25,6 +25,7 @@ echo "$*" >>/run/calls
 if [ "$1" = takeover ]; then
   until [ -e /run/go ]; do sleep 0.1; done
   code=$(cat /run/code)
+  echo "nlm-failover: why it ended with $code"
 fi
 echo "$1 ends" >>/run/calls
 exit "\${code:-0}"
@@ -154,6 +155,13 @@ test('a takeover that serves nothing takes this node out of the election, until 
   await says(host, 'MASTER');
   await waitFor('the track_file', async () => isAway() === '1');
   await asked(t, host, takeover, ends.takeover);
+  // What keepalived says then, and prints nothing.
+  await says(host, 'FAULT');
+  await asked(t, host, release, ends.release);
+  t.is(
+    readFileSync(host.path(`/run/nlm-failover/keepalived/${address}.takeover.log`), 'utf8'),
+    'nlm-failover: why it ended with 4\n',
+  );
 
   // By the unit, where systemd runs.
   for (const [result, then] of [
@@ -271,6 +279,17 @@ test('setup --keepalived: two nodes elect one, and hand over', async (t) => {
   const dry = await setup(a, ...words, '--dry-run');
   t.regex(dry.text, /instance +to do +\/etc\/keepalived\/conf\.d\/nlm-failover-10\.10\.1\.1\.conf/, dry.text);
   t.false(existsSync(a.path('/etc/keepalived')));
+  for (const [wrong, code, why] of [
+    [['--keepalived', '--peer', address], 3, /--peer 10\.10\.1\.1 is a floating IP, which moves/],
+    [['--keepalived', '--peer', '10.10.0.1'], 3, /every --peer is this node itself/],
+    [['--keepalived', '--peer', 'fd00::9'], 2, /It takes an IPv4 address/],
+    [['--peer', '10.10.0.2'], 2, /need --keepalived\n {2}nlm-failover setup --help has its options/],
+  ] as const) {
+    const refused = await setup(a, ...wrong);
+    t.is(refused.code, code, refused.text);
+    t.regex(refused.text, why);
+    t.false(existsSync(a.path('/etc/keepalived')));
+  }
   for (const host of nodes) {
     const { text } = await setup(host, ...words);
     t.regex(text, /instance +done .*virtual_router_id 1, with 10\.10\.0\.[12];/, text);

@@ -55,7 +55,7 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
       .addOption(
         new Option(
           '--peer <address>',
-          'with --keepalived: an address of another node, which gets the advertisements instead of a multicast group; may be repeated, and this node is left out of it',
+          'with --keepalived: an IPv4 address of another node, which gets the advertisements instead of a multicast group; may be repeated, and this node is left out of it',
         ).argParser(addPeer),
       )
       .addOption(
@@ -74,8 +74,8 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
         '--undo',
         'take back what setup has made on this node, or for the address alone, and nothing else; what was changed since is left, and named',
       ),
-  ).action(async (address: string | undefined, options: SetupCommandOptions) => {
-    const keepalived = keepalivedOf(program, address, options);
+  ).action(async (address: string | undefined, options: SetupCommandOptions, command: Command) => {
+    const keepalived = keepalivedOf(command, address, options);
     const { openReader } = await import('../open-reader.js');
     const { limitOf } = await import('../../failover/limits.js');
     const { within } = await import('../../host/running/deadline.js');
@@ -103,9 +103,9 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
 }
 
 /** What belongs to --keepalived alone is refused without it, and with what it contradicts. */
-function keepalivedOf(program: Command, address: string | undefined, options: SetupCommandOptions) {
+function keepalivedOf(command: Command, address: string | undefined, options: SetupCommandOptions) {
   const { keepalived = false, peer = [], routerId, priority, undo, alone } = options;
-  const refuse = (why: string) => program.error(`error: ${why}`, { exitCode: exitCodes.usage });
+  const refuse = (why: string) => command.error(`error: ${why}`, { exitCode: exitCodes.usage });
   if (!keepalived) {
     if (peer.length > 0 || routerId !== undefined || priority !== undefined)
       refuse('--peer, --router-id and --priority need --keepalived');
@@ -118,9 +118,11 @@ function keepalivedOf(program: Command, address: string | undefined, options: Se
   return { peers: peer, router: routerId, priority };
 }
 
+/** VRRP 2 is of IPv4 alone (RFC 3768); keepalived refuses the instance of another peer. */
 function addPeer(text: string, before: readonly string[] = []): readonly string[] {
   const address = canonicalAddress(text);
-  if (address === undefined) throw new InvalidArgumentError('It takes an IPv4 or IPv6 address.');
+  if (address === undefined || address.includes(':'))
+    throw new InvalidArgumentError('It takes an IPv4 address, as the nodes talk VRRP version 2.');
   return [...before, address];
 }
 

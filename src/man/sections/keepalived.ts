@@ -56,11 +56,11 @@ vrrp_instance nfs-10.10.1.1 {
     },
     {
       text:
-        'MASTER is a takeover; BACKUP, FAULT and STOP are a release. The script hands over and ends: to the unit of the address, or, where no systemd runs, to a process of its own, which keepalived cannot end; it leaves what was printed last in /run/nlm-failover/keepalived/ADDRESS.log. ' +
+        'MASTER is a takeover; BACKUP, FAULT and STOP are a release. The script hands over and ends: to the unit of the address, or, where no systemd runs, to a process of its own, which keepalived cannot end; it leaves what the last of each has printed in /run/nlm-failover/keepalived/ADDRESS.takeover.log and ADDRESS.release.log. ' +
         'A release stops the unit, and then releases what is there all the same, as nlm-failover-left@ADDRESS: after a start that failed, or a takeover by hand, a unit has nothing to stop. ' +
         'The unit has the configuration file that setup gave it: where the script has another one (--config), it takes nothing over, and says so. ' +
         'What keepalived has said last counts, however its scripts come in. keepalived makes the other node MASTER before this one has released: takeover waits for that (--await-release, 60 s), and only then is the other node fenced or this one refused.\n\n' +
-        'A takeover that does not serve the address afterwards writes 1 into the track_file: this node is in FAULT, the other one becomes MASTER, and nothing is tried again. See what it said (journalctl, status); then write 0, or start keepalived anew. ' +
+        'A takeover that does not serve the address afterwards writes 1 into the track_file: this node is in FAULT, the other one becomes MASTER, and nothing is tried again. See what it said (journalctl, or ADDRESS.takeover.log, and status); then write 0, or start keepalived anew. ' +
         'With nopreempt no priority moves an address: for a planned move write 1 on the node that has it, and 0 when it is to stand for it again.\n\n' +
         'keepalived begins as BACKUP, which is a release: where it is started on the node that serves, the address is released, and taken over by whoever is MASTER. Where both processes of keepalived are killed, nobody is told: the node goes on serving, the other one becomes MASTER and is refused, or fences it (not where its state volume has multiple mount protection: FENCING).',
     },

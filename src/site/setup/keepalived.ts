@@ -37,6 +37,8 @@ export interface KeepalivedInstallation {
   readonly callouts: string;
   /** The configuration file. */
   readonly config: string;
+  /** Every address of it: none of them is a node's own. */
+  readonly addresses: readonly string[];
 }
 
 /** Whether an earlier --keepalived has written the files of an address. */
@@ -47,7 +49,7 @@ export function isWithKeepalived({ ledger }: SetupPlace, { address }: FloatingIp
 /** keepalived elects who has these addresses. Throws FailoverError CONFIG_INVALID, NOT_READY. */
 export async function keepalivedItems(
   place: SetupPlace,
-  { callouts, config }: KeepalivedInstallation,
+  { callouts, config, addresses }: KeepalivedInstallation,
   floatingIps: readonly FloatingIp[],
   options: KeepalivedOptions,
 ): Promise<SetupItem[]> {
@@ -56,6 +58,12 @@ export async function keepalivedItems(
   if (!isInstalled('keepalived'))
     return [byHand('keepalived is not installed here: apt-get install keepalived')];
   const ours = floatingIps.filter(({ managedByOthers = [] }) => managedByOthers.length === 0);
+  const moving = options.peers.find((peer) => addresses.includes(peer));
+  if (moving !== undefined)
+    throw invalid(
+      `--peer ${moving} is a floating IP, which moves`,
+      'Name an address that the other node always has.',
+    );
   const peers = await withoutOwn(host, options.peers);
   if (options.peers.length > 0 && peers.length === 0)
     throw invalid(

@@ -91,7 +91,11 @@ export async function setupItems(node: SetupNode, options: SetupOptions): Promis
       ? []
       : await keepalivedItems(
           place,
-          { callouts: installation.callouts, config: file },
+          {
+            callouts: installation.callouts,
+            config: file,
+            addresses: config.floatingIps.map(({ address }) => address),
+          },
           floatingIps,
           keepalived,
         )),
