@@ -53,14 +53,15 @@ export function parseMounts(text: string): Mount[] {
 }
 
 /**
- * The granted locks of lockd: those carry its pid, while a request that waits has `->` for a kind.
+ * The granted locks of lockd: those carry its pid, while a request that waits has `->` for a kind; and those of NFS-Ganesha, of an open
+ * file description.
  * @param lockd pid of the lockd thread, empty when there is none
  * @param device `MAJOR:MINOR` in hexadecimal, or undefined for all
  */
 export function parseNfsLocks(text: string, lockd: string, device: string | undefined): NfsLock[] {
   return text.split('\n').flatMap((line) => {
     const [, kind, , , pid, file = ''] = line.trim().split(/\s+/);
-    if (kind !== 'POSIX' || pid !== lockd) return [];
+    if (!(kind === 'OFDLCK' || (kind === 'POSIX' && pid === lockd))) return [];
     return device === undefined || deviceNumbers(device) === deviceNumbers(file) ? [{ file, line }] : [];
   });
 }

@@ -35,6 +35,12 @@ export async function prepareServer(
   ips: readonly SiteIp[],
   { failback = false, ...options }: Preparation = {},
 ): Promise<void> {
+  if (options.driver === 'ganesha') {
+    const { graceSeconds = lab.graceSeconds } = options;
+    await configure(lab, server, ips, options);
+    await server.startGanesha({ graceSeconds, callout: server.callout });
+    return;
+  }
   const graceSeconds = server === lab.a && !failback ? shortestGrace : lab.graceSeconds;
   await configure(lab, server, ips, { graceSeconds, ...options });
   await server.startNfs({

@@ -61,12 +61,20 @@ export class Server extends Guest {
     await this.run(pastGrace ? `"$@" && exec ${inGuest('test/lab/sh/end-grace')}` : '"$@"', { args: start });
   }
 
+  /** The same with NFS-Ganesha, on a bus of its own, which exports nothing and is in grace for so long. */
+  async startGanesha({
+    graceSeconds,
+    callout,
+  }: Required<Pick<NfsOptions, 'graceSeconds' | 'callout'>>): Promise<void> {
+    await this.run([inGuest('test/lab/sh/start-ganesha'), String(graceSeconds), callout]);
+  }
+
   /** Ends the grace of an address, or of the server; see sh/end-grace. */
   async endGrace(address?: string): Promise<void> {
     await this.run([inGuest('test/lab/sh/end-grace'), ...(address === undefined ? [] : [address])]);
   }
 
-  /** Waits until lockd holds so many locks on a device; whether it did before the time was over. */
+  /** Waits until lockd, or NFS-Ganesha, holds so many locks on a device; whether it did before the time was over. */
   async untilLocked(device: string, count: number, seconds: number): Promise<boolean> {
     const argv = [inGuest('test/lab/sh/until-locked'), device, String(count), String(seconds)];
     const { exitCode, stderr } = await this.run(argv, { reject: false, timeoutSeconds: seconds + 60 });
@@ -86,7 +94,7 @@ export class Server extends Guest {
     await this.run(script, { args: [device, mountpoint, String(fsid), address] });
   }
 
-  /** The locks that lockd holds here, on one device (`/dev/ubda`) or on all. */
+  /** The locks that lockd, or NFS-Ganesha, holds here, on one device (`/dev/ubda`) or on all. */
   async nfsLocks(device?: string): Promise<NfsLock[]> {
     // One job and three processes: this is asked again and again while a takeover runs on the same machine.
     const script = `cat /proc/locks && echo

@@ -54,7 +54,7 @@ export function mountpointOf(disk: string): string {
   return `/mnt/${disk}`;
 }
 
-export type Driver = 'lockd' | 'lockd-netns' | 'auto';
+export type Driver = 'lockd' | 'lockd-netns' | 'ganesha' | 'auto';
 
 /** How an instance joins the network; veth: into a bridge that the server gets. */
 export type Link = 'macvlan' | 'ipvlan' | 'veth';
@@ -115,7 +115,7 @@ export async function configure(
 address = "${ip.address}/${ip.address.includes(':') ? 64 : 24}"
 interface = "${link === 'veth' ? bridge : 'vec0'}"
 names = ["nfs.example.com"]
-${managedByOthers ? 'managed_by_others = ["mount", "export", "address"]\n' : ''}${stateText(lab, ip)}${ip.filesystems.map((filesystem) => filesystemText(lab, filesystem)).join('')}`,
+${managedByOthers ? 'managed_by_others = ["mount", "export", "address"]\n' : ''}${stateText(lab, ip)}${ip.filesystems.map((filesystem) => filesystemText(lab, filesystem, driver)).join('')}`,
   );
   const fixed = Object.entries(ports ?? {}).map(([daemon, port]) => `${daemon}_port = ${port}\n`);
   // Four labs on two CPUs: a write under way when exports are flushed keeps its file open in nfsd's cache for seconds (Linux
@@ -200,10 +200,11 @@ function stateText({ disks }: SiteOfLab, ip: SiteIp): string {
 function filesystemText(
   { disks, site }: SiteOfLab,
   { disk: name, fsid }: SiteIp['filesystems'][number],
+  driver: Driver,
 ): string {
   const disk = disks[name];
   if (disk === undefined) throw new Error(`this lab has no disk ${name}`);
-  return site.filesystemText(name, site.device(disk, name), fsid);
+  return site.filesystemText(name, site.device(disk, name), fsid, driver === 'ganesha');
 }
 
 /**

@@ -1,9 +1,11 @@
-import { mkdirSync } from 'node:fs';
+import { lstatSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Filesystem } from '../../config/config.js';
 import { commandText, notSo } from '../../host/action.js';
 import { expectOnFilesystem, type PathExport } from '../../host/actions/exports.js';
 import { makeDirectory, whyUnsafe } from '../../host/directories.js';
+import type { Host } from '../../host/host.js';
+import { mountAt } from '../../host/reading/mounts.js';
 import { replaceDurably } from '../../host/replace-file.js';
 import type { Exports, LockManagerAction } from '../port.js';
 import { blockText, readOwnBlock } from './block.js';
@@ -114,10 +116,12 @@ function addExport(site: ExportSite, filesystem: Filesystem, one: PathExport): L
       : [],
     programs: ['busctl'],
     look: ({ host }) => {
+      refuseLink(host, one.path);
       if (ownFile !== undefined) expectOwnBlock(host.readText(ownFile), filesystem);
       return undefined;
     },
     check: async ({ host }) => {
+      refuseLink(host, one.path);
       expectOnFilesystem(host, one.path, filesystem);
       if (ownFile !== undefined) expectOwnBlock(host.readText(ownFile), filesystem);
       return ownOf(await exportsOf(bus), filesystem, 'B-5') !== undefined && isAsMade(site, filesystem);
@@ -179,6 +183,25 @@ function expectOwnBlock(text: string | undefined, filesystem: Filesystem): void 
     `The EXPORT block of ${file} (export_block) has ${block.id === undefined ? 'no Export_Id' : `Export_Id ${block.id}`} and ${block.path === undefined ? 'no Path' : `Path ${block.path}`}, and the configuration says Export_Id ${id} and ${wanted}`,
     hint,
   );
+}
+
+/**
+ * Throws where a symbolic link is on the way to a path, as far as that is there: NFS-Ganesha takes a path as it is written (fsal_convert.c,
+ * resolve_posix_filesystem), finds it on no file system, or on the one that has the link, and no client gets in.
+ */
+function refuseLink(host: Host, exported: string): void {
+  const names = exported.split('/').filter((name) => name !== '');
+  for (const [index] of names.entries()) {
+    const place = `/${names.slice(0, index + 1).join('/')}`;
+    const stats = lstatSync(host.path(place), { throwIfNoEntry: false });
+    // What a mount is on is none; a rehearsal has it as one.
+    if (stats?.isSymbolicLink() !== true || mountAt(host, place) !== undefined) continue;
+    throw notSo(
+      'B-5',
+      `${place} is a symbolic link, on the way to ${exported}, and NFS-Ganesha follows none there`,
+      'Write mountpoint and path without it in the configuration. Clients mount by that path.',
+    );
+  }
 }
 
 function writeBlock(directory: string, file: string, text: string): void {

@@ -80,8 +80,8 @@ export class LabSite {
     return specifications[this.traits.clients];
   }
 
-  /** A file system of the configuration, with its exports. */
-  filesystemText(disk: DataDisk, device: string, fsid: number): string {
+  /** A file system of the configuration, with its exports; by NFS-Ganesha, its fsid is its Export_Id too. */
+  filesystemText(disk: DataDisk, device: string, fsid: number, byGanesha = false): string {
     // Without, it is the mount point.
     const path = this.traits.path === 'directory' ? `    path = "${this.exportPath(disk)}"\n` : '';
     const exports = this.clientSpecifications().map(
@@ -94,7 +94,7 @@ ${path}    clients = "${clients}"
     return `
   [[floating_ip.filesystem]]
   fsid = ${fsid}
-  device = "${device}"
+${byGanesha ? `  export_id = ${fsid}\n` : ''}  device = "${device}"
   mountpoint = "${this.mountpoint(disk)}"
   type = "${this.traits.type}"
 ${exports.join('')}`;
