@@ -176,6 +176,35 @@ test('fence devices of which nobody can say what they do prove nothing', async (
   }
 });
 
+test('a helper among the fence devices is asked after in the topology, which a cluster need not have', async (t) => {
+  const site = await ownedByA(t);
+  const devices = 'cibadmin --query --xpath //resources';
+  const topology = 'cibadmin --query --xpath //fencing-topology';
+  const ping = '<primitive id="ping" class="stonith" type="fence_heuristics_ping"/></resources>';
+  const now = () => {
+    const answers = fencedNow();
+    const resources = answers[devices]?.stdout ?? '';
+    return {
+      ...answers,
+      [devices]: { exitCode: 0, stderr: '', stdout: resources.replace('</resources>', ping) },
+      'stonith_admin --metadata --agent fence_heuristics_ping': {
+        exitCode: 0,
+        stderr: '',
+        stdout: '<resource-agent/>',
+      },
+    };
+  };
+  // As cibadmin 2.1.5 answers.
+  const none = { exitCode: 105, stdout: '', stderr: 'Call failed: No such device or address\n' };
+  answer(site.b, { ...now(), [topology]: none });
+  await refused(t, site, byPacemaker, /fence_heuristics_ping fences nothing by itself, and no level/);
+  const [, power = ''] = /<primitive id="([^"]+)" class="stonith"/.exec(now()[devices]?.stdout ?? '') ?? [];
+  const level = `<fencing-topology><fencing-level id="l" index="1" target="A" devices="ping,${power}"/></fencing-topology>`;
+  answer(site.b, { ...now(), [topology]: { exitCode: 0, stderr: '', stdout: level } });
+  const ended = await run(site, 'B', byPacemaker);
+  t.is(ended.exitCode, 0, ended.output);
+});
+
 function changedAction(resources: string): string {
   return resources.replace('name="pcmk_reboot_action" value="off"', 'name="pcmk_reboot_action" value="diag"');
 }

@@ -32,12 +32,25 @@ export const takesPower: ReadonlySet<string> = new Set(['off', 'reboot']);
 
 /** What the configuration says of all fence devices. */
 export interface FenceDevices {
-  /** Each agent once: "fence_ipmilan". */
+  /** Each agent once: "fence_ipmilan"; of a plugin of cluster-glue its name, "external/ipmi". */
   readonly agents: readonly string[];
+  /** Each device by its id, as a level of a topology names it. */
+  readonly byId: ReadonlyMap<string, string>;
+  /** A value of one is taken from elsewhere (id-ref of an nvpair), and not seen here. */
+  readonly isElsewhere: boolean;
+  /** network-fencing of fence_azure_arm, where it is not off. */
+  readonly networkFencing: boolean;
   /** What is done instead of an action, where somebody has set it: pcmk_off_action, pcmk_reboot_action, action. */
   readonly actions: readonly { readonly name: string; readonly value: string }[];
   /** Whether one has the meta attribute provides=unfencing. */
   readonly isUnfencing: boolean;
+}
+
+/** A level of a fencing topology: all of its devices fence the nodes that it is for. */
+export interface FenceLevel {
+  readonly devices: readonly string[];
+  /** A node's name, or what names match; undefined: by an attribute of the node. */
+  readonly target: string | RegExp | undefined;
 }
 
 /** What a fence agent says of itself. */
@@ -120,23 +133,53 @@ export function readFenceDevices(text: string): FenceDevices {
   const devices = ['primitive', 'template'].flatMap((name) => elementsOf(text, name));
   const pairs = pairsOf(elementsOf(text, 'nvpair'));
   const isShared = elementsOf(text, 'instance_attributes').some(({ attributes }) => 'id-ref' in attributes);
-  const ofDevices = devices
-    .filter(({ attributes }) => attributes['class'] === 'stonith')
-    .flatMap((device) => pairsOf(elementsIn(device, 'nvpair')));
+  const stonith = devices.filter(({ attributes }) => attributes['class'] === 'stonith');
+  const ofDevices = pairsOf(stonith.flatMap((device) => elementsIn(device, 'nvpair')));
+  const agentOf = (device: XmlElement) =>
+    pairsOf(elementsIn(device, 'nvpair')).find(({ name }) => name === 'plugin')?.value ??
+    device.attributes['type'] ??
+    '';
+  const templates = new Map(stonith.map((one) => [one.attributes['id'] ?? '', agentOf(one)]));
   return {
-    agents: [
-      ...new Set(
-        devices.flatMap(({ attributes }) =>
-          attributes['class'] === 'stonith' ? [attributes['type'] ?? ''] : [],
-        ),
-      ),
-    ],
+    agents: [...new Set(stonith.map((one) => agentOf(one)))],
+    byId: new Map(
+      devices.flatMap((one) => {
+        const { id = '', template = id } = one.attributes;
+        const agent = templates.get(template);
+        return agent === undefined ? [] : [[id, agent] as const];
+      }),
+    ),
     actions: [
       ...pairs.filter(({ name }) => ['pcmk_off_action', 'pcmk_reboot_action'].includes(name)),
       ...(isShared ? pairs : ofDevices).filter(({ name }) => name === 'action'),
     ],
+    isElsewhere: devices
+      .filter(({ attributes: { id = '', template = id } }) => templates.has(template))
+      .some((device) => elementsIn(device, 'nvpair').some(({ attributes }) => 'id-ref' in attributes)),
+    networkFencing: pairs.some(
+      ({ name, value }) => name.replace('_', '-') === 'network-fencing' && readBoolean(value) !== false,
+    ),
     isUnfencing: pairs.some(({ name, value }) => name === 'provides' && value.toLowerCase() === 'unfencing'),
   };
+}
+
+/** `cibadmin --query --xpath //fencing-topology`; nothing where there is none (fencing-1.3.rng: `devices` with commas between them). */
+export function readFenceLevels(text: string): FenceLevel[] {
+  if (text.trim() === '') return [];
+  return elementsOf(text, 'fencing-level').map(({ attributes }) => ({
+    devices: (attributes['devices'] ?? '').split(',').map((one) => one.trim()),
+    target: attributes['target'] ?? regularExpression(attributes['target-pattern']),
+  }));
+}
+
+/** A pattern matches anywhere in a name (fenced_commands.c, topology_matches). */
+function regularExpression(text: string | undefined): RegExp | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return new RegExp(text);
+  } catch {
+    return undefined; // of some other kind than those of ECMAScript
+  }
 }
 
 /** `stonith_admin --metadata --agent AGENT`; "required" is an old word for automatic (fenced_commands.c, read_action_metadata). */

@@ -9,12 +9,13 @@ import {
   type FenceAgent,
   readFenceDevices,
   readFenceEvents,
+  readFenceLevels,
   readHistoryOwners,
   readNodeNames,
   readNodeStates,
   readUnfencing,
 } from './answers.js';
-import { whyRunsOn } from './devices.js';
+import { helper, whyRunsOn } from './devices.js';
 import { type Cluster, judge, type Verdict, whyUnfit } from './verdict.js';
 
 /** How often Pacemaker is asked again, ms. */
@@ -52,6 +53,8 @@ function questions(resource: string, about: string) {
     // Then, where a device has fenced it:
     devices: ['cibadmin', '--query', '--xpath', '//resources'],
     agent: metadataOf('AGENT'),
+    // Only where a device is none by itself:
+    levels: ['cibadmin', '--query', '--xpath', '//fencing-topology'],
   } satisfies Record<string, Argv>;
 }
 
@@ -66,7 +69,7 @@ export function pacemakerProver(host: Host, resource: string, here: string): Pro
       return untilProved(
         host,
         signal,
-        async () => orRunsOn(host, judge(await ask(host, resource, node), suspect, here)),
+        async () => orRunsOn(host, judge(await ask(host, resource, node), suspect, here), node),
         (because) => notFenced(suspect, because, hintOf(address)),
       );
     },
@@ -104,9 +107,9 @@ function hintOf(address: string): string {
 }
 
 /** What a device did proves nothing where it may have left the node running. */
-async function orRunsOn(host: Host, verdict: Verdict): Promise<Verdict> {
+async function orRunsOn(host: Host, verdict: Verdict, node: string): Promise<Verdict> {
   if (verdict.is !== 'proved' || !verdict.isByDevice) return verdict;
-  const runsOn = await whyRunsOnHere(host);
+  const runsOn = await whyRunsOnHere(host, node);
   if (runsOn === undefined) return verdict;
   return {
     is: 'unproved',
@@ -114,12 +117,18 @@ async function orRunsOn(host: Host, verdict: Verdict): Promise<Verdict> {
   };
 }
 
-async function whyRunsOnHere(host: Host): Promise<string | undefined> {
-  const devices = await answerOf(host, questions('', '').devices, readFenceDevices);
+/** `node`: which was fenced; undefined: any. */
+async function whyRunsOnHere(host: Host, node?: string): Promise<string | undefined> {
+  const argvs = questions('', '');
+  const devices = await answerOf(host, argvs.devices, readFenceDevices);
   const agents: FenceAgent[] = [];
   for (const agent of devices.agents)
     agents.push({ agent, isUnfencing: await answerOf(host, metadataOf(agent), readUnfencing) });
-  return whyRunsOn(devices, agents);
+  // cibadmin ends with 105 where there is no topology.
+  const levels = devices.agents.includes(helper)
+    ? await answerOf(host, argvs.levels, readFenceLevels, /No such device or address/)
+    : [];
+  return whyRunsOn(devices, agents, levels, node);
 }
 
 /** Asks until it is proved, or is not, or the time is over: Pacemaker may be about to fence. Returns what was proved. */

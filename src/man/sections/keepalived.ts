@@ -62,7 +62,7 @@ vrrp_instance nfs-10.10.1.1 {
         'What keepalived has said last counts, however its scripts come in. keepalived makes the other node MASTER before this one has released: takeover waits for that (--await-release, 60 s), and only then is the other node fenced or this one refused.\n\n' +
         'A takeover that does not serve the address afterwards writes 1 into the track_file: this node is in FAULT, the other one becomes MASTER, and nothing is tried again. See what it said (journalctl, or ADDRESS.takeover.log, and status); then write 0, or start keepalived anew. ' +
         'With nopreempt no priority moves an address: for a planned move write 1 on the node that has it, and 0 when it is to stand for it again.\n\n' +
-        'keepalived begins as BACKUP, which is a release: where it is started on the node that serves, the address is released, and taken over by whoever is MASTER. Where both processes of keepalived are killed, nobody is told: the node goes on serving, the other one becomes MASTER and is refused, or fences it (not where its state volume has multiple mount protection: FENCING).',
+        'keepalived begins as BACKUP, which is a release: where it is started on the node that serves, the address is released, and taken over by whoever is MASTER. Where both processes of keepalived are killed, or it ends at a reload of a file that it cannot read (look with `keepalived -t` before), nobody is told: the node goes on serving, the other one becomes MASTER and is refused, or fences it (not where its state volume has multiple mount protection: FENCING).',
     },
     {
       example: `echo 1 >/var/lib/nlm-failover/keepalived/10.10.1.1.away    # this node lets go; the other takes over

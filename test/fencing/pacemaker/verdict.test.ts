@@ -7,6 +7,7 @@ import {
   type NodeState,
   readBoolean,
   readFenceDevices,
+  readFenceLevels,
   readFenceEvents,
   readHistoryOwners,
   readNodeNames,
@@ -103,6 +104,8 @@ test('whatever device may leave a node running: nothing is proved', (t) => {
     return whyRunsOn(
       devices,
       devices.agents.map((agent) => ({ agent, isUnfencing: unfencing.includes(agent) })),
+      [],
+      'A',
     );
   };
   const device = (type: string, pair = '') =>
@@ -130,6 +133,20 @@ test('whatever device may leave a node running: nothing is proved', (t) => {
   t.regex(look(device('fence_ipmilan', '<instance_attributes id-ref="s"/>') + other) ?? '', /does "diag"/);
   t.regex(look(device('a') + device('fence_mpath'), 'fence_mpath') ?? '', /^fence_mpath cuts/);
   t.regex(look(device('a', pair('provides', 'Unfencing'))) ?? '', /provides=unfencing cuts/);
+  // A value that stands somewhere else in the CIB, under this name or another one.
+  for (const nvpair of ['<nvpair id-ref="x"/>', '<nvpair id-ref="x" name="action"/>'])
+    t.regex(look(device('fence_ipmilan', nvpair)) ?? '', /takes one of its values from elsewhere/);
+  t.is(look(`${device('fence_ipmilan')}<primitive id="x"><nvpair id-ref="x"/></primitive>`), undefined);
+  for (const [name, value, is] of [
+    ['network-fencing', 'true', true],
+    ['network_fencing', '1', true],
+    ['network-fencing', '', true],
+    ['network-fencing', 'false', false],
+  ] as const)
+    t.is(look(device('fence_azure_arm', pair(name, value)))?.includes('has network-fencing') ?? false, is);
+  for (const agent of ['fence_dummy', 'fence_crosslink', 'null', 'ssh', 'external/ssh'])
+    t.is(look(device('a') + device(agent)), `${agent} says so of a node that runs on`);
+  t.regex(look(device('fence_legacy', pair('plugin', 'null'))) ?? '', /^null says so/);
   t.regex(look('<template id="t" class="stonith" type="fence_scsi"/>', 'fence_scsi') ?? '', /^fence_scsi/);
   for (const [metadata, is] of [
     ['<a><action name="on" automatic="1"/></a>', true],
@@ -140,6 +157,31 @@ test('whatever device may leave a node running: nothing is proved', (t) => {
     ['<a/>', false],
   ] as const)
     t.is(readUnfencing(metadata), is, metadata);
+});
+
+test('a helper fences nothing by itself: it counts beside another device, in every level, of this node', (t) => {
+  const resources = `<resources>
+    <template id="ping" class="stonith" type="fence_heuristics_ping"/><primitive id="h" template="ping"/>
+    <primitive id="i" class="stonith" type="fence_ipmilan"/></resources>`;
+  const devices = readFenceDevices(resources);
+  const look = (levels: string, node: string | undefined = 'A') =>
+    whyRunsOn(devices, [], readFenceLevels(levels && `<fencing-topology>${levels}</fencing-topology>`), node);
+  const level = (target: string, names: string) =>
+    `<fencing-level id="l" index="1" ${target} devices="${names}"/>`;
+  t.regex(
+    look('') ?? '',
+    /^fence_heuristics_ping fences nothing by itself, and no level of a topology for A/,
+  );
+  for (const target of ['target="A"', 'target-pattern="^[AB]$"'])
+    t.is(look(level(target, 'h,i')), undefined, target);
+  t.is(look(level('target="A"', 'h,i') + level('target="A"', 'i')), undefined);
+  for (const target of ['target="B"', 'target-pattern="^B"', 'target-pattern="("', 'target-attribute="rack"'])
+    t.regex(look(level(target, 'h,i')) ?? '', /no level of a topology for A has another device/, target);
+  for (const names of ['h', 'h,absent'])
+    t.regex(look(level('target="A"', 'h,i') + level('target="A"', names)) ?? '', /is alone in a level/);
+  // As check asks, of no node in particular.
+  t.is(whyRunsOn(devices, [], readFenceLevels(`<a>${level('target="B"', 'h,i')}</a>`), undefined), undefined);
+  t.regex(whyRunsOn(devices, [], [], undefined) ?? '', /no level of a topology has another device/);
 });
 
 // Made after unpack_node_member() and unpack_node_online() of Pacemaker 3.0.2: times since feature set 3.18.0.
