@@ -249,7 +249,7 @@ export const errorCodes = {
   SERVED_UNCONFIGURED: {
     means:
       'B-2 would take the locks of another address that is served here and is not in the configuration any more. Nothing was restarted.',
-    todo: 'Put that address back into the configuration. Where it is to go, release it before it is taken out.',
+    todo: 'Put that address back into the configuration. Where it is to go: `nlm-failover release ADDRESS`, which goes by the configuration with which it was taken over.',
   },
   SERVED_UNRECORDED: {
     means:

@@ -160,7 +160,8 @@ tool_start() {
 # tool_stop WORD...: a command that takes something of the address away here, and says when it could not. A failure means that this node is
 # fenced, so it is none where nothing is here that the command could have taken away.
 tool_stop() {
-	if ! has_program 2>/dev/null || [ ! -r "$config" ]; then
+	# Without a usable configuration a release goes by the one with which the address was taken over: src/rundir/configuration.ts.
+	if ! has_program 2>/dev/null || [ ! -r "$config" ] && [ ! -r "$run/configured/$address.toml" ]; then
 		if nothing_here; then return "$OCF_SUCCESS"; fi
 		if has_program; then
 			exit_reason "$address may be here still ($why), and there is no $config to release it by"

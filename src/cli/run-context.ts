@@ -1,3 +1,4 @@
+import { canonicalAddress } from '../config/address.js';
 import type { Config, FloatingIp } from '../config/config.js';
 import { findFloatingIp } from '../config/floating-ip.js';
 import { Collected, type FailoverContext, type Log } from '../failover/context.js';
@@ -9,6 +10,9 @@ import { RecordSession } from '../failover/access/session.js';
 import { standsStillAfter, within } from '../host/running/deadline.js';
 import { chooseDriver, type DriverChoice } from '../lockmanager/choose.js';
 import type { Progress as NotifyProgress } from '../nsm/notify/report.js';
+import { notedConfiguration } from '../rundir/configuration.js';
+import { runDirectory } from '../rundir/serving.js';
+import { openHost } from './open-host.js';
 import { type CommonOptions } from './options.js';
 import { processIo } from './io.js';
 import { type LoadDrivers, openNode } from './open-reader.js';
@@ -36,8 +40,47 @@ export interface RunContext {
   readonly otherwise: readonly string[];
 }
 
-/** Everything that a command which changes something needs, from its options and the configuration. */
+/**
+ * Everything that a command which changes something needs, from its options and the configuration. With `asNoted`, where that is wrong or does
+ * not have the address: from the one with which this node has taken it over, which a takeover has noted.
+ */
 export async function openRunContext(
+  loadDrivers: LoadDrivers,
+  address: string,
+  options: RunOptions,
+  onNotifyProgress: (progress: NotifyProgress) => void,
+): Promise<RunContext> {
+  try {
+    return await openConfigured(loadDrivers, address, options, onNotifyProgress);
+  } catch (error) {
+    if (options.asNoted !== true || !isOfConfiguration(error)) throw error;
+    const config = await notedFor(address);
+    if (config === undefined) throw error;
+    const noted = await openConfigured(loadDrivers, address, { ...options, config }, onNotifyProgress).catch(
+      () => {
+        throw error;
+      },
+    );
+    const why = `by the configuration with which it was taken over, as this one cannot be used: ${error.message.replaceAll('\n', '; ')}`;
+    return { ...noted, otherwise: [why, ...noted.otherwise] };
+  }
+}
+
+/** What the file says is wrong, or cannot be read, or is not what this node can do; or it has no such address. */
+function isOfConfiguration(error: unknown): error is FailoverError {
+  return (
+    error instanceof FailoverError &&
+    (error.exitCode === exitCodes.configuration || error.code === 'UNKNOWN_ADDRESS')
+  );
+}
+
+async function notedFor(text: string): Promise<string | undefined> {
+  const address = canonicalAddress(text.replace(/\/.*$/s, ''));
+  const { host } = await openHost();
+  return address === undefined ? undefined : notedConfiguration(runDirectory(host), address);
+}
+
+async function openConfigured(
   loadDrivers: LoadDrivers,
   address: string,
   options: RunOptions,

@@ -21,7 +21,7 @@ import { claimOwnership, handOver } from './steps/ownership.js';
 import { refuseExposed } from './steps/exposed.js';
 import { refuseMountedElsewhere } from './steps/mounted-elsewhere.js';
 import { noteLaterLocks, noteLocks } from './steps/note-locks.js';
-import { forgetVolumes, noteVolumes, unmountNoted } from './steps/noted-mounts.js';
+import { forgetVolumes, noteConfigured, noteVolumes, unmountNoted } from './steps/noted-mounts.js';
 import { proveCallout, recordMissed } from './steps/recorded-clients.js';
 import { prepareNotification, startRecording, stopRecording, thawRecord } from './steps/recording.js';
 import { graceIsDone, nobodyToNotify } from './steps/rerun.js';
@@ -173,6 +173,7 @@ function takeoverSteps(
 /** B-1, first: what will be mounted is noted, and what the record lies on is mounted, where that is a volume of the address. */
 export function recordMounts(ip: FloatingIp): Action<FailoverContext>[] {
   return [
+    noteConfigured(ip),
     ...(isManaged(ip, 'mount') ? [] : [noteVolumes(ip)]),
     ...mounts(ip, mountOrder(ip).first, false).map(closingRecord),
   ];

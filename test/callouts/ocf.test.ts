@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -327,12 +328,21 @@ test('a mistake in the configuration stops nothing that is served', async (t) =>
   const { code, stderr } = await run('address', 'monitor', { OCF_CHECK_LEVEL: '10' });
   t.is(code, ocf.success);
   t.regex(stderr, /^127\.77\.30\.1 could not be looked at closely: .*fsid/m);
+  const note = path.join(a.root, 'run/nlm-failover/configured');
+  renameSync(note, `${note}.away`);
   const [stop] = await expectCodes(t, (action) => run('address', action), [['stop', ocf.generic]]);
   t.regex(stop?.reasons.join('\n') ?? '', /fsid/);
-  a.write(configFile, right);
-  t.is((await run('address', 'stop')).code, ocf.success);
-  a.write(configFile, right.replace('fsid = 1234', 'fsid = "?"'));
+  renameSync(`${note}.away`, note);
+  const byNote = await run('address', 'stop');
+  t.is(byNote.code, ocf.success, byNote.stderr);
+  t.is(a.read('/proc/self/mountinfo') + a.read('/var/lib/nfs/etab'), '');
   t.is((await run('address', 'stop')).code, ocf.success, 'nothing is here');
+  // The same where there is no such file any more.
+  a.write(configFile, right);
+  t.is((await run('address', 'start')).code, ocf.success);
+  const gone = await run('address', 'stop', { OCF_RESKEY_config: path.join(a.root, 'no_such.toml') });
+  t.is(gone.code, ocf.success, gone.stderr);
+  t.is(a.read('/proc/self/mountinfo') + a.read('/var/lib/nfs/etab'), '');
 });
 
 test('a stop that cannot unmount fails with the sentence of the command, and so does one that must not touch a lock', async (t) => {
@@ -373,6 +383,8 @@ async function halfReleased(t: ExecutionContext): Promise<Node> {
 test('a stop without a usable configuration fails as long as a volume is mounted, whatever is left of it', async (t) => {
   const { a, run, others } = await halfReleased(t);
   const right = a.read(configFile);
+  // Of a version that noted no configuration.
+  rmSync(path.join(a.root, 'run/nlm-failover/configured'), { recursive: true });
   const ways: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
     [right, { OCF_RESKEY_config: path.join(a.root, 'no_such.toml') }],
     [right, { OCF_RESKEY_program: '/no/such/nlm-failover', OCF_RESKEY_config: '/no/such.toml' }],

@@ -15,9 +15,9 @@ import { nlmFailover } from './site.js';
 
 /**
  * What an instance consists of: namespaces, links, mounts, files, processes that are not the kernel's. The lock of operations stays, and the
- * directory of notes of what is mounted, without one.
+ * directories of notes of what is mounted, and by which configuration, without one.
  */
-const traces = `ip netns list; ip -br link | cut -d" " -f1; find /run -not -path '/run/lab*' -not -path '/run/nlm-failover/locks*' -not -path /run/nlm-failover/mounts; cut -d" " -f1,2 /proc/mounts
+const traces = `ip netns list; ip -br link | cut -d" " -f1; find /run -not -path '/run/lab*' -not -path '/run/nlm-failover/locks*' -not -path /run/nlm-failover/mounts -not -path /run/nlm-failover/configured; cut -d" " -f1,2 /proc/mounts
   ps --ppid 2 -p 2 -N -o comm= | sort -u`;
 
 scenario('lockd-netns: planned failover, and nothing of the instance is left on A', async (t, lab) => {

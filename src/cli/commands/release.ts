@@ -25,7 +25,8 @@ export function addRelease(
       .description(
         `Give a floating IP up on this node: ${stepsText(releaseSteps)}. From A-1 on its clients are not recorded here. ` +
           'Each step is checked, done and verified. What is done already is skipped, so that the same command can be ' +
-          'run again after a failure or a crash, and where nothing of the address is here it ends with 0, whoever owns it.',
+          'run again after a failure or a crash, and where nothing of the address is here it ends with 0, whoever owns it. ' +
+          'Where the configuration is wrong, not there, or without the address, it goes by the one with which this node took the address over.',
       )
       .argument('<address>', 'the floating IP, as in the configuration')
       .option(

@@ -5,6 +5,7 @@ import { type Action, notSo } from '../../host/action.js';
 import { unmountFilesystem } from '../../host/actions/mount.js';
 import type { Host } from '../../host/host.js';
 import { isMountOf } from '../../host/reading/mounts.js';
+import { forgetConfiguration, isConfigurationNoted, noteConfiguration } from '../../rundir/configuration.js';
 import {
   forgetMounts,
   isNoted,
@@ -20,6 +21,19 @@ import type { FailoverContext } from '../context.js';
 type FailoverAction = Action<FailoverContext>;
 type Place = Pick<FailoverContext, 'host' | 'config'>;
 
+/** B-1, first: the configuration with which it is taken over is noted, for a release that cannot use the one that is there then. */
+export function noteConfigured({ address }: FloatingIp): FailoverAction {
+  return {
+    commands: [],
+    repeats: true,
+    check: ({ host, config: { file } }) => isConfigurationNoted(runDirectory(host), address, file),
+    act: async ({ host, config: { file } }) =>
+      unlessFull('the configuration', () => noteConfiguration(runDirectory(host), address, file)),
+    verify: () => undefined,
+    undo: async ({ host }) => forgetWhatIsGone(host, address),
+  };
+}
+
 /** B-1, first: what will be mounted is noted (src/rundir/mounts.ts), so that it is found again whatever becomes of the configuration. */
 export function noteVolumes(ip: FloatingIp): FailoverAction {
   const { address } = ip;
@@ -27,19 +41,22 @@ export function noteVolumes(ip: FloatingIp): FailoverAction {
     commands: [],
     repeats: true,
     check: ({ host }) => isNoted(host, runDirectory(host), address, toNote(ip)),
-    act: async ({ host }) => {
-      try {
-        noteMounts(host, runDirectory(host), address, toNote(ip));
-        return undefined;
-      } catch (error) {
-        // Worth less than that the address is served.
-        if (!(error instanceof FailoverError) || errnoOf(error.cause) !== 'ENOSPC') throw error;
-        return `what is mounted is not noted: ${error.message}`;
-      }
-    },
+    act: async ({ host }) =>
+      unlessFull('what is mounted', () => noteMounts(host, runDirectory(host), address, toNote(ip))),
     verify: () => undefined,
     undo: async ({ host }) => forgetWhatIsGone(host, address),
   };
+}
+
+/** A note is worth less than that the address is served. Returns a sentence where there is no space for it. */
+function unlessFull(what: string, note: () => void): string | undefined {
+  try {
+    note();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof FailoverError) || errnoOf(error.cause) !== 'ENOSPC') throw error;
+    return `${what} is not noted: ${error.message}`;
+  }
 }
 
 function toNote({ stateVolume, filesystems }: FloatingIp): readonly NotedVolume[] {
@@ -59,7 +76,9 @@ export function forgetVolumes({ address }: FloatingIp): FailoverAction {
 
 function forgetWhatIsGone(host: Host, address: string): undefined {
   const run = runDirectory(host);
-  if (notedHere(host, run, address).length === 0) forgetMounts(run, address);
+  if (notedHere(host, run, address).length > 0) return;
+  forgetMounts(run, address);
+  forgetConfiguration(run, address);
 }
 
 /**

@@ -211,7 +211,7 @@ function unconfigured({ config, floatingIp }: FailoverContext, address: string):
       code: 'SERVED_UNCONFIGURED',
       exitCode: exitCodes.configuration,
       operation: `takeover ${floatingIp.address}`,
-      hint: `Nothing was restarted. Put ${address} back into the configuration. If it is to go, run "nlm-failover release ${address}" first.`,
+      hint: `Nothing was restarted. Put ${address} back into the configuration. If it is to go, run "nlm-failover release ${address}".`,
     },
   );
 }

@@ -504,6 +504,10 @@ const files: ManSection = {
           'held by a release, takeover or rebuild, so that there is one at a time',
         ],
         [
+          '/run/nlm-failover/configured/ADDRESS.toml',
+          'the configuration with which takeover or adopt took the address, for root alone: release goes by it where the present one is wrong, not there, or without the address',
+        ],
+        [
           '/run/nlm-failover/mounts/ADDRESS',
           'what takeover and adopt have mounted for the address, for root alone: where its file systems were changed in the configuration meanwhile, release gives them up by this as they were (exports, locks, record, mounts), and status names them',
         ],
