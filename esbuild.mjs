@@ -1,7 +1,6 @@
 // Bundles src/cli/main.ts into dist/nlm-failover.cjs, the one file that bin/nlm-failover loads, with its code cache beside it.
 // CommonJS, because there a lazily imported module keeps even its external imports (better-sqlite3) lazy.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { withEsbuild } from './locked-esbuild.mjs';
 
 const outfile = 'dist/nlm-failover.cjs';
@@ -14,9 +13,16 @@ await withEsbuild(({ build }) =>
     platform: 'node',
     target: 'node20',
     format: 'cjs',
+    // All of it ASCII, and without what only people read, V8 reads it faster; names stay, for the stack of an error.
     charset: 'ascii',
-    // bin/bundle.cjs compiles it as a script, where import() is none.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    // Node prints the line that threw.
+    lineLimit: 200,
+    // bin/bundle.cjs compiles it as a script, where import() is none, and which is the function that Node makes of what it requires.
     supported: { 'dynamic-import': false },
+    banner: { js: '(function (exports, require, module, __filename, __dirname) {' },
+    footer: { js: '})' },
     external: ['better-sqlite3'],
     sourcemap: 'linked',
     sourcesContent: false,
@@ -24,9 +30,5 @@ await withEsbuild(({ build }) =>
     logLevel: 'warning',
   }),
 );
-// What is not ASCII now stands in comments. All of it ASCII, V8 reads it faster.
-const commentLine = /^\s*(?:\*|\/[/*]).*$/gm;
-const asciiOnly = (comment) => comment.replaceAll(/[^\0-\x7f]/g, '?');
-writeFileSync(outfile, readFileSync(outfile, 'utf8').replaceAll(commentLine, asciiOnly));
 // In a process of its own: what is compiled in it is what the cache has.
 execFileSync(process.execPath, ['code-cache.mjs', 'dist'], { stdio: ['ignore', 'ignore', 'inherit'] });

@@ -23,10 +23,8 @@ exports.compile = (directory) => {
   const filename = join(directory, 'nlm-failover.cjs');
   if (!existsSync(filename)) return undefined;
   const bytes = readFileSync(filename);
-  // It is ASCII, by esbuild.mjs: then V8 takes the bytes as they are.
-  const text = isAscii(bytes) ? bytes.latin1Slice() : bytes.utf8Slice();
-  // As Node wraps what it requires.
-  const source = `(function (exports, require, module, __filename, __dirname) { ${text}\n})`;
+  // It is ASCII, by esbuild.mjs, and a function already: then V8 takes the bytes as they are.
+  const source = isAscii(bytes) ? bytes.latin1Slice() : bytes.utf8Slice();
   const script = new Script(source, { filename, cachedData: cachedData(directory, bytes) });
   const run = () => {
     const module = { exports: {} };

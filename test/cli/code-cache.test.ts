@@ -38,7 +38,9 @@ function checkout(t: ExecutionContext): { bin: string; dist: string; bundle: str
   };
 }
 
-const says = (word: string) => `const say = (what) => console.log(what);\nsay('${word}');\n`;
+/** As esbuild.mjs makes one. */
+const says = (word: string) =>
+  `(function (exports, require) {const say = (what) => console.log(what);\nsay('${word}');\n})\n`;
 
 /**
  * A bundle that says "source", with the cache of another one of its length, which says "cached": V8 looks at no more than the
