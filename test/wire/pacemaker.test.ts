@@ -75,7 +75,7 @@ clusterTest(
       formats.map(async (format) => {
         const paper = cluster(t, sites.both);
         const printed = succeeded(t, await paper.tool('--format', format, '--prefer', 'B'));
-        succeeded(t, await paper.run(['sh', '-e'], printed));
+        succeeded(t, await paper.run(['sh'], printed));
         succeeded(t, await paper.run(['crm_verify', '--live-check', '--verbose']));
         // What one program has written is nothing new to the others.
         const other = formats.find((one) => one !== format) ?? format;
@@ -91,6 +91,21 @@ clusterTest(
 );
 
 for (const format of ['pcs', 'crm'] as const) {
+  clusterTest(title(`of what --format ${format} prints all is made or nothing`), async (t) => {
+    const paper = cluster(t, sites.both);
+    const before = paper.read();
+    const printed = succeeded(t, await paper.tool('--format', format));
+    for (const agent of ['address', 'locks', 'notify']) {
+      const { code, stderr } = await paper.run(
+        ['sh'],
+        printed.replace(`ocf:nlm-failover:${agent}`, 'ocf:nlm-failover:missing'),
+      );
+      t.not(code, 0);
+      t.regex(stderr, /ocf:nlm-failover:missing/);
+      t.is(paper.read(), before, agent);
+    }
+  });
+
   clusterTest(title(`--format ${format} --apply, and hostile paths`), async (t) => {
     const paper = cluster(t, sites.single);
     const file = path.join(paper.directory, `a b'$HOME;"&*`);

@@ -71,7 +71,7 @@ export const pacemakerCommand: readonly ManBlock[] = [
   { heading: '--apply and --teardown' },
   {
     text:
-      'Without --apply the command prints, for a node of the cluster: all pcs commands work on a file, which is pushed at the end, so that nothing starts half configured. With --apply it asks the cluster first: what is so already is unchanged; what is missing is made, in one change; ' +
+      'Without --apply the command prints, for a node of the cluster: all pcs commands work on a file, which is pushed at the end, so that nothing starts half configured, and none is run after one that failed. With --apply it asks the cluster first: what is so already is unchanged; what is missing is made, in one change; ' +
       'what differs is said, and changed with cibadmin, with each format. A parameter that changes restarts its resource. target-role, other meta attributes and members of a group that people have added stay. At the end the cluster is asked whether it has all of it (NOT_VERIFIED).\n\n' +
       'Refused, with nothing touched (CLUSTER_UNFIT): an id that something else has, be it the resource of another address, or a constraint that says something else; a clone of ours; a unit nlm-failover@ADDRESS that is enabled or active here, as systemd would be a second manager; agents that are not installed here. Other nodes cannot be seen: run `nlm-failover check` on each.\n\n' +
       '--teardown --apply disables the resource, waits until it is stopped on every node, and removes it with its constraints in one change. Where it does not stop within its timeouts it stays disabled, and nothing is removed. ' +

@@ -17,18 +17,23 @@ import { xmlText } from './cib/xml.js';
 /** The file on which pcs works until all of it is pushed at once. */
 const pcsFile = 'nlm-failover.cib';
 
+/** Commands for a shell, none after one that fails: what pcs could not make would leave the rest to be pushed without it. */
+export function chained(commands: readonly string[]): string {
+  return `${commands.join(' &&\n')}\n`;
+}
+
 /** What a person runs, or pastes into a shell, on one node of the cluster. */
 export function createText(config: ClusterConfig, format: Format): string {
   switch (format) {
     case 'pcs':
-      return [
-        ['pcs', 'cluster', 'cib', pcsFile],
-        ['cp', pcsFile, `${pcsFile}.before`],
-        ...pcsCommands(config, pcsFile),
-        pcsPush(pcsFile, `${pcsFile}.before`),
-      ]
-        .map((argv) => `${folded(argv)}\n`)
-        .join('');
+      return chained(
+        [
+          ['pcs', 'cluster', 'cib', pcsFile],
+          ['cp', pcsFile, `${pcsFile}.before`],
+          ...pcsCommands(config, pcsFile),
+          pcsPush(pcsFile, `${pcsFile}.before`),
+        ].map(folded),
+      );
     case 'crm':
       return `crm configure load update - <<'END'\n${crmText(config)}END\n`;
     case 'xml':

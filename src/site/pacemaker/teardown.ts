@@ -3,6 +3,7 @@ import { exitCodes, FailoverError } from '../../errors.js';
 import { failed, runOrFail } from '../../host/action.js';
 import { type Argv, commandText, type Host } from '../../host/host.js';
 import { patchCib, readCib } from './cluster.js';
+import { chained } from './commands.js';
 import type { Format } from './formats.js';
 import { type PartChange, summary } from './cib/merge.js';
 import { ownConstraints, refuseForeign, resourceIn } from './foreign.js';
@@ -20,7 +21,7 @@ import { changed, childrenOf, type Element, idOf } from './cib/xml.js';
 /** How often it is asked whether a resource is stopped. */
 const askAgainMs = 1_000;
 
-/** What a person runs to take these addresses out of the cluster: stopped first, so that nothing is left half served. */
+/** What a person runs to take these addresses out of the cluster: stopped first, and where one does not stop in time nothing is removed. */
 export function removeText({ resources, orders }: ClusterConfig, format: Format): string {
   const lines = resources.flatMap((resource) => {
     const seconds = stopSeconds(resource);
@@ -54,7 +55,7 @@ export function removeText({ resources, orders }: ClusterConfig, format: Format)
         ];
     }
   });
-  return lines.map((argv) => `${commandText(argv)}\n`).join('');
+  return chained(lines.map(commandText));
 }
 
 /** Those that the cluster may have for a resource; to delete one that it has not is no error. */

@@ -1,4 +1,8 @@
 // What a cluster is told, computed from configurations; and what is kept of what people have added to it. No program is run.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import test from 'ava';
 import * as fc from 'fast-check';
 import { FailoverError } from '../../../src/errors.js';
@@ -9,10 +13,11 @@ import { configurationOf } from '../../../src/site/pacemaker/cib/elements.js';
 import { merge } from '../../../src/site/pacemaker/cib/merge.js';
 import { all, childrenOf, parse, withId, xmlText } from '../../../src/site/pacemaker/cib/xml.js';
 import { crmText, pcsCommands } from '../../../src/site/pacemaker/commands.js';
+import { formats } from '../../../src/site/pacemaker/formats.js';
 import { type ClusterConfig, isGroup, primitivesOf } from '../../../src/site/pacemaker/model.js';
 import { planCluster } from '../../../src/site/pacemaker/plan.js';
 import { fencingRemarks } from '../../../src/site/pacemaker/remarks.js';
-import { tearDown } from '../../../src/site/pacemaker/teardown.js';
+import { removeText, tearDown } from '../../../src/site/pacemaker/teardown.js';
 import { timeoutsOf } from '../../../src/site/pacemaker/timeouts.js';
 import { parse as parseToml } from '../../config/sample.js';
 import { sites } from './sites.js';
@@ -403,6 +408,33 @@ function disabled(cib: string, id: string): string {
     `$1<nvpair id="${id}-meta_attributes-target-role" name="target-role" value="Stopped"/>`,
   );
 }
+
+test('of a teardown that is printed nothing is run after what has failed', async (t) => {
+  const { config } = await plan(sites.both);
+  const directory = mkdtempSync(path.join(tmpdir(), 'nlm-failover-teardown-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  for (const program of ['pcs', 'crm', 'crm_resource', 'cibadmin'])
+    writeFileSync(
+      path.join(directory, program),
+      '#!/bin/sh\necho called >>calls\n[ "$(wc -l <calls)" -lt "$LIMIT" ]\n',
+      { mode: 0o755 },
+    );
+  for (const format of formats) {
+    const text = removeText(config, format);
+    const count = text.split('\n').length - 1;
+    t.true(count >= 4);
+    for (let limit = 1; limit <= count; limit++) {
+      writeFileSync(path.join(directory, 'calls'), '');
+      const { status } = spawnSync('sh', {
+        input: text,
+        cwd: directory,
+        env: { PATH: `${directory}:/usr/bin:/bin`, LIMIT: `${limit}` },
+      });
+      t.not(status, 0);
+      t.is(readFileSync(path.join(directory, 'calls'), 'utf8').split('\n').length - 1, limit, format);
+    }
+  }
+});
 
 test('teardown stops first, and removes nothing while it runs', async (t) => {
   const { config } = await plan(sites.single);
