@@ -2,6 +2,8 @@ import { canonicalAddress } from '../config/address.js';
 import type { Config, FloatingIp } from '../config/config.js';
 import { findFloatingIp } from '../config/floating-ip.js';
 import { Collected, type FailoverContext, type Log } from '../failover/context.js';
+import { loadConfig } from '../config/load-config.js';
+import type { NodeReader } from '../failover/access/with-record.js';
 import { limitOf } from '../failover/limits.js';
 import { exitCodes, FailoverError } from '../errors.js';
 import { asNoted } from '../failover/steps/as-noted.js';
@@ -93,7 +95,9 @@ async function openConfigured(
   refuseLoopback(host, configured, config.file);
   standsStillAfter(limitOf(`This command for ${configured.address}`, config));
   const { floatingIp, remarks } =
-    options.asNoted === true ? asNoted(host, config, configured) : { floatingIp: configured, remarks: [] };
+    options.asNoted === true
+      ? asNoted(host, config, configured, await takenAs(node, configured))
+      : { floatingIp: configured, remarks: [] };
   const choice = await within(limitOf('Choosing the lock manager driver', config), () =>
     chooseDriver(node.drivers, { ...node, floatingIp }, { takesOver: options.takesOver === true }),
   );
@@ -121,6 +125,21 @@ async function openConfigured(
       registeredAt,
     },
   };
+}
+
+/** As it was when this node took it over; looked at only where something is left to others by now. */
+async function takenAs(
+  { drivers, run }: Pick<NodeReader, 'drivers' | 'run'>,
+  { address, managedByOthers = [] }: FloatingIp,
+): Promise<FloatingIp | undefined> {
+  const file = managedByOthers.length === 0 ? undefined : notedConfiguration(run, address);
+  if (file === undefined) return undefined;
+  try {
+    return findFloatingIp(await loadConfig({ file, drivers }), address);
+  } catch (error) {
+    if (error instanceof FailoverError) return undefined; // of another version
+    throw error;
+  }
 }
 
 /** A person's word needs no proof; without it, whoever is there to ask. */

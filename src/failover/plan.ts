@@ -1,4 +1,4 @@
-import type { Export, Filesystem, FloatingIp, Volume } from '../config/config.js';
+import type { Filesystem, FloatingIp, Volume } from '../config/config.js';
 import { isManaged, mountOrder, volumesOf } from '../config/floating-ip.js';
 import { addressDown, addressUp } from '../host/actions/address.js';
 import { announce } from '../host/actions/announce.js';
@@ -32,7 +32,6 @@ export function planRelease(ip: FloatingIp, driver: LockManager): Plan {
   const { address, filesystems } = ip;
   const exports = filesystems.flatMap((filesystem) => filesystem.exports);
   const { first, others } = mountOrder(ip);
-  const isOurs = (one: Export) => !isManaged(ip, 'export') || driver.exports.isMade?.(one) === true;
   const unmounts = (volumes: readonly Volume[]) =>
     isManaged(ip, 'mount') ? [] : volumes.toReversed().map((volume) => unmountFilesystem(volume));
   const served = servedIp(ip, driver);
@@ -55,11 +54,9 @@ export function planRelease(ip: FloatingIp, driver: LockManager): Plan {
       {
         name: 'A-2',
         subject: listed(exports.map(({ path }) => path)),
-        ...(exports.some(isOurs) ? {} : { covered: leftToOthers }),
-        actions: filesystems.flatMap((filesystem) =>
-          filesystem.exports
-            .filter(isOurs)
-            .map((one) => driver.exports.takeAway(one, filesystem, filesystems)),
+        ...(isManaged(ip, 'export') ? { covered: leftToOthers } : {}),
+        actions: (isManaged(ip, 'export') ? [] : filesystems).flatMap((filesystem) =>
+          filesystem.exports.map((one) => driver.exports.takeAway(one, filesystem, filesystems)),
         ),
       },
       ...filesystems.map((filesystem, index): Step => ({
@@ -155,13 +152,10 @@ function takeoverSteps(
           // A restart of the server in B-2 has exported what /etc/exports has.
           ...exposedAgain,
           ...filesystems.flatMap((filesystem) =>
-            filesystem.exports.flatMap((one) =>
+            filesystem.exports.map((one) =>
               isManaged(ip, 'export')
-                ? [
-                    driver.exports.expect?.(one, filesystem) ?? expectExported(one.path, filesystem),
-                    leaveExport(driver, one),
-                  ]
-                : [driver.exports.make(one, filesystem)],
+                ? (driver.exports.expect?.(one, filesystem) ?? expectExported(one.path, filesystem))
+                : driver.exports.make(one, filesystem),
             ),
           ),
         ],
@@ -230,22 +224,8 @@ function graceStep(
   };
 }
 
-/** A-2 where somebody else exports: what is exported still, is not ours to take away, unless B-5 has made it here. */
+/** A-2 where somebody else exports: what is exported still, is not ours to take away. */
 const leftToOthers = 'left to others (managed_by_others)';
-
-/** B-5 where somebody else exports by now what B-5 has made here before. */
-function leaveExport({ exports }: LockManager, one: Export): Action<FailoverContext> {
-  return {
-    commands: [],
-    repeats: true,
-    check: () => exports.isMade?.(one) !== true,
-    act: async () => {
-      exports.leave?.(one);
-      return undefined;
-    },
-    verify: () => undefined,
-  };
-}
 
 function bringUp(ip: FloatingIp) {
   if (isManaged(ip, 'address')) return [expectAddressUp];

@@ -49,8 +49,6 @@ function exportfs(place: ServingPlace): Exports {
     },
     takeAway: (one, filesystem, moving) => unlessGone(place, unexport(one, filesystem, memory, moving)),
     has: async (one, filesystem) => !servesNothing(place) && isExported(place.host, one, filesystem, memory),
-    isMade: (one) => memory.get(one) !== undefined,
-    leave: (one) => memory.forget(one),
     current: async () => (servesNothing(place) ? [] : exported(place.host)),
   };
 }

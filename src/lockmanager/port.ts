@@ -36,10 +36,6 @@ export interface Exports {
   expect?(one: PathExport, filesystem: ExportedFilesystem): LockManagerAction;
   /** Whether one export is as B-5 makes it, clients and options too. */
   has(one: PathExport, filesystem: ExportedFilesystem): Promise<boolean>;
-  /** Whether B-5 has made this one since the node booted, and nobody has it from us since (`leave`): A-2 takes that away, whoever exports by now. */
-  isMade?(one: PathExport): boolean;
-  /** From now on somebody else exports it. */
-  leave?(one: PathExport): void;
   /** Everything that is exported now; nothing where that which exports does not run. */
   current(): Promise<readonly ExportEntry[]>;
 }

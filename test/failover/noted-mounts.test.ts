@@ -185,7 +185,22 @@ test('an fsid that was edited: its export goes, and nothing is missed', async (t
   }
 });
 
-test('exports that were left to others while it was served: what B-5 has made goes; what others have made since stays', async (t) => {
+test('an address that was left to others while it was served goes down; one that was theirs must be down', async (t) => {
+  const { a, before, etab, mounted } = await served(t);
+  const managed = before.replace('interface = "eth0"', 'interface = "eth0"\nmanaged_by_others = ["address"]');
+  a.write(file, managed);
+  const release = await a.here(['release', address]);
+  t.is(release.exitCode, 0, release.stderr);
+  t.regex(release.stdout, /^ {2}NOTE: what others do of it by now \(managed_by_others\), this node did /m);
+  t.is(mounted() + etab() + a.read('/addresses.json'), '[]');
+  const up = JSON.stringify([{ ifname: 'eth0', addr_info: [{ local: address, prefixlen: 24 }] }]);
+  a.write('/addresses.json', up);
+  t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
+  t.is((await a.here(['release', address])).exitCode, 1);
+  t.is(a.read('/addresses.json'), up);
+});
+
+test('exports that were left to others while it was served: what this node has made goes; what others have since stays', async (t) => {
   const { a, before, etab, mounted } = await served(t);
   const managed = before.replace('interface = "eth0"', 'interface = "eth0"\nmanaged_by_others = ["export"]');
   a.write(file, managed);

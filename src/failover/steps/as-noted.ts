@@ -16,14 +16,20 @@ export interface AsNoted {
 
 /**
  * An address as this node has mounted it (src/rundir/mounts.ts), where its file systems were edited, or taken out of the configuration, while
- * it was served: its exports, its locks, its record and the mounts are where they were, and so are to be given up there. Not what others
- * mount; nor a record that the configuration has on another device, which the next owner would not find: A-4 refuses that.
+ * it was served: its exports, its locks, its record and the mounts are where they were, and so are to be given up there; `taken`: as the
+ * configuration had it with which it was taken over, where that is known and asked for: see withoutLater. Not what others mount; nor a record that the configuration has on another device, which the next owner would not find: A-4 refuses that.
  */
-export function asNoted(host: Host, config: Config, ip: FloatingIp): AsNoted {
+export function asNoted(
+  host: Host,
+  config: Config,
+  configured: FloatingIp,
+  taken: FloatingIp | undefined,
+): AsNoted {
+  const ip = withoutLater(configured, taken);
   const notes = isManaged(ip, 'mount') ? [] : mountedAsNoted(host, config, ip);
   const { stateVolume, filesystems } = ip;
   const onRecord = recordVolume(ip);
-  const remarks: string[] = [];
+  const remarks = ip === configured ? [] : [laterText];
   const left = new Set(notes);
   const noteOf = (volume: Volume & { readonly fsid?: string }): NotedHere | undefined => {
     if (mountOfDevice(host, volume) !== undefined)
@@ -76,6 +82,19 @@ export function asNoted(host: Host, config: Config, ip: FloatingIp): AsNoted {
       filesystems: [...filesystems.map((filesystem) => there(filesystem)), ...gone],
     },
   };
+}
+
+const laterText =
+  'what others do of it by now (managed_by_others), this node did when it was taken over: taken away here';
+
+/** What was left to others (managed_by_others) since it was taken over, this node has made. Mounts are by their note: A-4, unmountNoted. */
+function withoutLater(ip: FloatingIp, taken: FloatingIp | undefined): FloatingIp {
+  const managedByOthers = ip.managedByOthers?.filter(
+    (part) => part === 'mount' || taken === undefined || isManaged(taken, part),
+  );
+  return managedByOthers?.length === ip.managedByOthers?.length
+    ? ip
+    : { ...ip, managedByOthers: managedByOthers ?? [] };
 }
 
 /** Each once, as it lies topmost in its place. */

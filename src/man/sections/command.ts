@@ -236,7 +236,7 @@ const managedByOthers: ManSection = {
     {
       text:
         'Where something else mounts, exports or moves an address (a cluster manager, ZFS, CephFS, a re-export), `managed_by_others` of the [[floating_ip]] names that: `mount`, `export`, `address`. Those parts are looked at, and never done; ' +
-        'what is mounted need not be a device. Locks, record, grace and SM_NOTIFY stay with nlm-failover. `--steps`, for single steps, goes with it or without.',
+        'what is mounted need not be a device. Locks, record, grace and SM_NOTIFY stay with nlm-failover. `--steps`, for single steps, goes with it or without. What is written there while the address is served holds from the next takeover on: the release before it takes away what this node has made.',
     },
     {
       terms: [
@@ -246,7 +246,7 @@ const managedByOthers: ManSection = {
         ],
         [
           'export',
-          'takeover fails in B-5 where a path is not exported, or without this fsid. release leaves it exported, but for what B-5 has made here itself, before this was written. Not with the driver lockd-netns.',
+          'takeover fails in B-5 where a path is not exported, or without this fsid. release leaves it exported. Not with the driver lockd-netns.',
         ],
         [
           'address',
