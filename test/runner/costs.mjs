@@ -1,12 +1,20 @@
 // What phases and test files take, in seconds: for the plan that npm test begins with, and so that the longest files begin first.
 // Of the last runs here, in node_modules/.cache; else of costs.json, which is a copy of that from a machine with two CPUs.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 const shipped = 'test/runner/costs.json';
 const own = 'node_modules/.cache/nlm-failover/costs.json';
 /** Removed with build/ at the beginning of the next run, whatever becomes of this one. */
-const measured = 'build/costs';
+const allMeasured = 'build/costs';
 
 /** @returns {{ phases: Record<string, number>, tests: Record<string, number>, files: Record<string, number> }} tests: how many, by phase */
 export function readCosts() {
@@ -47,8 +55,9 @@ export function longestFirst(a, b) {
 
 /** From now on an ava with this environment notes what each file takes, until `seconds()` tells it, by file. */
 export function startMeasuring() {
-  rmSync(measured, { recursive: true, force: true });
-  mkdirSync(measured, { recursive: true });
+  mkdirSync(allMeasured, { recursive: true });
+  // Two may run at once.
+  const measured = mkdtempSync(join(allMeasured, 'ava-'));
   return {
     env: { NLM_TEST_COSTS: measured },
     seconds: () => {

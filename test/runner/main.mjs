@@ -1,12 +1,12 @@
 // Runs the phases in order and ends with the one line that counts: "N passed, N failed, N skipped".
 // What a phase is, and which there are, is in phases.mjs. Says first what comes, and how long it will take here.
-import { exitCodeOf, lastLines, newTally } from './tally.mjs';
+import { addTo, exitCodeOf, lastLines, newTally } from './tally.mjs';
 import { keepCosts, readCosts } from './costs.mjs';
 import { machine } from './machine.mjs';
 import { phases } from './phases.mjs';
 import { chooseFrom } from './choice.mjs';
 import { planLines, planOf, totalOf } from './plan.mjs';
-import { seconds, write } from './screen.mjs';
+import { holdBack, seconds, write } from './screen.mjs';
 
 const ci = process.env.CI === 'true';
 const chosen = chooseFrom(phases, process.argv.slice(2));
@@ -21,19 +21,33 @@ for (const line of planLines(plan, machine)) write(line);
 
 const tally = newTally();
 const started = performance.now();
+/** Of a phase that has begun: what comes of it, and `release` of what it says, which is held back as long as it runs beside another. */
+const begun = new Map();
+
+async function run(phase) {
+  const start = performance.now();
+  const own = newTally();
+  const files = (await phase.run(own)) ?? {};
+  return { own, files, took: performance.now() - start };
+}
+
 for (const phase of chosen) {
-  const begun = performance.now();
+  for (const other of chosen.filter(({ beside }) => beside === phase.name))
+    begun.set(
+      other,
+      holdBack(() => run(other)),
+    );
   write(`\n== ${phase.name}: ${phase.headline}`);
-  const before = { ...tally };
-  const files = (await phase.run(tally)) ?? {};
-  const took = performance.now() - begun;
-  const failed = tally.failed - before.failed;
-  const counts = `${tally.passed - before.passed} passed, ${failed} failed`;
-  const skipped = tally.skipped - before.skipped;
-  write(`   ${counts}${skipped > 0 ? `, ${skipped} skipped` : ''} in ${seconds(took)}`);
+  begun.get(phase)?.release();
+  const { own, files, took } = await (begun.get(phase)?.result ?? run(phase));
+  addTo(tally, own);
+  const { passed, failed, skipped } = own;
+  write(
+    `   ${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''} in ${seconds(took)}`,
+  );
   Object.assign(costs.files, files);
   costs.phases[phase.name] = Math.ceil(took / 1000);
-  if (phase.files !== undefined) costs.tests[phase.name] = tally.passed - before.passed + failed;
+  if (phase.files !== undefined) costs.tests[phase.name] = passed + failed;
   if (failed > 0 && phase.needed) {
     write('   the phases after it need this one and were not run');
     break;

@@ -1,5 +1,5 @@
 // The phases of `npm test`, fast ones first. `needed` ones are run whatever is asked for, and the phases
-// after them are not run when they fail.
+// after them are not run when they fail. One that is `beside` another begins with it, and is shown after it.
 import { rmSync } from 'node:fs';
 import { runAva } from './ava.mjs';
 import { check } from './check.mjs';
@@ -46,7 +46,11 @@ export const phases = [
         args: ['--timeout=6m', `--concurrency=${unitAtOnce}`],
       }),
   },
-  oneByOne('wire', 'real sockets, rpcbind and rpc.statd', missingForWire, 2 * machine.cpus),
+  // It waits more than it computes.
+  {
+    ...oneByOne('wire', 'real sockets, rpcbind and rpc.statd', missingForWire, 2 * machine.cpus),
+    beside: 'unit',
+  },
   oneByOne('lab', 'real kernels: two servers, a client, locks that move', missingForLab, machine.labs),
 ];
 

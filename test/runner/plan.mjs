@@ -6,11 +6,12 @@ import { seconds as duration } from './screen.mjs';
  * How long the phases take, in seconds, by what they and their files took before.
  *
  * @param phases with `name`, and those of test files with `files` and `atOnce`
- * @returns {{ name: string, files: number, atOnce: number, tests: number | undefined, seconds: number }[]}
+ * @returns {{ name: string, beside: string | undefined, files: number, atOnce: number, tests: number | undefined, seconds: number }[]}
  */
 export function planOf(phases, costs) {
-  return phases.map(({ name, files = [], atOnce = 1 }) => ({
+  return phases.map(({ name, beside, files = [], atOnce = 1 }) => ({
     name,
+    beside,
     files: files.length,
     atOnce,
     tests: costs.tests[name],
@@ -34,18 +35,23 @@ export function spread(lengths, atOnce) {
   return Math.max(...ends);
 }
 
-/** Seconds for all of a plan. */
+/** Seconds for all of a plan: of those that run beside one another, the longest. */
 export function totalOf(plan) {
-  return plan.reduce((sum, { seconds }) => sum + seconds, 0);
+  const names = plan.map(({ name }) => name);
+  const isAlone = ({ beside }) => !names.includes(beside);
+  return plan
+    .filter(isAlone)
+    .map((phase) => [phase, ...plan.filter(({ beside }) => beside === phase.name)])
+    .reduce((sum, group) => sum + Math.max(...group.map(({ seconds }) => seconds)), 0);
 }
 
 /** The plan in lines for people. */
 export function planLines(plan, { cpus, gigabytes }) {
-  const lines = plan.map(({ name, files, atOnce, tests, seconds }) => {
+  const lines = plan.map(({ name, beside, files, atOnce, tests, seconds }) => {
     const what =
       files === 0
         ? 'a check'
-        : `${files} files${atOnce > 1 ? `, ${atOnce} at once` : ''}${tests === undefined ? '' : `, ${tests} tests the last time`}`;
+        : `${files} files${atOnce > 1 ? `, ${atOnce} at once` : ''}${tests === undefined ? '' : `, ${tests} tests the last time`}${beside === undefined ? '' : `, beside ${beside}`}`;
     return `   ${name.padEnd(6)}  ${duration(seconds * 1000).padStart(10)}  ${what}`;
   });
   return [

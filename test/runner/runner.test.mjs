@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { text as allOf } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
@@ -10,7 +11,7 @@ import { secondsOf } from './costs.mjs';
 import { fileOfTitle } from './file-of-title.mjs';
 import { planLines, planOf, spread, totalOf } from './plan.mjs';
 import { seconds } from './screen.mjs';
-import { exitCodeOf, lastLines } from './tally.mjs';
+import { addTo, exitCodeOf, lastLines } from './tally.mjs';
 import { tapReader } from './tap.mjs';
 
 function read(text) {
@@ -67,6 +68,12 @@ test('the last line and the exit code', (t) => {
     t.deepEqual(lastLines(tally, { ci }), lines);
     t.is(exitCodeOf(tally, { ci }), code);
   }
+});
+
+test('the tallies of phases are added', (t) => {
+  const tally = { passed: 3, failed: 0, skipped: 1 };
+  addTo(tally, { passed: 4, failed: 2, skipped: 0 });
+  t.deepEqual(tally, { passed: 7, failed: 2, skipped: 1 });
 });
 
 test('in CI a skipped test is a failure, and so is a run of nothing anywhere', (t) => {
@@ -140,6 +147,45 @@ test('what comes, and how long it takes here', (t) => {
     '   unit         5.0 s  2 files, 2 at once, 40 tests the last time',
     '   lab     2 min 30 s  3 files, 2 at once',
   ]);
+});
+
+test('of phases beside one another the longest counts, where both are run', (t) => {
+  const phases = [
+    { name: 'unit', files: ['unit/a.js'], atOnce: 2 },
+    { name: 'wire', files: ['wire/a.js'], atOnce: 2, beside: 'unit' },
+  ];
+  const costs = { phases: {}, tests: {}, files: { 'unit/a.js': 5, 'wire/a.js': 9 } };
+  t.is(totalOf(planOf(phases, costs)), 9);
+  t.is(totalOf(planOf(phases.slice(1), costs)), 9);
+  t.is(
+    planLines(planOf(phases, costs), { cpus: 2, gigabytes: 24 })[2],
+    '   wire         9.0 s  1 files, 2 at once, beside unit',
+  );
+});
+
+test('who runs beside another is heard when its turn has come', async (t) => {
+  const screen = new URL('screen.mjs', import.meta.url).href;
+  const program = `const { holdBack, write } = await import('${screen}');
+    const later = () => new Promise((resolve) => setTimeout(resolve, 10));
+    const other = holdBack(async () => {
+      write('b1');
+      await later();
+      write('b2');
+      await later();
+      await later();
+      write('b3');
+      return 'b';
+    });
+    write('a1');
+    await later();
+    await later();
+    write('a2');
+    other.release();
+    write(await other.result);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.is(await allOf(child.stdout), 'a1\na2\nb1\nb2\nb3\nb\n');
 });
 
 test('what a test process made goes with it, also when it is killed', async (t) => {

@@ -1,16 +1,39 @@
-// Everything the runner prints goes through here, so that a progress line never mixes with other output.
+// Everything the runner prints goes through here, so that a progress line never mixes with other output, nor a phase with one beside it.
+import { AsyncLocalStorage } from 'node:async_hooks';
 const terminal = process.stdout.isTTY === true && process.env.TERM !== 'dumb';
 let progressShown = false;
 
+/** What is to be written by whom: undefined for who writes at once. */
+const held = new AsyncLocalStorage();
+
+/** Runs something whose lines are kept until `release`, which writes them, and from then on as they come. */
+export function holdBack(run) {
+  const state = { lines: [] };
+  const result = held.run(state, run);
+  return {
+    result,
+    release: () => {
+      const lines = state.lines ?? [];
+      state.lines = undefined;
+      for (const line of lines) write(line);
+    },
+  };
+}
+
 /** One line, for good. */
 export function write(line) {
+  const { lines } = held.getStore() ?? {};
+  if (lines !== undefined) {
+    lines.push(line);
+    return;
+  }
   clear();
   process.stdout.write(`${line}\n`);
 }
 
 /** One line that the next one replaces; only where somebody may be watching. */
 export function progress(line) {
-  if (!terminal) return;
+  if (!terminal || held.getStore()?.lines !== undefined) return;
   clear();
   process.stdout.write(line.slice(0, (process.stdout.columns ?? 80) - 1));
   progressShown = true;

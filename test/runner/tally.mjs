@@ -5,6 +5,13 @@ export function newTally() {
   return { passed: 0, failed: 0, skipped: 0 };
 }
 
+/** Adds what one phase has counted. */
+export function addTo(tally, { passed, failed, skipped }) {
+  tally.passed += passed;
+  tally.failed += failed;
+  tally.skipped += skipped;
+}
+
 /** What is said at the end; the last line stands alone, so that programs can read it. */
 export function lastLines(tally, { ci }) {
   const { passed, failed, skipped } = tally;
