@@ -262,7 +262,8 @@ find_daemons() {
 	done
 }
 
-# is_on_node PID NAME: any user may give a process that name, so a program of root's, and in no user namespace of its own.
+# is_on_node PID NAME: any user may give a process that name, so a program of root's, in no user namespace of its own; and run that very program
+# with a library of his own in it, so none of an ordinary user's (login.defs(5), UID_MIN).
 is_on_node() {
 	is_daemon "$1" "$2" /proc/self/ns/net || return
 	[ "/proc/$1/ns/user" -ef /proc/self/ns/user ] && [ -O "/proc/$1/exe" ] || return
@@ -270,6 +271,11 @@ is_on_node() {
 	*/"$2" | */"$2 (deleted)") ;;
 	*) return 1 ;;
 	esac
+	effective=65534
+	{ while read -r key _ effective _; do
+		[ "$key" != Uid: ] || break
+	done <"/proc/$1/status"; } 2>/dev/null
+	[ "${effective:-65534}" -lt 1000 ]
 }
 
 # nfsd_runs DIRECTORY: nfsd has threads. Where its file system lies elsewhere ([lock_manager].nfsd) that is left to depth 10.

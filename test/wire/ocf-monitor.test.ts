@@ -155,4 +155,12 @@ test('on a node: the address, its record, rpc.statd, nfsd', async (t) => {
   for (const name of ['address', 'locks'] as const)
     t.deepEqual(await monitor(netns, name, address), ill(dead), name);
   t.true((await wrong(netns, address)).includes(dead));
+  // And so has that very program, run by anybody with a library of his own in it.
+  const anybody = ['--reuid=65534', '--regid=65534', '--clear-groups', '--'];
+  const run = 'exec -a rpc.statd /run/rpc.statd 60';
+  netns.start('setpriv', [...anybody, 'bash', '-c', `echo there; ${run}`]);
+  const count = 'set -- $(pidof rpc.statd); test $# = 2';
+  await waitFor("anybody's", async () => (await netns.start('sh', ['-c', count]).exited) === 0);
+  t.deepEqual(await monitor(netns, 'locks', address), ill(dead));
+  t.true((await wrong(netns, address)).includes(dead));
 });

@@ -123,7 +123,7 @@ export interface StatdProcess {
 /**
  * `netns`: the file of the namespace (namespaces(7)). Undefined where none runs there. Any user may give a process that name, and in a user
  * namespace of its own any mounts; so only a program of root's counts, in the user namespace of this process, and first one that runs as
- * rpc.statd does. What is found may be asked for its mounts: they were made by somebody who is root here.
+ * rpc.statd does. Any user can run that very program too, with a library of his own in it (ld.so(8), LD_PRELOAD), so never an ordinary user's. What is found may be asked for its mounts: they were made by somebody who is root here.
  */
 export function statdProcess(host: Host, netns: string): StatdProcess | undefined {
   const namespace = namespaceOf(host.path(netns));
@@ -138,7 +138,9 @@ export function statdProcess(host: Host, netns: string): StatdProcess | undefine
         isRootsProgram(host.path(`/proc/${one}/exe`)),
     );
   const usual = new Set([0, monitored(host)?.uid]);
-  const pid = found.find((one) => usual.has(effectiveUid(host, one))) ?? found[0];
+  const pid =
+    found.find((one) => usual.has(effectiveUid(host, one))) ??
+    found.find((one) => (effectiveUid(host, one) ?? leastUser) < leastUser);
   const status = pid === undefined ? undefined : host.readText(`/proc/${pid}/status`);
   if (pid === undefined || status === undefined) return undefined;
   const words = (file: string) => (host.readText(`/proc/${pid}/${file}`) ?? '').split('\0').filter(Boolean);
@@ -166,6 +168,9 @@ export function statdProcess(host: Host, netns: string): StatdProcess | undefine
       ?.replace(/^[^=]*=/, ''),
   };
 }
+
+/** The first uid of ordinary users (login.defs(5), UID_MIN); daemons have those below. */
+const leastUser = 1000;
 
 /** Whether a process (its link `exe`) runs a file rpc.statd that nobody but root can write; also one that an update has replaced. */
 function isRootsProgram(exe: string): boolean {
