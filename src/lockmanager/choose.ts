@@ -212,7 +212,7 @@ async function refuseUnable({ module }: Candidate, site: Site, options: LooksOpt
   throw refusal(
     sentences.join('. '),
     'DRIVER_UNSUITED',
-    `It is for ${module.summary}. Set [lock_manager].driver to "auto", or to another one.`,
+    module.remedy ?? `It is for ${module.summary}. Set [lock_manager].driver to "auto", or to another one.`,
   );
 }
 

@@ -37,6 +37,8 @@ export interface DriverModule extends DriverSettings {
   readonly servesFrom: 'node' | 'instance';
   /** It is taken only where the configuration names it, and `auto` passes it over without a word: it is no part of every host. */
   readonly isOnlyNamed?: boolean;
+  /** What to do where it cannot be had here, as a sentence; absent: take another one. */
+  readonly remedy?: string;
   /** Why it cannot serve an address, whatever the host can do: every reason, as a clause. */
   unsuited(floatingIp: FloatingIp): readonly string[];
   /** What this host lacks for it: everything, each as a clause. Looks, and leaves no trace. */

@@ -45,9 +45,9 @@ export type LockOnFile = Pick<KernelLock, 'inode' | 'mode' | 'start' | 'end'>;
 
 /**
  * unregistered: it runs, but no client finds it, as after an rpcbind that was started anew. silent: it is found, and does
- * not answer.
+ * not answer. anew: it is not the one that the clients of the address had their locks from.
  */
-export type DaemonState = 'running' | 'silent' | 'unregistered' | 'dead';
+export type DaemonState = 'running' | 'silent' | 'unregistered' | 'anew' | 'dead';
 
 /** How a lock manager is, for `status`. */
 export interface Health {

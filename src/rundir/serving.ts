@@ -56,6 +56,14 @@ export function isFrozen(run: string, address: string): boolean {
   return linkTarget(frozenLink(run, address)) !== undefined;
 }
 
+/**
+ * The file that names the process which the clients of an address have their locks from, "PID START" (ticks since the boot), where that is
+ * one that can die alone: once it has, the callout lets nobody leave the record.
+ */
+export function serverFile(run: string, address: string): string {
+  return path.join(run, 'server', address);
+}
+
 /** Addresses that this node records for now. */
 export function servedAddresses(run: string): string[] {
   return linksIn(path.join(run, 'serving'));

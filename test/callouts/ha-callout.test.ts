@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { parseJournal } from '../../src/record/journal/journal.js';
@@ -66,6 +67,32 @@ for (const shell of Object.keys(shells) as Shell[]) {
     t.deepEqual(site.lines('10.10.1.1'), []);
     t.deepEqual(readdirSync(join(site.run, 'marks')), []);
     t.false(existsSync('/nowhere'));
+  });
+
+  test(`${shell}: nobody leaves the record once the server has died that the locks are from`, (t) => {
+    const site = makeCalloutSite(t);
+    const addresses = ['10.10.1.1', '10.10.1.2', '10.10.1.3', '10.10.1.4'];
+    for (const address of addresses) site.serve(address);
+    mkdirSync(join(site.run, 'server'));
+    const started =
+      readFileSync('/proc/self/stat', 'utf8')
+        .replace(/^.*\) /su, '')
+        .split(' ')[19] ?? '';
+    const gone = spawnSync('true').pid;
+    // It lives; it has died; another process has its pid now.
+    for (const [address, identity] of [
+      ['10.10.1.1', `${process.pid} ${started}`],
+      ['10.10.1.2', `${gone} ${started}`],
+      ['10.10.1.3', `${process.pid} ${Number(started) - 1}`],
+    ] as const)
+      writeFileSync(join(site.run, 'server', address), `${identity}\n`);
+    for (const event of ['add-client', 'del-client'])
+      t.deepEqual(site.event(shell, event, '10.10.1.21', 'B'), { code: 0, stderr: '' });
+    const [added, left] = ['add-client', 'del-client'].map((event) => `@1 T ${event} 10.10.1.21 B - .`);
+    t.deepEqual(
+      addresses.map((address) => site.lines(address)),
+      [[added, left], [added], [added], [added, left]],
+    );
   });
 
   test(`${shell}: nothing served here`, (t) => {

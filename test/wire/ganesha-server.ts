@@ -43,24 +43,38 @@ export class GaneshaServer {
   }
 
   async start(): Promise<void> {
+    await this.startBeside();
+    await this.startBus();
+    await this.startGanesha();
+  }
+
+  /** All but the bus and Ganesha. */
+  async startBeside(): Promise<void> {
     const { netns } = this;
     await startRpcbind(netns);
     await startStatd(netns, reachableCallout);
     for (const directory of ['/run/dbus', '/run/ganesha']) await mkdir(netns.path(directory));
-    await this.startBus();
     await writeFile(netns.path('/run/ganesha.conf'), conf);
-    await this.startGanesha();
   }
 
-  async startBus(): Promise<void> {
-    this.bus = this.netns.start('dbus-daemon', [
-      '--system',
-      '--nofork',
-      '--nopidfile',
-      `--address=${socket}`,
-      '--print-address',
-    ]);
+  /** The system's, with its policies; or one whose policy for Ganesha's exports is this: allow, deny. */
+  async startBus(policy?: 'allow' | 'deny'): Promise<void> {
+    if (policy !== undefined) await this.writePolicy(policy);
+    const kind = policy === undefined ? '--system' : '--config-file=/run/bus.conf';
+    const words = [kind, '--nofork', '--nopidfile', `--address=${socket}`, '--print-address'];
+    this.bus = this.netns.start('dbus-daemon', words);
     await this.bus.saw(/unix:/);
+  }
+
+  /** For a bus that was started with one: SIGHUP has it read. */
+  async writePolicy(policy: 'allow' | 'deny'): Promise<void> {
+    await writeFile(
+      this.netns.path('/run/bus.conf'),
+      `<busconfig><type>system</type><listen>${socket}</listen><auth>EXTERNAL</auth><policy context="default">
+<allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/><allow user="*"/>
+<${policy} send_interface="org.ganesha.nfsd.exportmgr"/>
+</policy></busconfig>`,
+    );
   }
 
   async startGanesha(): Promise<void> {
@@ -113,6 +127,20 @@ export class GaneshaServer {
 
   signal(name: string, signal: NodeJS.Signals): void {
     process.kill(this.pid(name), signal);
+  }
+
+  /** While it is stopped (SIGSTOP). */
+  async stopped(name: string, work: () => Promise<void>): Promise<void> {
+    const pid = this.pid(name);
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await work();
+    } finally {
+      // nsenter, its parent, has stopped itself too (util-linux sys-utils/nsenter.c, continue_as_child), and goes on with it.
+      const [, parent = ''] = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+      process.kill(Number(parent), 'SIGCONT');
+      process.kill(pid, 'SIGCONT');
+    }
   }
 
   /** The locks of open file descriptions on the device of a mount point. */

@@ -55,7 +55,8 @@ class Client {
   }
 }
 
-async function site(t: ExecutionContext) {
+/** A server and its client; on the server Ganesha runs, unless the test starts it. */
+async function site(t: ExecutionContext, { started = true } = {}) {
   t.timeout(120_000);
   const [one, other] = await withNetnsPair(t, ['10.99.0.1/24'], ['10.99.0.21/24']);
   const server = new GaneshaServer(one);
@@ -65,7 +66,10 @@ async function site(t: ExecutionContext) {
   await one.run('truncate', '-s', '16M', '/run/vol1');
   await one.run('mke2fs', '-q', '-F', '-t', 'ext4', '/run/vol1');
   await writeFile(one.path('/run/nlm-failover.toml'), config);
-  await Promise.all([server.start(), startRpcbind(other).then(() => startStatd(other))]);
+  await Promise.all([
+    started ? server.start() : server.startBeside(),
+    startRpcbind(other).then(() => startStatd(other)),
+  ]);
   return { server, netns: one, client: new Client(other), clientNetns: other };
 }
 
@@ -90,6 +94,9 @@ ganeshaTest('an address is taken over, released and taken over again, and the lo
   t.is(await client.ask('lock', handle, 'rival'), 'denied');
   t.is(await server.locks('/run/at/vol1'), 1);
 
+  // A connection as a kernel's client keeps it.
+  const connect = `require('node:net').connect(2049, '${address}', () => console.log('connected'))`;
+  await clientNetns.start(process.execPath, ['-e', connect]).saw(/connected/);
   const well = await server.tool('status', address);
   t.is(well.code, 0, well.output);
   t.regex(well.output, /ganesha +all daemons run; 1 exports; 1 clients monitored$/m);
@@ -97,6 +104,8 @@ ganeshaTest('an address is taken over, released and taken over again, and the lo
   const released = await server.tool('release', address, '--json');
   t.is(released.code, 0, released.output);
   t.regex(released.output, /1 lock held/);
+  t.regex(released.output, /cut \d+ TCP connections?/);
+  t.is(await netns.run('ss', '-Htn', 'state', 'established', 'src', address), '');
   t.deepEqual(await server.exported(), []);
   t.false(await server.grace(), 'a release puts nobody into grace');
   t.notRegex(await netns.run('cat', '/proc/self/mountinfo'), /vol1/);
@@ -125,4 +134,66 @@ ganeshaTest('an address is taken over, released and taken over again, and the lo
   const audited = await server.tool('audit', address, '--json');
   t.is(audited.code, 0, audited.output);
   t.regex(audited.output, /"locks":\{"held":1,"reclaimed":1\}/);
+
+  // Started anew it has neither the export nor the locks: that is seen, and mended by another takeover.
+  const notified = async () =>
+    (await witnessed(clientNetns)).filter((line) => line.startsWith('sm-notify')).length;
+  const before = await notified();
+  server.signal('ganesha.nfsd', 'SIGKILL');
+  await server.startGanesha();
+  const anew = await server.tool('status', address);
+  t.is(anew.code, 1);
+  t.regex(anew.output, /NOT SERVING: ganesha\.nfsd was started anew, and the locks of the address are gone/);
+  t.regex(anew.output, /\/run\/at\/vol1 is not exported/);
+  const mended = await server.tool('takeover', address, '--no-wait', '--json');
+  t.is(mended.code, 0, mended.output);
+  t.deepEqual(
+    mended.lines.filter(({ state }) => state === 'done').map(({ step }) => step),
+    ['B-2', 'B-5', 'B-3'],
+  );
+  t.true((await notified()) > before, 'the client was notified again');
+  t.is(await client.ask('lock', handle, 'rival'), 'grace');
+  t.is(await client.ask('reclaim', handle, 'holder'), 'granted');
+  t.is((await server.tool('status', address)).code, 0);
+});
+
+ganeshaTest('no bus, nobody on it, a policy, Ganesha or the bus stopped: one sentence each', async (t) => {
+  const { server, netns } = await site(t, { started: false });
+  const refused = async (says: RegExp) => {
+    const { code, output } = await server.tool('takeover', address);
+    t.is(code, 3, output);
+    t.regex(output, says);
+    const [sentence = '', hint, ...more] = output.trimEnd().split('\n');
+    t.regex(sentence, /^nlm-failover: This host cannot do the lock manager driver ganesha: .*[^.]$/);
+    t.regex(hint ?? '', /NFS-GANESHA in nlm-failover\(8\)/);
+    t.deepEqual(more, []);
+    t.notRegex(await netns.run('cat', '/proc/self/mountinfo'), /vol1/, 'nothing was touched');
+  };
+  await refused(/: the D-Bus on which NFS-Ganesha would be cannot be reached \(the system bus\): /);
+  await server.startBus('allow');
+  await refused(/: NFS-Ganesha is not on the D-Bus: nobody has the name org\.ganesha\.nfsd/);
+  await server.startGanesha();
+  await server.writePolicy('deny');
+  server.signal('dbus-daemon', 'SIGHUP');
+  await refused(/: D-Bus does not let this user ask NFS-Ganesha for ShowExports: /);
+  await server.writePolicy('allow');
+  server.signal('dbus-daemon', 'SIGHUP');
+  for (const name of ['ganesha.nfsd', 'dbus-daemon']) {
+    await server.stopped(name, () =>
+      refused(/: NFS-Ganesha has not answered get_grace over D-Bus in time: it, or the bus, is stopped/),
+    );
+    const taken = await server.tool('takeover', address, '--no-wait');
+    t.is(taken.code, 0, taken.output);
+    await server.stopped(name, async () => {
+      const ill = await server.tool('status', address);
+      t.is(ill.code, 1);
+      t.regex(ill.output, /NOT SERVING: ganesha\.nfsd does not answer/);
+      const kept = await server.tool('release', address);
+      t.is(kept.code, 1, kept.output);
+      t.regex(kept.output, /^nlm-failover: NFS-Ganesha has not answered ShowExports over D-Bus in time/m);
+      t.regex(await netns.run('cat', '/proc/self/mountinfo'), /vol1/, 'it is exported, and stays mounted');
+    });
+    const released = await server.tool('release', address);
+    t.is(released.code, 0, released.output);
+  }
 });

@@ -132,6 +132,7 @@ export const illTexts = {
   dead: 'is dead',
   unregistered: 'is not registered with rpcbind',
   silent: 'does not answer',
+  anew: 'was started anew, and the locks of the address are gone: take it over again',
 } satisfies Record<Exclude<DaemonState, 'running'>, string>;
 
 function ownerIll({ owner, ownerHere, released, epoch }: NonNullable<Shown['record']>): string[] {

@@ -143,7 +143,7 @@ export function faultOf(stderr: string): Fault {
 }
 
 /** The sentence for a fault, and what to do about it. */
-export function faultText(
+function faultText(
   { kind, said }: Fault,
   { method }: Pick<Call, 'method'>,
   address?: string,
@@ -180,6 +180,11 @@ export function faultText(
       };
     }
   }
+}
+
+/** The sentence for a fault, as a clause of another one. */
+export function faultClause(fault: Fault, call: Pick<Call, 'method'>, address?: string): string {
+  return faultText(fault, call, address).message.replace(/^The /, 'the ');
 }
 
 /** As ask, for an answer that there must be. Throws FailoverError COMMAND_FAILED with the sentence of the fault. */

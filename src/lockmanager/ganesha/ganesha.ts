@@ -19,6 +19,7 @@ import { ganeshaExports, idOf, removal } from './exports.js';
 import { ganeshaLocks, refuseLocksLeft } from './locks.js';
 import { askGrace, exportsIfAny, getGrace, graceFor } from './methods.js';
 import { ganeshaProcess } from './process.js';
+import { forgetProcess, isAnotherProcess, noteProcess, type ServedBy } from './served-by.js';
 
 export interface GaneshaConfig {
   readonly address: string;
@@ -49,6 +50,7 @@ export function ganesha(place: ServingPlace, config: GaneshaConfig): LockManager
     if (typeof answer === 'boolean') return answer;
     return 'fault' in answer && answer.fault.kind === 'silent' ? undefined : false;
   };
+  const served = { host, run: place.run, address: config.address };
   const waiting = () => bystanders(bus, place.run, config);
   return {
     ...place,
@@ -62,13 +64,13 @@ export function ganesha(place: ServingPlace, config: GaneshaConfig): LockManager
     leftConnections:
       'NFS-Ganesha keeps them, and a client whose address comes back to this node while they last hangs for minutes: before that, restart NFS-Ganesha here where it serves nothing else',
     dropLocks: (filesystem) => [dropLocks(bus, own(filesystem))],
-    beforeUnmount: () => [],
+    beforeUnmount: () => [forgetProcess(served)],
     beforeGrace: () => [],
-    enterGrace: () => [enterGrace(bus, config.address, waiting)],
+    enterGrace: () => [enterGrace(bus, served, waiting)],
     afterAddressUp: () => [],
     endGrace: undefined,
     inGrace,
-    isUp: async () => typeof (await askGrace(bus)) === 'boolean',
+    isUp: async () => typeof (await askGrace(bus)) === 'boolean' && !isAnotherProcess(served),
     mend: () => [],
     graceSeconds: () => config.grace() + reaperSeconds,
     heldLocksText: 'the locks of NFS-Ganesha in /proc/locks (OFDLCK)',
@@ -78,7 +80,7 @@ export function ganesha(place: ServingPlace, config: GaneshaConfig): LockManager
     monitored: async () => monitored(host),
     calloutFault: async (address) => calloutFault(host, '/proc/self/ns/net', address),
     statdRuns: () => host.kind === 'rehearsal' || statdProcess(host, '/proc/self/ns/net') !== undefined,
-    health: (context) => healthOf(context, bus, waiting),
+    health: (context) => healthOf(context, bus, served, waiting),
   };
 }
 
@@ -123,7 +125,8 @@ function dropLocks(bus: Bus, filesystem: Filesystem): LockManagerAction {
 }
 
 /** B-2. The answer is always true, whatever was asked: what get_grace says is believed. */
-function enterGrace(bus: Bus, address: string, waiting: () => Promise<string[]>): LockManagerAction {
+function enterGrace(bus: Bus, served: ServedBy, waiting: () => Promise<string[]>): LockManagerAction {
+  const { address } = served;
   const call = graceFor(address);
   const isIn = async () => {
     const answer = await askGrace(bus);
@@ -144,6 +147,7 @@ function enterGrace(bus: Bus, address: string, waiting: () => Promise<string[]>)
     act: async ({ host }) => {
       await demand(bus, call, true);
       await waitUntil(host, 'NFS-Ganesha to be in grace', isIn, { intervalMs: 200 });
+      noteProcess(served);
       const others = await waiting();
       return others.length === 0
         ? undefined
@@ -177,11 +181,12 @@ async function bystanders(bus: Bus, run: string, config: GaneshaConfig): Promise
 async function healthOf(
   context: LockManagerContext,
   bus: Bus,
+  served: ServedBy,
   waiting: () => Promise<string[]>,
 ): Promise<Health> {
   const { host } = bus;
   const answer = await askGrace(bus);
-  const server = await serverState(context, bus, answer);
+  const server = await serverState(context, served, answer);
   const statd = statdProcess(host, '/proc/self/ns/net');
   const isIn = answer === true;
   return {
@@ -198,9 +203,10 @@ async function healthOf(
 
 async function serverState(
   { nlmRegistered }: LockManagerContext,
-  { host }: Bus,
+  served: ServedBy,
   answer: Awaited<ReturnType<typeof askGrace>>,
 ): Promise<DaemonState> {
-  if (typeof answer === 'boolean') return (await nlmRegistered()) === false ? 'unregistered' : 'running';
-  return ganeshaProcess(host) === undefined ? 'dead' : 'silent';
+  if (typeof answer !== 'boolean') return ganeshaProcess(served.host) === undefined ? 'dead' : 'silent';
+  if (isAnotherProcess(served)) return 'anew';
+  return (await nlmRegistered()) === false ? 'unregistered' : 'running';
 }

@@ -5,6 +5,7 @@ import { type KernelLock, parseLocks } from '../../host/reading/locks.js';
 import { isMountOf, mountAt } from '../../host/reading/mounts.js';
 import { settleText } from '../../host/running/wait.js';
 import type { LockedFilesystem } from '../port.js';
+import { ganeshaProcess } from './process.js';
 
 /** A lock that is held on a file, of a kind that Ganesha may have. */
 const row = /^\d+: (?:OFDLCK|POSIX) (?!.* <none>:0 )/;
@@ -37,10 +38,9 @@ export function locksOn(host: Host, deviceNumber: string): KernelLock[] | undefi
   if (text === undefined) return undefined;
   const locks = parseLocks(text).filter(({ kind }) => kind === 'OFDLCK' || kind === 'POSIX');
   if (text.split('\n').filter((line) => row.test(line)).length !== locks.length) return undefined;
+  const own = ganeshaProcess(host)?.pid;
   return locks.filter(
-    (lock) =>
-      lock.deviceNumber === deviceNumber &&
-      (lock.kind === 'OFDLCK' || host.readText(`/proc/${lock.pid}/comm`)?.trim() === 'ganesha.nfsd'),
+    (lock) => lock.deviceNumber === deviceNumber && (lock.kind === 'OFDLCK' || String(lock.pid) === own),
   );
 }
 

@@ -7,7 +7,7 @@ export interface GaneshaExport {
 }
 
 export const getGrace: Call = { object: 'admin', method: 'get_grace' };
-const showExports: Call = { object: 'ExportMgr', method: 'ShowExports' };
+export const showExports: Call = { object: 'ExportMgr', method: 'ShowExports' };
 
 /**
  * B-2: a grace of the whole server, as at a takeover of the address (event 5, EVENT_TAKE_IP). Any argument is answered with true, so the

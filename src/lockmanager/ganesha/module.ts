@@ -12,9 +12,9 @@ import { isInstalled } from '../../host/running/command.js';
 import { onSite } from '../kernel.js';
 import type { DriverModule, Site } from '../module.js';
 import { blockLacks, gracePeriodOf } from './block.js';
-import { type Bus, faultText } from './bus.js';
+import { ask, type Bus, faultClause } from './bus.js';
 import { ganesha } from './ganesha.js';
-import { askGrace, getGrace } from './methods.js';
+import { getGrace, showExports } from './methods.js';
 import { isItsOwnStatd } from './process.js';
 
 const name = 'ganesha';
@@ -66,6 +66,8 @@ export const ganeshaModule: DriverModule = {
   summary: 'NFS-Ganesha, over D-Bus',
   servesFrom: 'node',
   isOnlyNamed: true,
+  remedy:
+    'Have NFS-Ganesha run, on the D-Bus that ganesha_bus says, and let it answer root: see NFS-GANESHA in nlm-failover(8).',
   keys: [busKey, confKey, graceKey, directoryKey],
   problems: exportIdProblems,
   unsuited: ({ filesystems }) =>
@@ -125,9 +127,11 @@ async function serverLacks(bus: Bus): Promise<string[]> {
   if (host.kind === 'rehearsal') return [];
   const missing = ['busctl', 'ss'].filter((program) => !isInstalled(program));
   if (missing.length > 0) return missing.map((program) => `${program} not installed`);
-  const answer = await askGrace(bus);
-  if (typeof answer !== 'boolean')
-    return 'fault' in answer ? [faultText(answer.fault, getGrace, bus.address).message] : [];
+  // A policy may let root ask one of the two only.
+  for (const call of [getGrace, showExports]) {
+    const answer = await ask(bus, call);
+    if ('fault' in answer) return [faultClause(answer.fault, call, bus.address)];
+  }
   return (await isItsOwnStatd(host))
     ? [
         'NFS-Ganesha is its own statd (it has registered program 100024) and runs no callout, so that no client would be recorded: let it use rpc.statd',

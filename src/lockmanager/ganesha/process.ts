@@ -4,15 +4,39 @@ import { namespaceOf } from '../../host/reading/namespaces.js';
 
 const program = 'ganesha.nfsd';
 
-/** The pid of the ganesha.nfsd in this network namespace; undefined: none runs there. */
-export function ganeshaProcess(host: Host): string | undefined {
+/** The NFS-Ganesha of this network namespace. */
+export interface GaneshaProcess {
+  readonly pid: string;
+  /** Stopped by a signal or a debugger: it answers nobody (proc_pid_stat(5), T and t). */
+  readonly isStopped: boolean;
+  /** What no other process of this boot has or had: its pid, and when it was started, in ticks since the boot. */
+  readonly identity: string;
+}
+
+/** Undefined: none runs there. One of root's, as any user may give a process that name. */
+export function ganeshaProcess(host: Host): GaneshaProcess | undefined {
   const namespace = namespaceOf(host.path('/proc/self/ns/net'));
-  return readdirSync(host.path('/proc')).find(
-    (pid) =>
-      /^\d+$/.test(pid) &&
-      host.readText(`/proc/${pid}/comm`)?.trim() === program &&
-      namespaceOf(host.path(`/proc/${pid}/ns/net`)) === namespace,
+  const pid = readdirSync(host.path('/proc')).find(
+    (one) =>
+      /^\d+$/.test(one) &&
+      host.readText(`/proc/${one}/comm`)?.trim() === program &&
+      /^Uid:\s+\d+\s+0\s/m.test(host.readText(`/proc/${one}/status`) ?? '') &&
+      namespaceOf(host.path(`/proc/${one}/ns/net`)) === namespace,
   );
+  if (pid === undefined) return undefined;
+  // The name in it may have blanks and brackets: what follows the last bracket is state, ppid, ... and starttime, the 22nd field.
+  const fields = host
+    .readText(`/proc/${pid}/stat`)
+    ?.replace(/^.*\) /s, '')
+    .split(' ');
+  if (fields === undefined) return undefined;
+  const [state = ''] = fields;
+  const started = fields[22 - 3] ?? '';
+  return {
+    pid,
+    isStopped: /^[Tt]$/.test(state),
+    identity: `${pid} ${started}`,
+  };
 }
 
 /** statd's program (RFC 1813 appendix II has lockd's, nfs-utils sm_inter.x this one). */

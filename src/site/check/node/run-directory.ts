@@ -17,6 +17,7 @@ export const runDirectoryCheck: Check<NodeSite> = {
       { directory: path.join(run, 'serving') },
       { directory: path.join(run, 'sync') },
       { directory: path.join(run, 'frozen') },
+      { directory: path.join(run, 'server') },
       { directory: marksDirectory(run), owner: statd },
     ];
     const found = directories.flatMap(({ directory, owner }) => {
