@@ -151,7 +151,21 @@ tool_start() {
 		;;
 	*)
 		say "$said"
-		exit_reason "$reason"
+		failure=$reason
+		# Nothing was touched. Where it is the configuration, no other node could do better; where it is this node, another one may.
+		case $code in
+		2 | 3)
+			ask_status
+			code=$?
+			case $code in
+			"$OCF_ERR_CONFIGURED")
+				exit_reason "$why"
+				return "$code"
+				;;
+			esac
+			;;
+		esac
+		exit_reason "$failure"
 		return "$OCF_ERR_GENERIC"
 		;;
 	esac
@@ -535,14 +549,17 @@ ocf_main() {
 	monitor) ocf_monitor ;;
 	validate-all) ocf_validate ;;
 	start)
-		ocf_validate || exit
-		why=
+		has_program || exit
 		if ocf_look; then exit "$OCF_SUCCESS"; fi
 		ocf_start || exit
 		# What has come since.
 		why=
 		find_place
 		if ocf_look; then exit "$OCF_SUCCESS"; fi
+		seen=$why
+		# Served, and by another name.
+		ocf_validate || exit
+		why=$seen
 		exit_reason "takeover has ended well, and $address is not served: $why"
 		exit "$OCF_ERR_GENERIC"
 		;;

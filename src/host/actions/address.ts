@@ -1,5 +1,5 @@
 import { type Action, commandText, type HostContext, notSo, runOrFail } from '../action.js';
-import { findAddress, type LocalAddress, localAddresses } from '../reading/addresses.js';
+import { findAddress, isTentative, type LocalAddress, localAddresses } from '../reading/addresses.js';
 import type { Argv, Host } from '../host.js';
 import { lookAtLink } from './looks.js';
 import { waitUntil } from '../running/wait.js';
@@ -114,11 +114,17 @@ export function addressUp(ip: AddressOnInterface): Action<HostContext> {
     check,
     act: async ({ host }) => {
       await runOrFail(host, command, `See with "ip link show ${ip.interface}" that the interface exists.`);
-      // IPv6 only, up to 2 s: without it ("nodad") the kernel does not advertise the address either.
+      if (ip.family === 4) return undefined;
+      // Up to 2 s: without it ("nodad") the kernel does not advertise the address either.
       await waitUntil(
         host,
         `the duplicate address detection of ${ip.address}`,
-        async () => (await findAddress(host, ip.address))?.duplicateCheck !== 'running',
+        async () =>
+          !(
+            isTentative(host, ip.address) ??
+            (await findAddress(host, ip.address))?.duplicateCheck === 'running'
+          ),
+        { intervalMs: 100 },
       );
       return undefined;
     },

@@ -63,6 +63,9 @@ function encodeName(value: string): string {
   );
 }
 
+/** Length of one as RFC 9562 writes it, which libblkid does in lower case. */
+const wholeUuid = 36;
+
 interface Holder {
   readonly device: Block;
   /** The file system's, where it has one. */
@@ -70,8 +73,8 @@ interface Holder {
 }
 
 /**
- * One at least, of `only` these paths if there are any, or why there is none. A UUID is lower case in the configuration; that of FAT and
- * NTFS is upper case for blkid.
+ * One at least, of `only` these paths if there are any, or why there is none. A UUID is lower case in the configuration; the shorter
+ * ones of FAT, exFAT and NTFS are upper case for blkid (libblkid/src/superblocks: vfat.c, exfat.c, ntfs.c).
  */
 async function scannedDevices(
   host: Host,
@@ -79,7 +82,7 @@ async function scannedDevices(
   value: string,
   ...only: readonly string[]
 ): Promise<{ readonly holders: readonly Holder[] } | { readonly why: string }> {
-  const spellings = new Set(isUuid(tag) ? [value, value.toUpperCase()] : [value]);
+  const spellings = new Set(isUuid(tag) && value.length < wholeUuid ? [value, value.toUpperCase()] : [value]);
   const holders: Holder[] = [];
   try {
     for (const spelling of spellings) {

@@ -87,6 +87,24 @@ function hasLink(host: Host, link: string): boolean {
   return lines.some((line) => line.trimStart().startsWith(`${link}:`));
 }
 
+/**
+ * Whether duplicate address detection of an IPv6 address still runs here, without a process to start; undefined where the kernel does not tell.
+ * /proc/net/if_inet6: 32 digits, index, prefix length, scope, flags, link (net/ipv6/addrconf.c, if6_seq_show; flags: linux/if_addr.h).
+ */
+export function isTentative(host: Host, address: string): boolean | undefined {
+  const lines = host.readText('/proc/self/net/if_inet6')?.split('\n');
+  if (lines === undefined) return undefined;
+  const digits = new Address6(address).canonicalForm().replaceAll(':', '');
+  return lines
+    .map((line) => line.split(/\s+/))
+    .some(([found, , , , flags = '']) => {
+      const bits = Number.parseInt(flags, 16);
+      return found === digits && (bits & tentative) !== 0 && (bits & dadFailed) === 0;
+    });
+}
+
+const [dadFailed, tentative] = [0x08, 0x40];
+
 function canonical(text: string): string {
   return text.includes(':') ? new Address6(text).correctForm() : text;
 }

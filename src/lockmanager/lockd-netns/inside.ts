@@ -68,7 +68,10 @@ export function servingPlace(host: Host, address: string): ServingPlace {
 
 /** /proc/fs/nfsd is mounted inside only; /proc/fs/lockd and the network's sysctls answer for the reader's namespace. */
 function isPerNamespace(absolute: string): boolean {
-  return absolute === '/proc/self/mountinfo' || /^\/proc\/(?:fs\/(?:nfsd|lockd)|sys\/net)\//.test(absolute);
+  return (
+    absolute === '/proc/self/mountinfo' ||
+    /^\/proc\/(?:fs\/(?:nfsd|lockd)|self\/net|sys\/net)\//.test(absolute)
+  );
 }
 
 /**
