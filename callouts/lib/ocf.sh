@@ -152,17 +152,14 @@ tool_start() {
 	*)
 		say "$said"
 		failure=$reason
-		# Nothing was touched. Where it is the configuration, no other node could do better; where it is this node, another one may.
+		# Nothing was touched: the configuration is not right, or this node cannot do what it says.
 		case $code in
 		2 | 3)
 			ask_status
-			code=$?
-			case $code in
-			"$OCF_ERR_CONFIGURED")
+			if [ $? -eq "$OCF_ERR_ARGS" ]; then
 				exit_reason "$why"
-				return "$code"
-				;;
-			esac
+				return "$OCF_ERR_ARGS"
+			fi
 			;;
 		esac
 		exit_reason "$failure"
@@ -244,6 +241,10 @@ is_up() {
 	case $place in
 	instance) up=$(ip -n "nfs-$address" "$family" -o address show to "$address" 2>/dev/null) ;;
 	node) up=$(ip "$family" -o address show to "$address" 2>/dev/null) ;;
+	esac
+	case $up in
+	# Duplicate address detection runs again when the link was down: the kernel does not use it.
+	*' dadfailed '*) ill "another host has $address too (IPv6 duplicate address detection)" ;;
 	esac
 	[ -n "$up" ]
 }
@@ -550,6 +551,7 @@ ocf_main() {
 	validate-all) ocf_validate ;;
 	start)
 		has_program || exit
+		has_config || exit
 		if ocf_look; then exit "$OCF_SUCCESS"; fi
 		ocf_start || exit
 		# What has come since.

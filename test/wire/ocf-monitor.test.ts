@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type Netns, withNetns } from '../helpers/netns.js';
+import { type Netns, withNetns, withNetnsPair } from '../helpers/netns.js';
 import { agentFile, type AgentName, ocf } from '../helpers/ocf-agent.js';
 import { daemons, ServedInstance } from '../helpers/ocf-instance.js';
 import { projectRoot } from '../lab/project-root.js';
@@ -79,12 +79,12 @@ for (const address of ['10.88.3.1', 'fd00:88::1']) {
 }
 
 /** What status calls wrong of an address that the driver lockd serves, with another one beside it that is not served. */
-async function wrong(netns: Netns, address: string): Promise<string[]> {
+async function wrong(netns: Netns, address: string, link = 'lo'): Promise<string[]> {
   const [file, idle] = ['/run/nlm-failover.toml', '10.88.4.2'];
   const table = (one: string, fsid: number) => `
 [[floating_ip]]
-address = "${one}/24"
-interface = "lo"
+address = "${one}/${one.includes(':') ? 64 : 24}"
+interface = "${link}"
 names = ["nfs.example.com"]
 [[floating_ip.filesystem]]
 fsid = ${fsid}
@@ -163,4 +163,29 @@ test('on a node: the address, its record, rpc.statd, nfsd', async (t) => {
   await waitFor("anybody's", async () => (await netns.start('sh', ['-c', count]).exited) === 0);
   t.deepEqual(await monitor(netns, 'locks', address), ill(dead));
   t.true((await wrong(netns, address)).includes(dead));
+});
+
+const duplicate = 'another host has';
+
+test('an IPv6 address that another host has too is no address that is up', async (t) => {
+  t.timeout(60_000);
+  const address = 'fd00:10:10:1::21';
+  const [server, client] = await withNetnsPair(t, ['fd00:10:10:1::11/64'], [`${address}/64`]);
+  const flags = async () => (await server.run('ip', '-6', '-o', 'address', 'show', 'to', address)).trim();
+  await server.run('ip', 'address', 'add', `${address}/64`, 'dev', 'veth0');
+  await waitFor('the detection', async () => (await flags()).includes('dadfailed'));
+  t.deepEqual(
+    await monitor(server, 'address', address),
+    ill(`${duplicate} ${address} too (IPv6 duplicate address detection)`),
+  );
+  const seen = await wrong(server, address, 'veth0');
+  t.true(seen.includes(`${duplicate} the address too (IPv6 duplicate address detection)`), seen.join('\n'));
+
+  // Without it the address is as good as any.
+  await client.run('ip', 'address', 'del', `${address}/64`, 'dev', 'veth0');
+  await server.run('ip', 'address', 'del', `${address}/64`, 'dev', 'veth0');
+  await server.run('ip', 'address', 'add', `${address}/64`, 'dev', 'veth0');
+  await waitFor('the detection', async () => !/dadfailed|tentative/.test(await flags()));
+  t.deepEqual(await monitor(server, 'address', address), ill('its clients are not recorded'));
+  t.false((await wrong(server, address, 'veth0')).some((sentence) => sentence.includes(duplicate)));
 });

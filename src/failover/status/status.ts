@@ -3,7 +3,7 @@ import { isManaged, volumesOf } from '../../config/floating-ip.js';
 import type { ErrorCode } from '../../error-codes.js';
 import { isTimeout } from '../../host/running/deadline.js';
 import { carriesFsid, exportedAsWell } from '../../host/reading/exports.js';
-import { type AddressPlace, placesOf } from '../../host/reading/addresses.js';
+import { type AddressPlace, duplicateCheckOf, placesOf } from '../../host/reading/addresses.js';
 import { isReadOnlyUnasked, mountAt, mountOfDevice } from '../../host/reading/mounts.js';
 import type { Host } from '../../host/host.js';
 import { isOperating } from '../../rundir/operating.js';
@@ -162,7 +162,7 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
       volumesBeside: volumesBeside(reader.host, reader.config, ip),
       unmounted: volumes.filter((one) => !mounted.includes(one)).map(({ mountpoint }) => mountpoint),
       readOnly: isManaged(ip, 'mount') ? [] : mounted.filter(isReadOnly).map(({ mountpoint }) => mountpoint),
-      misplaced: misplaced(places, { ...ip, interface: link }),
+      misplaced: misplaced(places, { ...ip, interface: link }) ?? duplicate(host, ip, places),
       exposed: why === undefined && driver !== undefined ? await exposedBy(reader, ip, driver) : [],
       isExported: exports.some(({ one }) => exported.has(one.path)),
       unexported: [...new Set(unexported)],
@@ -254,6 +254,12 @@ function misplaced(places: readonly AddressPlace[], ip: FloatingIp): string | un
   return there.prefix === ip.prefix || isManaged(ip, 'address')
     ? undefined
     : `the address is up with prefix length ${there.prefix}, and the configuration says ${ip.prefix}`;
+}
+
+/** Detection runs again when the link was down: of an address that another host has meanwhile, the kernel makes no use. */
+function duplicate(host: Host, ip: FloatingIp, places: readonly AddressPlace[]): string | undefined {
+  const isFailed = ip.family === 6 && places.length > 0 && duplicateCheckOf(host, ip.address) === 'failed';
+  return isFailed ? 'another host has the address too (IPv6 duplicate address detection)' : undefined;
 }
 
 async function placesIn(host: Host, address: string, link?: string): Promise<readonly AddressPlace[]> {

@@ -20,7 +20,7 @@ export interface Seen {
   readonly unmounted: readonly string[];
   /** Mount points of volumes that are to be read and written, and cannot be. */
   readonly readOnly: readonly string[];
-  /** Why the address is not where it ought to be, as a sentence. */
+  /** Why the address, which is up, is not where it ought to be, or of no use, as a sentence. */
   readonly misplaced: string | undefined;
   /** Exports through which clients with AUTH_SYS reach the record. */
   readonly exposed: readonly string[];

@@ -1,5 +1,5 @@
 import { type Action, commandText, type HostContext, notSo, runOrFail } from '../action.js';
-import { findAddress, isTentative, type LocalAddress, localAddresses } from '../reading/addresses.js';
+import { duplicateCheckOf, findAddress, type LocalAddress, localAddresses } from '../reading/addresses.js';
 import type { Argv, Host } from '../host.js';
 import { lookAtLink } from './looks.js';
 import { waitUntil } from '../running/wait.js';
@@ -120,10 +120,8 @@ export function addressUp(ip: AddressOnInterface): Action<HostContext> {
         host,
         `the duplicate address detection of ${ip.address}`,
         async () =>
-          !(
-            isTentative(host, ip.address) ??
-            (await findAddress(host, ip.address))?.duplicateCheck === 'running'
-          ),
+          (duplicateCheckOf(host, ip.address) ?? (await findAddress(host, ip.address))?.duplicateCheck) !==
+          'running',
         { intervalMs: 100 },
       );
       return undefined;

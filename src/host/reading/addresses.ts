@@ -88,19 +88,19 @@ function hasLink(host: Host, link: string): boolean {
 }
 
 /**
- * Whether duplicate address detection of an IPv6 address still runs here, without a process to start; undefined where the kernel does not tell.
+ * What duplicate address detection of an IPv6 address says here, without a process to start; undefined where the kernel does not tell.
  * /proc/net/if_inet6: 32 digits, index, prefix length, scope, flags, link (net/ipv6/addrconf.c, if6_seq_show; flags: linux/if_addr.h).
  */
-export function isTentative(host: Host, address: string): boolean | undefined {
+export function duplicateCheckOf(host: Host, address: string): LocalAddress['duplicateCheck'] | undefined {
   const lines = host.readText('/proc/self/net/if_inet6')?.split('\n');
   if (lines === undefined) return undefined;
   const digits = new Address6(address).canonicalForm().replaceAll(':', '');
-  return lines
+  const states = lines
     .map((line) => line.split(/\s+/))
-    .some(([found, , , , flags = '']) => {
-      const bits = Number.parseInt(flags, 16);
-      return found === digits && (bits & tentative) !== 0 && (bits & dadFailed) === 0;
-    });
+    .filter(([found]) => found === digits)
+    .map(([, , , , flags = '']) => Number.parseInt(flags, 16));
+  if (states.some((flags) => (flags & dadFailed) !== 0)) return 'failed';
+  return states.some((flags) => (flags & tentative) !== 0) ? 'running' : 'none';
 }
 
 const [dadFailed, tentative] = [0x08, 0x40];
