@@ -90,6 +90,69 @@ test('a device by its number, wherever it is mounted; an image file and a btrfs 
   t.is((await stop(host)).code, ocf.success);
 });
 
+test('what a release gives up is what is mounted, by whatever name the configuration has it', async (t) => {
+  t.timeout(120_000);
+  const host = await withNetns(t);
+  const [one, two] = [
+    await loopDevice(host, imageFile(t, 'mkfs.ext4', '-q', '-F')),
+    await loopDevice(host, imageFile(t, 'mkfs.ext4', '-q', '-F')),
+  ];
+  const image = imageFile(t, 'mkfs.ext4', '-q', '-F');
+  const pool = await loopDevice(
+    host,
+    imageFile(t, 'sh', '-c', 'truncate -s 128M "$0" && mkfs.btrfs -q -M "$0"'),
+  );
+  await host.run('sh', '-ec', 'mkdir /run/one "/run/t w" /run/image /run/pool; ln -s "$0" /run/by-uuid', one);
+  const volume = (fsid: string, device: string, mountpoint: string, type = 'ext4') => ({
+    fsid,
+    device,
+    mountpoint,
+    type,
+    options: '',
+    exports: [{ path: mountpoint, clients: '*', options: '' }],
+  });
+  const all = [
+    volume('1', one, '/run/one'),
+    volume('2', two, '/run/t w'),
+    volume('3', image, '/run/image'),
+    volume('4', pool, '/run/pool', 'btrfs'),
+  ] as const;
+  await noted(host, 'note', ...all);
+  for (const { type, device, mountpoint } of all) await host.run('mount', '-t', type, device, mountpoint);
+  const mounted = all.map(({ fsid, device, mountpoint }) => [fsid, device, mountpoint]);
+  const given = async (...volumes: readonly object[]) =>
+    JSON.parse(await noted(host, 'given', ...volumes)) as { places: string[][]; remarks: number };
+  t.deepEqual(await given(...all), { places: mounted, remarks: 0 });
+  // Another name of the same device is no change.
+  const [first, second, third, fourth] = all;
+  t.deepEqual(await given({ ...first, device: '/run/by-uuid' }, second, third, fourth), {
+    places: [['1', '/run/by-uuid', '/run/one'], ...mounted.slice(1)],
+    remarks: 0,
+  });
+  // Every mount point, then every device edited; two that have changed places; none left.
+  const elsewhere = all.map((each) => ({ ...each, mountpoint: `/run/new${each.mountpoint}` }));
+  t.deepEqual(await given(...elsewhere), { places: mounted, remarks: 4 });
+  t.deepEqual(await given(...all.map((each) => ({ ...each, device: '/dev/absent' }))), {
+    places: mounted,
+    remarks: 4,
+  });
+  const swapped = [
+    { ...first, device: two },
+    { ...second, device: one },
+  ];
+  t.deepEqual(await given(...swapped, third, fourth), { places: mounted, remarks: 2 });
+  t.deepEqual(await given(), { places: mounted, remarks: 4 });
+  // What is not mounted is as it is configured.
+  for (const { mountpoint } of all.slice(1)) await host.run('umount', mountpoint);
+  t.deepEqual(await given(...elsewhere), {
+    places: [
+      mounted[0],
+      ...elsewhere.slice(1).map(({ fsid, device, mountpoint }) => [fsid, device, mountpoint]),
+    ],
+    remarks: 1,
+  });
+});
+
 test("a mount that was left to itself: the agent waits for root's, and for no other", async (t) => {
   t.timeout(120_000);
   const host = await withNetns(t);
