@@ -15,8 +15,11 @@ export function resourceIn(cib: Element, id: string): Element | undefined {
 
 /** The constraints that nlm-failover makes for these, as it makes them: what somebody else means by such an id is left alone. */
 export function ownConstraints(cib: Element, ids: readonly string[]): readonly Element[] {
-  return childrenOf(section(cib, 'constraints')).filter(({ name, attributes }) => {
+  return childrenOf(section(cib, 'constraints')).filter((one) => {
+    const { name, attributes } = one;
     const { id = '', rsc = '', first = '', then = '', kind } = attributes;
+    // By a rule it is somebody else's: see refuseOtherMeaning.
+    if (childrenOf(one).length > 0) return false;
     if (name === 'rsc_location') return ids.includes(rsc) && id === preferenceId(rsc);
     const isOfPair = name === 'rsc_order' && isSerialized(id) && kind === 'Serialize';
     return isOfPair && (ids.includes(first) || ids.includes(then));
@@ -47,7 +50,21 @@ export function refuseForeign(cib: Element, { address }: Pick<FloatingIp, 'addre
     );
   }
   for (const member of members) refuseOtherAddress(member, address);
+  refuseRule(top);
   refuseUsers(cib, top);
+}
+
+/** crm_resource sets the target-role that is there, also where a rule says that it does not hold now (seen: 2.1.5): nothing would stop. */
+function refuseRule(top: Element): void {
+  const ruled = all(top)
+    .filter(({ name }) => name === 'meta_attributes')
+    .filter((set) => childrenOf(set, 'rule').length > 0)
+    .find((set) => childrenOf(set, 'nvpair').some(({ attributes }) => attributes['name'] === 'target-role'));
+  if (ruled === undefined) return;
+  throw unfit(
+    `${idOf(ruled)} of ${idOf(top)} has target-role by a rule, so that nobody can stop it for certain`,
+    'Remove that set first.',
+  );
 }
 
 /** Where it is part of something, that would be left without it, or empty, which no cluster takes. */

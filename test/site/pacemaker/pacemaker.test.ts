@@ -484,6 +484,20 @@ for (const [what, change, said] of [
     '<constraints><rsc_order id="nfs-serialize-mine" first="nfs-10.10.1.1" then="web" kind="Mandatory"/></constraints>',
     /constraint nfs-serialize-mine names/,
   ],
+  [
+    'a preference of an id of ours, by a rule',
+    '<constraints><rsc_location id="nfs-10.10.1.1-prefer" rsc="nfs-10.10.1.1"><rule id="r" score="5"/></rsc_location></constraints>',
+    /constraint nfs-10\.10\.1\.1-prefer names/,
+  ],
+  [
+    'a target-role by a rule',
+    (cib: string) =>
+      cib.replace(
+        '<meta_attributes id="nfs-10.10.1.1-meta_attributes">',
+        '<meta_attributes id="nights"><rule id="r" score="0"/><nvpair id="n" name="target-role" value="Stopped"/></meta_attributes>$&',
+      ),
+    /nights of nfs-10\.10\.1\.1 has target-role by a rule/,
+  ],
   ['a tag', '<tags><tag id="mine"><obj_ref id="nfs-10.10.1.1"/></tag></tags>', /tag mine names/],
   [
     'an access rule',
