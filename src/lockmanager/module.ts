@@ -28,6 +28,12 @@ export interface LooksOptions {
   readonly takesOver: boolean;
 }
 
+/** A port, undefined where it comes as it likes, and the key that fixes it. */
+export interface OwnPort {
+  readonly port: number | undefined;
+  readonly key: string;
+}
+
 /** All that there is to know of a driver. It is in one folder, and in the list of drivers.ts. */
 export interface DriverModule extends DriverSettings {
   /**
@@ -39,6 +45,10 @@ export interface DriverModule extends DriverSettings {
   readonly isOnlyNamed?: boolean;
   /** What to do where it cannot be had here, as a sentence; absent: take another one. */
   readonly remedy?: string;
+  /** Where another file than nfs.conf(5) tells its server, lock manager and mountd what to do: that file, and their ports. */
+  readonly ports?: (
+    site: Pick<Site, 'host' | 'config'>,
+  ) => Readonly<Record<'nfsd' | 'mountd' | 'lockd', OwnPort>> & { readonly file: string };
   /** Why it cannot serve an address, whatever the host can do: every reason, as a clause. */
   unsuited(floatingIp: FloatingIp): readonly string[];
   /** What this host lacks for it: everything, each as a clause. Looks, and leaves no trace. */

@@ -1,5 +1,5 @@
 // The driver ganesha with the real ganesha.nfsd, dbus-daemon and rpc.statd, and a client that speaks NFSv3 and NLM itself.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
@@ -7,6 +7,7 @@ import { type Netns, withNetnsPair } from '../helpers/netns.js';
 import { ganeshaMissing, GaneshaServer } from './ganesha-server.js';
 import { netnsTest } from './netns-test.js';
 import { startRpcbind, startStatd, witnessed } from './statd.js';
+import { waitFor } from './wait-for.js';
 
 const address = '10.99.0.100';
 const missing = ganeshaMissing();
@@ -75,6 +76,17 @@ async function site(t: ExecutionContext, { started = true } = {}) {
 
 ganeshaTest('an address is taken over, released and taken over again, and the lock is kept', async (t) => {
   const { server, netns, client, clientNetns } = await site(t);
+  const verdicts = async () => {
+    const { lines } = await server.tool('check', address, '--json');
+    const rows = lines as readonly { readonly check?: string; readonly verdict?: string }[];
+    return Object.fromEntries(rows.map(({ check = '', verdict }) => [check, verdict]));
+  };
+  const ready = { driver: 'ok', callout: 'ok', exports: 'ok', ports: 'ok', programs: 'ok', 'nfs.conf': 'ok' };
+  t.like(await verdicts(), ready);
+  const conf = await readFile(netns.path('/run/ganesha.conf'), 'utf8');
+  await writeFile(netns.path('/run/ganesha.conf'), `${conf}NFS_Core_Param { Enable_NLM = false; }`);
+  t.is((await verdicts())['driver'], 'failure');
+  await writeFile(netns.path('/run/ganesha.conf'), conf);
   const first = await server.tool('takeover', address, '--no-wait', '--json');
   t.is(first.code, 0, first.output);
   t.deepEqual(await server.exported(), [7]);
@@ -196,4 +208,14 @@ ganeshaTest('no bus, nobody on it, a policy, Ganesha or the bus stopped: one sen
     const released = await server.tool('release', address);
     t.is(released.code, 0, released.output);
   }
+  // rpc.statd takes its registration away, and another statd has it.
+  server.signal('rpc.statd', 'SIGTERM');
+  await symlink(process.execPath, netns.path('/run/ganesha.nfsd'));
+  const script = path.join(import.meta.dirname, 'own-statd-inside.js');
+  await waitFor('the end of rpc.statd', async () => {
+    const { exited } = netns.start('rpcinfo', ['-T', 'udp', '127.0.0.1', 'status']);
+    return (await exited) !== 0;
+  });
+  await netns.start('/run/ganesha.nfsd', [script]).saw(/registered/);
+  await refused(/: NFS-Ganesha is its own statd \(it has registered program 100024\)/);
 });

@@ -1,6 +1,7 @@
 import type { Export, Filesystem } from '../../config/config.js';
+import { blocksNamed, wordOf } from './conf.js';
 
-// EXPORT blocks (ganesha-export-config(8)), and the little that is read of files of NFS-Ganesha (ganesha-config(8)).
+// EXPORT blocks (ganesha-export-config(8)).
 
 /** Options of exports(5) that mean nothing to NFS-Ganesha, or what it does anyway. */
 const meaningless =
@@ -97,45 +98,18 @@ export interface OwnBlock {
 
 /** Of the EXPORT block with that id in a file, else of the first one; all undefined where there is none. */
 export function readOwnBlock(text: string, id: number): OwnBlock {
-  const blocks = blocksNamed(withoutComments(text), 'EXPORT').map((block): OwnBlock => {
-    const fsal = blocksNamed(block, 'FSAL').map((inner) => wordOf(inner, 'Name'))[0];
-    const found = wordOf(block, 'Export_Id');
-    return { id: found === undefined ? undefined : Number(found), path: wordOf(block, 'Path'), fsal };
-  });
+  const blocks = exportBlocks(text);
   return (
     blocks.find((block) => block.id === id) ??
     blocks[0] ?? { id: undefined, path: undefined, fsal: undefined }
   );
 }
 
-/** NFSv4's Grace_Period in the text of a ganesha.conf, which is NLM's too; undefined where it does not say. Includes are not followed. */
-export function gracePeriodOf(text: string): number | undefined {
-  const words = blocksNamed(withoutComments(text), 'NFSv4').map((block) => wordOf(block, 'Grace_Period'));
-  const found = words.findLast((word) => word !== undefined);
-  return found !== undefined && /^\d+$/.test(found) ? Number(found) : undefined;
-}
-
-function withoutComments(text: string): string {
-  return text.replaceAll(/("[^"\n]*")|#.*/g, '$1');
-}
-
-/** What is between the braces of each block of that name, whatever its case. */
-function blocksNamed(text: string, name: string): string[] {
-  const found: string[] = [];
-  for (const { index, 0: head } of text.matchAll(new RegExp(`(?<![\\w"])${name}\\s*\\{`, 'gi'))) {
-    let depth = 1;
-    let end = index + head.length;
-    for (; end < text.length && depth > 0; end += 1) {
-      if (text[end] === '{') depth += 1;
-      if (text[end] === '}') depth -= 1;
-    }
-    found.push(text.slice(index + head.length, end - 1));
-  }
-  return found;
-}
-
-function wordOf(block: string, key: string): string | undefined {
-  const [, quoted, bare] =
-    new RegExp(`(?<![\\w])${key}\\s*=\\s*(?:"([^"]*)"|([^;\\s]+))\\s*;`, 'i').exec(block) ?? [];
-  return quoted ?? bare;
+/** Every EXPORT block of a file. */
+export function exportBlocks(text: string): OwnBlock[] {
+  return blocksNamed(text, 'EXPORT').map((block): OwnBlock => {
+    const fsal = blocksNamed(block, 'FSAL').map((inner) => wordOf(inner, 'Name'))[0];
+    const found = wordOf(block, 'Export_Id');
+    return { id: found === undefined ? undefined : Number(found), path: wordOf(block, 'Path'), fsal };
+  });
 }

@@ -1,5 +1,5 @@
 import type { Config, Filesystem } from '../../config/config.js';
-import { commandText, notSo } from '../../host/action.js';
+import { commandText, notSo, type Obstacle } from '../../host/action.js';
 import { monitored, statdProcess } from '../../host/reading/statd.js';
 import { waitUntil } from '../../host/running/wait.js';
 import { servedAddresses } from '../../rundir/serving.js';
@@ -19,6 +19,7 @@ import { ganeshaExports, idOf, removal } from './exports.js';
 import { ganeshaLocks, refuseLocksLeft } from './locks.js';
 import { askGrace, exportsIfAny, getGrace, graceFor } from './methods.js';
 import { ganeshaProcess } from './process.js';
+import { type Settings, settingsAmiss } from './settings.js';
 import { forgetProcess, isAnotherProcess, noteProcess, type ServedBy } from './served-by.js';
 
 export interface GaneshaConfig {
@@ -31,6 +32,8 @@ export interface GaneshaConfig {
   readonly directory: string;
   /** The grace period that the server is configured with, seconds. */
   readonly grace: () => number;
+  /** What it is configured with. */
+  readonly settings: () => Omit<Settings, 'filesystems'>;
 }
 
 /** Its reaper ends a grace when it looks, which it does every few seconds: up to so much later than configured (seen: 10 s). */
@@ -66,7 +69,7 @@ export function ganesha(place: ServingPlace, config: GaneshaConfig): LockManager
     dropLocks: (filesystem) => [dropLocks(bus, own(filesystem))],
     beforeUnmount: () => [forgetProcess(served)],
     beforeGrace: () => [],
-    enterGrace: () => [enterGrace(bus, served, waiting)],
+    enterGrace: () => [{ ...enterGrace(bus, served, waiting), look: (context) => amiss(context, config) }],
     afterAddressUp: () => [],
     endGrace: undefined,
     inGrace,
@@ -82,6 +85,17 @@ export function ganesha(place: ServingPlace, config: GaneshaConfig): LockManager
     statdRuns: () => host.kind === 'rehearsal' || statdProcess(host, '/proc/self/ns/net') !== undefined,
     health: (context) => healthOf(context, bus, served, waiting),
   };
+}
+
+/** What stands in the way of every lock, and can be known beforehand. */
+async function amiss(
+  { host, nlmRegistered }: LockManagerContext,
+  { settings, filesystems }: GaneshaConfig,
+): Promise<Obstacle[]> {
+  const found = settingsAmiss({ ...settings(), filesystems });
+  if (host.kind === 'rehearsal' || (await nlmRegistered()) !== false) return found;
+  const message = 'NFS-Ganesha has not registered NLM (program 100021) with rpcbind: no client can lock';
+  return [...found, { message, hint: 'Start it anew where rpcbind was; else its log says why.' }];
 }
 
 function ownOf({ filesystems }: GaneshaConfig, { fsid }: LockedFilesystem): Filesystem {

@@ -11,7 +11,8 @@ import type { Host } from '../../host/host.js';
 import { isInstalled } from '../../host/running/command.js';
 import { onSite } from '../kernel.js';
 import type { DriverModule, Site } from '../module.js';
-import { blockLacks, gracePeriodOf } from './block.js';
+import { blockLacks } from './block.js';
+import { coreParam, gracePeriodOf } from './conf.js';
 import { ask, type Bus, faultClause } from './bus.js';
 import { ganesha } from './ganesha.js';
 import { getGrace, showExports } from './methods.js';
@@ -75,6 +76,19 @@ export const ganeshaModule: DriverModule = {
       ...(filesystem.exportId === undefined ? [`${filesystem.mountpoint} has no export_id`] : []),
       ...blockLacks(filesystem),
     ]),
+  ports: ({ host, config }) => {
+    const text = host.readText(settingOf(config.lockManager, confKey)) ?? '';
+    const port = (key: string, usual?: number) => {
+      const said = Number(coreParam(text, key));
+      return { port: said > 0 ? said : usual, key: `${key} under NFS_Core_Param` };
+    };
+    return {
+      file: settingOf(config.lockManager, confKey),
+      nfsd: port('NFS_Port', 2049),
+      mountd: port('MNT_Port'),
+      lockd: port('NLM_Port'),
+    };
+  },
   // A release, and a takeover of a part, go on with what is here.
   lacks: async (site, { takesOver }) => (takesOver ? serverLacks(busOf(site)) : []),
   make: (site) => {
@@ -86,6 +100,11 @@ export const ganeshaModule: DriverModule = {
       bus: settingOf(config.lockManager, busKey),
       directory: settingOf(config.lockManager, directoryKey),
       grace: () => graceOf(host, site),
+      settings: () => ({
+        file: settingOf(config.lockManager, confKey),
+        text: host.readText(settingOf(config.lockManager, confKey)),
+        isGraceSaid: settingOf(config.lockManager, graceKey) !== undefined,
+      }),
     });
   },
 };

@@ -1,12 +1,7 @@
 // EXPORT blocks: the one that is made, what cannot be said in one, and what is read of files of others.
 import test from 'ava';
 import type { Export, Filesystem } from '../../../src/config/config.js';
-import {
-  blockLacks,
-  blockText,
-  gracePeriodOf,
-  readOwnBlock,
-} from '../../../src/lockmanager/ganesha/block.js';
+import { blockLacks, blockText, readOwnBlock } from '../../../src/lockmanager/ganesha/block.js';
 
 const one = (clients: string, options: string, path = '/srv/vol1'): Export => ({ path, clients, options });
 function filesystem(...exports: readonly Export[]): Filesystem {
@@ -61,11 +56,4 @@ test('a block of the administrator’s: of several the one with that id, whateve
   t.deepEqual(readOwnBlock(text.replace('a}b', 'ab'), 7), { id: 7, path: '/seven', fsal: 'VFS' });
   t.like(readOwnBlock(text.replace('a}b', 'ab'), 3), { path: '/three', fsal: 'GLUSTER' });
   t.deepEqual(readOwnBlock('nothing', 1), { id: undefined, path: undefined, fsal: undefined });
-});
-
-test('Grace_Period is read where it is said, and nowhere else', (t) => {
-  t.is(gracePeriodOf('NFSv4 { Lease_Lifetime = 5; Grace_Period = 45; }'), 45);
-  t.is(gracePeriodOf('nfsv4\n{\n # Grace_Period = 3;\n grace_period=60;\n}'), 60);
-  t.is(gracePeriodOf('NFS_Core_Param { Grace_Period = 9; }'), undefined);
-  t.is(gracePeriodOf(''), undefined);
 });

@@ -1,4 +1,3 @@
-import type { Host } from '../../../host/host.js';
 import { closedChains, type Service } from '../../../host/settings/firewall.js';
 import { readNfsConf } from '../../../host/settings/nfs-conf.js';
 import { isInstalled } from '../../../host/running/command.js';
@@ -7,7 +6,7 @@ import { type AddressSite, type Check, type Finding, isFromNode, ok, orElse, war
 /** That a firewall of this node lets clients in: after a failover they come to it for the first time. */
 export const portsCheck: Check<AddressSite> = {
   name: 'ports',
-  text: 'nftables: where a chain drops what it does not know, that rpcbind, nfsd, mountd, lockd and statd have fixed ports (nfs.conf(5)), and a rule lets each in. An instance has no firewall of its own',
+  text: 'nftables: where a chain drops what it does not know, that rpcbind, nfsd, mountd, lockd and statd have fixed ports (nfs.conf(5), or the file of the server), and a rule lets each in. An instance has no firewall of its own',
   look: async (site) => {
     const { ip, reader } = site;
     if (!isFromNode(site))
@@ -23,7 +22,7 @@ export const portsCheck: Check<AddressSite> = {
           : ok('no nftables here'),
       ];
     if (chains.length === 0) return [ok('no chain drops what it does not know')];
-    const services = servicesOf(reader.host);
+    const services = servicesOf(site);
     return orElse(
       chains.flatMap((chain) =>
         services.flatMap(({ port, ...service }): Finding[] => {
@@ -32,7 +31,7 @@ export const portsCheck: Check<AddressSite> = {
             return [
               warning(
                 `the chain "${chain.name}" drops what it does not know, and ${name} has no fixed port that it could let in`,
-                `Write ${key} into nfs.conf, on every node, and let that port in.`,
+                `Write ${key}, on every node, and let that port in.`,
               ),
             ];
           return chain.letsIn({ name, protocol, port }, ip.interface)
@@ -53,23 +52,34 @@ export const portsCheck: Check<AddressSite> = {
 /** What an NFSv3 client that locks comes to, and where its port is set. */
 type Wanted = Omit<Service, 'port'> & { readonly port: number | undefined; readonly key: string };
 
-function servicesOf(host: Host): Wanted[] {
+function servicesOf({ module, reader: { host, config } }: AddressSite): Wanted[] {
+  const own = module.ports?.({ host, config });
   const conf = readNfsConf(host);
   const port = (text: string | undefined): number | undefined => {
     const number = Number.parseInt(text ?? '0', 10);
     return number > 0 ? number : undefined;
   };
-  return [
-    { name: 'rpcbind', protocol: 'tcp', port: 111, key: '' },
-    { name: 'nfsd', protocol: 'tcp', port: port(conf.get('nfsd', 'port')) ?? 2049, key: '' },
-    { name: 'mountd', protocol: 'tcp', port: port(conf.get('mountd', 'port')), key: 'port under [mountd]' },
-    {
-      name: 'lockd',
-      protocol: 'tcp',
+  const kernels = {
+    nfsd: { port: port(conf.get('nfsd', 'port')) ?? 2049, key: '' },
+    mountd: { port: port(conf.get('mountd', 'port')), key: 'port under [mountd]' },
+    lockd: {
       // fs/lockd/svc.c, nlm_tcpport; nfs-utils sets it from nfs.conf (modprobe and sysctl of nfs-utils, systemd/50-nfs.conf).
       port: port(conf.get('lockd', 'port')) ?? port(host.readText('/proc/sys/fs/nfs/nlm_tcpport')),
       key: 'port and udp-port under [lockd]',
     },
-    { name: 'statd', protocol: 'udp', port: port(conf.get('statd', 'port')), key: 'port under [statd]' },
+  };
+  return [
+    { name: 'rpcbind', protocol: 'tcp', port: 111, key: '' },
+    ...(['nfsd', 'mountd', 'lockd'] as const).map((name): Wanted => {
+      const { port: number, key } = own?.[name] ?? kernels[name];
+      const file = own?.file ?? 'nfs.conf';
+      return { name, protocol: 'tcp', port: number, key: `${key} into ${file}` };
+    }),
+    {
+      name: 'statd',
+      protocol: 'udp',
+      port: port(conf.get('statd', 'port')),
+      key: 'port under [statd] into nfs.conf',
+    },
   ];
 }

@@ -7,8 +7,10 @@ export const nfsConfCheck: Check<NodeSite> = {
   name: 'nfs.conf',
   text: '/etc/nfs.conf and its drop-ins, as nfs-utils reads them: `lift-grace=n`, version 3, and whether nfsd listens at the address. Instances have one of their own',
   look: async ({ reader: { host }, addresses }) => {
-    const served = addresses.filter(isFromNode);
-    if (served.length === 0) return [ok('every address has an instance, with an nfs.conf of its own')];
+    const onNode = addresses.filter(isFromNode);
+    if (onNode.length === 0) return [ok('every address has an instance, with an nfs.conf of its own')];
+    const served = onNode.filter(({ module }) => module.ports === undefined);
+    if (served.length === 0) return [ok('only rpc.statd goes by it, as the server has a file of its own')];
     const conf = readNfsConf(host);
     const listens = conf
       .get('nfsd', 'host')
