@@ -176,8 +176,8 @@ export const errorCodes = {
   },
   RECORD_EXISTS: {
     means:
-      'move-record changed nothing: there is a record at the new place already. Or adopt did not: the address was served before, and released.',
-    todo: 'See which one is right: `nlm-failover status` shows the new one. A takeover that came before the move has made it, without the clients of the former one: release the address, move the new sm_ADDRESS away, and run move-record again. Instead of adopt run takeover.',
+      'move-record changed nothing: there is a record at the new place already. Or adopt did not: the address was served before, and released. Or takeover did not make one: another directory of the same state volume has one, as where `state_directory` was edited.',
+    todo: 'See which one is right: `nlm-failover status` shows the new one. A takeover that came before the move has made it, without the clients of the former one: release the address, move the new sm_ADDRESS away, and run move-record again. Instead of adopt run takeover. Instead of a new record: move-record, or the former `state_directory`.',
   },
   RECORDED_ELSEWHERE: {
     means:

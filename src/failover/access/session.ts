@@ -16,6 +16,7 @@ import {
   type Reserve,
 } from '../../record/record.js';
 import { makeStateDirectory } from '../../record/safe-files/state-directory.js';
+import { refuseRecordBeside } from './record-beside.js';
 import { recordLocation, type RecordLocation, recordReachable, unreachable } from './location.js';
 
 /** That a node is down which has the address. */
@@ -80,14 +81,14 @@ export class RecordSession {
   }): MonitorRecord | undefined {
     if (this.#record === undefined && recordReachable(this.#host, this.#ip)) {
       // On the moving volume the state directory is ours to make; on shared storage its absence means: not mounted.
-      if (create) makeStateDirectoryOf(this.#host, this.#ip);
-      this.#record = openRecord({
-        directory: this.location.directory,
-        ...this.#me,
-        create,
-        isChecked,
-        busySeconds: this.#busySeconds,
-      });
+      const { directory } = this.location;
+      const place = { directory, ...this.#me, isChecked, busySeconds: this.#busySeconds };
+      this.#record = openRecord({ ...place, create: false });
+      if (this.#record === undefined && create) {
+        refuseRecordBeside(this.#host, this.#ip);
+        makeStateDirectoryOf(this.#host, this.#ip);
+        this.#record = openRecord({ ...place, create });
+      }
       if (this.#reserve !== undefined) this.#record?.useReserve(this.#reserve);
     }
     return this.#record;

@@ -5,7 +5,7 @@ import { readAt, withRegularFile, writeAll } from './files.js';
 import type { HeldDirectory } from './held-directory.js';
 
 /** `<former state>/sm_<address>/moved`: where the record lies now, on one line. What is beside it counts no more. */
-const markName = 'moved';
+export const movedName = 'moved';
 const mostBytes = 4096;
 
 /** In a record that was moved here, until the former one is marked. */
@@ -13,7 +13,7 @@ export const unfinishedName = '.moving';
 
 /** Where the record that was here has gone; undefined: it has not. A line without its end is that of a run that was killed. */
 export function movedTo(held: HeldDirectory): string | undefined {
-  const text = withRegularFile(held.at(markName), constants.O_RDONLY, (fd) =>
+  const text = withRegularFile(held.at(movedName), constants.O_RDONLY, (fd) =>
     readAt(fd, 0, mostBytes).toString('utf8'),
   );
   return /^(.+)\n$/u.exec(text ?? '')?.[1];
@@ -22,7 +22,7 @@ export function movedTo(held: HeldDirectory): string | undefined {
 /** Writes that, durable. Over what a run has left that was killed meanwhile. */
 export function markMoved(held: HeldDirectory, to: string): void {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC;
-  withRegularFile(held.at(markName), flags, (fd) => {
+  withRegularFile(held.at(movedName), flags, (fd) => {
     fchmodSync(fd, 0o600);
     writeAll(fd, Buffer.from(`${to}\n`).toString('latin1'));
     fsyncSync(fd);
