@@ -88,6 +88,8 @@ test('a mount point that was edited: what is mounted in the old one is seen, and
   a.write(file, before.replaceAll('/mnt/vol2', '/srv/vol2'));
   t.regex(await wrong(a), /^\/dev\/vol2 is mounted on \/mnt\/vol2, and not on \/srv\/vol2$/m);
   t.regex(await wrong(a), /^\/dev\/vol2 is mounted on \/mnt\/vol2 for it, /m);
+  const dry = await a.here(['release', '--dry-run', address]);
+  t.regex(dry.stdout, /exportfs -u \S*\/mnt\/vol2/, 'the export that is there');
   const release = await a.here(['release', address]);
   t.is(release.exitCode, 0, release.stderr);
   t.is(mounted() + etab(), '');

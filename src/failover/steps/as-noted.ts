@@ -79,7 +79,7 @@ export function asNoted(
       ...ip,
       stateDirectory: moved(ip.stateDirectory, onRecord, onRecord && there(onRecord)),
       ...(stateVolume === undefined ? {} : { stateVolume: there(stateVolume) }),
-      filesystems: [...filesystems.map((filesystem) => there(filesystem)), ...gone],
+      filesystems: [...filesystems.map((filesystem) => withExports(filesystem, there(filesystem))), ...gone],
     },
   };
 }
@@ -119,6 +119,13 @@ function takenOut({ note }: NotedHere): Filesystem | undefined {
     fsid,
     exports: [{ path: mountpoint, clients: '*', options: '' }],
   };
+}
+
+/** What is exported of it lies where it is mounted. */
+function withExports(configured: Filesystem, there: Filesystem): Filesystem {
+  if (configured.mountpoint === there.mountpoint) return there;
+  const exports = there.exports.map((one) => ({ ...one, path: moved(one.path, configured, there) }));
+  return { ...there, exports };
 }
 
 /** A path on a volume that is mounted elsewhere. */
