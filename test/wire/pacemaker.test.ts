@@ -150,6 +150,52 @@ clusterTest(title('where it starts, what it waits for, and where it stays'), asy
   t.is((await simulated(t, paper, [])).places.get('nfs-fd00--2-notify'), single);
 });
 
+clusterTest(title('what runs and is not managed is not waited for, and stays as it is'), async (t) => {
+  const paper = cluster(t, sites.both);
+  succeeded(t, await paper.tool('--format', 'xml', '--apply'));
+  await simulated(t, paper, []);
+  const before = paper.read();
+  const pair = (name: string, value: string) => `<nvpair id="test" name="${name}" value="${value}"/>`;
+  const maintenance = before.replace('</cluster_property_set>', `${pair('maintenance-mode', 'true')}$&`);
+  for (const [what, changed] of [
+    ['the cluster', maintenance],
+    [
+      'both nodes',
+      before.replaceAll(
+        /<node id="(.)" uname="(.)"\/>/g,
+        '<node id="$1" uname="$2"><instance_attributes id="a$1"><nvpair id="b$1" name="maintenance" value="true"/></instance_attributes></node>',
+      ),
+    ],
+    [
+      'the group',
+      before.replace(
+        '<meta_attributes id="nfs-fd00--2-meta_attributes">',
+        `$&${pair('is-managed', 'false')}`,
+      ),
+    ],
+    [
+      'all by default',
+      before.replace(
+        '</configuration>',
+        `<rsc_defaults><meta_attributes id="defaults">${pair('is-managed', 'false')}</meta_attributes></rsc_defaults>$&`,
+      ),
+    ],
+  ] as const) {
+    t.not(changed, before, what);
+    paper.write(changed);
+    const { code, stderr } = await paper.tool('--teardown', '--apply');
+    t.is(code, 3, `${what}: ${stderr}`);
+    t.regex(stderr, /nfs-\S+ runs on [AB] and is not managed.*\n.* Nothing was touched/, what);
+    t.is(paper.read(), changed, what);
+  }
+  // What does not run is not stopped either, and goes.
+  paper.write(maintenance.replaceAll(/<lrm_resource .*?<\/lrm_resource>/gs, ''));
+  const { stderr } = await paper.tool('--apply', '--prefer', 'C');
+  t.regex(stderr, /WARNING: The cluster has no node C: it has A, B/);
+  t.regex(stderr, /NOTE: The cluster is in maintenance mode/);
+  succeeded(t, await paper.tool('--teardown', '--apply'));
+});
+
 clusterTest(
   title('it warns where fencing is off, with exit code 0, and turns nothing on or off'),
   async (t) => {

@@ -95,6 +95,10 @@ function textReport(io: Io): PacemakerReport {
       io.out(
         `  ${state.padEnd(9)}  ${printable(id)}: ${details.map((detail) => printable(detail.replace(`${id}: `, ''))).join('; ')}\n`,
       ),
+    stopping: (id, places, seconds) =>
+      io.out(
+        `  stopping   ${printable(id)}: on ${printable(places.join(', '))}, for ${seconds} s at the longest; interrupted, it stays disabled\n`,
+      ),
     end: (parts) => {
       const isSame = parts.every(({ state }) => state === 'unchanged');
       io.out(`pacemaker: ${isSame ? 'nothing was to be done' : 'done, and the cluster says so'}\n`);
@@ -111,6 +115,12 @@ function jsonReport(io: Io, format: Format): PacemakerReport {
       line({ format, parts: parts.map(({ id }) => id), text });
     },
     part: ({ id, state, details }) => line({ part: id, state, details }),
+    stopping: (id, places, seconds) =>
+      line({
+        part: id,
+        state: 'stopping',
+        details: [`on ${places.join(', ')}`, `${seconds} s at the longest`],
+      }),
     end: () => line({ result: 'done' }),
   };
 }

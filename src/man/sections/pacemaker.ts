@@ -1,6 +1,33 @@
 import type { ManSection } from '../man-page.js';
 import { pacemakerCommand } from './pacemaker-command.js';
 
+/** A configuration of the group; a test reads it. */
+export const groupExample = `[lock_manager]
+driver = "lockd"
+
+[[floating_ip]]
+address = "10.10.1.1/24"
+interface = "eth0"
+state_directory = "/srv/state1"
+managed_by_others = ["mount", "export", "address"]
+
+  [[floating_ip.filesystem]]    # the state volume: nfs-10.10.1.1-fs1
+  device = "/dev/vg0/state1"
+  mountpoint = "/srv/state1"
+  type = "ext4"
+
+  [[floating_ip.filesystem]]    # nfs-10.10.1.1-fs2
+  fsid = 1234
+  device = "/dev/vg0/vol1"
+  mountpoint = "/srv/vol1"
+  type = "ext4"
+
+    [[floating_ip.filesystem.export]]    # nfs-10.10.1.1-export1
+    path = "/srv/vol1/data"
+    clients = "*"
+    options = "rw,no_subtree_check"
+`;
+
 /** The OCF agents: which shape is for whom, and what a cluster manager is told. */
 export const pacemakerSection: ManSection = {
   title: 'PACEMAKER',
@@ -32,6 +59,10 @@ export const pacemakerSection: ManSection = {
         'ocf:heartbeat:IPaddr2        the address\n' +
         'ocf:nlm-failover:notify      start: B-5 and B-4 are looked at, B-3; stop: the record is frozen',
     },
+    {
+      text: 'device and type stay in the configuration, as what is mounted is compared with them, and `nlm-failover pacemaker 10.10.1.1` writes the group from this:',
+    },
+    { example: groupExample.trimEnd() },
     {
       text:
         'A group stops in the reverse order. `notify` freezes the record first (release --freeze): whoever comes while the address is still up is recorded, and nobody leaves the record any more, whatever the stop of the others drops. ' +

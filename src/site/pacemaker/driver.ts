@@ -12,9 +12,12 @@ export interface ClusterDriver {
   readonly grace: number;
   /** Two takeovers at once on one node would take each other's grace. */
   readonly takesNode: boolean;
-  /** Of `auto` nobody knows it but a node, and there but root. */
-  readonly isSure: boolean;
+  /** Why it is a guess: of `auto` nobody knows it but a node that can serve the address, and there but root. Undefined: it is none. */
+  readonly guess: Guess | undefined;
 }
+
+/** Not root; or what each driver lacks on this node. */
+export type Guess = { readonly isRoot: false } | { readonly isRoot: true; readonly lacks: string };
 
 /**
  * The driver that the configuration names, or the one that `auto` takes on this node; where that cannot be looked at (not root, no NFS
@@ -31,13 +34,13 @@ export async function clusterDriver(
   const [first] = suited;
   if (first === undefined) throw unsuited(candidates, floatingIp, wanted);
   const found =
-    suited.length === 1 ? { module: first, isSure: true } : await looked(suited, node, floatingIp);
+    suited.length === 1 ? { module: first, guess: undefined } : await looked(suited, node, floatingIp);
   const driver = found.module.make({ ...node, floatingIp });
   return {
     name: driver.name,
     grace: Math.max(leastGrace, driver.graceSeconds()),
     takesNode: driver.graceTakesLocksOf === 'node',
-    isSure: found.isSure,
+    guess: found.guess,
   };
 }
 
@@ -45,16 +48,18 @@ async function looked(
   suited: readonly DriverModule[],
   node: NodeView,
   floatingIp: FloatingIp,
-): Promise<{ readonly module: DriverModule; readonly isSure: boolean }> {
+): Promise<{ readonly module: DriverModule; readonly guess: Guess | undefined }> {
+  const reasons: string[] = [];
   for (const module of suited) {
     const isOpen = module.servesFrom === 'node' || process.geteuid?.() === 0;
-    if (!isOpen) return { module, isSure: false };
+    if (!isOpen) return { module, guess: { isRoot: false } };
     const lacks = await module.lacks({ ...node, floatingIp }, { takesOver: true });
-    if (lacks.length === 0) return { module, isSure: true };
+    if (lacks.length === 0) return { module, guess: undefined };
+    reasons.push(`not ${module.name}: ${lacks.join(', ')}`);
   }
   const module = suited.find(({ servesFrom }) => servesFrom === 'instance') ?? suited.at(-1);
   if (module === undefined) throw new TypeError('of no driver none can be looked at');
-  return { module, isSure: false };
+  return { module, guess: { isRoot: true, lacks: reasons.join('; ') } };
 }
 
 function unsuited(

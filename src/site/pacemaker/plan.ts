@@ -91,14 +91,18 @@ function guessRemarks(
   drivers: ReadonlyMap<FloatingIp, ClusterDriver>,
   floatingIps: readonly FloatingIp[],
 ): Remark[] {
-  const guessed = floatingIps.filter((ip) => drivers.get(ip)?.isSure === false);
-  const [first] = guessed;
-  if (first === undefined) return [];
+  const guessed = floatingIps.filter((ip) => drivers.get(ip)?.guess !== undefined);
+  const driver = guessed[0] === undefined ? undefined : drivers.get(guessed[0]);
+  if (driver?.guess === undefined) return [];
+  const addresses = guessed.map(({ address }) => address).join(', ');
+  const [message, where] = driver.guess.isRoot
+    ? [`No driver of "auto" can serve ${addresses} on this node (${driver.guess.lacks})`, 'on one that can']
+    : [`What driver "auto" takes for ${addresses} is seen by root alone`, 'as root on a node'];
   return [
     {
       level: 'NOTE',
-      message: `What driver "auto" takes for ${guessed.map(({ address }) => address).join(', ')} cannot be seen here: this is for ${drivers.get(first)?.name ?? ''}`,
-      hint: 'Run it as root on a node, or name the driver in [lock_manager].',
+      message: `${message}: this is for ${driver.name}`,
+      hint: `Run it ${where}, or name the driver in [lock_manager].`,
     },
   ];
 }

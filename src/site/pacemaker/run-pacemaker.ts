@@ -9,7 +9,7 @@ import type { Format } from './formats.js';
 import { type PartChange, section } from './cib/merge.js';
 import type { ClusterConfig } from './model.js';
 import { planCluster, type PlanNode } from './plan.js';
-import { fencingRemarks, type Remark } from './remarks.js';
+import { fencingRemarks, preferRemarks, type Remark, stillRemarks } from './remarks.js';
 import { removeText, stopSeconds, tearDown } from './teardown.js';
 import { withId } from './cib/xml.js';
 
@@ -28,6 +28,8 @@ export interface PacemakerReport {
   /** What a person is to run. */
   text(text: string, config: ClusterConfig): void;
   part(part: PartChange): void;
+  /** A teardown waits until this is stopped, for so many seconds at the longest. */
+  stopping(id: string, places: readonly string[], seconds: number): void;
   end(parts: readonly PartChange[]): void;
 }
 
@@ -54,7 +56,10 @@ export async function runPacemaker(
   );
   if (!teardown) {
     await within(limit, () => refuseUnits(host, floatingIps));
-    for (const remark of [...fencingRemarks(cib), ...plan.remarks]) report.remark(remark);
+    const ids = plan.config.resources.map(({ id }) => id);
+    const here = cib === undefined ? [] : preferRemarks(cib, prefer);
+    const still = cib === undefined || !apply ? [] : stillRemarks(cib, ids);
+    for (const remark of [...fencingRemarks(cib), ...plan.remarks, ...here, ...still]) report.remark(remark);
   }
   if (!apply) {
     report.text(teardown ? removeText(plan.config, format) : createText(plan.config, format), plan.config);
@@ -63,7 +68,10 @@ export async function runPacemaker(
   const stops = new Map(plan.config.resources.map((resource) => [resource.id, stopSeconds(resource)]));
   const parts = teardown
     ? await within(limited(limit, sumOf(stops.values())), () =>
-        tearDown(host, floatingIps, (id) => stops.get(id) ?? 0),
+        tearDown(host, floatingIps, {
+          limit: (id) => stops.get(id) ?? 0,
+          stopping: (...words) => report.stopping(...words),
+        }),
       )
     : await applied(node, plan.config, request, limit);
   for (const part of parts) report.part(part);

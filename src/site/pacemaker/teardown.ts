@@ -16,7 +16,7 @@ import {
   resourceId,
 } from './model.js';
 import { unfit } from './unfit.js';
-import { changed, childrenOf, type Element, idOf } from './cib/xml.js';
+import { all, changed, childrenOf, type Element, idOf, parse } from './cib/xml.js';
 
 /** How often it is asked whether a resource is stopped. */
 const askAgainMs = 1_000;
@@ -74,6 +74,13 @@ export function stopSeconds(resource: Resource): number {
     .reduce((sum, { timeout }) => sum + timeout, 0);
 }
 
+export interface TearDownOptions {
+  /** Seconds for which it is waited until this is stopped. */
+  readonly limit: (id: string) => number;
+  /** Told once that it is waited for, and where it runs. */
+  readonly stopping?: (id: string, places: readonly string[], seconds: number) => void;
+}
+
 /**
  * Takes what nlm-failover made for these addresses out of the cluster, and nothing else: stops each, waits until it is stopped, and removes it with its
  * constraints, in one change. Looks at all of it before it touches any, and once more before each thing that it does, as a stop takes
@@ -83,7 +90,7 @@ export function stopSeconds(resource: Resource): number {
 export async function tearDown(
   host: Host,
   floatingIps: readonly FloatingIp[],
-  limit: (id: string) => number,
+  options: TearDownOptions,
 ): Promise<readonly PartChange[]> {
   const ids = floatingIps.map(({ address }) => resourceId(address));
   const disabled: string[] = [];
@@ -99,22 +106,23 @@ export async function tearDown(
   };
   let cib = await look();
   const there = ids.filter((id) => resourceIn(cib, id) !== undefined);
+  for (const id of there) await refuseUnmanaged(host, membersOf(resourceIn(cib, id)));
   for (const [at, id] of there.entries()) {
     if (at > 0) cib = await look();
     const top = resourceIn(cib, id);
     if (top === undefined) continue; // somebody removed it meanwhile
     await disable(host, top);
     disabled.push(id);
-    await untilStopped(host, top, limit(id));
+    await untilStopped(host, top, options);
   }
   if (there.length > 0) cib = await look();
   const gone = partsOf(cib, ids);
   if (gone.length > 0) {
-    const all = new Set(gone);
+    const going = new Set(gone);
     await patchCib(
       host,
       cib,
-      changed(cib, (one) => (all.has(one) ? undefined : one)),
+      changed(cib, (one) => (going.has(one) ? undefined : one)),
     );
     const [left] = partsOf(await readCib(host), ids);
     if (left !== undefined) throw notGone(idOf(left));
@@ -161,13 +169,41 @@ function refuseEnabled(cib: Element, id: string): void {
   throw unfit(`${id} was enabled again by somebody else`, 'See who did it, and run the same command again.');
 }
 
-async function untilStopped(host: Host, top: Element, seconds: number): Promise<void> {
+/** What it is made of, or itself. */
+function membersOf(top: Element | undefined): readonly string[] {
+  if (top === undefined) return [];
+  return top.name === 'group' ? childrenOf(top, 'primitive').map(idOf) : [idOf(top)];
+}
+
+/**
+ * What runs and is not managed is not stopped, however long one waits: maintenance of the cluster, of the node or of the resource, or
+ * is-managed. crm_mon knows of all of them.
+ */
+async function refuseUnmanaged(host: Host, members: readonly string[]): Promise<void> {
+  const places = await runningOn(host, members);
+  if (places.length === 0) return;
+  const monitor: Argv = ['crm_mon', '--one-shot', '--output-as', 'xml'];
+  const { exitCode, stdout } = await host.run(monitor, { short: true });
+  if (exitCode !== 0) return; // it is waited for, then
+  const kept = all(parse(stdout, 'crm_mon')).find(
+    ({ name, attributes }) =>
+      name === 'resource' && members.includes(attributes['id'] ?? '') && attributes['managed'] === 'false',
+  );
+  if (kept === undefined) return;
+  throw unfit(
+    `${idOf(kept)} runs on ${places.join(', ')} and is not managed (maintenance mode, or is-managed=false): the cluster does not stop it`,
+    `End that first: crm_attribute --type crm_config --name maintenance-mode --delete; or crm_resource --resource ${idOf(kept)} --meta --delete-parameter is-managed. Nothing was touched.`,
+  );
+}
+
+async function untilStopped(host: Host, top: Element, { limit, stopping }: TearDownOptions): Promise<void> {
   const id = idOf(top);
-  const members = top.name === 'group' ? childrenOf(top, 'primitive').map(idOf) : [id];
+  const seconds = limit(id);
   const end = host.now() + seconds * 1000;
-  for (;;) {
-    const places = await runningOn(host, members);
+  for (let isTold = false; ; isTold = true) {
+    const places = await runningOn(host, membersOf(top));
     if (places.length === 0) return;
+    if (!isTold) stopping?.(id, places, seconds);
     if (host.now() >= end) throw stillRuns(id, places, seconds);
     await host.delay(askAgainMs);
   }

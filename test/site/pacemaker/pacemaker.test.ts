@@ -9,6 +9,7 @@ import { FailoverError } from '../../../src/errors.js';
 import type { CommandResult, Host } from '../../../src/host/host.js';
 import { realHost } from '../../../src/host/real.js';
 import { drivers } from '../../../src/lockmanager/drivers.js';
+import { groupExample } from '../../../src/man/sections/pacemaker.js';
 import { configurationOf } from '../../../src/site/pacemaker/cib/elements.js';
 import { merge } from '../../../src/site/pacemaker/cib/merge.js';
 import { all, childrenOf, parse, withId, xmlText } from '../../../src/site/pacemaker/cib/xml.js';
@@ -16,7 +17,7 @@ import { crmText, pcsCommands } from '../../../src/site/pacemaker/commands.js';
 import { formats } from '../../../src/site/pacemaker/formats.js';
 import { type ClusterConfig, isGroup, primitivesOf } from '../../../src/site/pacemaker/model.js';
 import { planCluster } from '../../../src/site/pacemaker/plan.js';
-import { fencingRemarks } from '../../../src/site/pacemaker/remarks.js';
+import { fencingRemarks, preferRemarks, stillRemarks } from '../../../src/site/pacemaker/remarks.js';
 import { removeText, tearDown } from '../../../src/site/pacemaker/teardown.js';
 import { timeoutsOf } from '../../../src/site/pacemaker/timeouts.js';
 import { parse as parseToml } from '../../config/sample.js';
@@ -93,6 +94,21 @@ test('one resource where nothing is managed by others, a group of stock agents w
   );
   for (const { meta } of config.resources)
     t.like(Object.fromEntries(meta), { requires: 'fencing', 'resource-stickiness': '1000' });
+});
+
+test('the example of the manual makes the group that it stands beside', async (t) => {
+  const { config } = await plan(groupExample);
+  t.deepEqual(
+    config.resources.flatMap(primitivesOf).map(({ id, type }) => `${id} ${type}`),
+    [
+      'nfs-10.10.1.1-fs1 Filesystem',
+      'nfs-10.10.1.1-fs2 Filesystem',
+      'nfs-10.10.1.1-locks locks',
+      'nfs-10.10.1.1-export1 exportfs',
+      'nfs-10.10.1.1-ip IPaddr2',
+      'nfs-10.10.1.1-notify notify',
+    ],
+  );
 });
 
 test('where others only mount, Filesystem stands before ocf:nlm-failover:address', async (t) => {
@@ -248,6 +264,97 @@ test('what people have added to ours stays, and what is otherwise is said', asyn
   t.true(merge(cib, config).parts.every(({ state }) => state === 'unchanged'));
 });
 
+test('an interval is the same however it is written, and another one is another operation', async (t) => {
+  const { config } = await plan(sites.single);
+  const ours = cibOf(config);
+  for (const same of ['10', '10sec']) {
+    const cib = ours.replace(
+      'name="monitor" interval="10s" timeout="20s"',
+      `name="monitor" interval="${same}" timeout="20"`,
+    );
+    t.not(cib, ours);
+    t.is(merge(parse(cib, 'the test'), config).parts[0]?.state, 'unchanged', same);
+  }
+  for (const other of ['10min', '10m', '10000ms']) {
+    const cib = ours.replace('name="monitor" interval="10s"', `name="monitor" interval="${other}"`);
+    const merged = merge(parse(cib, 'the test'), config);
+    t.regex(
+      merged.parts[0]?.details.join('; ') ?? '',
+      /monitor interval=10s .*which was not there; .* goes$/,
+      other,
+    );
+    t.is(merge(merged.cib, config).parts[0]?.state, 'unchanged', other);
+  }
+});
+
+test('a second set of values says nothing else than ours, unless it has a rule', async (t) => {
+  const { config } = await plan(sites.single);
+  const second = (inside: string) =>
+    cibOf(config).replace(
+      '<operations>',
+      `<meta_attributes id="mine" score="10">${inside}<nvpair id="m1" name="requires" value="nothing"/><nvpair id="m2" name="priority" value="5"/></meta_attributes><operations>`,
+    );
+  const { cib, parts } = merge(parse(second(''), 'the test'), config);
+  t.like(parts[0], { state: 'updated', details: ['nfs-10.10.1.1: requires=nothing of mine goes'] });
+  t.regex(xmlText(cib), /name="priority" value="5"/);
+  t.notRegex(xmlText(cib), /value="nothing"/);
+  t.is(merge(cib, config).parts[0]?.state, 'unchanged');
+  const ruled = second('<rule id="r" score="INFINITY" boolean-op="and"/>');
+  t.is(merge(parse(ruled, 'the test'), config).parts[0]?.state, 'unchanged');
+});
+
+test('what keeps an address from starting is said, and a node to come home to that is not there', async (t) => {
+  const { config } = await plan(sites.both);
+  const said = (name: string, value: string, id: string) =>
+    stillRemarks(
+      parse(
+        cibOf(config).replace(
+          `<meta_attributes id="${id}-meta_attributes">`,
+          `$&<nvpair id="x" name="${name}" value="${value}"/>`,
+        ),
+        'the test',
+      ),
+      ['nfs-10.10.1.1', 'nfs-fd00--2'],
+    ).map(({ message }) => message);
+  for (const id of ['nfs-10.10.1.1', 'nfs-fd00--2']) {
+    t.deepEqual(said('target-role', 'Stopped', id), [
+      `${id} is disabled (target-role=Stopped), and is not started`,
+    ]);
+    t.regex(said('is-managed', 'false', id).join(), new RegExp(`^${id} is not managed \\(is-managed=false`));
+    t.regex(said('maintenance', 'on', id).join(), new RegExp(`^${id} is not managed \\(maintenance=on`));
+    for (const [name, value] of [
+      ['target-role', 'Started'],
+      ['is-managed', 'true'],
+      ['maintenance', 'false'],
+      ['priority', '1'],
+    ] as const)
+      t.deepEqual(said(name, value, id), []);
+  }
+  const cluster = (inside: string) =>
+    parse(`<cib><configuration>${inside}</configuration></cib>`, 'the test');
+  const maintenance =
+    '<crm_config><cluster_property_set id="c"><nvpair id="n" name="maintenance-mode" value="true"/></cluster_property_set></crm_config>';
+  t.regex(
+    stillRemarks(cluster(maintenance), [])
+      .map(({ message }) => message)
+      .join(),
+    /maintenance mode/,
+  );
+  const nodes = cluster('<nodes><node id="1" uname="A"/><node id="2" uname="B"/></nodes>');
+  t.regex(
+    preferRemarks(nodes, 'a')
+      .map(({ message }) => message)
+      .join(),
+    /no node a: it has A, B/,
+  );
+  for (const [tree, prefer] of [
+    [nodes, 'B'],
+    [nodes, undefined],
+    [cluster('<nodes/>'), 'a'],
+  ] as const)
+    t.deepEqual(preferRemarks(tree, prefer), []);
+});
+
 test('an export that is new or gone changes the group, a file system that is gone is refused', async (t) => {
   const { config } = await plan(sites.group);
   const cib = parse(cibOf(config), 'the test');
@@ -366,7 +473,7 @@ test('a preference for another node is changed, and teardown leaves a constraint
     [full, disabled(full, 'nfs-10.10.1.1'), '<cib><configuration/></cib>'],
     0,
   );
-  const gone = await tearDown(host, floatingIps, () => 20);
+  const gone = await tearDown(host, floatingIps, { limit: () => 20 });
   t.deepEqual(
     gone.map(({ id }) => id),
     ['nfs-10.10.1.1'],
@@ -394,6 +501,7 @@ function clusterHost(cibs: string | readonly string[], stops: number) {
       ran.push(argv.join(' '));
       if (words.includes('--locate'))
         return answer(asked++ < stops ? '<r><nodes><node>A</node></nodes></r>' : '<r/>');
+      if (program === 'crm_mon') return answer('<r/>');
       if (program === 'crm_diff') return { ...answer('<diff/>'), exitCode: 1 };
       return answer();
     },
@@ -441,25 +549,31 @@ test('teardown stops first, and removes nothing while it runs', async (t) => {
   const { floatingIps } = parseToml(sites.single);
   const cib = cibOf(config);
   const stuck = clusterHost([cib, cib], 1000);
-  const error = await t.throwsAsync(
-    tearDown(stuck.host, floatingIps, () => 20),
-    { instanceOf: FailoverError },
-  );
+  const told: string[] = [];
+  const stopping = (id: string, places: readonly string[], seconds: number) =>
+    void told.push(`${id} ${places.join()} ${seconds}`);
+  const error = await t.throwsAsync(tearDown(stuck.host, floatingIps, { limit: () => 20, stopping }), {
+    instanceOf: FailoverError,
+  });
   t.regex(
     error?.message ?? '',
     /nfs-10\.10\.1\.1 still runs on A, 20 s after it was disabled.*nothing was removed/,
   );
   t.is(stuck.ran.filter((line) => line.startsWith('cibadmin --patch')).length, 0);
+  t.deepEqual(told, ['nfs-10.10.1.1 A 20'], 'once');
   const slow = clusterHost([cib, disabled(cib, 'nfs-10.10.1.1')], 5);
   // The CIB of this cluster does not change then, so that what was removed is found again.
-  const again = await t.throwsAsync(
-    tearDown(slow.host, floatingIps, () => 20),
-    { instanceOf: FailoverError },
-  );
+  const again = await t.throwsAsync(tearDown(slow.host, floatingIps, { limit: () => 20 }), {
+    instanceOf: FailoverError,
+  });
   t.regex(again?.message ?? '', /nfs-10\.10\.1\.1 is still in the cluster/);
   const order = slow.ran.map((line) => line.split(' ').slice(0, 2).join(' '));
-  t.is(order[0], 'crm_resource --resource');
-  t.regex(slow.ran[0] ?? '', /target-role --parameter-value Stopped$/);
+  t.deepEqual(order.slice(0, 3), [
+    'crm_resource --resource',
+    'crm_mon --one-shot',
+    'crm_resource --resource',
+  ]);
+  t.regex(slow.ran[2] ?? '', /target-role --parameter-value Stopped$/);
   t.deepEqual(order.slice(-2), ['crm_diff --original', 'cibadmin --patch']);
 });
 
@@ -535,10 +649,9 @@ for (const [what, change, said] of [
     const { config } = await plan(sites.both);
     const { floatingIps } = parseToml(sites.both);
     const { host, ran } = clusterHost(changed(cibOf(config)), 0);
-    const error = await t.throwsAsync(
-      tearDown(host, [...floatingIps].toReversed(), () => 20),
-      { instanceOf: FailoverError },
-    );
+    const error = await t.throwsAsync(tearDown(host, [...floatingIps].toReversed(), { limit: () => 20 }), {
+      instanceOf: FailoverError,
+    });
     t.regex(error?.message ?? '', said);
     t.deepEqual(ran, []);
   });
@@ -548,10 +661,9 @@ for (const [what, change, said] of [
     const { floatingIps } = parseToml(sites.single);
     const cib = cibOf(config);
     const { host, ran } = clusterHost([cib, changed(disabled(cib, 'nfs-10.10.1.1'))], 3);
-    const error = await t.throwsAsync(
-      tearDown(host, floatingIps, () => 20),
-      { instanceOf: FailoverError },
-    );
+    const error = await t.throwsAsync(tearDown(host, floatingIps, { limit: () => 20 }), {
+      instanceOf: FailoverError,
+    });
     t.regex(error?.message ?? '', said);
     t.regex(error?.message ?? '', /changed while nfs-10\.10\.1\.1 was stopped; nothing was removed/);
     t.regex(error?.hint ?? '', /stays disabled/);
@@ -571,10 +683,9 @@ test('teardown disables no second address that came to be needed while the first
     '<tags><tag id="mine"><obj_ref id="nfs-fd00--2"/></tag></tags></configuration>',
   );
   const { host, ran } = clusterHost([cib, tagged], 3);
-  await t.throwsAsync(
-    tearDown(host, floatingIps, () => 20),
-    { message: /tag mine names nfs-fd00--2.*while nfs-10\.10\.1\.1 was stopped/ },
-  );
+  await t.throwsAsync(tearDown(host, floatingIps, { limit: () => 20 }), {
+    message: /tag mine names nfs-fd00--2.*while nfs-10\.10\.1\.1 was stopped/,
+  });
   t.deepEqual(
     ran.filter((line) => line.includes('target-role')).map((line) => line.split(' ')[2]),
     ['nfs-10.10.1.1'],
@@ -591,9 +702,8 @@ test('teardown removes nothing where somebody enabled it again', async (t) => {
   const { config } = await plan(sites.single);
   const { floatingIps } = parseToml(sites.single);
   const { host, ran } = clusterHost(cibOf(config), 0);
-  await t.throwsAsync(
-    tearDown(host, floatingIps, () => 20),
-    { message: /nfs-10\.10\.1\.1 was enabled again by somebody else/ },
-  );
+  await t.throwsAsync(tearDown(host, floatingIps, { limit: () => 20 }), {
+    message: /nfs-10\.10\.1\.1 was enabled again by somebody else/,
+  });
   t.false(ran.some((line) => line.startsWith('cibadmin')));
 });

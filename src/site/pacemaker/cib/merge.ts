@@ -155,7 +155,8 @@ function orderText(members: readonly Element[]): string {
 /** Ours are there with our values; whatever else is there stays. */
 function mergePairs(owner: Element, wanted: Element | undefined, id: string, notes: string[]): Element {
   if (wanted === undefined) return owner;
-  const set = childrenOf(owner, wanted.name).find((one) => childrenOf(one, 'rule').length === 0);
+  const sets = childrenOf(owner, wanted.name).filter((one) => childrenOf(one, 'rule').length === 0);
+  const [set, ...others] = sets;
   if (set === undefined) {
     notes.push(`${id}: ${childrenOf(wanted, 'nvpair').map(pairText).join(', ')}`);
     return { ...owner, children: [...owner.children, wanted] };
@@ -174,7 +175,24 @@ function mergePairs(owner: Element, wanted: Element | undefined, id: string, not
         : { ...old, attributes: { ...old.attributes, value } };
     next = old === undefined ? { ...next, children: [...next.children, made] } : replaced(next, old, made);
   }
-  return replaced(owner, set, next);
+  const rest = others.reduce((one, other) => withoutRivals(one, other, { wanted, id, notes }), owner);
+  return replaced(rest, set, next);
+}
+
+/** Of two sets that say something else Pacemaker takes the one with the higher score, or either: what rivals a value of ours goes. */
+function withoutRivals(
+  owner: Element,
+  set: Element,
+  { wanted, id, notes }: { readonly wanted: Element; readonly id: string; readonly notes: string[] },
+): Element {
+  const ours = new Map(
+    childrenOf(wanted, 'nvpair').map(({ attributes: { name, value } }) => [name, value] as const),
+  );
+  const rivals = childrenOf(set, 'nvpair').filter(
+    ({ attributes: { name, value } }) => ours.has(name) && ours.get(name) !== value,
+  );
+  for (const rival of rivals) notes.push(`${id}: ${pairText(rival)} of ${idOf(set)} goes`);
+  return rivals.reduce((one, rival) => replaced(one, rival, undefined), owner);
 }
 
 function pairText({ attributes: { name = '', value = '' } }: Element): string {
@@ -214,17 +232,26 @@ function mergeOperations(owner: Element, wanted: Element, notes: string[]): Elem
     : replaced(owner, there, operations);
 }
 
-/** "monitor 10": of an operation that is not repeated the interval may be left out. */
+/** "monitor 10s": of an operation that is not repeated the interval may be left out. */
 function operationName({ attributes: { name = '', interval = '0' } }: Element): string {
-  return `${name} ${Number.parseInt(interval, 10)}`;
+  return `${name} ${duration(interval)}`;
+}
+
+const units: Readonly<Record<string, number>> = { '': 1, s: 1, sec: 1, m: 60, min: 60, h: 3600, hr: 3600 };
+
+/** "10", "10sec" and "10s" are the same (Pacemaker, crm_parse_interval_spec); any other writing is that of itself alone. */
+function duration(text: string): string {
+  const [, digits, unit = ''] = /^(\d+)([a-z]*)$/.exec(text) ?? [];
+  const factor = units[unit];
+  return digits === undefined || factor === undefined ? text : `${Number(digits) * factor}s`;
 }
 
 function operationText(operation: Element): string {
   const { name = '', interval = '0s', timeout = 'none' } = operation.attributes;
   const depth = all(operation).find(({ attributes }) => attributes['name'] === 'OCF_CHECK_LEVEL');
-  const every = operationName(operation).endsWith(' 0') ? '' : ` interval=${interval}`;
+  const every = duration(interval) === '0s' ? '' : ` interval=${duration(interval)}`;
   const level = depth === undefined ? '' : ` ${pairText(depth)}`;
-  return `${name}${every} timeout=${timeout}${level}`;
+  return `${name}${every} timeout=${duration(timeout)}${level}`;
 }
 
 /** A clone would start it on several nodes at once. A group of somebody's is theirs to judge. */
