@@ -11,6 +11,7 @@ import type { Host } from '../host/host.js';
 import { RecordSession } from '../failover/access/session.js';
 import { standsStillAfter, within } from '../host/running/deadline.js';
 import { chooseDriver, type DriverChoice } from '../lockmanager/choose.js';
+import type { DriverModule } from '../lockmanager/module.js';
 import type { Progress as NotifyProgress } from '../nsm/notify/report.js';
 import { notedConfiguration } from '../rundir/configuration.js';
 import { runDirectory } from '../rundir/serving.js';
@@ -43,8 +44,9 @@ export interface RunContext {
 }
 
 /**
- * Everything that a command which changes something needs, from its options and the configuration. With `asNoted`, where that is wrong or does
- * not have the address: from the one with which this node has taken it over, which a takeover has noted.
+ * Everything that a command which changes something needs, from its options and the configuration. With `asNoted`, where that is wrong, does
+ * not have the address, or has another name for this node, by which it does not own the address: from the one with which this node has taken
+ * it over, which a takeover has noted.
  */
 export async function openRunContext(
   loadDrivers: LoadDrivers,
@@ -52,20 +54,35 @@ export async function openRunContext(
   options: RunOptions,
   onNotifyProgress: (progress: NotifyProgress) => void,
 ): Promise<RunContext> {
-  try {
-    return await openConfigured(loadDrivers, address, options, onNotifyProgress);
-  } catch (error) {
-    if (options.asNoted !== true || !isOfConfiguration(error)) throw error;
-    const config = await notedFor(address);
-    if (config === undefined) throw error;
-    const noted = await openConfigured(loadDrivers, address, { ...options, config }, onNotifyProgress).catch(
-      () => {
-        throw error;
-      },
-    );
-    const why = `by the configuration with which it was taken over, as this one cannot be used: ${error.message.replaceAll('\n', '; ')}`;
-    return { ...noted, otherwise: [why, ...noted.otherwise] };
+  const open = (given: RunOptions) => openConfigured(loadDrivers, address, given, onNotifyProgress);
+  if (options.asNoted !== true) return open(options);
+  const opened = await open(options).catch((error: unknown) => {
+    if (isOfConfiguration(error)) return error;
+    throw error;
+  });
+  const why =
+    opened instanceof FailoverError
+      ? `this one cannot be used: ${opened.message.replaceAll('\n', '; ')}`
+      : await otherName(opened.context, await loadDrivers());
+  const config = why === undefined ? undefined : await notedFor(address);
+  const noted = config === undefined ? undefined : await open({ ...options, config }).catch(() => undefined);
+  if (noted !== undefined) {
+    const remark = `by the configuration with which it was taken over, as ${why ?? ''}`;
+    return { ...noted, otherwise: [remark, ...noted.otherwise] };
   }
+  if (opened instanceof FailoverError) throw opened;
+  return opened;
+}
+
+/** As which node it was taken over, as a clause; undefined: as this one, or nobody knows. */
+async function otherName(
+  { host, config: { node }, floatingIp: { address } }: FailoverContext,
+  drivers: readonly DriverModule[],
+): Promise<string | undefined> {
+  const taken = await takenOverAs(runDirectory(host), address, drivers);
+  return taken === undefined || taken.node === node
+    ? undefined
+    : `this node was ${taken.node} then, and is ${node} by now`;
 }
 
 /** What the file says is wrong, or cannot be read, or is not what this node can do; or it has no such address. */
@@ -132,12 +149,22 @@ async function takenAs(
   { drivers, run }: Pick<NodeReader, 'drivers' | 'run'>,
   { address, managedByOthers = [] }: FloatingIp,
 ): Promise<FloatingIp | undefined> {
-  const file = managedByOthers.length === 0 ? undefined : notedConfiguration(run, address);
+  const taken = managedByOthers.length === 0 ? undefined : await takenOverAs(run, address, drivers);
+  return taken?.floatingIps.find((one) => one.address === address);
+}
+
+/** The configuration with which this node took an address over; undefined: nobody noted it, or another version did. */
+async function takenOverAs(
+  run: string,
+  address: string,
+  drivers: readonly DriverModule[],
+): Promise<Config | undefined> {
+  const file = notedConfiguration(run, address);
   if (file === undefined) return undefined;
   try {
-    return findFloatingIp(await loadConfig({ file, drivers }), address);
+    return await loadConfig({ file, drivers });
   } catch (error) {
-    if (error instanceof FailoverError) return undefined; // of another version
+    if (error instanceof FailoverError) return undefined;
     throw error;
   }
 }

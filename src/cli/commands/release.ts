@@ -26,7 +26,7 @@ export function addRelease(
         `Give a floating IP up on this node: ${stepsText(releaseSteps)}. From A-1 on its clients are not recorded here. ` +
           'Each step is checked, done and verified. What is done already is skipped, so that the same command can be ' +
           'run again after a failure or a crash, and where nothing of the address is here it ends with 0, whoever owns it. ' +
-          'Where the configuration is wrong, not there, or without the address, it goes by the one with which this node took the address over.',
+          'Where the configuration is wrong, not there, without the address, or has another name for this node, it goes by the one with which this node took the address over.',
       )
       .argument('<address>', 'the floating IP, as in the configuration')
       .option(

@@ -26,9 +26,9 @@ export function noteConfigured({ address }: FloatingIp): FailoverAction {
   return {
     commands: [],
     repeats: true,
-    check: ({ host, config: { file } }) => isConfigurationNoted(runDirectory(host), address, file),
-    act: async ({ host, config: { file } }) =>
-      unlessFull('the configuration', () => noteConfiguration(runDirectory(host), address, file)),
+    check: ({ host, config }) => isConfigurationNoted(runDirectory(host), address, config),
+    act: async ({ host, config }) =>
+      unlessFull('the configuration', () => noteConfiguration(runDirectory(host), address, config)),
     verify: () => undefined,
     undo: async ({ host }) => forgetWhatIsGone(host, address),
   };

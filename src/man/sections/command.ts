@@ -505,7 +505,7 @@ const files: ManSection = {
         ],
         [
           '/run/nlm-failover/configured/ADDRESS.toml',
-          'the configuration with which takeover or adopt took the address, for root alone: release goes by it where the present one is wrong, not there, or without the address',
+          'the configuration with which takeover or adopt took the address, for root alone: release goes by it where the present one is wrong, not there, without the address, or has another name for this node (the host name, where `node` is left out)',
         ],
         [
           '/run/nlm-failover/mounts/ADDRESS',

@@ -91,7 +91,7 @@ export const pacemakerSection: ManSection = {
         'node alone (`OCF_ERR_ARGS`); where the parameter `address` itself is not right, on every node (`OCF_ERR_CONFIGURED`).\n\n' +
         'A stop that cannot unmount, cannot drop the locks, or finds the address still up fails, and then Pacemaker fences the node: the other one must not mount what this one has mounted. So have fencing on, and tested. ' +
         'Any user of the node can keep a volume there, by a working directory on it, or by a mount namespace of his own (`unshare -Urm`), which has a copy of every mount: let no ordinary users on it, or set user.max_user_namespaces=0 (sysctl.conf(5)) and let them not into the volumes. ' +
-        'A stop, as every release, goes by the configuration with which the address was taken over where the present one is wrong, not there, or without the address. ' +
+        'A stop, as every release, goes by the configuration with which the address was taken over where the present one is wrong, not there, without the address, or has another name for this node. ' +
         'A stop succeeds where nothing is here, whatever the configuration says: without any it goes by /run/nlm-failover/mounts/ADDRESS, where takeover notes what it mounts, and /proc/self/mountinfo. ' +
         'A mount, umount or repair (fsck, xfs_repair) that a killed action has left is waited for, 10 s or [timeouts].busy; then the stop fails.',
     },
