@@ -32,7 +32,7 @@ export function closedToOthers(program: string): string | undefined {
   const mode = modeOf(at).toString(8).padStart(4, '0');
   return (
     `other users cannot pass ${at} (mode ${mode}): rpc.statd, which runs as one, cannot run ${program}, and no client is recorded\n` +
-    '  Install it where they can: the Debian package, or "npm install -g --prefix /usr/local".'
+    '  Install it where they can: the Debian package, or "npm install -g" of what "npm pack" makes (a checkout is only linked).'
   );
 }
 

@@ -111,6 +111,7 @@ export const rehearsedSites: readonly RehearsedSite[] = [
   ...[
     ['stonith-enabled-false', /nothing would be proved: fencing is off in the cluster/] as const,
     ['another name', /this node is "b\.example\.com" in the cluster/] as const,
+    ['no device', /nothing would be proved: the cluster has no fence device/] as const,
     ['fabric', /nothing would be proved: fence_scsi cuts a node off from its disks or its network/] as const,
   ].map(([name, says]): RehearsedSite => ({
     check: 'fencing',
@@ -119,9 +120,20 @@ export const rehearsedSites: readonly RehearsedSite[] = [
       const recorded =
         name === 'fabric'
           ? recordedAnswers('fenced', 'fabric')
-          : recordedAnswers(name === 'another name' ? 'fenced' : name);
+          : recordedAnswers(['another name', 'no device'].includes(name) ? 'fenced' : name);
       const local = name === 'another name' ? 'b.example.com' : node.name;
-      const answers = { ...recorded, 'crm_node --name': { exitCode: 0, stdout: `${local}\n`, stderr: '' } };
+      const said = (stdout: string) => ({ exitCode: 0, stdout, stderr: '' });
+      const answers = {
+        ...recorded,
+        'crm_node --name': said(`${local}\n`),
+        ...(name === 'no device'
+          ? {
+              'cibadmin --query --xpath //resources': said('<resources/>\n'),
+              'crm_attribute --type crm_config --name stonith-watchdog-timeout --query --quiet --default 0':
+                said('0\n'),
+            }
+          : {}),
+      };
       node.write('/pacemaker.json', JSON.stringify(answers));
     },
     verdict: 'warning',

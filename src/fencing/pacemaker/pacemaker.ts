@@ -27,7 +27,7 @@ function metadataOf(agent: string): Argv {
 
 /** What is asked, in this order. Every one of them only reads. */
 function questions(resource: string, about: string) {
-  const option = (name: string): Argv => [
+  const option = (name: string, otherwise = 'true'): Argv => [
     'crm_attribute',
     '--type',
     'crm_config',
@@ -36,7 +36,7 @@ function questions(resource: string, about: string) {
     '--query',
     '--quiet',
     '--default',
-    'true',
+    otherwise,
   ];
   const status = (xpath: string): Argv => ['cibadmin', '--query', '--xpath', xpath, '--no-children'];
   return {
@@ -52,6 +52,8 @@ function questions(resource: string, about: string) {
     events: ['stonith_admin', '--history', about, '--verbose', '--output-as=xml'],
     // Then, where a device has fenced it:
     devices: ['cibadmin', '--query', '--xpath', '//resources'],
+    // Where there is no device, a node can be fenced by its own watchdog (sbd).
+    watchdog: option('stonith-watchdog-timeout', '0'),
     agent: metadataOf('AGENT'),
     // Only where a device is none by itself:
     levels: ['cibadmin', '--query', '--xpath', '//fencing-topology'],
@@ -87,12 +89,21 @@ export async function pacemakerHere(host: Host, here: string): Promise<readonly 
       here,
     );
     const runsOn = unfit === undefined ? await whyRunsOnHere(host) : undefined;
-    return [unfit, runsOn].filter((one) => one !== undefined);
+    const alone = unfit === undefined ? await whyNobodyFences(host) : undefined;
+    return [unfit, runsOn, alone].filter((one) => one !== undefined);
   } catch (error) {
     if (isMissing(error)) return undefined;
     if (error instanceof FailoverError && error.code === 'NOT_FENCED') return [error.message];
     throw error;
   }
+}
+
+async function whyNobodyFences(host: Host): Promise<string | undefined> {
+  const { devices, watchdog } = questions('', '');
+  if ((await answerOf(host, devices, readFenceDevices)).agents.length > 0) return undefined;
+  return Number.parseInt(await answerOf(host, watchdog, word), 10) !== 0
+    ? undefined
+    : 'the cluster has no fence device, so that no node can be fenced';
 }
 
 async function enabledIn(
