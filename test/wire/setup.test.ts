@@ -294,6 +294,17 @@ test('what others wrote is left, and named; what cannot work is refused before a
   t.is(refused.code, 3);
   t.regex(refused.text, /callout .*ha-callout cannot record as its user, uid [1-9]/);
   t.is(await tree(), before);
+  // The whole plan all the same, and the refusal at its end.
+  const planned = await setup('--dry-run');
+  t.is(planned.code, 3);
+  t.like(planned.states, {
+    callout: 'by hand',
+    'nfs.conf': 'to do',
+    'mount points': 'to do',
+    'unit file': 'to do',
+  });
+  t.regex(planned.text, /^nlm-failover: .*ha-callout cannot record as its user/m);
+  t.is(await tree(), before);
   await host.run('chmod', '755', `${tool}/callouts`);
 
   // Without nfs.conf nfsconf(8) says nothing, and rpc.statd reads the drop-in all the same.

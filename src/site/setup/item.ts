@@ -1,3 +1,5 @@
+import { exitCodes, FailoverError } from '../../errors.js';
+
 /** What an item found, or did. */
 export interface Finding {
   /** `by hand`: only the administrator can, or may, do that; `left`: it is not as setup made it, and stays. */
@@ -28,7 +30,8 @@ export interface SetupResult {
 
 /**
  * Looks at all of them, so that what refuses refuses before the first effect; then does them in order, each looked at once more, since one
- * may have done what the next one would. `report` gets what became of each.
+ * may have done what the next one would. `report` gets what became of each. With `dryRun` what refuses is reported in its place, so that the
+ * whole plan is seen, and thrown at the end.
  */
 export async function runItems(
   items: readonly SetupItem[],
@@ -37,12 +40,15 @@ export async function runItems(
 ): Promise<SetupResult> {
   const ahead = new Set<string>();
   const seen: Finding[] = [];
+  const refusals: FailoverError[] = [];
   for (const item of items) {
-    const finding = await item.look(ahead);
+    const finding = await look(item, ahead, dryRun ? refusals : undefined);
     if (finding.state === 'to do') ahead.add(item.name);
     seen.push(finding);
     if (dryRun) report(item, finding);
   }
+  const [refusal] = refusals;
+  if (refusal !== undefined) throw refusal;
   if (dryRun) return { byHand: byHandOf(seen) };
   const done: Finding[] = [];
   for (const item of items) {
@@ -52,6 +58,25 @@ export async function runItems(
     done.push(end);
   }
   return { byHand: byHandOf(done) };
+}
+
+/** `refusals` gets what the item refuses; undefined: that is thrown. */
+async function look(
+  item: SetupItem,
+  ahead: ReadonlySet<string>,
+  refusals: FailoverError[] | undefined,
+): Promise<Finding> {
+  try {
+    return await item.look(ahead);
+  } catch (error) {
+    const isRefusal = error instanceof FailoverError && error.exitCode === exitCodes.configuration;
+    if (refusals === undefined || !isRefusal) throw error;
+    refusals.push(error);
+    return {
+      state: 'by hand',
+      detail: [error.message, error.hint].filter((one) => one !== undefined).join('. '),
+    };
+  }
 }
 
 function byHandOf(findings: readonly Finding[]): number {
