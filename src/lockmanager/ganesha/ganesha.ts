@@ -65,7 +65,7 @@ export function ganesha(place: ServingPlace, config: GaneshaConfig): LockManager
     announcesAgain: false,
     exports: ganeshaExports({ ...config, bus }),
     leftConnections:
-      'NFS-Ganesha keeps them, and a client whose address comes back to this node while they last hangs for minutes: before that, restart NFS-Ganesha here where it serves nothing else',
+      'NFS-Ganesha keeps them, and a client whose address comes back to this node while they last hangs for minutes: TCP_KEEPIDLE in its configuration ends them soon (NFS-GANESHA in nlm-failover(8)), or a new start of it, where it serves nothing else',
     dropLocks: (filesystem) => [dropLocks(bus, own(filesystem))],
     beforeUnmount: () => [forgetProcess(served)],
     beforeGrace: () => [],
