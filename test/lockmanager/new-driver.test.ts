@@ -190,7 +190,7 @@ test('an address that it serves is not taken for another driver’s', async (t) 
   t.is(again.exitCode, 0, again.stderr);
   t.regex(again.stdout, /paper grace/);
   configure(a, '[lock_manager]', '[lock_manager]\ndriver = "lockd"');
-  const other = await run(a, 'release', address);
+  const other = await run(a, 'takeover', address, '--no-wait');
   t.is(other.exitCode, 3);
   t.regex(
     other.stderr,

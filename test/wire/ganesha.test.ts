@@ -157,6 +157,7 @@ ganeshaTest('an address is taken over, released and taken over again, and the lo
   t.is(anew.code, 1);
   t.regex(anew.output, /NOT SERVING: ganesha\.nfsd was started anew, and the locks of the address are gone/);
   t.regex(anew.output, /\/run\/at\/vol1 is not exported/);
+  t.is(await client.ask('reclaim', handle, 'holder'), 'stale handle');
   const mended = await server.tool('takeover', address, '--no-wait', '--json');
   t.is(mended.code, 0, mended.output);
   t.deepEqual(

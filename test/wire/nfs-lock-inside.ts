@@ -12,7 +12,17 @@ const [server = '', what = '', ...words] = process.argv.slice(2);
 const nfs = { program: 100_003, version: 3 };
 const mount = { program: 100_005, version: 3 };
 const nlm = { program: 100_021, version: 4 };
-const statuses = ['granted', 'denied', 'no locks', 'blocked', 'grace'];
+/** nlm4_stats, but for those that nobody meets here (RFC 1813 appendix II). */
+const statuses = [
+  'granted',
+  'denied',
+  'no locks',
+  'blocked',
+  'grace',
+  'deadlock',
+  'read-only',
+  'stale handle',
+];
 const { socket } = await openSourceSocket(4, '0.0.0.0');
 
 /** With AUTH_SYS, as root (RFC 5531 appendix A). */
