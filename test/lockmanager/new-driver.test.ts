@@ -216,7 +216,7 @@ const prose: Readonly<Record<string, readonly string[]>> = {
   'man/sections/ganesha.ts': ['ganesha'],
   'man/sections/hooks.ts': ['lockd'],
   'man/sections/systemd.ts': ['lockd-netns', 'nlm-fsid'],
-  'man/sections/pacemaker.ts': ['lockd-netns', 'nlm-fsid'],
+  'man/sections/pacemaker.ts': ['lockd', 'lockd-netns', 'nlm-fsid'],
   'man/sections/pacemaker-command.ts': ['lockd-netns', 'nlm-fsid'],
   'man/sections/recovery-by-hand.ts': ['ganesha', 'lockd', 'lockd-netns', 'nlm-fsid'],
   'man/sections/recovery-trees.ts': ['lockd-netns'],
