@@ -46,7 +46,7 @@ export interface GraceEnd {
 
 /** Between two looks: well below a grace. */
 const intervalMs = 500;
-/** And well above what a look costs, by so many times: B-3 sends in this process too. */
+/** And well above what a look costs, by so many times: B-3 sends in this process too, and whoever reclaims needs the CPU. */
 const costFactor = 9;
 /** The second of the two looks after which a grace may end. */
 const secondLookMs = 100;
@@ -58,7 +58,8 @@ export async function lookAtReclaims(context: FailoverContext): Promise<Look> {
   const { host, floatingIp, driver, config } = context;
   const now = await heldLocks(context, floatingIp);
   // Asked after the locks were read: if it runs still, all that was read is reclaimed.
-  const [runs, driversLeft] = await Promise.all([driver.inGrace(), driver.graceLeft()]);
+  const runs = await driver.inGrace();
+  const driversLeft = runs === false ? 0 : await driver.graceLeft();
   const seen = withLookedAtRecord(context, (record): Look => {
     const { planned: isNoted, beganAt, comparedAt } = record.audit();
     const ownership = record.ownership();
@@ -163,7 +164,7 @@ export async function watchReclaims(
     before = look;
     onProgress({ clients, locks, graceLeft });
     try {
-      await host.delay(complete ? secondLookMs : intervalMs, signal);
+      await host.delay(complete ? secondLookMs : context.collected.nextLookMs, signal);
     } catch (error) {
       if (signal.aborted) return { looked: undefined };
       throw error;
