@@ -124,3 +124,20 @@ for (const round of [1, 2, 3, 4] as const) {
     }
   });
 }
+
+test('a device that is not there is one failure', async (t) => {
+  const [netns] = await node(t);
+  await netns.run('rm', '/run/vol.img');
+  const found = (await check(netns)).filter(
+    ({ verdict, message }) => verdict === 'failure' && message.includes('vol.img'),
+  );
+  t.deepEqual(
+    found.map((line) => [line.check, line.message]),
+    [
+      [
+        'volumes',
+        'The device /run/vol.img cannot be found on this node: neither a block device nor an image file is there',
+      ],
+    ],
+  );
+});

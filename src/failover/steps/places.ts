@@ -3,7 +3,7 @@ import { isManaged, volumesOf } from '../../config/floating-ip.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import { refuseForeignMount } from '../../host/actions/mount.js';
 import type { Host } from '../../host/host.js';
-import { findDevice, isTag } from '../../host/devices/device-names.js';
+import { findDevice, isTag, noneThere, unknownDevice } from '../../host/devices/device-names.js';
 import { deviceAt, isSameDevice } from '../../host/devices/devices.js';
 import { mountOfDevice } from '../../host/reading/mounts.js';
 import type { FailoverContext } from '../context.js';
@@ -32,7 +32,7 @@ async function expectDevice({ host, config }: PlaceContext, volume: Volume): Pro
   if (mountOfDevice(host, volume) !== undefined) return;
   const why = await whyUnknown(host, device);
   if (why !== undefined) {
-    throw unknown(volume, `The device ${device} cannot be found on this node: ${why}`);
+    throw unknown(volume, unknownDevice(device, why));
   }
   const known = deviceAt(host, device);
   const others = config.floatingIps.flatMap(volumesOf);
@@ -53,7 +53,7 @@ async function whyUnknown(host: Host, device: string): Promise<string | undefine
   }
   // A rehearsed device is a directory.
   if (host.kind === 'rehearsal' || deviceAt(host, device) !== undefined) return undefined;
-  return 'neither a block device nor an image file is there';
+  return noneThere;
 }
 
 function unknown({ mountpoint }: Volume, message: string): FailoverError {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { errnoOf } from '../../errors.js';
 import { isAtOrBelow } from '../../paths.js';
 import type { Obstacle } from '../action.js';
+import { noneThere, unknownDevice } from '../devices/device-names.js';
 import { deviceAt, isWriteProtected } from '../devices/devices.js';
 import type { Host } from '../host.js';
 import { mountedAt } from '../reading/device-users.js';
@@ -25,7 +26,7 @@ export async function lookAtMount(
     ...(isMissingDevice
       ? [
           {
-            message: `There is no device ${device}`,
+            message: unknownDevice(device, noneThere),
             hint: 'Correct "device" in the configuration, or see why this node does not reach it: lsblk, dmesg.',
           },
         ]

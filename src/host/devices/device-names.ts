@@ -8,6 +8,14 @@ type Block = Extract<Device, { readonly kind: 'block' }>;
 /** Where a device is, or why it cannot be known, as a clause: "no device here has it". */
 export type Found = { readonly path: string } | { readonly why: string };
 
+/** Why a path is no device. */
+export const noneThere = 'neither a block device nor an image file is there';
+
+/** One sentence, wherever it is seen. `why`: `noneThere`, or what `findDevice` says. */
+export function unknownDevice(device: string, why: string): string {
+  return `The device ${device} cannot be found on this node: ${why}`;
+}
+
 /** Where udev keeps the names of devices (mount(8); udev's 60-persistent-storage.rules). */
 const udevDirectories: Readonly<Record<string, string>> = {
   UUID: 'by-uuid',
