@@ -35,16 +35,13 @@ function quote(word: string): string {
   return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** The command file that a guest's remote shell runs. */
-export function commandFile(command: Command, options: RunOptions): string {
-  const environment = Object.entries(options.env ?? {}).map(
-    ([name, value]) => `export ${name}=${quote(value)}\n`,
-  );
-  const body =
-    typeof command === 'string'
-      ? `set -- ${(options.args ?? []).map(quote).join(' ')}\n${command}\n`
-      : `exec ${command.map(quote).join(' ')}\n`;
-  return environment.join('') + body;
+/** The command file that a guest's remote shell runs: a script, or the words of an argv, each after a byte of zero, which need no shell. */
+export function commandFile(command: Command, { args = [], env = {} }: RunOptions): string {
+  const exports = Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}\n`);
+  if (typeof command === 'string')
+    return `${exports.join('')}set -- ${args.map(quote).join(' ')}\n${command}\n`;
+  if (exports.length > 0) return `${exports.join('')}exec ${command.map(quote).join(' ')}\n`;
+  return command.map((word) => `\0${word}`).join('');
 }
 
 /** One line that tells a reader which command it was. */
