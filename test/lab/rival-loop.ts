@@ -15,7 +15,7 @@ const program = `use Fcntl qw(:flock);
   until (stopped()) {
     $tries += 1;
     if (open my $handle, '+<', $file) { $stolen += 1 if flock $handle, LOCK_EX | LOCK_NB }
-    select undef, undef, undef, 0.02;
+    select undef, undef, undef, 0.05;
   }
   print "$tries $stolen\\n";`;
 
