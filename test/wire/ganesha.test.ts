@@ -36,8 +36,11 @@ ganeshaTest('an address is taken over, released and taken over again, and the lo
   t.is(await server.locks('/run/at/vol1'), 1);
 
   // A connection as a kernel's client keeps it.
-  const connect = `require('node:net').connect(2049, '${address}', () => console.log('connected'))`;
-  await clientNetns.start(process.execPath, ['-e', connect]).saw(/connected/);
+  const connect = async () => {
+    const script = `require('node:net').connect(2049, '${address}', () => console.log('connected'))`;
+    await clientNetns.start(process.execPath, ['-e', script]).saw(/connected/);
+  };
+  await connect();
   const well = await server.tool('status', address);
   t.is(well.code, 0, well.output);
   t.regex(well.output, /ganesha +all daemons run; 1 exports; 1 clients monitored$/m);
@@ -97,4 +100,12 @@ ganeshaTest('an address is taken over, released and taken over again, and the lo
   t.is(await client.ask('lock', handle, 'rival'), 'grace');
   t.is(await client.ask('reclaim', handle, 'holder'), 'granted');
   t.is((await server.tool('status', address)).code, 0);
+
+  // The address goes without a release, and comes back by a takeover that does all of it.
+  await connect();
+  await netns.run('ip', 'address', 'delete', `${address}/24`, 'dev', 'veth0');
+  await netns.run('rm', `/run/nlm-failover/serving/${address}`);
+  const back = await server.tool('takeover', address, '--no-wait', '--json');
+  t.is(back.code, 0, back.output);
+  t.regex(back.output, /"step":"B-2".*cut \d+ TCP connections?/);
 });

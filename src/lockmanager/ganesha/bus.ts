@@ -158,7 +158,7 @@ function faultText(
     case 'absent': {
       return {
         message: `NFS-Ganesha is not on the D-Bus: nobody has the name ${service}`,
-        hint: 'Start it (systemctl start nfs-ganesha). Where it runs, its log says why it is not on the bus.',
+        hint: 'Start it (systemctl start nfs-ganesha). Where it runs, as after a new start of dbus, end it first: takeover brings back the locks that go with it.',
       };
     }
     case 'denied': {

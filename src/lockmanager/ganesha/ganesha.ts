@@ -1,5 +1,7 @@
 import type { Config, Filesystem } from '../../config/config.js';
-import { commandText, notSo, type Obstacle } from '../../host/action.js';
+import { commandText, notSo, type Obstacle, onlyWhere } from '../../host/action.js';
+import { cutConnections } from '../../host/actions/connections.js';
+import { findAddress } from '../../host/reading/addresses.js';
 import { monitored, statdProcess } from '../../host/reading/statd.js';
 import { waitUntil } from '../../host/running/wait.js';
 import { servedAddresses } from '../../rundir/serving.js';
@@ -36,6 +38,10 @@ export interface GaneshaConfig {
   readonly settings: () => Omit<Settings, 'filesystems'>;
 }
 
+/** Of connections that the kernel could not cut. */
+const leftConnections =
+  'NFS-Ganesha keeps them, and a client whose address comes back to this node while they last hangs for minutes: TCP_KEEPIDLE in its configuration ends them soon (NFS-GANESHA in nlm-failover(8)), or a new start of it, where it serves nothing else';
+
 /** Its reaper ends a grace when it looks, which it does every few seconds: up to so much later than configured (seen: 10 s). */
 const reaperSeconds = 10;
 
@@ -64,11 +70,10 @@ export function ganesha(place: ServingPlace, config: GaneshaConfig): LockManager
     // The server is not started anew: who has a lock through another address is known to its statd already.
     announcesAgain: false,
     exports: ganeshaExports({ ...config, bus }),
-    leftConnections:
-      'NFS-Ganesha keeps them, and a client whose address comes back to this node while they last hangs for minutes: TCP_KEEPIDLE in its configuration ends them soon (NFS-GANESHA in nlm-failover(8)), or a new start of it, where it serves nothing else',
+    leftConnections,
     dropLocks: (filesystem) => [dropLocks(bus, own(filesystem))],
     beforeUnmount: () => [forgetProcess(served)],
-    beforeGrace: () => [],
+    beforeGrace: () => [cutLeft(config.address)],
     enterGrace: () => [{ ...enterGrace(bus, served, waiting), look: (context) => amiss(context, config) }],
     afterAddressUp: () => [],
     endGrace: undefined,
@@ -136,6 +141,19 @@ function dropLocks(bus: Bus, filesystem: Filesystem): LockManagerAction {
       if (isSeen()) refuseLocksLeft(context, filesystem);
     },
   };
+}
+
+/**
+ * B-2, before: what is left of connections where the address went without A-1, as from a node that was cut off and is back. A client that
+ * goes on with its new one runs into its old one.
+ */
+function cutLeft(address: string): LockManagerAction {
+  const cut = cutConnections({ address, family: address.includes(':') ? 6 : 4 }, leftConnections);
+  return onlyWhere('connections of an earlier time are left', {
+    ...cut,
+    check: async (context) =>
+      (await findAddress(context.host, address)) !== undefined || (await cut.check(context)),
+  });
 }
 
 /** B-2. The answer is always true, whatever was asked: what get_grace says is believed. */
