@@ -130,6 +130,7 @@ async function dropForeignMounts(
   host: Host,
   { address, foreignMountpoints }: InstanceSettings,
 ): Promise<void> {
+  if (foreignMountpoints.length === 0) return;
   const copies = () =>
     mounts(insideInstance(address))
       .map(({ mountpoint }) => mountpoint)

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { errnoOf } from '../../errors.js';
 import { isAtOrBelow } from '../../paths.js';
@@ -81,6 +82,8 @@ function isPerNamespace(absolute: string): boolean {
 function readInside(address: string, file: string): string | undefined {
   const text = /^\/proc\/(?:fs\/nfsd|self)\//.test(file) ? readThroughMember(address, file) : undefined;
   if (text !== undefined) return text;
+  // Without the namespace there is nobody to ask.
+  if (!existsSync(instancePlace(address).netnsFile)) return undefined;
   const [command, ...args] = instancePrefix(address);
   const deadline = currentDeadline();
   deadline.refuseWhenOver(`read ${file}`);
