@@ -19,8 +19,8 @@ export class LabSite {
   }
 
   /** A floating IP of the lab's network, by its last number. */
-  ip(number: number, filesystems: SiteIp['filesystems']): SiteIp {
-    const address = this.traits.family === 'IPv6' ? `fd00:10:10:1::${number}` : `10.10.1.${number}`;
+  ip(number: number, filesystems: SiteIp['filesystems'], family = this.traits.family): SiteIp {
+    const address = family === 'IPv6' ? `fd00:10:10:1::${number}` : `10.10.1.${number}`;
     const disk = filesystems[0]?.disk ?? 'vol1';
     const state = this.traits.state === 'exported' ? { stateDirectory: `${this.mountpoint(disk)}/.nlm` } : {};
     return { address, filesystems, ...state };

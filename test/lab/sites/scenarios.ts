@@ -10,9 +10,6 @@ const pastTheKernel: SiteLimits = {
   family: ['IPv4'],
 };
 
-/** NFS-Ganesha's VFS back end, which follows no link to a mount point. */
-const onGanesha: SiteLimits = { type: ['ext4'], mountpoint: ['plain', 'missing', 'space'] };
-
 /** Every scenario by its title, with what it cannot do without; the first one has the default site. A new one goes to the end, so that the others keep their sites. */
 const all: Readonly<Record<string, SiteLimits>> = {
   'planned failover: the client keeps its lock and the rival never gets it': onTheServer,
@@ -74,11 +71,14 @@ const all: Readonly<Record<string, SiteLimits>> = {
   'keepalived: planned, two masters, and a dead node without and with a fence command': {
     state: ['protected'],
   },
-  'ganesha: one of two addresses moves there and back, and without B-2 the rival gets the lock': {
-    ...onGanesha,
+  'ganesha: one of two addresses moves there and back; one of IPv6 outlives NFS-Ganesha, then the node': {
+    // Its VFS back end, which follows no link to a mount point.
+    type: ['ext4'],
+    mountpoint: ['plain', 'missing', 'space'],
+    // Clients come by both families.
+    clients: ['everybody', 'names', 'wildcard'],
     family: ['IPv4'],
   },
-  'ganesha: an IPv6 address, NFS-Ganesha killed, then a power cut': { ...onGanesha, family: ['IPv6'] },
 };
 
 /** Those that are only in the full run (NLM_FULL, LAB_FAILOVERS). */
