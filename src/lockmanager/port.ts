@@ -110,6 +110,8 @@ export interface LockManager extends ServingPlace, GraceFacts {
   beforeUnmount(filesystems: readonly LockedFilesystem[]): readonly LockManagerAction[];
   /** B-2, before recording starts: while nothing can be reclaimed. */
   beforeGrace(filesystem: LockedFilesystem): readonly LockManagerAction[];
+  /** As recording starts: notes which process the clients have their locks from, where that can die and be started anew by itself. */
+  noteServer?(): void;
   /** B-2, after recording has started: from here on reclaims are answered. */
   enterGrace(filesystem: LockedFilesystem): readonly LockManagerAction[];
   /** B-4, once the address is up. */

@@ -109,3 +109,35 @@ ganeshaTest('an address is taken over, released and taken over again, and the lo
   t.is(back.code, 0, back.output);
   t.regex(back.output, /"step":"B-2".*cut \d+ TCP connections?/);
 });
+
+ganeshaTest(
+  'an address that was adopted: a new start of NFS-Ganesha forgets nobody there either',
+  async (t) => {
+    const { server, netns, client, clientNetns } = await site(t);
+    await netns.run('mount', '-o', 'loop', '/run/vol1', '/run/at/vol1');
+    await netns.run('ip', 'address', 'add', `${address}/24`, 'dev', 'veth0');
+    const block =
+      'EXPORT { Export_Id = 7; Path = /run/at/vol1; Pseudo = /v; Access_Type = RW; Squash = No_Root_Squash; FSAL { Name = VFS; } }';
+    await writeFile(netns.path('/run/hand.conf'), block);
+    await server.call('ExportMgr', 'AddExport', 'string:/run/hand.conf', 'string:EXPORT(Export_Id=7)');
+    const handle = await client.ask('handle', '/run/at/vol1', 'file');
+    await server.untilGraceIsOver();
+    t.is(await client.ask('lock', handle, 'holder'), 'granted');
+    const adopted = await server.tool('adopt', address, '--json');
+    t.is(adopted.code, 0, adopted.output);
+    t.is(await server.locks('/run/at/vol1'), 1);
+
+    server.signal('ganesha.nfsd', 'SIGKILL');
+    await server.startGanesha();
+    const anew = await server.tool('status', address);
+    t.regex(anew.output, /NOT SERVING: ganesha\.nfsd was started anew/);
+    const mended = await server.tool('takeover', address, '--no-wait', '--json');
+    t.is(mended.code, 0, mended.output);
+    t.deepEqual(
+      mended.lines.filter(({ state }) => state === 'done').map(({ step }) => step),
+      ['B-2', 'B-5', 'B-3'],
+    );
+    t.true((await witnessed(clientNetns)).some((line) => line.startsWith('sm-notify')));
+    t.is(await client.ask('reclaim', handle, 'holder'), 'granted');
+  },
+);

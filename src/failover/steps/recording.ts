@@ -136,6 +136,7 @@ export function startRecording(ip: FloatingIp, node: string, place: Place): Fail
       const { journal, synchronous } = await session.withReserve(() => beginServing(record, serving));
       const bare = await makeMarks(host, run, owner);
       session.assertStillOwner();
+      driver.noteServer?.();
       startServing(run, { address: ip.address, journal, synchronous });
       let refused: string[];
       try {

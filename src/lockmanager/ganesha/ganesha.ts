@@ -74,7 +74,10 @@ export function ganesha(place: ServingPlace, config: GaneshaConfig): LockManager
     dropLocks: (filesystem) => [dropLocks(bus, own(filesystem))],
     beforeUnmount: () => [forgetProcess(served)],
     beforeGrace: () => [cutLeft(config.address)],
-    enterGrace: () => [{ ...enterGrace(bus, served, waiting), look: (context) => amiss(context, config) }],
+    noteServer: () => noteProcess(served),
+    enterGrace: () => [
+      { ...enterGrace(bus, config.address, waiting), look: (context) => amiss(context, config) },
+    ],
     afterAddressUp: () => [],
     endGrace: undefined,
     inGrace,
@@ -157,8 +160,7 @@ function cutLeft(address: string): LockManagerAction {
 }
 
 /** B-2. The answer is always true, whatever was asked: what get_grace says is believed. */
-function enterGrace(bus: Bus, served: ServedBy, waiting: () => Promise<string[]>): LockManagerAction {
-  const { address } = served;
+function enterGrace(bus: Bus, address: string, waiting: () => Promise<string[]>): LockManagerAction {
   const call = graceFor(address);
   const isIn = async () => {
     const answer = await askGrace(bus);
@@ -179,7 +181,6 @@ function enterGrace(bus: Bus, served: ServedBy, waiting: () => Promise<string[]>
     act: async ({ host }) => {
       await demand(bus, call, true);
       await waitUntil(host, 'NFS-Ganesha to be in grace', isIn, { intervalMs: 200 });
-      noteProcess(served);
       const others = await waiting();
       return others.length === 0
         ? undefined

@@ -9,7 +9,7 @@ import type { LockManagerAction } from '../port.js';
 import { ganeshaProcess } from './process.js';
 
 // An NFS-Ganesha that was started anew answers as the one before did, and has none of its locks. And at its start it has statd forget every
-// client (SM_UNMON_ALL: nsm_unmonitor_all in src/Protocols/NLM/nsm.c). So B-2 notes which process has entered the grace: the callout lets
+// client (SM_UNMON_ALL: nsm_unmonitor_all in src/Protocols/NLM/nsm.c). So which process it is, is noted as recording starts: the callout lets
 // nobody leave the record once that has died, and the address is to be taken over again.
 
 /** An address, where it is noted. */
@@ -19,7 +19,7 @@ export interface ServedBy {
   readonly address: string;
 }
 
-/** B-2, at its end. Throws FailoverError SYSTEM_ERROR where that cannot be written. */
+/** As recording starts, in B-2 or in adopt. Throws FailoverError SYSTEM_ERROR where that cannot be written. */
 export function noteProcess({ host, run, address }: ServedBy): void {
   const identity = ganeshaProcess(host)?.identity;
   if (identity === undefined) return;
@@ -28,7 +28,7 @@ export function noteProcess({ host, run, address }: ServedBy): void {
   replaceDurably(file, `${identity}\n`, 0o644);
 }
 
-/** Whether another process runs than the one noted; false where none was, as by adopt. */
+/** Whether another process runs than the one noted; false where none was. */
 export function isAnotherProcess(served: ServedBy): boolean {
   const noted = notedIn(served);
   return noted !== undefined && noted !== ganeshaProcess(served.host)?.identity;
