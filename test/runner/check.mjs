@@ -1,11 +1,11 @@
 // Phases that are one command: it passes or fails as a whole, and is heard only when it fails.
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { write } from './screen.mjs';
 
 /** The command, found in node_modules/.bin first, as a phase's `run`. */
 export function check([command, ...args]) {
-  return (tally) => {
-    const { status, signal, error, stdout, stderr } = runCommand(command, args);
+  return async (tally) => {
+    const { status, signal, error, stdout, stderr } = await runCommand(command, args);
     if (status === 0) {
       tally.passed++;
       return;
@@ -16,13 +16,21 @@ export function check([command, ...args]) {
   };
 }
 
+/** @returns {Promise<{ status?: number, signal?: string, error?: Error, stdout: string, stderr: string }>} one of the first three: how it ended, or why it did not run */
 export function runCommand(command, args) {
-  return spawnSync(command, args, {
-    env: withLocalBin(process.env),
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const options = { env: withLocalBin(process.env), encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 };
+  return new Promise((resolve) => {
+    const child = execFile(command, args, options, (failure, stdout, stderr) =>
+      resolve({ ...howItEnded(failure), stdout, stderr }),
+    );
+    child.stdin?.end();
   });
+}
+
+function howItEnded(failure) {
+  if (failure === null) return { status: 0 };
+  if (failure.signal) return { signal: failure.signal };
+  return typeof failure.code === 'number' ? { status: failure.code } : { error: failure };
 }
 
 /** npm does this for its scripts; here for those who run the runner by hand. */

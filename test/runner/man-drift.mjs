@@ -8,10 +8,10 @@ import { write } from './screen.mjs';
 const generator = 'build/src/man/write-man-pages.js';
 
 /** Passes if every generated page is in man/, the same to the byte. */
-export function manDrift(tally) {
+export async function manDrift(tally) {
   const directory = mkdtempSync(join(tmpdir(), 'nlm-failover-man-'));
   try {
-    const problem = generate(directory) ?? differences(directory).join(', ');
+    const problem = (await generate(directory)) ?? differences(directory).join(', ');
     if (problem === '') {
       tally.passed++;
       return;
@@ -23,9 +23,9 @@ export function manDrift(tally) {
   }
 }
 
-function generate(directory) {
+async function generate(directory) {
   if (!existsSync(generator)) return `${generator} is missing`;
-  const { status, stderr } = runCommand(process.execPath, [generator, directory]);
+  const { status, stderr } = await runCommand(process.execPath, [generator, directory]);
   return status === 0 ? undefined : `${generator}: ${stderr.trimEnd()}`;
 }
 

@@ -21,13 +21,19 @@ export const phases = [
     name: 'types',
     headline: 'the compiler accepts everything',
     needed: true,
+    beside: 'format',
     run(tally) {
       // A test whose source is gone must not be run from an old build.
       rmSync('build', { recursive: true, force: true });
       return check(['tsc', '-p', 'tsconfig.json'])(tally);
     },
   },
-  { name: 'lint', headline: 'oxlint, with the rules that know types', run: check(['oxlint']) },
+  {
+    name: 'lint',
+    headline: 'oxlint, with the rules that know types',
+    beside: 'format',
+    run: check(['oxlint']),
+  },
   {
     name: 'bundle',
     headline: 'one file for bin/nlm-failover',

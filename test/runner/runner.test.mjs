@@ -163,6 +163,25 @@ test('of phases beside one another the longest counts, where both are run', (t) 
   );
 });
 
+test('a check that fails is heard, with how it ended', async (t) => {
+  const module = new URL('check.mjs', import.meta.url).href;
+  const program = `const { check } = await import('${module}');
+    const tally = { passed: 0, failed: 0, skipped: 0 };
+    const fails = ['echo said; exit 3', 'kill -9 $$'].map((script) => ['sh', '-c', script]);
+    for (const command of [['true'], ...fails, ['no-such-command']]) await check(command)(tally);
+    console.log(tally.passed, tally.failed);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.deepEqual((await allOf(child.stdout)).split('\n').filter(Boolean), [
+    'said',
+    '   FAILED: sh -c echo said; exit 3: exit code 3',
+    '   FAILED: sh -c kill -9 $$: SIGKILL',
+    '   FAILED: no-such-command : spawn no-such-command ENOENT',
+    '1 3',
+  ]);
+});
+
 test('who runs beside another is heard when its turn has come', async (t) => {
   const screen = new URL('screen.mjs', import.meta.url).href;
   const program = `const { holdBack, write } = await import('${screen}');
