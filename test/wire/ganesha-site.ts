@@ -16,6 +16,9 @@ export const ganeshaTest: typeof netnsTest = (title, ...rest) =>
     ? netnsTest(title, ...rest)
     : test.serial.skip(`${title} (${missing})`, () => undefined);
 
+/** sysfs names the file of a loop device by its path, whosever namespace that is in: no two tests at once have the same. */
+export const volume = `/run/volume-${process.pid}`;
+
 const config = `
 node = "A"
 [state]
@@ -33,7 +36,7 @@ interface = "veth0"
   [[floating_ip.filesystem]]
   fsid = 1234
   export_id = 7
-  device = "/run/vol1"
+  device = "${volume}"
   mountpoint = "/run/at/vol1"
   type = "ext4"
     [[floating_ip.filesystem.export]]
@@ -64,8 +67,8 @@ export async function site(t: ExecutionContext, { started = true } = {}) {
   for (const directory of ['state', 'at', 'at/vol1']) await mkdir(one.path(`/run/${directory}`));
   await one.run('mount', '-t', 'tmpfs', 'tmpfs', '/run/state');
   await mkdir(one.path('/run/state/records'));
-  await one.run('truncate', '-s', '16M', '/run/vol1');
-  await one.run('mke2fs', '-q', '-F', '-t', 'ext4', '/run/vol1');
+  await one.run('truncate', '-s', '16M', volume);
+  await one.run('mke2fs', '-q', '-F', '-t', 'ext4', volume);
   await writeFile(one.path('/run/nlm-failover.toml'), config);
   await Promise.all([
     started ? server.start() : server.startBeside(),

@@ -2,6 +2,7 @@
 import { symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { address, ganeshaTest, site } from './ganesha-site.js';
+import { startRpcbind } from './statd.js';
 import { waitFor } from './wait-for.js';
 
 ganeshaTest('no bus, nobody on it, a policy, Ganesha or the bus stopped: one sentence each', async (t) => {
@@ -46,11 +47,21 @@ ganeshaTest('no bus, nobody on it, a policy, Ganesha or the bus stopped: one sen
   // rpc.statd takes its registration away, and another statd has it.
   server.signal('rpc.statd', 'SIGTERM');
   await symlink(process.execPath, netns.path('/run/ganesha.nfsd'));
-  const script = path.join(import.meta.dirname, 'own-statd-inside.js');
+  const script = path.join(import.meta.dirname, 'registrant-inside.js');
   await waitFor('the end of rpc.statd', async () => {
     const { exited } = netns.start('rpcinfo', ['-T', 'udp', '127.0.0.1', 'status']);
     return (await exited) !== 0;
   });
-  await netns.start('/run/ganesha.nfsd', [script]).saw(/registered/);
+  await netns.start('/run/ganesha.nfsd', [script, '100024', '1', 'udp']).saw(/registered/);
   await refused(/: NFS-Ganesha is its own statd \(it has registered program 100024\)/);
+
+  // A new rpcbind knows nobody, and then another lockd.
+  server.signal('rpcbind', 'SIGKILL');
+  await startRpcbind(netns);
+  const nobody = await server.tool('takeover', address);
+  t.regex(nobody.output, /NFS-Ganesha has not registered NLM \(program 100021\) with rpcbind: no client can/);
+  await netns.start(process.execPath, [script, '100021', '4', 'tcp']).saw(/registered/);
+  const another = await server.tool('takeover', address);
+  t.regex(another.output, /Another program than NFS-Ganesha has registered NLM \(program 100021\)/);
+  t.notRegex(await netns.run('cat', '/proc/self/mountinfo'), /vol1/, 'nothing was touched');
 });

@@ -1,6 +1,6 @@
 // The driver ganesha with the real ganesha.nfsd, dbus-daemon and rpc.statd, and a client that speaks NFSv3 and NLM itself.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { address, ganeshaTest, site } from './ganesha-site.js';
+import { address, ganeshaTest, site, volume } from './ganesha-site.js';
 import { witnessed } from './statd.js';
 
 ganeshaTest('an address is taken over, released and taken over again, and the lock is kept', async (t) => {
@@ -114,7 +114,7 @@ ganeshaTest(
   'an address that was adopted: a new start of NFS-Ganesha forgets nobody there either',
   async (t) => {
     const { server, netns, client, clientNetns } = await site(t);
-    await netns.run('mount', '-o', 'loop', '/run/vol1', '/run/at/vol1');
+    await netns.run('mount', '-o', 'loop', volume, '/run/at/vol1');
     await netns.run('ip', 'address', 'add', `${address}/24`, 'dev', 'veth0');
     const block =
       'EXPORT { Export_Id = 7; Path = /run/at/vol1; Pseudo = /v; Access_Type = RW; Squash = No_Root_Squash; FSAL { Name = VFS; } }';

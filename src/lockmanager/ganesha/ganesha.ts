@@ -20,7 +20,7 @@ import { type Bus, callArgv, demand, faultError } from './bus.js';
 import { ganeshaExports, idOf, removal } from './exports.js';
 import { ganeshaLocks, refuseLocksLeft } from './locks.js';
 import { askGrace, exportsIfAny, getGrace, graceFor } from './methods.js';
-import { ganeshaProcess } from './process.js';
+import { ganeshaProcess, nlmRegistrant } from './process.js';
 import { type Settings, settingsAmiss } from './settings.js';
 import { forgetProcess, isAnotherProcess, noteProcess, type ServedBy } from './served-by.js';
 
@@ -97,13 +97,23 @@ export function ganesha(place: ServingPlace, config: GaneshaConfig): LockManager
 
 /** What stands in the way of every lock, and can be known beforehand. */
 async function amiss(
-  { host, nlmRegistered }: LockManagerContext,
+  { host }: LockManagerContext,
   { settings, filesystems }: GaneshaConfig,
 ): Promise<Obstacle[]> {
   const found = settingsAmiss({ ...settings(), filesystems });
-  if (host.kind === 'rehearsal' || (await nlmRegistered()) !== false) return found;
-  const message = 'NFS-Ganesha has not registered NLM (program 100021) with rpcbind: no client can lock';
-  return [...found, { message, hint: 'Start it anew where rpcbind was; else its log says why.' }];
+  const registrant = host.kind === 'rehearsal' ? 'ganesha' : await nlmRegistrant(host);
+  if (registrant === 'nobody')
+    found.push({
+      message: 'NFS-Ganesha has not registered NLM (program 100021) with rpcbind: no client can lock',
+      hint: 'Start it anew where rpcbind was; else its log says why.',
+    });
+  if (registrant === 'another')
+    found.push({
+      message:
+        'Another program than NFS-Ganesha has registered NLM (program 100021) with rpcbind, such as lockd of the kernel: clients would lock there',
+      hint: 'Unmount what this node itself has mounted over NFSv3, stop nfs-server, and start NFS-Ganesha anew.',
+    });
+  return found;
 }
 
 function ownOf({ filesystems }: GaneshaConfig, { fsid }: LockedFilesystem): Filesystem {

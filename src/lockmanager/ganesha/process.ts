@@ -39,18 +39,34 @@ export function ganeshaProcess(host: Host): GaneshaProcess | undefined {
   };
 }
 
-/** statd's program (RFC 1813 appendix II has lockd's, nfs-utils sm_inter.x this one). */
-const statd = { program: 100_024, version: 1, protocol: 'udp' } as const;
 const answerMs = 1000;
 
+/** Who listens at the port that rpcbind names for an RPC program: NFS-Ganesha, another one, the kernel too, or nobody. */
+type Registrant = 'ganesha' | 'another' | 'nobody';
+
+/** Undefined where rpcbind does not answer. */
+async function registrantOf(
+  host: Host,
+  service: { readonly program: number; readonly version: number; readonly protocol: 'tcp' | 'udp' },
+): Promise<Registrant | undefined> {
+  const { rpcbindLookup } = await import('../../rpc/rpcbind.js');
+  const port = await rpcbindLookup({ ...service, address: '127.0.0.1', timeoutMs: answerMs });
+  if (port === undefined) return undefined;
+  if (port === 0) return 'nobody';
+  const listening = service.protocol === 'tcp' ? '-Hlntp' : '-Hlnup';
+  const { stdout } = await host.run(['ss', listening, 'sport', '=', `:${port}`], { short: true });
+  return stdout.includes(`"${program}"`) ? 'ganesha' : 'another';
+}
+
 /**
- * Whether NFS-Ganesha is its own statd, as it can be since 2026: then it has registered program 100024, answers SM_NOTIFY itself, and runs no
- * callout. Seen by who has the port that rpcbind names.
+ * Whether NFS-Ganesha is its own statd (program 100024, nfs-utils sm_inter.x), as it can be since 2026: then it answers SM_NOTIFY itself, and
+ * runs no callout.
  */
 export async function isItsOwnStatd(host: Host): Promise<boolean> {
-  const { rpcbindLookup } = await import('../../rpc/rpcbind.js');
-  const port = await rpcbindLookup({ ...statd, address: '127.0.0.1', timeoutMs: answerMs });
-  if (port === undefined || port === 0) return false;
-  const { stdout } = await host.run(['ss', '-Hlnup', 'sport', '=', `:${port}`], { short: true });
-  return stdout.includes(`"${program}"`);
+  return (await registrantOf(host, { program: 100_024, version: 1, protocol: 'udp' })) === 'ganesha';
+}
+
+/** Who is lockd for clients: NLM of version 4 (RFC 1813 appendix II), which is all that NFS-Ganesha has. Undefined: nobody can tell. */
+export async function nlmRegistrant(host: Host): Promise<Registrant | undefined> {
+  return registrantOf(host, { program: 100_021, version: 4, protocol: 'tcp' });
 }
