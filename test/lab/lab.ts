@@ -162,10 +162,10 @@ export function guestSettings(
 
 /** What the guests find in the lab's directory when they boot. */
 async function prepareDirectory(directory: string): Promise<void> {
-  const variables = `LAB_CHECKOUT='${projectRoot()}'\nLAB_NODE='${dirname(process.execPath)}'\n`;
+  const variables = `LAB_CHECKOUT=${projectRoot()}\nLAB_NODE=${dirname(process.execPath)}\n`;
   await mkdir(join(directory, 'uml'));
   await Promise.all([
-    copyFile(labScript('init'), join(directory, 'init')),
+    ...['init', 'guest.pl'].map((name) => copyFile(labScript(name), join(directory, name))),
     writeFile(join(directory, 'guest.env'), variables),
   ]);
 }

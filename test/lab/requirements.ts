@@ -13,7 +13,7 @@ const machineCommands = [
   'mkfs.btrfs',
 ];
 const guestCommands =
-  'linux.uml busybox modprobe flock rpcbind rpc.statd rpc.nfsd rpc.mountd exportfs mount.nfs'.split(' ');
+  'linux.uml perl busybox modprobe flock rpcbind rpc.statd rpc.nfsd rpc.mountd exportfs mount.nfs'.split(' ');
 
 const modules = '/usr/lib/uml/modules';
 
