@@ -1,5 +1,6 @@
-// Usage: node places-inside.js look|mount|unmount CONFIG: what the first address of a configuration has on this machine, with what
-// takeover looks at before it touches anything, B-1 or A-4 of it; prints JSON.
+// Usage: node places-inside.js, with lines "look|mount|unmount CONFIG" on standard input: what the first address of a configuration has on
+// this machine, with what takeover looks at before it touches anything, B-1 or A-4 of it; prints the number of the line and JSON for each.
+import { createInterface } from 'node:readline';
 import { mountOrder } from '../../src/config/floating-ip.js';
 import { loadConfig } from '../../src/config/load-config.js';
 import { messageOf } from '../../src/errors.js';
@@ -23,9 +24,7 @@ export interface Places {
   readonly error?: string;
 }
 
-const [verb = '', file = ''] = process.argv.slice(2);
-
-async function run(): Promise<Places> {
+async function run(verb: string, file: string): Promise<Places> {
   const config = await inKernelTerms(host, await loadConfig({ file, drivers }));
   const [floatingIp] = config.floatingIps;
   if (floatingIp === undefined) throw new Error('no address');
@@ -52,5 +51,10 @@ async function run(): Promise<Places> {
   }
 }
 
-const limit = { what: verb, seconds: 60, key: 'the test', settle: 15, busy: 1, record: 15 };
-process.stdout.write(JSON.stringify(await within(limit, run)));
+let count = 0;
+for await (const line of createInterface({ input: process.stdin })) {
+  const [verb = '', file = ''] = line.split(' ');
+  const limit = { what: verb, seconds: 60, key: 'the test', settle: 15, busy: 1, record: 15 };
+  count += 1;
+  process.stdout.write(`${count} ${JSON.stringify(await within(limit, () => run(verb, file)))}\n`);
+}
