@@ -50,7 +50,7 @@ const mistakes: readonly (readonly [what: string, make: (node: RehearsalNode) =>
   [
     'a device that is not there',
     (node) => configure(node, 'device = "/dev/vol1"', 'device = "/dev/vol9"'),
-    /no device \/dev\/vol9/,
+    /The device \/dev\/vol9 cannot be found on this node/,
   ],
   [
     'a mount point that is a file',
@@ -136,7 +136,11 @@ test('all of it is said at once, and the owner stays who it was', async (t) => {
   const { exitCode, stderr } = await b.here(['takeover', address, '--no-wait', '--fenced']);
   t.is(exitCode, 3);
   t.regex(stderr, /3 things stand in its way:/);
-  for (const said of [/no network interface eht0/, /no device \/dev\/vol9/, /\/mnt\/vol1 is not a directory/])
+  for (const said of [
+    /no network interface eht0/,
+    /The device \/dev\/vol9 cannot be found on this node/,
+    /\/mnt\/vol1 is not a directory/,
+  ])
     t.regex(stderr, said);
   t.regex((await b.here(['status', address])).stdout, /owner +A, epoch 1$/m);
   // Mended, it goes on as if nothing had been.

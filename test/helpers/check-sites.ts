@@ -179,7 +179,7 @@ export const rehearsedSites: readonly RehearsedSite[] = [
     what: 'a device that is not there',
     make: (node) => configure(node, 'device = "/dev/vol1"', 'device = "/dev/vol9"'),
     verdict: 'failure',
-    says: /no device \/dev\/vol9/,
+    says: /\/dev\/vol9 cannot be found/,
   },
   {
     check: 'volumes',
