@@ -6,7 +6,7 @@ import type { Server } from './server.js';
 import { nlmFailover, type SiteIp } from './site.js';
 
 /** Nobody can end this grace: clients are notified and reclaim in it, at the end of a takeover on a busy machine. */
-const graceSeconds = 30;
+const graceSeconds = 20;
 /** There and back; the full run: LAB_FAILOVERS=20 npm test -- lab */
 const rounds = Math.ceil(Number(process.env['LAB_FAILOVERS'] ?? 2) / 2);
 const other = '/mnt/other/file';
