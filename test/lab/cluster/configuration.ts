@@ -4,7 +4,8 @@ export const clusterNodes = ['A', 'B'] as const;
 
 /**
  * corosync.conf(5) of both nodes. The token is that of a machine on which a guest may not run for a second: a node that is only slow
- * must not be taken for dead. Neither knet nor the black box, which fill 70 MB at the start: a guest takes a second for that.
+ * must not be taken for dead. Neither knet nor the black box, which fill 70 MB at the start: a guest takes a second for that. Neither node has quorum until it
+ * has seen the other one once (votequorum(5), wait_for_all): else the one that is there first fences the other, which only starts yet.
  */
 export function corosyncConf(servers: readonly Server[], tokenMs: number): string {
   const nodes = servers.map(
@@ -28,7 +29,7 @@ ${nodes.join('')}}
 quorum {
   provider: corosync_votequorum
   two_node: 1
-  wait_for_all: 0
+  wait_for_all: 1
 }
 logging {
   blackbox: off
