@@ -8,6 +8,12 @@ import { replaceFile } from '../host/replace-file.js';
 // The configuration file with which this node took an address over, as it was then: a copy in <run>/configured/ADDRESS.toml, which is root's
 // alone. The OCF agents look whether it is there (callouts/lib/ocf.sh, tool_stop).
 
+/** The file, and the name that this node has by it. */
+interface Configured {
+  readonly file: string;
+  readonly node: string;
+}
+
 function directoryOf(run: string): string {
   return path.join(run, 'configured');
 }
@@ -23,21 +29,13 @@ export function notedConfiguration(run: string, address: string): string | undef
 }
 
 /** Whether the copy of an address is of this file, as it is now, and of this node. */
-export function isConfigurationNoted(
-  run: string,
-  address: string,
-  { file, node }: { readonly file: string; readonly node: string },
-): boolean {
+export function isConfigurationNoted(run: string, address: string, { file, node }: Configured): boolean {
   const copy = notedConfiguration(run, address);
   return copy !== undefined && readTextIfThere(copy) === textOf(file, node);
 }
 
 /** Makes it. Nothing where the file has gone since it was read. Throws FailoverError SYSTEM_ERROR, RUN_UNSAFE. */
-export function noteConfiguration(
-  run: string,
-  address: string,
-  { file, node }: { readonly file: string; readonly node: string },
-): void {
+export function noteConfiguration(run: string, address: string, { file, node }: Configured): void {
   const text = textOf(file, node);
   if (text === undefined) return;
   try {

@@ -11,21 +11,10 @@ import { encodeCall } from '../../src/rpc/rpc-call.js';
 import { decodeReply } from '../../src/rpc/rpc-reply.js';
 import { rpcbindLookup } from '../../src/rpc/rpcbind.js';
 import { XdrReader, XdrWriter } from '../../src/rpc/xdr.js';
+import { nlmStatus } from '../helpers/nlm-status.js';
 
 /** RFC 1813 appendix II. */
 const nlm = { program: 100021, version: 4, procedures: { lock: 2, unlock: 4 } } as const;
-const statuses = [
-  'granted',
-  'denied',
-  'no locks',
-  'blocked',
-  'grace',
-  'deadlock',
-  'rofs',
-  'stale',
-  'fbig',
-  'failed',
-];
 const [stopFile = '', address = '', ...targets] = process.argv.slice(2);
 const answerMs = 200;
 
@@ -59,7 +48,7 @@ async function call(procedure: 'lock' | 'unlock', handle: string): Promise<strin
       if (reply.status !== 'SUCCESS') return reply.status;
       const results = new XdrReader(reply.results);
       results.opaque(1024, 'cookie');
-      return statuses[results.uint32('stat')] ?? 'nonsense';
+      return nlmStatus(results.uint32('stat'));
     }
   } catch (error) {
     if (!end.aborted) throw error;

@@ -7,22 +7,12 @@ import { openSourceSocket } from '../../src/nsm/notify/source-socket.js';
 import { decodeReply } from '../../src/rpc/rpc-reply.js';
 import { rpcbindLookup } from '../../src/rpc/rpcbind.js';
 import { XdrReader, XdrWriter } from '../../src/rpc/xdr.js';
+import { nlmStatus } from '../helpers/nlm-status.js';
 
 const [server = '', what = '', ...words] = process.argv.slice(2);
 const nfs = { program: 100_003, version: 3 };
 const mount = { program: 100_005, version: 3 };
 const nlm = { program: 100_021, version: 4 };
-/** nlm4_stats, but for those that nobody meets here (RFC 1813 appendix II). */
-const statuses = [
-  'granted',
-  'denied',
-  'no locks',
-  'blocked',
-  'grace',
-  'deadlock',
-  'read-only',
-  'stale handle',
-];
 const { socket } = await openSourceSocket(4, '0.0.0.0');
 
 /** With AUTH_SYS, as root (RFC 5531 appendix A). */
@@ -74,7 +64,7 @@ async function lock(handle: string, owner: string): Promise<string> {
   const results = await call(nlm, what === 'unlock' ? 4 : 2, args.toBuffer());
   results.opaque(1024, 'cookie');
   const status = results.uint32('stat');
-  return statuses[status] ?? `status ${status}`;
+  return nlmStatus(status);
 }
 
 const [first = '', second = ''] = words;
