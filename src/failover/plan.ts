@@ -21,7 +21,13 @@ import { claimOwnership, handOver } from './steps/ownership.js';
 import { refuseExposed } from './steps/exposed.js';
 import { refuseMountedElsewhere } from './steps/mounted-elsewhere.js';
 import { noteLaterLocks, noteLocks } from './steps/note-locks.js';
-import { forgetVolumes, noteConfigured, noteVolumes, unmountNoted } from './steps/noted-mounts.js';
+import {
+  expectGivenFree,
+  forgetVolumes,
+  noteConfigured,
+  noteVolumes,
+  unmountNoted,
+} from './steps/noted-mounts.js';
 import { proveCallout, recordMissed } from './steps/recorded-clients.js';
 import { prepareNotification, startRecording, stopRecording, thawRecord } from './steps/recording.js';
 import { graceIsDone, nobodyToNotify } from './steps/rerun.js';
@@ -71,6 +77,7 @@ export function planRelease(ip: FloatingIp, driver: LockManager): Plan {
           unmountNoted(ip, false),
           // Nothing of a record may be open when what it lies on is unmounted, last: it is handed over just before.
           ...unmounts(others),
+          expectGivenFree(ip),
           handOver(ip),
           ...unmounts(first),
           ...(isManaged(ip, 'mount') ? [unmountNoted(ip, true)] : []),

@@ -279,3 +279,58 @@ test('a file system that has come to another address is left to that one, where 
     t.is(etab().includes('/mnt/vol2'), isTaken);
   }
 });
+
+/** Two addresses that are served here, and each has the file system of the other by now: all of it, or its device alone. */
+const swaps: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  'file systems': [
+    ['vol2"', 'vol3"'],
+    ['fsid = 1235', 'fsid = 1236'],
+  ],
+  devices: [['/dev/vol2"', '/dev/vol3"']],
+};
+
+function swapped(text: string, [one, two]: readonly [string, string]): string {
+  return text.replaceAll(one, '\0').replaceAll(two, one).replaceAll('\0', two);
+}
+
+for (const [what, pairs] of Object.entries(swaps))
+  test(`two addresses that were given each other's ${what} while they were served: each gives up its own, and waits for the other`, async (t) => {
+    const { a, b, before, etab, mounted } = await served(t, { more: true });
+    t.is((await a.here(['takeover', other, '--no-wait'])).exitCode, 0);
+    const after = `${pairs.reduce(swapped, before)}\n[timeouts]\nbusy = 1\n`;
+    a.write(file, after);
+    b.write(file, after.replace('node = "A"', 'node = "B"'));
+    const release = await a.here(['release', address]);
+    t.is(release.exitCode, 1, release.stdout);
+    t.regex(
+      release.stderr,
+      /\/dev\/vol3, which the configuration has for 127\.77\.31\.1 by now, is mounted on \/mnt\/vol3: the next owner .* must not/,
+    );
+    t.regex(release.stdout, /A-3 .*\/mnt\/vol2/);
+    t.notRegex(release.stdout, /A-[23] .*\/mnt\/vol3/, 'the locks of whoever is served still');
+    t.regex(etab(), /^\/mnt\/vol3\t.*\n$/);
+    t.regex(mounted(), /\/mnt\/vol3/);
+    t.notRegex(mounted(), /\/mnt\/vol[12]/);
+    t.is((await b.here(['takeover', address])).exitCode, 4, 'it is not handed over');
+    for (const one of [other, address]) {
+      const again = await a.here(['release', one]);
+      t.is(again.exitCode, 0, again.stderr);
+    }
+    t.is(mounted() + etab(), '');
+    for (const one of [address, other]) {
+      const takeover = await b.here(['takeover', one, '--no-wait']);
+      t.is(takeover.exitCode, 0, takeover.stderr);
+    }
+  });
+
+test('a file system that is mounted for another address keeps no address here that was released, and is owned elsewhere', async (t) => {
+  const { a, b, before, etab, mounted } = await served(t, { more: true });
+  t.is((await a.here(['release', address])).exitCode, 0);
+  t.is((await b.here(['takeover', address, '--no-wait'])).exitCode, 0);
+  t.is((await a.here(['takeover', other, '--no-wait'])).exitCode, 0);
+  a.write(file, (swaps['file systems'] ?? []).reduce(swapped, before));
+  const there = mounted() + etab();
+  const release = await a.here(['release', address]);
+  t.is(release.exitCode, 0, release.stderr);
+  t.is(mounted() + etab(), there);
+});
