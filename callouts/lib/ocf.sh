@@ -46,8 +46,13 @@ bound=
 # For the log of the cluster manager, which keeps standard error.
 say() { printf '%s\n' "$*" >&2; }
 
-# Why an action failed, for people: one line, which Pacemaker shows beside the failure.
-exit_reason() { printf '%s%s\n' "${OCF_EXIT_REASON_PREFIX:-ocf-exit-reason:}" "$*" >&2; }
+# Why an action failed, for people: one line, which Pacemaker shows beside the failure; a parameter that is in it may have several.
+exit_reason() {
+	case $* in
+	*[[:cntrl:]]*) set -- "$(printf '%s' "$*" | tr '[:cntrl:]' '?')" ;;
+	esac
+	printf '%s%s\n' "${OCF_EXIT_REASON_PREFIX:-ocf-exit-reason:}" "$*" >&2
+}
 
 # The program of this installation, as node must be told of it: without symbolic links and "..".
 own_program() { readlink -f -- "${self%/*}/../../bin/nlm-failover"; }

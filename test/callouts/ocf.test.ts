@@ -230,6 +230,15 @@ for (const name of agents) {
       for (const hostile of [`$(touch ${canary})`, `x; touch ${canary}`, '--help', `a\ntouch ${canary}`])
         await run(name, 'monitor', { [parameter]: hostile, OCF_CHECK_LEVEL: '10' });
     t.not((await run(name, 'start', { OCF_RESKEY_config: `--help\ntouch ${canary}` })).code, ocf.success);
+    // A line of its own would be another reason.
+    for (const parameter of ['OCF_RESKEY_config', 'OCF_RESKEY_program']) {
+      const start = await run(name, 'start', { [parameter]: '/x\nocf-exit-reason:all is well\t\u001b[2J' });
+      t.deepEqual(
+        start.reasons.map((reason) => /\/x\?ocf-exit-reason:all is well\?\?\[2J\b/.test(reason)),
+        [true],
+        start.stderr,
+      );
+    }
     t.false(existsSync(canary));
   });
 }
