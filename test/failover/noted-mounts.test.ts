@@ -1,6 +1,6 @@
 // What was mounted for an address is found again, and given up as it was taken over, whatever the configuration says by then: release and status, on a
 // rehearsal host.
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { makeRehearsal, type RehearsalNode } from '../helpers/rehearsal-site.js';
@@ -333,4 +333,59 @@ test('a file system that is mounted for another address keeps no address here th
   const release = await a.here(['release', address]);
   t.is(release.exitCode, 0, release.stderr);
   t.is(mounted() + etab(), there);
+});
+
+test('something else that is mounted in the place of a volume keeps nobody where nothing of the address is, whoever owns it', async (t) => {
+  const strange = (place: string) => `1 0 7:9 / ${place} rw - ext4 /dev/strange rw\n`;
+  for (const place of ['/mnt/state1', '/mnt/vol2']) {
+    for (const isReleased of [true, false]) {
+      const { a, b } = await served(t);
+      if (isReleased) t.is((await a.here(['release', address])).exitCode, 0);
+      b.write('/proc/self/mountinfo', strange(place));
+      // As Pacemaker does: the start fails, and a stop that failed too would fence the node.
+      t.not((await b.here(['takeover', address, '--no-wait'])).exitCode, 0);
+      const release = await b.here(['release', address]);
+      t.is(release.exitCode, 0, release.stderr);
+      t.regex(
+        release.stdout,
+        new RegExp(`NOTE: what is mounted on ${place} is not of 127\\.77\\.31\\.1: left there`),
+      );
+      t.is(b.read('/proc/self/mountinfo'), strange(place));
+      // Anything of the address there, and it is refused as ever.
+      b.write('/proc/self/mountinfo', `${strange(place)}1 0 7:1 / /elsewhere rw - ext4 /dev/vol1 rw\n`);
+      t.not((await b.here(['release', address])).exitCode, 0);
+    }
+  }
+});
+
+test('the same on its owner is refused: what is below it would stay', async (t) => {
+  const { a, mounted } = await served(t);
+  const both = `${mounted()}1 0 7:9 / /mnt/vol2 rw - ext4 /dev/strange rw\n`;
+  a.write('/proc/self/mountinfo', both);
+  const release = await a.here(['release', address]);
+  t.is(release.exitCode, 1);
+  t.regex(release.stderr, /\/mnt\/vol2 has \/dev\/strange mounted, .*: not touched/);
+  t.is(mounted(), both);
+});
+
+test('nor is an owner without anything of it here taken for somebody who has it not: it is not handed over yet', async (t) => {
+  const site = makeRehearsal({ address, rpcbindPort: 1, stateDirectory: '/srv/shared' });
+  t.teardown(() => site.remove());
+  const { a, b } = site;
+  const shared = path.join(site.directory, 'shared');
+  mkdirSync(shared);
+  for (const node of [a, b]) {
+    mkdirSync(path.join(node.root, 'srv'), { recursive: true });
+    node.link('/srv/shared', shared);
+  }
+  t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
+  // A crash, and somebody who mounts something since.
+  rmSync(path.join(a.root, 'run/nlm-failover'), { recursive: true });
+  a.write('/addresses.json', '[]');
+  a.write('/var/lib/nfs/etab', '');
+  a.write('/proc/self/mountinfo', '1 0 7:9 / /mnt/vol1 rw - ext4 /dev/strange rw\n');
+  t.is((await a.here(['release', address])).exitCode, 1);
+  a.write('/proc/self/mountinfo', '');
+  t.is((await a.here(['release', address])).exitCode, 0);
+  t.is((await b.here(['takeover', address, '--no-wait'])).exitCode, 0);
 });
