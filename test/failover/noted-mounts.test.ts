@@ -352,8 +352,14 @@ test('something else that is mounted in the place of a volume keeps nobody where
       );
       t.is(b.read('/proc/self/mountinfo'), strange(place));
       // Anything of the address there, and it is refused as ever.
-      b.write('/proc/self/mountinfo', `${strange(place)}1 0 7:1 / /elsewhere rw - ext4 /dev/vol1 rw\n`);
-      t.not((await b.here(['release', address])).exitCode, 0);
+      const ours = place.replace('/mnt', '/dev');
+      for (const table of [
+        `${strange(place)}1 0 7:1 / /elsewhere rw - ext4 /dev/vol1 rw\n`,
+        `1 0 7:2 / ${place} rw - ext4 ${ours} rw\n${strange(place)}`,
+      ]) {
+        b.write('/proc/self/mountinfo', table);
+        t.not((await b.here(['release', address])).exitCode, 0, table);
+      }
     }
   }
 });

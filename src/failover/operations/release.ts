@@ -1,7 +1,7 @@
 import type { Volume } from '../../config/config.js';
 import { isManaged, volumesOf } from '../../config/floating-ip.js';
 import { FailoverError } from '../../errors.js';
-import { mountAt, mountOfDevice } from '../../host/reading/mounts.js';
+import { isMountOf, mounts } from '../../host/reading/mounts.js';
 import { isTimeout, within } from '../../host/running/deadline.js';
 import type { FailoverContext } from '../context.js';
 import { expectRecordedHere } from '../access/recorded-elsewhere.js';
@@ -118,10 +118,13 @@ function isBeside({ steps }: Plan, context: FailoverContext): boolean {
   return steps.some(({ name }) => name === 'A-4') && foreignPlaces(context).length > 0;
 }
 
+/** Places of volumes in which something is mounted, and the volume is not, nor below that. */
 function foreignPlaces({ host, floatingIp }: FailoverContext): string[] {
+  const table = mounts(host);
+  const at = (place: string) => table.filter(({ mountpoint }) => mountpoint === place);
   return (isManaged(floatingIp, 'mount') ? [] : volumesOf(floatingIp))
-    .filter((volume) => mountAt(host, volume.mountpoint) !== undefined)
-    .filter((volume) => mountOfDevice(host, volume) === undefined)
+    .filter(({ mountpoint }) => at(mountpoint).length > 0)
+    .filter(({ mountpoint, device }) => !at(mountpoint).some((mount) => isMountOf(host, mount, device)))
     .map(({ mountpoint }) => mountpoint);
 }
 
