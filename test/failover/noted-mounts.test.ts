@@ -364,7 +364,24 @@ test('something else that is mounted in the place of a volume keeps nobody where
   }
 });
 
-test('the same on its owner is refused: what is below it would stay', async (t) => {
+test('a volume that something else was mounted over is here', async (t) => {
+  const { a, b } = await served(t);
+  t.is((await a.here(['release', address])).exitCode, 0);
+  for (const name of ['state1', 'vol2']) {
+    const over = `1 0 7:9 / /mnt/${name} rw - ext4 /dev/strange rw\n`;
+    b.write('/proc/self/mountinfo', `1 0 7:2 / /mnt/${name} rw - ext4 /dev/${name} rw\n${over}`);
+    const { exitCode, stdout } = await b.here(['status', '--is-served', address]);
+    t.is(exitCode, 1, 'a probe that says no lets another node mount it too');
+    t.regex(
+      stdout,
+      new RegExp(`/dev/${name} is mounted below /dev/strange in that place, and not on /mnt/${name}`),
+    );
+    b.write('/proc/self/mountinfo', over);
+    t.is((await b.here(['status', '--is-served', address])).exitCode, 7);
+  }
+});
+
+test('something else in the place of a volume is refused on the owner: what is below it would stay', async (t) => {
   const { a, mounted } = await served(t);
   const both = `${mounted()}1 0 7:9 / /mnt/vol2 rw - ext4 /dev/strange rw\n`;
   a.write('/proc/self/mountinfo', both);
