@@ -283,7 +283,7 @@ find_daemons() {
 }
 
 # is_on_node PID NAME: any user may give a process that name, so a program of root's, in no user namespace of its own; and run that very program
-# with a library of his own in it, so none of an ordinary user's (login.defs(5), UID_MIN).
+# with a library of his own in it, so none of an ordinary user's (login.defs(5), UID_MIN), unless statd's is one.
 is_on_node() {
 	is_daemon "$1" "$2" /proc/self/ns/net || return
 	[ "/proc/$1/ns/user" -ef /proc/self/ns/user ] && [ -O "/proc/$1/exe" ] || return
@@ -295,7 +295,18 @@ is_on_node() {
 	{ while read -r key _ effective _; do
 		[ "$key" != Uid: ] || break
 	done <"/proc/$1/status"; } 2>/dev/null
-	[ "${effective:-65534}" -lt 1000 ]
+	[ "${effective:-65534}" -lt 1000 ] || is_statd_user "$effective"
+}
+
+# is_statd_user UID: the owner of statd's directory, as src/host/reading/statd.ts has it. Without a user of its own statd is built for nobody
+# (nfs-utils configure.ac, statduser).
+is_statd_user() {
+	for directory in /var/lib/nfs/statd/sm /var/lib/nfs/sm; do
+		owner=$(stat -c %u "$directory" 2>/dev/null) || continue
+		[ "$owner" = "$1" ]
+		return
+	done
+	return 1
 }
 
 # nfsd_runs DIRECTORY: nfsd has threads. Where its file system lies elsewhere ([lock_manager].nfsd) that is left to depth 10.
