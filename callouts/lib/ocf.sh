@@ -123,6 +123,25 @@ tool() {
 	return "$code"
 }
 
+# tool_alone WORD...: the same, as soon as no other command works on the address here, as one that somebody runs by hand: a stop that failed for
+# that would fence the node. How long that may take is the cluster manager's to say.
+tool_alone() {
+	waits=
+	while
+		tool "$@"
+		code=$?
+		case $code,$reason in
+		1,'Another nlm-failover is working on '*) ;;
+		*) false ;;
+		esac
+	do
+		[ -n "$waits" ] || say "waiting: $reason"
+		waits=1
+		sleep 1
+	done
+	return "$code"
+}
+
 # What status says of the address on this node, and why in $why.
 ask_status() {
 	tool status --is-served --config="$config" "$address"
@@ -142,7 +161,7 @@ ask_status() {
 # another node could do nothing about it.
 tool_start() {
 	[ -z "$resource" ] || set -- "--resource=$resource" "$@"
-	tool takeover --config="$config" "$@" "$address"
+	tool_alone takeover --config="$config" "$@" "$address"
 	code=$?
 	case $code in
 	0) printf '%s\n' "$said" ;;
@@ -186,7 +205,7 @@ tool_stop() {
 		fi
 		return "$OCF_ERR_GENERIC"
 	fi
-	tool "$@"
+	tool_alone "$@"
 	code=$?
 	case $code in
 	0)
