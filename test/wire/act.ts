@@ -51,6 +51,7 @@ function actionOf(name: string, argument: Argument): Action<HostContext> | undef
   const actions: Record<string, Action<HostContext>> = {
     'address-up': addressUp(argument),
     'address-down': addressDown(argument),
+    'address-down-everywhere': addressDown(argument),
     announce: announce(argument),
     'cut-connections': cutConnections(argument),
     mount: mountFilesystem(argument),
@@ -71,8 +72,8 @@ function actionOf(name: string, argument: Argument): Action<HostContext> | undef
   return actions[name];
 }
 
-/** What it says of a client is in other words than etab's, which it goes by. */
-const spellsAnew = new Set(['unexport']);
+/** What it says of a client is in other words than etab's, which it goes by; nor does a plan know where else an address is up. */
+const spellsAnew = new Set(['unexport', 'address-down-everywhere']);
 
 async function act(name: string, argument: Argument): Promise<Acted> {
   const done = await actOnly(name, argument);

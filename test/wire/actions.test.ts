@@ -48,6 +48,22 @@ wireTest('the address going down does not take the other addresses of its networ
   t.regex(left, /10\.10\.1\.2\/24 10\.10\.1\.3\/24/);
 });
 
+wireTest('an address that is up in several places goes down in each', async (t) => {
+  const [server] = await withNetnsPair(t, [], []);
+  for (const [address, link] of [
+    [`${ip4.address}/24`, 'veth0'],
+    [`${ip4.address}/32`, 'veth0'],
+    [`${ip4.address}/32`, 'lo'],
+    [`${ip6.address}/64`, 'veth0'],
+    [`${ip6.address}/128`, 'lo'],
+  ] as const)
+    await server.run('ip', 'address', 'add', address, 'dev', link);
+  for (const ip of [ip4, ip6]) {
+    t.deepEqual(await act(server, 'address-down-everywhere', ip), { already: false });
+    t.notRegex(await server.run('ip', '-br', 'address', 'show'), new RegExp(`${ip.address}/`));
+  }
+});
+
 wireTest('neighbours learn a new link-layer address at once, over IPv4', async (t) => {
   const [server, client] = await pair(t);
   await act(server, 'address-up', ip4);

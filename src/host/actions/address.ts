@@ -11,7 +11,7 @@ export interface AddressOnInterface {
   readonly interface: string;
 }
 
-/** A-1: the floating IP leaves this host, whichever interface it is on. */
+/** A-1: the floating IP leaves this host, whichever interface it is on, and each where it is on several, or with several prefix lengths. */
 export function addressDown(ip: AddressOnInterface): Action<HostContext> {
   const command = (on: string, prefix: number): Argv => [
     'ip',
@@ -38,12 +38,19 @@ export function addressDown(ip: AddressOnInterface): Action<HostContext> {
     ],
     check: async ({ host }) => (await findAddress(host, ip.address)) === undefined,
     act: async ({ host }) => {
-      const all = await localAddresses(host);
-      const here = all.find((local) => local.address === ip.address);
-      if (here === undefined) return undefined;
-      const kept = ip.family === 4 ? await keepSecondaries(host, here, all) : undefined;
-      await runOrFail(host, command(here.interface, here.prefix));
-      return kept;
+      const remarks: string[] = [];
+      const done = new Set<string>();
+      for (;;) {
+        const all = await localAddresses(host);
+        const here = all.find((local) => local.address === ip.address);
+        // What is still there after it was deleted, verify says.
+        if (here === undefined || done.has(`${here.interface} ${here.prefix}`)) break;
+        const kept = ip.family === 4 ? await keepSecondaries(host, here, all) : undefined;
+        if (kept !== undefined) remarks.push(kept);
+        await runOrFail(host, command(here.interface, here.prefix));
+        done.add(`${here.interface} ${here.prefix}`);
+      }
+      return remarks.length === 0 ? undefined : remarks.join('; ');
     },
     verify: async ({ host }) => {
       const left = await findAddress(host, ip.address);
