@@ -16,10 +16,12 @@ const all: Readonly<Record<string, SiteLimits>> = {
   'counter-proof: without B-2 the reclaim fails and the rival gets the lock': onTheServer,
   'power cut: takeover --fenced, from the journal of the dead node': onTheServer,
   'two fsids under one floating IP: the locks on both survive': onTheServer,
-  'another floating IP of the taking node: its client is notified and keeps its lock': onTheServer,
+  'two fsids under one floating IP, and another floating IP of the taking node: the locks on all survive':
+    onTheServer,
   'a lock that is not reclaimed is named, with its file and its client': onTheServer,
   'after a power cut the client that does not come back is named': onTheServer,
-  'the order published, with a client under I/O': onTheServer,
+  'a client under I/O: in the safe order, in the published one, and in that with a pause between B-4 and B-5':
+    onTheServer,
   'the order safe, with a client under I/O': onTheServer,
   'a pause between B-4 and B-5, as the published order has one: the application sees it': onTheServer,
   'lockd: power cuts in the middle of release and takeover': onTheServer,
@@ -82,8 +84,11 @@ const all: Readonly<Record<string, SiteLimits>> = {
   },
 };
 
-/** Those that are parts of the one before them by now: they are drawn still, so that those after them keep their sites. */
+/** Those that are parts of another one by now: they are drawn still, so that those after them keep their sites. */
 const partsOfOthers: ReadonlySet<string> = new Set([
+  'two fsids under one floating IP: the locks on both survive',
+  'the order safe, with a client under I/O',
+  'a pause between B-4 and B-5, as the published order has one: the application sees it',
   'counter-proof: a grace that is ended before the reclaim loses the lock',
   'lockd-netns: after a power cut the grace is not ended, whoever is back',
 ]);
