@@ -26,7 +26,8 @@ export const exitCodeTexts: Readonly<Record<ExitCode, string>> = {
   [exitCodes.configuration]:
     'the configuration is wrong, or asks for what this host cannot do; nothing was touched',
   [exitCodes.notOwner]: 'another node owns the address, or may still have it; nothing more was touched',
-  [exitCodes.clientsNotNotified]: 'done, but some clients could not be notified: run notify',
+  [exitCodes.clientsNotNotified]:
+    'done, but some clients could not be notified (run notify), or a node that exports the shared file systems did not enter grace',
   [exitCodes.locksLost]:
     'takeover: done, but locks were not reclaimed, or a client fell silent; audit: such findings, not acknowledged',
   [exitCodes.notServed]: 'status --is-served: the address is not served here',

@@ -99,6 +99,7 @@ const inner: Readonly<Record<string, readonly string[]>> = {
     'access',
     'reclaim',
     'steps',
+    'sharing',
     'plan.ts',
     'status',
     'operations',

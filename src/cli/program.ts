@@ -10,6 +10,7 @@ import { addMetrics } from './daily/metrics.js';
 import { addSmDirectory } from './daily/sm-directory.js';
 import { addExec } from './commands/exec.js';
 import type { Io } from './io.js';
+import { addJoinGrace } from './commands/join-grace.js';
 import { addNotify } from './commands/notify.js';
 import { addNotifyWorker } from './commands/notify-worker.js';
 import { addMoveRecord } from './commands/move-record.js';
@@ -67,6 +68,7 @@ export function buildProgram(
   addRelease(program, io, drivers, exit);
   addTakeover(program, io, drivers, exit);
   addNotify(program, io, drivers, exit);
+  addJoinGrace(program, io, drivers, exit);
   addAudit(program, io, drivers, exit);
   addClients(program, io, drivers);
   addStatus(program, io, drivers, exit);

@@ -41,6 +41,8 @@ export interface TimeoutsConfig {
   readonly record: number;
   /** For the proof that the node which has an address is down. */
   readonly fencing: number;
+  /** For every node that exports a shared file system to enter grace. */
+  readonly barrier: number;
 }
 
 export interface FencingConfig {
@@ -80,10 +82,18 @@ export interface FloatingIp {
   readonly trustClients: boolean;
   /** What carries the record and nothing else, and is never exported; absent: the record lies elsewhere. See volumesOf. */
   readonly stateVolume?: Volume;
-  /** What is exported: at least one, in the order of the file. */
+  /** What is exported: at least one, in the order of the file. Those that every node exports, where it has none of its own: see `shared`. */
   readonly filesystems: readonly Filesystem[];
+  /** Its file systems are those of [[shared_filesystem]]; absent: they are its own, and move with it. */
+  readonly shared?: Sharing;
   /** What somebody else does: checked, and never done. Absent: nothing. */
   readonly managedByOthers?: readonly ManagedPart[];
+}
+
+/** Of file systems that every node has and exports: nothing of them moves with an address, and a lock is taken through any node. */
+export interface Sharing {
+  /** The nodes that export them, by their names in the record, each once. */
+  readonly nodes: readonly string[];
 }
 
 /** A file system that moves with an address. */
@@ -105,6 +115,10 @@ export interface Filesystem extends Volume {
   readonly exportId?: number;
   /** A file with its EXPORT block, where the administrator has written one. */
   readonly exportBlock?: string;
+  /** No node mounts it: NFS-Ganesha reaches it by a library, and `mountpoint` is only its path there. */
+  readonly isUnmounted?: true;
+  /** The GlusterFS volume that it is, on whose bricks a node's locks may outlive the node. */
+  readonly glusterVolume?: string;
   /** At least one. */
   readonly exports: readonly Export[];
 }

@@ -27,6 +27,8 @@ export interface RawFile {
   readonly lockManager: Table;
   /** Each [[floating_ip.filesystem]], with the path that leads to it. */
   readonly filesystems: readonly { readonly at: Problem['path']; readonly row: Table }[];
+  /** Each [[shared_filesystem]], likewise. */
+  readonly shared: readonly { readonly at: Problem['path']; readonly row: Table }[];
 }
 
 export interface DriverSettings {

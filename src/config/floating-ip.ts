@@ -23,14 +23,15 @@ export function findFloatingIp(config: Config, text: string): FloatingIp {
   });
 }
 
-/** Every file system that moves with an address, exported or not, as the file has them, the state volume first. */
+/** Every file system of an address that is mounted, exported or not, as the file has them, the state volume first. */
 export function volumesOf({ stateVolume, filesystems }: FloatingIp): readonly Volume[] {
-  return [...(stateVolume === undefined ? [] : [stateVolume]), ...filesystems];
+  const mounted = filesystems.filter(({ isUnmounted }) => isUnmounted !== true);
+  return [...(stateVolume === undefined ? [] : [stateVolume]), ...mounted];
 }
 
 /** The volume of the address that its record lies on; undefined: on storage that every node sees. */
 export function recordVolume(ip: FloatingIp): Volume | undefined {
-  const volumes = volumesOf(ip);
+  const volumes = ip.shared === undefined ? volumesOf(ip) : [];
   const mountpoint = nearestAbove(
     ip.stateDirectory,
     volumes.map((one) => one.mountpoint),

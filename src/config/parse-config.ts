@@ -1,13 +1,14 @@
 import { TomlError, parse } from 'smol-toml';
 import * as v from 'valibot';
 import { FailoverError, exitCodes } from '../errors.js';
-import type { Config, FloatingIp } from './config.js';
+import type { Config, Filesystem, FloatingIp } from './config.js';
 import type { DriverSettings } from './driver-settings.js';
 import { readNodeName } from './names.js';
 import { readDevice } from './paths.js';
 import { renderProblem, type Problem, Wrong } from './problem.js';
-import { relationProblems } from './relations.js';
+import { relationProblems } from './relations/relations.js';
 import { schemaOf, type ConfigFile } from './schema.js';
+import { nodeProblems } from './relations/shared.js';
 import { toTimeouts } from './timeout-words.js';
 import { unknownKeys } from './unknown-keys.js';
 
@@ -38,6 +39,7 @@ export function checkConfig(input: unknown, { file, hostname, drivers }: ParseOp
     ...unknownKeys(schema, input),
     ...relationProblems(input, drivers),
     ...hostnameProblems(input, hostname),
+    ...nodeProblems(input, hostname),
   ];
   if (!result.success || problems.length > 0) {
     throw invalid(file, problems.map((problem) => renderProblem(file, input, problem)).join('\n'));
@@ -88,7 +90,7 @@ function toConfig(input: ConfigFile, file: string, hostname: string): Config {
     timeouts: toTimeouts(input.timeouts),
     hooks: toHooks(input.hooks),
     fencing: input.fencing,
-    floatingIps: input.floating_ip.map((ip) => toFloatingIp(ip, input.state.directory)),
+    floatingIps: input.floating_ip.map((ip) => toFloatingIp(ip, input)),
   };
 }
 
@@ -101,7 +103,12 @@ function toHooks({ on_done: done, on_failed: failed, on_lost: lost, deadline = 1
   return { on, deadline };
 }
 
-function toFloatingIp(ip: ConfigFile['floating_ip'][number], directory: string | undefined): FloatingIp {
+function toFloatingIp(
+  ip: ConfigFile['floating_ip'][number],
+  { state, shared_filesystem: shared = [] }: ConfigFile,
+): FloatingIp {
+  const { directory } = state;
+  const managed = new Set([...(shared.length === 0 ? [] : leftToNodes), ...ip.managed_by_others]);
   return {
     ...ip.address,
     interface: ip.interface,
@@ -110,32 +117,67 @@ function toFloatingIp(ip: ConfigFile['floating_ip'][number], directory: string |
     stateDirectory: ip.state_directory ?? directory ?? '',
     trustClients: ip.trust_clients,
     ...stateVolumeOf(ip),
-    ...(ip.managed_by_others.length === 0 ? {} : { managedByOthers: ip.managed_by_others }),
-    filesystems: ip.filesystem.flatMap(
-      ({ export: exports = [], fsid = '', export_id: exportId, export_block: exportBlock, ...volume }) =>
-        exports.length === 0
-          ? []
-          : [
-              {
-                ...volume,
-                device: deviceOf(volume.device),
-                type: volume.type ?? '',
-                fsid,
-                ...(exportId === undefined ? {} : { exportId }),
-                ...(exportBlock === undefined ? {} : { exportBlock }),
-                exports: exports.map(({ path, clients, options }) => ({
-                  path: path ?? volume.mountpoint,
-                  clients,
-                  options: withoutFsid(options),
-                })),
-              },
-            ],
-    ),
+    ...(managed.size === 0 ? {} : { managedByOthers: [...managed] }),
+    ...(shared.length === 0
+      ? {}
+      : { shared: { nodes: [...new Set(shared.flatMap(({ nodes }) => nodes))].toSorted() } }),
+    filesystems:
+      shared.length > 0
+        ? shared.map(toShared)
+        : (ip.filesystem ?? []).flatMap(
+            ({
+              export: exports = [],
+              fsid = '',
+              export_id: exportId,
+              export_block: exportBlock,
+              ...volume
+            }) =>
+              exports.length === 0
+                ? []
+                : [
+                    {
+                      ...volume,
+                      device: deviceOf(volume.device),
+                      type: volume.type ?? '',
+                      fsid,
+                      ...(exportId === undefined ? {} : { exportId }),
+                      ...(exportBlock === undefined ? {} : { exportBlock }),
+                      exports: exports.map(({ path, clients, options }) => ({
+                        path: path ?? volume.mountpoint,
+                        clients,
+                        options: withoutFsid(options),
+                      })),
+                    },
+                  ],
+          ),
+  };
+}
+
+/** Of an address without file systems of its own: nothing is mounted or exported when it moves. */
+const leftToNodes = ['mount', 'export'] as const;
+
+/** relationProblems has made sure that an fsid or an Export_Id is there, and a path. */
+function toShared(shared: NonNullable<ConfigFile['shared_filesystem']>[number]): Filesystem {
+  const { export_id: exportId, mountpoint, gluster_volume: glusterVolume } = shared;
+  const path = shared.path ?? mountpoint ?? '';
+  return {
+    device: '',
+    type: '',
+    options: '',
+    mountpoint: mountpoint ?? path,
+    fsid: shared.fsid ?? `${exportId ?? ''}`,
+    ...(exportId === undefined ? {} : { exportId }),
+    ...(mountpoint === undefined ? { isUnmounted: true as const } : {}),
+    ...(glusterVolume === undefined ? {} : { glusterVolume }),
+    // To whom, and how, whoever exports it says.
+    exports: [{ path, clients: '*', options: '' }],
   };
 }
 
 /** relationProblems has made sure that there is one at the most, and that it carries the record. */
-function stateVolumeOf({ filesystem }: ConfigFile['floating_ip'][number]): Pick<FloatingIp, 'stateVolume'> {
+function stateVolumeOf({
+  filesystem = [],
+}: ConfigFile['floating_ip'][number]): Pick<FloatingIp, 'stateVolume'> {
   const found = filesystem.find((one) => one.export === undefined);
   if (found === undefined) return {};
   const { device, mountpoint, type = '', options } = found;

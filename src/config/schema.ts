@@ -176,6 +176,72 @@ const filesystemTable = {
   ),
 };
 
+const nodesWanted = 'an array of node names: ["a", "b"]';
+
+const sharedFilesystemTable = {
+  fsid: v.exactOptional(
+    value(
+      fsidWanted,
+      {
+        text: 'what stands for it in the record, and in the file handles of the clients where the kernel exports it: the same on every node, and of no other file system',
+        default: '`export_id`; one of the two is required',
+      },
+      readFsid,
+    ),
+  ),
+  export_id: v.exactOptional(
+    value(
+      exportIdWanted,
+      {
+        text: 'its Export_Id in NFS-Ganesha, the same on every node, and of no other file system',
+        default: 'none; required with driver "ganesha", and for no other',
+      },
+      readExportId,
+    ),
+  ),
+  mountpoint: v.exactOptional(
+    string(
+      absolute('/srv/shared'),
+      {
+        text: 'where every node has it mounted',
+        default: 'none: it is not mounted, and NFS-Ganesha reaches it by a library',
+      },
+      readMountpoint,
+    ),
+  ),
+  path: v.exactOptional(
+    string(
+      absolute('/gv'),
+      {
+        text: 'what is exported, the same on every node: at or below `mountpoint`, or the Path of the EXPORT block',
+        default: '`mountpoint`; one of the two is required',
+      },
+      readPath,
+    ),
+  ),
+  nodes: v.pipe(
+    v.array(string('node names in quotes', { text: 'a node' }, readNodeName), `write ${nodesWanted}`),
+    v.minLength(1, `write ${nodesWanted}`),
+    v.description(nodesWanted),
+    v.metadata({
+      text: 'every node that exports it, by its name (`node`). A takeover waits until each of them is in grace; one that is missing here grants locks that others are about to reclaim',
+    } satisfies KeyText),
+  ),
+  gluster_volume: v.exactOptional(
+    string(
+      'the name of a GlusterFS volume, such as "gv"',
+      {
+        text: 'the GlusterFS volume that it is. Its bricks keep the locks of a node that died until they notice: a takeover waits for that before clients reclaim. Every node must have a brick of it, or run gluster(8) itself',
+        default: 'none: it is no GlusterFS volume',
+      },
+      (text) =>
+        /^[A-Za-z0-9_-]{1,255}$/.test(text) && !text.startsWith('-')
+          ? text
+          : new Wrong('a volume has a name of letters, digits, "-" and "_"'),
+    ),
+  ),
+};
+
 const managedPart = oneOf(managedParts);
 
 const floatingIpTable = {
@@ -241,10 +307,12 @@ const floatingIpTable = {
     ),
     [],
   ),
-  filesystem: tables(
-    'floating_ip.filesystem',
-    'A file system that moves with the address that the table before it names. At least one that is exported for each. A file system belongs to exactly one address: before it comes to another one, release both, as only ext4 shows that another node has it mounted.',
-    filesystemTable,
+  filesystem: v.exactOptional(
+    tables(
+      'floating_ip.filesystem',
+      'A file system that moves with the address that the table before it names. At least one that is exported for each, unless there are tables of `shared_filesystem`: then none. A file system belongs to exactly one address: before it comes to another one, release both, as only ext4 shows that another node has it mounted.',
+      filesystemTable,
+    ),
   ),
 };
 
@@ -320,6 +388,10 @@ const timeoutsTable = {
   fencing: seconds(
     'how long takeover waits for the proof that the node which has the address is down: for the command of [fencing], or for Pacemaker to fence it',
     `${defaults.fencing}`,
+  ),
+  barrier: seconds(
+    'how long a takeover or release waits until every node that exports a shared file system is in grace; then it goes on, and names who is missing',
+    `${defaults.barrier}`,
   ),
 } satisfies Record<StepName, unknown> & Readonly<Record<string, unknown>>;
 
@@ -452,6 +524,13 @@ export function schemaOf(drivers: readonly DriverSettings[]) {
         fencingTable,
       ),
       {},
+    ),
+    shared_filesystem: v.exactOptional(
+      tables(
+        'shared_filesystem',
+        'A cluster file system that every node has, and exports always: nothing of it is mounted, unmounted or unexported when an address moves. Where there is one, every address serves all of them, and has no file system of its own. See SHARED FILE SYSTEMS in nlm-failover(8).',
+        sharedFilesystemTable,
+      ),
     ),
     floating_ip: tables(
       'floating_ip',

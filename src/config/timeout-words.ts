@@ -11,11 +11,13 @@ const bulk: Partial<Record<TimedStep, number>> = { 'A-4': 300, 'B-1': 300 };
 
 /** The table as the file has it; `step` is for every step without a key of its own. */
 type Given = {
-  readonly [Key in TimedStep | 'B-3' | 'step' | 'settle' | 'busy' | 'record' | 'fencing']?: number;
+  readonly [
+    Key in TimedStep | 'B-3' | 'step' | 'settle' | 'busy' | 'record' | 'fencing' | 'barrier'
+  ]?: number;
 };
 
 export function toTimeouts(given: Given): TimeoutsConfig {
-  const { step, settle = 15, busy = 5, record = 15, fencing = 120, 'B-3': notify } = given;
+  const { step, settle = 15, busy = 5, record = 15, fencing = 120, barrier = 60, 'B-3': notify } = given;
   const of = (name: TimedStep) => given[name] ?? step ?? bulk[name] ?? 120;
   return {
     steps: {
@@ -34,5 +36,6 @@ export function toTimeouts(given: Given): TimeoutsConfig {
     busy,
     record,
     fencing,
+    barrier,
   };
 }

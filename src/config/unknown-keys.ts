@@ -41,7 +41,7 @@ function suggestion(key: string, known: readonly string[], table: string | undef
     : `unknown key; known here, nearest first: ${sorted.join(', ')}`;
 }
 
-/** Where each key of the language belongs, for those that have one place. */
+/** Where each key of the language belongs, for those that have one place, or two. */
 function tablesByKey(top: Shape): ReadonlyMap<string, string> {
   const places = new Map<string, Set<string>>();
   const visit = (shape: Shape, header: string): void => {
@@ -52,7 +52,7 @@ function tablesByKey(top: Shape): ReadonlyMap<string, string> {
     }
   };
   visit(top, '');
-  return new Map([...places].flatMap(([key, set]) => (set.size === 1 ? [[key, [...set].join('')]] : [])));
+  return new Map([...places].flatMap(([key, set]) => (set.size <= 2 ? [[key, [...set].join(' or ')]] : [])));
 }
 
 function placeOf(header: string, many: boolean): string {

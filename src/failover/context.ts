@@ -2,6 +2,7 @@ import type { Config, FloatingIp } from '../config/config.js';
 import type { Prover } from '../fencing/prover.js';
 import type { LockManager, LockManagerContext } from '../lockmanager/port.js';
 import type { Progress as NotifyProgress } from '../nsm/notify/report.js';
+import type { GraceCall } from '../record/barrier.js';
 import type { RecordSession } from './access/session.js';
 
 /** What is worth logging besides the steps, structured for pino: (fields, sentence). */
@@ -38,6 +39,10 @@ export class Collected {
   watchedToTheEnd: boolean | undefined;
   /** What could not be done and kept nothing else from being done; see HostContext. */
   readonly undone: string[] = [];
+  /** The call that stands, to every node that exports the file systems. */
+  graceCall: GraceCall | undefined;
+  /** Nodes that did not enter grace with the others, each as a sentence. */
+  readonly outOfGrace: string[] = [];
 }
 
 /** Everything that the steps of one release, takeover or notify may use. */

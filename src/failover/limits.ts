@@ -15,7 +15,7 @@ export function stepLimit({ name, subject }: Step, context: FailoverContext): Li
   const seconds =
     name === 'B-3'
       ? notifySeconds(context) + timeouts.step
-      : timeouts.steps[name] + fencingSeconds(name, context);
+      : timeouts.steps[name] + fencingSeconds(name, context) + barrierSeconds(name, context);
   return { ...limitOf(`${name} (${subject})`, context.config), seconds, key: `[timeouts].${name}` };
 }
 
@@ -36,6 +36,11 @@ export function auditLimit(context: FailoverContext): Limit {
 /** B-1 claims the address, and may have to wait for the proof that its owner is down: once of the others, once of him. */
 function fencingSeconds(name: Step['name'], { config, voucher }: FailoverContext): number {
   return name === 'B-1' && typeof voucher === 'object' ? 2 * config.timeouts.fencing : 0;
+}
+
+/** B-2 and A-3 wait for every node that exports a shared file system. */
+function barrierSeconds(name: Step['name'], { config, floatingIp }: FailoverContext): number {
+  return floatingIp.shared !== undefined && (name === 'B-2' || name === 'A-3') ? config.timeouts.barrier : 0;
 }
 
 function notifySeconds(context: FailoverContext): number {

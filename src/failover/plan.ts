@@ -20,14 +20,10 @@ import { restoreOtherExports } from './steps/other-addresses.js';
 import { claimOwnership, handOver } from './steps/ownership.js';
 import { refuseExposed } from './steps/exposed.js';
 import { refuseMountedElsewhere } from './steps/mounted-elsewhere.js';
+import { awaitEveryNode, callEveryNode, joinHere } from './sharing/barrier.js';
+import { letGoOfLocks } from './sharing/let-go.js';
 import { noteLaterLocks, noteLocks } from './steps/note-locks.js';
-import {
-  expectGivenFree,
-  forgetVolumes,
-  noteConfigured,
-  noteVolumes,
-  unmountNoted,
-} from './steps/noted-mounts.js';
+import { forgetVolumes, noteConfigured, noteVolumes, unmountNoted } from './steps/noted-mounts.js';
 import { proveCallout, recordMissed } from './steps/recorded-clients.js';
 import { prepareNotification, startRecording, stopRecording, thawRecord } from './steps/recording.js';
 import { graceIsDone, nobodyToNotify } from './steps/rerun.js';
@@ -54,30 +50,33 @@ export function planRelease(ip: FloatingIp, driver: LockManager): Plan {
           there(isManaged(ip, 'address') ? expectAddressDown(served) : addressDown(served)),
           stopRecording(ip, driver),
           there(cutConnections(ip, driver.leftConnections)),
-          noteLocks(ip, driver),
+          ...(ip.shared === undefined ? [noteLocks(ip, driver)] : []),
         ],
       },
       {
         name: 'A-2',
         subject: listed(exports.map(({ path }) => path)),
-        ...(isManaged(ip, 'export') ? { covered: leftToOthers } : {}),
+        ...(ip.shared === undefined
+          ? isManaged(ip, 'export')
+            ? { covered: leftToOthers }
+            : {}
+          : { covered: everyNodeExports }),
         actions: (isManaged(ip, 'export') ? [] : filesystems).flatMap((filesystem) =>
           filesystem.exports.map((one) => driver.exports.takeAway(one, filesystem, filesystems)),
         ),
       },
-      ...filesystems.map((filesystem, index): Step => ({
-        ...onFsid('A-3', filesystem),
-        actions: [...(index === 0 ? [noteLaterLocks(ip)] : []), ...driver.dropLocks(filesystem)],
-      })),
+      ...filesystems.map((filesystem, index) => dropStep(ip, driver, filesystem, index)),
       {
         name: 'A-4',
-        subject: listed([...others, ...first].map(({ mountpoint }) => mountpoint)),
+        subject:
+          ip.shared === undefined
+            ? listed([...others, ...first].map(({ mountpoint }) => mountpoint))
+            : sharedText,
         actions: [
           ...driver.beforeUnmount(filesystems),
           unmountNoted(ip, false),
           // Nothing of a record may be open when what it lies on is unmounted, last: it is handed over just before.
           ...unmounts(others),
-          expectGivenFree(ip),
           handOver(ip),
           ...unmounts(first),
           ...(isManaged(ip, 'mount') ? [unmountNoted(ip, true)] : []),
@@ -85,6 +84,22 @@ export function planRelease(ip: FloatingIp, driver: LockManager): Plan {
         ],
       },
     ],
+  };
+}
+
+/** A-3 of one fsid. Of what every node exports, the locks of one address are dropped together, with every node in grace. */
+function dropStep(ip: FloatingIp, driver: LockManager, filesystem: Filesystem, index: number): Step {
+  const { shared } = ip;
+  const step = onFsid('A-3', filesystem);
+  if (shared === undefined)
+    return {
+      ...step,
+      actions: [...(index === 0 ? [noteLaterLocks(ip)] : []), ...driver.dropLocks(filesystem)],
+    };
+  if (index > 0) return { ...step, actions: [], covered: `with those of fsid ${firstFsid(ip)}` };
+  return {
+    ...step,
+    actions: [callEveryNode(ip, shared), joinHere(), awaitEveryNode(ip, shared), letGoOfLocks(ip, driver)],
   };
 }
 
@@ -119,11 +134,14 @@ function takeoverSteps(
     'B-1': [
       {
         name: 'B-1',
-        subject: listed(
-          [...first, ...others].map(({ device, mountpoint }) =>
-            device === '' ? mountpoint : `${device} on ${mountpoint}`,
-          ),
-        ),
+        subject:
+          ip.shared === undefined
+            ? listed(
+                [...first, ...others].map(({ device, mountpoint }) =>
+                  device === '' ? mountpoint : `${device} on ${mountpoint}`,
+                ),
+              )
+            : sharedText,
         // Whose the address is stands in the record: before it can be read nothing is touched but what it lies on.
         actions: [
           ...recordMounts(ip),
@@ -213,7 +231,7 @@ function graceStep(
   index: number,
 ): Step {
   if (index > 0 && !driver.gracePerFsid) {
-    const covered = `in the same grace as fsid ${ip.filesystems[0]?.fsid ?? ''}`;
+    const covered = `in the same grace as fsid ${firstFsid(ip)}`;
     return { ...onFsid('B-2', filesystem), actions: [], covered };
   }
   return {
@@ -222,9 +240,12 @@ function graceStep(
     mends: index === 0 ? [...driver.mend(), recordMissed(ip), proveCallout(ip, driver)] : [],
     actions: [
       ...(index === 0 ? [prepareNotification(ip)] : []),
+      ...(ip.shared === undefined ? [] : [callEveryNode(ip, ip.shared)]),
       ...driver.beforeGrace(filesystem),
       ...(index === 0 ? [startRecording(ip, node, driver)] : []),
       ...driver.enterGrace(filesystem),
+      // Before the address is up, and anybody reclaims.
+      ...(ip.shared === undefined ? [] : [awaitEveryNode(ip, ip.shared)]),
       ...(driver.graceTakesExports ? [restoreOtherExports(ip)] : []),
       ...(index === 0 ? [proveCallout(ip, driver)] : []),
     ],
@@ -233,6 +254,12 @@ function graceStep(
 
 /** A-2 where somebody else exports: what is exported still, is not ours to take away. */
 const leftToOthers = 'left to others (managed_by_others)';
+const sharedText = 'what every node has mounted';
+const everyNodeExports = 'every node exports it (shared_filesystem)';
+
+function firstFsid({ filesystems }: FloatingIp): string {
+  return filesystems[0]?.fsid ?? '';
+}
 
 function bringUp(ip: FloatingIp) {
   if (isManaged(ip, 'address')) return [expectAddressUp];

@@ -15,6 +15,8 @@ export interface Suspect {
 export interface Prover {
   /** For people: "pacemaker", "command". */
   readonly name: string;
+  /** It only finds out whether a node is down, and ends none. */
+  readonly onlyLooks?: boolean;
   /** What it asks or does about a node, as --dry-run has it. */
   asks(node: string): readonly string[];
   /**

@@ -86,7 +86,10 @@ export async function driverHere(
 
 /** What tells that a driver serves the address: its instance, or, from the node itself, an export. */
 async function candidatesOf(modules: readonly DriverModule[], site: Site): Promise<Candidate[]> {
-  const paths = new Set(site.floatingIp.filesystems.flatMap(({ exports }) => exports.map((one) => one.path)));
+  const { filesystems, shared } = site.floatingIp;
+  // What every node exports tells nothing of an address.
+  const own = shared === undefined ? filesystems : [];
+  const paths = new Set(own.flatMap(({ exports }) => exports.map((one) => one.path)));
   const candidates: Candidate[] = [];
   const { driver: wanted } = site.config.lockManager;
   for (const module of modules) {
@@ -159,7 +162,16 @@ function servedElsewhere(
 async function reasonsAgainst(module: DriverModule, site: Site, options: LooksOptions): Promise<string[]> {
   const mistakes = module.mistakes?.(site) ?? [];
   const lacks = await module.lacks(site, options);
-  return [...module.unsuited(site.floatingIp), ...lacks.filter((one) => !mistakes.includes(one))];
+  return [...unsuitedOf(module, site), ...lacks.filter((one) => !mistakes.includes(one))];
+}
+
+/** Where entering grace means a restart, a rival gets in between the first node's end and the last one's. */
+function unsuitedOf(module: DriverModule, { floatingIp }: Pick<Site, 'floatingIp'>): string[] {
+  const cannotShare = floatingIp.shared !== undefined && module.servesShared !== true;
+  return [
+    ...module.unsuited(floatingIp),
+    ...(cannotShare ? ['it cannot bring every node that exports a shared file system into grace'] : []),
+  ];
 }
 
 function whyOf({ summary }: DriverModule, passedOver: readonly PassedOver[]): string {
@@ -196,7 +208,7 @@ function refuseOther(
 }
 
 async function refuseUnable({ module }: Candidate, site: Site, options: LooksOptions): Promise<void> {
-  const unsuited = module.unsuited(site.floatingIp);
+  const unsuited = unsuitedOf(module, site);
   const lacks = await module.lacks(site, options);
   const sentences = [
     ...(unsuited.length === 0

@@ -41,6 +41,8 @@ export interface DriverModule extends DriverSettings {
    * or an export there.
    */
   readonly servesFrom: 'node' | 'instance';
+  /** It can serve file systems that every node exports; LockManager.shared. */
+  readonly servesShared?: boolean;
   /** It is taken only where the configuration names it, and `auto` passes it over without a word: it is no part of every host. */
   readonly isOnlyNamed?: boolean;
   /** What to do where it cannot be had here, as a sentence; absent: take another one. */

@@ -94,6 +94,22 @@ export interface GraceFacts {
   readonly announcesAgain: boolean;
 }
 
+/** What a lock manager can do for file systems that every node exports. */
+export interface SharedLocks {
+  /**
+   * Puts this node's lock manager into grace, for the whole length of one also where it is in one already, and takes nobody's locks.
+   * Nothing to do where it does not run: then it grants nothing, and begins with a grace. A remark says so.
+   */
+  joinGrace(): LockManagerAction;
+  /** what clients hold through this address goes, in a grace that runs, as far as the lock manager knows through which they hold it. */
+  dropLocks(): LockManagerAction;
+  /**
+   * A-3, after that: all that these clients hold here goes, as if each had rebooted; through other addresses too. mon_names. Returns those
+   * of whom that is not certain.
+   */
+  forgetClients(clients: readonly string[], signal: AbortSignal): Promise<readonly string[]>;
+}
+
 /**
  * A lock manager of one address, as the steps need it: A-3 drops the locks of one fsid, B-2 enters grace for one. Making
  * actions has no effect; see Action for what becomes of them. What most have in common is in kernel.ts.
@@ -102,6 +118,8 @@ export interface LockManager extends ServingPlace, GraceFacts {
   readonly name: string;
   /** A-2, B-5. */
   readonly exports: Exports;
+  /** Absent: it cannot serve file systems that every node exports. */
+  readonly shared?: SharedLocks;
   /** what is said of TCP connections that the kernel could not cut; absent: they do no harm. */
   readonly leftConnections?: string;
   /** */

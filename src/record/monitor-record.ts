@@ -161,9 +161,9 @@ export class MonitorRecord {
     return this.#guarded('reading the NSM state', () => notifications.readNsmState(this.#db));
   }
 
-  /** A new odd NSM state, returned, and every recorded client on the list of those to notify. Fold first. */
-  beginGrace({ now }: { readonly now: number }): number {
-    return this.#guarded('beginning a grace', () => notifications.beginGrace(this.#db, this.way, now));
+  /** A new odd NSM state, returned, and every recorded client, or `only` some, on the list of those to notify. Fold first. */
+  beginGrace({ now, only }: { readonly now: number; readonly only?: readonly string[] }): number {
+    return this.#guarded('beginning a grace', () => notifications.beginGrace(this.#db, this.way, now, only));
   }
 
   /** A state for who notifies beside the record, never given again: see notifications.ts. */

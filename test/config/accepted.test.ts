@@ -27,6 +27,7 @@ test('the example of the manual', (t) => {
       busy: 5,
       record: 15,
       fencing: 120,
+      barrier: 60,
     },
     hooks: { on: {}, deadline: 10 },
     fencing: {},
@@ -152,6 +153,7 @@ const rows: readonly Row[] = [
       busy: 2,
       record: 3,
       fencing: 120,
+      barrier: 60,
     },
   ],
   [

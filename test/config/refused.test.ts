@@ -594,17 +594,17 @@ const unknown: readonly Row[] = [
   [
     'node = "A"',
     'colour = 1',
-    'colour = 1: unknown key; known here, nearest first: hooks, node, state, timeouts, fencing, lock_manager, floating_ip',
+    'colour = 1: unknown key; known here, nearest first: hooks, node, state, timeouts, fencing, lock_manager, floating_ip, shared_filesystem',
   ],
   [
     'node = "A"',
     '"a\\nb" = 1',
-    '"a\\nb" = 1: unknown key; known here, nearest first: node, state, hooks, fencing, timeouts, floating_ip, lock_manager',
+    '"a\\nb" = 1: unknown key; known here, nearest first: node, state, hooks, fencing, timeouts, floating_ip, lock_manager, shared_filesystem',
   ],
   [
     'node = "A"',
     '__proto__ = 1',
-    '__proto__ = 1: unknown key; known here, nearest first: hooks, node, state, timeouts, fencing, floating_ip, lock_manager',
+    '__proto__ = 1: unknown key; known here, nearest first: hooks, node, state, timeouts, fencing, floating_ip, lock_manager, shared_filesystem',
   ],
   [
     'names = [',
@@ -619,7 +619,7 @@ const unknown: readonly Row[] = [
   [
     'names = [',
     'fsid = 1\nnames = [',
-    'floating_ip[0].fsid = 1: unknown key here; it belongs in [[floating_ip.filesystem]]',
+    'floating_ip[0].fsid = 1: unknown key here; it belongs in [[shared_filesystem]] or in [[floating_ip.filesystem]]',
   ],
 ];
 

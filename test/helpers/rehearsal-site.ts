@@ -35,6 +35,8 @@ export interface RehearsalOptions {
   readonly fsids?: readonly number[];
   /** What [lock_manager] names; default: nothing. "ganesha": its Export_Ids are the numbers of the volumes. */
   readonly driver?: string;
+  /** The addresses serve a file system that both nodes export, by NFS-Ganesha, and have none of their own. Needs `stateDirectory`. */
+  readonly shared?: boolean;
   /** Further floating IPs, each with one file system: on /mnt/vol2, /mnt/vol3, ... where the first address has one. */
   readonly others?: readonly { readonly address: string; readonly fsid: number }[];
 }
@@ -99,6 +101,7 @@ function makeNode(
   write('/proc/fs/nfsd/unlock_filesystem', '');
   for (const empty of ['/proc/self/mountinfo', '/proc/locks', '/var/lib/nfs/etab']) write(empty, '');
   write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
+  if (options.shared === true) write('/dbus.json', '{ "inGrace": false, "exports": [[1, "/gv"]] }');
   write('/etc/nlm-failover.toml', configText(name, fsids, options));
   const config = inside('/etc/nlm-failover.toml');
   return {
@@ -118,8 +121,9 @@ function makeNode(
 function configText(
   node: string,
   fsids: readonly number[],
-  { address, stateDirectory, driver, others = [] }: RehearsalOptions,
+  { address, stateDirectory, shared = false, others = [], ...options }: RehearsalOptions,
 ): string {
+  const driver = shared ? 'ganesha' : options.driver;
   const addresses = [
     { address, volumes: fsids.map((fsid, index) => ({ fsid, volume: index + 1 })) },
     ...others.map((other, index) => ({
@@ -133,14 +137,21 @@ function configText(
 address = "${one}/${one.includes(':') ? 64 : 24}"
 interface = "eth0"
 names = ["nfs.example.com"]
-${stateText(stateDirectory, volumes[0]?.volume ?? 1)}${volumes.map((volume) => volumeText(volume, driver)).join('')}`,
+${stateText(stateDirectory, volumes[0]?.volume ?? 1)}${shared ? '' : volumes.map((volume) => volumeText(volume, driver)).join('')}`,
   );
   return `node = "${node}"
 
 [lock_manager]
 ${driver === undefined ? '' : `driver = "${driver}"\n`}restart = ["start-nfsd"]
-${tables.join('')}`;
+${shared ? sharedText : ''}${tables.join('')}`;
 }
+
+const sharedText = `
+[[shared_filesystem]]
+export_id = 1
+path = "/gv"
+nodes = ["A", "B"]
+`;
 
 function stateText(stateDirectory: string | undefined, volume: number): string {
   if (stateDirectory !== undefined) {

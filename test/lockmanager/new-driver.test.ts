@@ -214,6 +214,7 @@ const prose: Readonly<Record<string, readonly string[]>> = {
   'man/sections/adopt.ts': ['lockd-netns', 'nlm-fsid'],
   'man/sections/check.ts': ['lockd-netns'],
   'man/sections/ganesha.ts': ['ganesha'],
+  'man/sections/shared.ts': ['ganesha'],
   'man/sections/hooks.ts': ['lockd'],
   'man/sections/systemd.ts': ['lockd-netns', 'nlm-fsid'],
   'man/sections/pacemaker.ts': ['lockd', 'lockd-netns', 'nlm-fsid'],

@@ -88,7 +88,7 @@ const headers: readonly (readonly [title: string, text: string, tables: readonly
   [
     'At the top',
     `${unknown}\n${sample}`,
-    ['state', 'lock_manager', 'timeouts', 'hooks', 'fencing', 'floating_ip'],
+    ['state', 'lock_manager', 'timeouts', 'hooks', 'fencing', 'shared_filesystem', 'floating_ip'],
   ],
   ...['[state]', '[lock_manager]'].map(
     (header) => [header, sample.replace(header, `${header}\n${unknown}`), []] as const,
@@ -96,6 +96,7 @@ const headers: readonly (readonly [title: string, text: string, tables: readonly
   ...['[timeouts]', '[hooks]', '[fencing]'].map(
     (header) => [header, `${sample}\n${header}\n${unknown}`, []] as const,
   ),
+  ['[[shared_filesystem]]', `${sample}\n[[shared_filesystem]]\n${unknown}`, []] as const,
   ...['[[floating_ip]]', '[[floating_ip.filesystem]]', '[[floating_ip.filesystem.export]]'].map(
     (header) => [header, sample.replace(header, `${header}\n${unknown}`), ['filesystem', 'export']] as const,
   ),

@@ -42,19 +42,19 @@ export class GaneshaServer {
     this.netns = netns;
   }
 
-  async start(): Promise<void> {
-    await this.startBeside();
+  async start(exports = ''): Promise<void> {
+    await this.startBeside(exports);
     await this.startBus();
     await this.startGanesha();
   }
 
-  /** All but the bus and Ganesha. */
-  async startBeside(): Promise<void> {
+  /** All but the bus and Ganesha. `exports`: what it exports at its start. */
+  async startBeside(exports = ''): Promise<void> {
     const { netns } = this;
     await startRpcbind(netns);
     await startStatd(netns, reachableCallout);
     for (const directory of ['/run/dbus', '/run/ganesha']) await mkdir(netns.path(directory));
-    await writeFile(netns.path('/run/ganesha.conf'), conf);
+    await writeFile(netns.path('/run/ganesha.conf'), conf + exports);
   }
 
   /** The system's, with its policies; or one whose policy for Ganesha's exports is this: allow, deny. */
@@ -138,8 +138,9 @@ export class GaneshaServer {
     } finally {
       // nsenter, its parent, has stopped itself too (util-linux sys-utils/nsenter.c, continue_as_child), and goes on with it.
       const [, parent = ''] = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-      process.kill(Number(parent), 'SIGCONT');
+      // It may have been killed meanwhile, and is there until its parent goes on.
       process.kill(pid, 'SIGCONT');
+      process.kill(Number(parent), 'SIGCONT');
     }
   }
 

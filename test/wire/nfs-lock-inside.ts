@@ -1,19 +1,25 @@
 // A client of NFSv3 without a kernel: asks a server for a lock, over UDP, in its own words (RFC 1813, its appendixes I and II).
 // usage: node nfs-lock-inside.js SERVER handle PATH NAME     makes the file where it is not there; prints its handle, hexadecimal
 //        node nfs-lock-inside.js SERVER lock|reclaim|unlock HANDLE OWNER     prints the status of the answer in a word
+//        node nfs-lock-inside.js SERVER rival HANDLE OWNER     asks for the lock again and again, until its input ends; says every answer that is
+//                                                             another than the one before, and gives back what it is granted
+// The environment's SOURCE is the address it sends from; default: any.
 import { once } from 'node:events';
 import { hostname } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { openSourceSocket } from '../../src/nsm/notify/source-socket.js';
 import { decodeReply } from '../../src/rpc/rpc-reply.js';
 import { rpcbindLookup } from '../../src/rpc/rpcbind.js';
 import { XdrReader, XdrWriter } from '../../src/rpc/xdr.js';
 import { nlmStatus } from '../helpers/nlm-status.js';
 
-const [server = '', what = '', ...words] = process.argv.slice(2);
+const [server = '', asked = '', ...words] = process.argv.slice(2);
 const nfs = { program: 100_003, version: 3 };
 const mount = { program: 100_005, version: 3 };
 const nlm = { program: 100_021, version: 4 };
-const { socket } = await openSourceSocket(4, '0.0.0.0');
+/** So many times a second is enough for who is always there, and leaves the machine to the others. */
+const pauseMs = 50;
+const { socket } = await openSourceSocket(4, process.env['SOURCE'] ?? '0.0.0.0');
 
 /** With AUTH_SYS, as root (RFC 5531 appendix A). */
 async function call(service: typeof nfs, procedure: number, args: Buffer): Promise<XdrReader> {
@@ -55,7 +61,7 @@ async function handleOf(directory: string, name: string): Promise<string> {
   return Buffer.from(found.opaque(64, 'nfs_fh3')).toString('hex');
 }
 
-async function lock(handle: string, owner: string): Promise<string> {
+async function lock(what: string, handle: string, owner: string): Promise<string> {
   const args = new XdrWriter().opaque('a cookie', 1024);
   if (what !== 'unlock') args.uint32(0).uint32(1); // does not block; exclusive
   args.opaque(hostname(), 1024).opaque(Buffer.from(handle, 'hex'), 1024).opaque(owner, 1024).int32(1);
@@ -67,6 +73,24 @@ async function lock(handle: string, owner: string): Promise<string> {
   return nlmStatus(status);
 }
 
+/** Until the input ends. A server that does not answer is one of the answers. */
+async function rival(handle: string, owner: string): Promise<void> {
+  const over = new AbortController();
+  process.stdin.once('end', () => over.abort()).resume();
+  let before = '';
+  while (!over.signal.aborted) {
+    const said = await lock('lock', handle, owner).catch(() => 'no answer');
+    if (said !== before) process.stdout.write(`${said}\n`);
+    before = said;
+    if (said === 'granted') await lock('unlock', handle, owner).catch(() => undefined);
+    await setTimeout(pauseMs);
+  }
+}
+
 const [first = '', second = ''] = words;
-process.stdout.write(`${what === 'handle' ? await handleOf(first, second) : await lock(first, second)}\n`);
+if (asked === 'rival') await rival(first, second);
+else
+  process.stdout.write(
+    `${asked === 'handle' ? await handleOf(first, second) : await lock(asked, first, second)}\n`,
+  );
 socket.close();

@@ -35,11 +35,9 @@ export function addPacemaker(program: Command, io: Io, drivers: LoadDrivers): vo
         '--apply',
         'do it, at once, and ask the cluster afterwards; what is so already stays, and what people have added to it',
       )
-      .addOption(
-        new Option(
-          '--teardown',
-          'the way back: stop these addresses, wait until they are stopped, then remove what this command makes, and nothing else',
-        ).conflicts('prefer'),
+      .option(
+        '--teardown',
+        'the way back: stop these addresses, wait until they are stopped, then remove what this command makes, and nothing else',
       )
       .addOption(
         new Option(

@@ -6,7 +6,7 @@ import { letsStatdIn } from '../../config/words.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Host } from '../../host/host.js';
 import { type ExportEntry, exported } from '../../host/reading/exports.js';
-import { mountOfDevice, mountOver, mounts } from '../../host/reading/mounts.js';
+import { type Mount, mountOfDevice, mountOver, mounts } from '../../host/reading/mounts.js';
 import { asking } from '../../host/running/watchdog.js';
 import type { LockManager } from '../../lockmanager/port.js';
 import { isAtOrBelow } from '../../paths.js';
@@ -46,7 +46,17 @@ export async function exposedThrough(
     ({ options }) => letsStatdIn(options),
   );
   const through: string[] = [];
+  const unmounted = new Map(
+    config.floatingIps
+      .flatMap(({ filesystems }) => filesystems)
+      .filter(({ isUnmounted }) => isUnmounted === true)
+      .map(({ mountpoint, glusterVolume }) => [mountpoint, glusterVolume]),
+  );
   for (const { path, clients, options } of open) {
+    if (unmounted.has(path)) {
+      if (isVolume(record, unmounted.get(path))) through.push(`${path} (${clients})`);
+      continue;
+    }
     const real = await realPath(host, path);
     const crosses =
       options.includes('crossmnt') &&
@@ -57,6 +67,13 @@ export async function exposedThrough(
       through.push(`${path} (${clients})`);
   }
   return [...new Set(through)];
+}
+
+/** Whether a mount is that of a GlusterFS volume: HOST:VOLUME, HOST:/VOLUME, or a directory of it (mount.glusterfs(8)). */
+function isVolume(mount: Mount | undefined, volume: string | undefined): boolean {
+  if (mount === undefined || volume === undefined || mount.type !== 'fuse.glusterfs') return false;
+  const [, name] = /^[^/]*:\/?([^/]+)/.exec(mount.source) ?? [];
+  return name === volume;
 }
 
 /** Throws RECORD_EXPOSED, exit code 3. */
@@ -79,7 +96,7 @@ export async function expectUnexposed(place: Place): Promise<void> {
 function configured(host: Host, floatingIps: readonly FloatingIp[]): ExportEntry[] {
   return floatingIps
     .flatMap(({ filesystems }) => filesystems)
-    .filter((filesystem) => mountOfDevice(host, filesystem) !== undefined)
+    .filter((filesystem) => filesystem.isUnmounted === true || mountOfDevice(host, filesystem) !== undefined)
     .flatMap(({ exports }) =>
       exports.map(({ path, clients, options }) => ({ path, clients, options: options.split(',') })),
     );

@@ -58,7 +58,10 @@ export async function takeover(
     });
     const { notified, notNotified, remarks: more } = collected.notified ?? nobody;
     const { undone } = collected;
-    const silent = notNotified.length > 0 ? `${counted(notNotified.length, 'client')} not notified` : '';
+    const silent = [
+      ...collected.outOfGrace,
+      ...(notNotified.length > 0 ? [`${counted(notNotified.length, 'client')} not notified`] : []),
+    ].join('; ');
     const clients = { notified, notNotified: notNotified.length };
     const counts = collected.notified === undefined ? undefined : clients;
     if (undone.length > 0) log.end('failed', undone.join('; '), counts);
@@ -68,7 +71,7 @@ export async function takeover(
       undone,
       clients,
       notNotified,
-      remarks: [...remarks, ...more],
+      remarks: [...remarks, ...collected.outOfGrace, ...more],
       ...fencingOf(session),
     };
   });

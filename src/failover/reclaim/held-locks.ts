@@ -5,8 +5,10 @@ import type { FailoverContext } from '../context.js';
 /** What the lock manager holds on the file systems of an address; undefined where it cannot be known of each of them. */
 export async function heldLocks(
   { driver }: Pick<FailoverContext, 'driver'>,
-  { filesystems }: FloatingIp,
+  { filesystems, shared }: FloatingIp,
 ): Promise<HeldLock[] | undefined> {
+  // Of what every node exports nobody can know which of a node's locks are held through which address.
+  if (shared !== undefined) return undefined;
   const alike = new Map<string, number>();
   const held: HeldLock[] = [];
   for (const filesystem of filesystems) {

@@ -164,7 +164,8 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
       readOnly: isManaged(ip, 'mount') ? [] : mounted.filter(isReadOnly).map(({ mountpoint }) => mountpoint),
       misplaced: misplaced(places, { ...ip, interface: link }) ?? duplicate(host, ip, places),
       exposed: why === undefined && driver !== undefined ? await exposedBy(reader, ip, driver) : [],
-      isExported: exports.some(({ one }) => exported.has(one.path)),
+      // Every node exports what is shared, whoever has the address.
+      isExported: ip.shared === undefined && exports.some(({ one }) => exported.has(one.path)),
       unexported: [...new Set(unexported)],
       statdRuns: !isAsked || health !== undefined || driver === undefined || driver.statdRuns(),
       lockManagerIsUp:

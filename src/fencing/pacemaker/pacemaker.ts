@@ -15,7 +15,7 @@ import {
   readNodeStates,
   readUnfencing,
 } from './answers.js';
-import { hasHelper, whyRunsOn } from './devices.js';
+import { helper, whyRunsOn } from './devices.js';
 import { type Cluster, judge, type Verdict, whyUnfit } from './verdict.js';
 
 /** How often Pacemaker is asked again, ms. */
@@ -64,6 +64,7 @@ function questions(resource: string, about: string) {
 export function pacemakerProver(host: Host, resource: string, here: string): Prover {
   return {
     name: 'pacemaker',
+    onlyLooks: true,
     asks: (node) => Object.values(questions(resource, node)).map((argv) => commandText(argv)),
     prove: async (suspect, signal) => {
       const { node, address } = suspect;
@@ -136,7 +137,7 @@ async function whyRunsOnHere(host: Host, node?: string): Promise<string | undefi
   for (const agent of devices.agents)
     agents.push({ agent, isUnfencing: await answerOf(host, metadataOf(agent), readUnfencing) });
   // cibadmin ends with 105 where there is no topology.
-  const levels = hasHelper(devices)
+  const levels = devices.agents.includes(helper)
     ? await answerOf(host, argvs.levels, readFenceLevels, /No such device or address/)
     : [];
   return whyRunsOn(devices, agents, levels, node);

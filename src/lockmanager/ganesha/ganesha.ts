@@ -1,5 +1,5 @@
 import type { Config, Filesystem } from '../../config/config.js';
-import { commandText, notSo, type Obstacle, onlyWhere } from '../../host/action.js';
+import { type Obstacle, onlyWhere } from '../../host/action.js';
 import { cutConnections } from '../../host/actions/connections.js';
 import { findAddress } from '../../host/reading/addresses.js';
 import { monitored, statdProcess } from '../../host/reading/statd.js';
@@ -16,10 +16,12 @@ import type {
   ServingPlace,
 } from '../port.js';
 import { readOwnBlock } from './block.js';
-import { type Bus, callArgv, demand, faultError } from './bus.js';
+import type { Bus } from './bus.js';
 import { ganeshaExports, idOf, removal } from './exports.js';
 import { ganeshaLocks, refuseLocksLeft } from './locks.js';
-import { askGrace, exportsIfAny, getGrace, graceFor } from './methods.js';
+import { graceByCall } from './grace.js';
+import { askGrace, exportsIfAny, graceFor } from './methods.js';
+import { sharedLocks } from './shared.js';
 import { ganeshaProcess, nlmRegistrant } from './process.js';
 import { type Settings, settingsAmiss } from './settings.js';
 import { forgetProcess, isAnotherProcess, noteProcess, type ServedBy } from './served-by.js';
@@ -27,6 +29,8 @@ import { forgetProcess, isAnotherProcess, noteProcess, type ServedBy } from './s
 export interface GaneshaConfig {
   readonly address: string;
   readonly filesystems: readonly Filesystem[];
+  /** Every node exports them, always. */
+  readonly isShared: boolean;
   readonly floatingIps: Config['floatingIps'];
   /** D-Bus address; undefined: the system's bus. */
   readonly bus: string | undefined;
@@ -35,7 +39,7 @@ export interface GaneshaConfig {
   /** The grace period that the server is configured with, seconds. */
   readonly grace: () => number;
   /** What it is configured with. */
-  readonly settings: () => Omit<Settings, 'filesystems'>;
+  readonly settings: () => Omit<Settings, 'moving'>;
 }
 
 /** Of connections that the kernel could not cut. */
@@ -71,6 +75,7 @@ export function ganesha(place: ServingPlace, config: GaneshaConfig): LockManager
     announcesAgain: false,
     exports: ganeshaExports({ ...config, bus }),
     leftConnections,
+    shared: sharedLocks(bus, config.address),
     dropLocks: (filesystem) => [dropLocks(bus, own(filesystem))],
     beforeUnmount: () => [forgetProcess(served)],
     beforeGrace: () => [cutLeft(config.address)],
@@ -98,9 +103,9 @@ export function ganesha(place: ServingPlace, config: GaneshaConfig): LockManager
 /** What stands in the way of every lock, and can be known beforehand. */
 async function amiss(
   { host }: LockManagerContext,
-  { settings, filesystems }: GaneshaConfig,
+  { settings, filesystems, isShared }: GaneshaConfig,
 ): Promise<Obstacle[]> {
-  const found = settingsAmiss({ ...settings(), filesystems });
+  const found = settingsAmiss({ ...settings(), moving: isShared ? [] : filesystems });
   const registrant = host.kind === 'rehearsal' ? 'ganesha' : await nlmRegistrant(host);
   if (registrant === 'nobody')
     found.push({
@@ -169,40 +174,17 @@ function cutLeft(address: string): LockManagerAction {
   });
 }
 
-/** B-2. The answer is always true, whatever was asked: what get_grace says is believed. */
+/** B-2. */
 function enterGrace(bus: Bus, address: string, waiting: () => Promise<string[]>): LockManagerAction {
-  const call = graceFor(address);
-  const isIn = async () => {
-    const answer = await askGrace(bus);
-    if (typeof answer === 'boolean') return answer;
-    throw 'fault' in answer ? faultError(answer.fault, getGrace, bus.address) : notSo('B-2', 'no answer');
-  };
+  const enter = graceByCall(bus, graceFor(address), 'B-2');
   return {
-    commands: [
-      commandText(callArgv(bus.address, call)),
-      `# wait until "${commandText(callArgv(bus.address, getGrace))}" begins with true: a lock call under way delays it`,
-    ],
-    byHand: [
-      commandText(callArgv(bus.address, call)),
-      `until ${commandText(callArgv(bus.address, getGrace))} | grep -q 'bbs true'; do sleep 1; done`,
-    ],
-    programs: ['busctl'],
-    check: () => false,
-    act: async ({ host }) => {
-      await demand(bus, call, true);
-      await waitUntil(host, 'NFS-Ganesha to be in grace', isIn, { intervalMs: 200 });
+    ...enter,
+    act: async (context) => {
+      await enter.act(context);
       const others = await waiting();
       return others.length === 0
         ? undefined
         : `the whole server is in grace: new locks of ${others.join(', ')} wait too`;
-    },
-    verify: async () => {
-      if (await isIn()) return;
-      throw notSo(
-        'B-2',
-        `NFS-Ganesha is not in grace after "grace 5:${address}", though it said so: reclaims would be refused`,
-        'Its log says why ("Unable to start grace"). Then run the same command again.',
-      );
     },
   };
 }

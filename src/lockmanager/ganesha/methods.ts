@@ -17,6 +17,20 @@ export function graceFor(address: string): Call {
   return { object: 'admin', method: 'grace', signature: 's', args: [`5:${address}`] };
 }
 
+/**
+ * A grace of the whole server and nothing else (event 0, EVENT_JUST_GRACE); one that runs begins anew (nfs4_recovery.c, nfs_start_grace, sets
+ * its time first). Not 5:ADDRESS, which takes what clients hold through that address, as 2:ADDRESS does.
+ */
+export const graceAlone: Call = { object: 'admin', method: 'grace', signature: 's', args: ['0:'] };
+
+/**
+ * A-3 of exports that stay: what clients hold through the address goes (event 2, EVENT_RELEASE_IP; nfs_release_nlm_state finds the clients by
+ * the address, and takes all that each of them holds). Answered before it is done, and the whole server is in grace.
+ */
+export function releaseOf(address: string): Call {
+  return { object: 'admin', method: 'grace', signature: 's', args: [`2:${address}`] };
+}
+
 /** B-5: the EXPORT block of that id in a file; Update where it is exported already. */
 export function exportCall(method: 'AddExport' | 'UpdateExport', file: string, id: number): Call {
   return { object: 'ExportMgr', method, signature: 'ss', args: [file, `EXPORT(Export_Id=${id})`] };

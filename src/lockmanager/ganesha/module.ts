@@ -67,6 +67,7 @@ export const ganeshaModule: DriverModule = {
   summary: 'NFS-Ganesha, over D-Bus',
   servesFrom: 'node',
   isOnlyNamed: true,
+  servesShared: true,
   remedy:
     'Have NFS-Ganesha run, on the D-Bus that ganesha_bus says, and let it answer root: see NFS-GANESHA in nlm-failover(8).',
   keys: [busKey, confKey, graceKey, directoryKey],
@@ -96,6 +97,7 @@ export const ganeshaModule: DriverModule = {
     return ganesha(onSite(site), {
       address: floatingIp.address,
       filesystems: floatingIp.filesystems,
+      isShared: floatingIp.shared !== undefined,
       floatingIps: config.floatingIps,
       bus: settingOf(config.lockManager, busKey),
       directory: settingOf(config.lockManager, directoryKey),
@@ -120,10 +122,10 @@ function graceOf(host: Host, { config: { lockManager } }: Pick<Site, 'config'>):
 }
 
 /** Another Export_Id than before is a stale file handle for every client, so it is never made up. */
-function exportIdProblems({ lockManager, filesystems }: RawFile): Problem[] {
+function exportIdProblems({ lockManager, filesystems, shared }: RawFile): Problem[] {
   const isNamed = lockManager['driver'] === name;
-  return filesystems.flatMap(({ at, row }): Problem[] => {
-    const isExported = row['export'] !== undefined;
+  return [...filesystems, ...shared].flatMap(({ at, row }): Problem[] => {
+    const isExported = row['export'] !== undefined || at[0] === 'shared_filesystem';
     if (isNamed && isExported && row['export_id'] === undefined)
       return [
         {

@@ -10,11 +10,12 @@ export interface Settings {
   readonly text: string | undefined;
   /** `ganesha_grace` says how long a grace is. */
   readonly isGraceSaid: boolean;
-  readonly filesystems: readonly Filesystem[];
+  /** The file systems that the server may export only once B-5 has come. */
+  readonly moving: readonly Filesystem[];
 }
 
 /** What a ganesha.conf has that keeps locks from being had, recorded or kept. */
-export function settingsAmiss({ file, text, isGraceSaid, filesystems }: Settings): Obstacle[] {
+export function settingsAmiss({ file, text, isGraceSaid, moving }: Settings): Obstacle[] {
   const found: Obstacle[] = [];
   const note = (message: string, hint: string) => found.push({ message, hint, isNote: true });
   if (!isGraceSaid && gracePeriodOf(text ?? '') === undefined)
@@ -37,7 +38,7 @@ export function settingsAmiss({ file, text, isGraceSaid, filesystems }: Settings
       `NSM_Use_Caller_Name in ${file} is on: clients are recorded by the names that they give themselves, and one that does not resolve here is not notified`,
       restart,
     );
-  const atStart = exportBlocks(text).filter(({ id }) => filesystems.some(({ exportId }) => exportId === id));
+  const atStart = exportBlocks(text).filter(({ id }) => moving.some(({ exportId }) => exportId === id));
   for (const { id = 0, path = 'nothing' } of atStart)
     note(
       `${file} has an EXPORT block with Export_Id ${id} (${path}), which is that of a file system that moves: NFS-Ganesha exports it at its start, mounted or not`,

@@ -15,6 +15,7 @@ import { pacemakerSection } from './pacemaker.js';
 import { fencing } from './fencing.js';
 import { storageTroubles } from './storage.js';
 import { ganesha } from './ganesha.js';
+import { shared } from './shared.js';
 import { keepalived } from './keepalived.js';
 import { systemd } from './systemd.js';
 
@@ -28,6 +29,7 @@ export function manSections(): ManSection[] {
     pacemakerSection,
     keepalived,
     ganesha,
+    shared,
     fencing,
     adoptSection,
     instances,

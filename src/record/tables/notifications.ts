@@ -14,16 +14,18 @@ export function readNsmState(db: Database): number | undefined {
  * The state is odd (the server is up: X/Open XNFS, SM_NOTIFY), a positive signed int, and was never used for this
  * address by any node: above the last one, however the clock jumped; above all that `directory`/nsm-states knows, so
  * that a database restored from an old backup does not begin again; and at least the time in seconds since 1970, so
- * that a restored directory does not either (for that, the clock must be right). `now` is in ms.
+ * that a restored directory does not either (for that, the clock must be right). `now` is in ms. `only`: of the recorded clients these alone,
+ * beside those who are still to be notified: the others have kept their locks.
  */
-export function beginGrace(db: Database, directory: string, now: number): number {
+export function beginGrace(db: Database, directory: string, now: number, only?: readonly string[]): number {
   return db
     .transaction(() => {
       const state = nextState(Math.max(lastState(db), highestGiven(directory)), now);
       noteGiven(directory, state);
       db.prepare('UPDATE nsm SET state = ?').run(state);
       beginAudit(db, now);
-      makeList(db, state);
+      if (only === undefined) makeList(db, state);
+      else makeShortList(db, state, only);
       db.prepare('DELETE FROM announcements').run();
       return state;
     })
@@ -62,6 +64,18 @@ function makeList(db: Database, state: number): void {
        END`,
   ).run(state);
   db.prepare('DELETE FROM notifications WHERE state <> ?').run(state);
+}
+
+/** Those named, and whoever is still owed the state before. */
+function makeShortList(db: Database, state: number, only: readonly string[]): void {
+  db.prepare('DELETE FROM notifications WHERE told_at IS NOT NULL').run();
+  db.prepare('UPDATE notifications SET state = ?').run(state);
+  const add = db.prepare(
+    `INSERT INTO notifications (client, state, priority)
+       SELECT DISTINCT client, ?, 4 FROM clients WHERE client = ?
+     ON CONFLICT (client) DO UPDATE SET priority = max(priority, excluded.priority)`,
+  );
+  for (const client of only) add.run(state, client);
 }
 
 /** From this one on a client has been seen since the last grace began, or has answered in it. */

@@ -39,13 +39,13 @@ const rows: readonly (readonly [what: string, text: string | undefined, says?: R
 for (const [what, text, says, isNote] of rows) {
   test(`ganesha.conf: ${what}`, (t) => {
     const filesystems = [{ exportId: 7 } as unknown as Filesystem];
-    const found = settingsAmiss({ file: '/g.conf', text, isGraceSaid: false, filesystems });
+    const found = settingsAmiss({ file: '/g.conf', text, isGraceSaid: false, moving: filesystems });
     t.is(found.length, says === undefined ? 0 : 1);
     for (const one of found) {
       t.regex(one.message, says ?? /never/);
       t.is(one.isNote === true, isNote === true);
     }
-    const said = settingsAmiss({ file: '/g.conf', text, isGraceSaid: true, filesystems });
+    const said = settingsAmiss({ file: '/g.conf', text, isGraceSaid: true, moving: filesystems });
     t.is(said.length, found.length - (/90 s/.test(found[0]?.message ?? '') ? 1 : 0));
   });
 }

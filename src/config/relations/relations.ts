@@ -1,13 +1,14 @@
-import { readPrefixedAddress } from './address.js';
-import { fsidWanted, isSameFsid, readExportId, readFsid } from './fsid.js';
-import type { DriverSettings } from './driver-settings.js';
-import { isAtOrBelow, nearestAbove } from '../paths.js';
-import { readDevice, readMountpoint, readPath } from './paths.js';
-import { renderPath, renderValue, type Problem, Wrong } from './problem.js';
-import { letsStatdIn, mayMatchBoth, readClients, readExportOptions, readMountOptions } from './words.js';
+import { readPrefixedAddress } from '../address.js';
+import { fsidWanted, isSameFsid, readExportId, readFsid } from '../fsid.js';
+import type { DriverSettings } from '../driver-settings.js';
+import { isAtOrBelow, nearestAbove } from '../../paths.js';
+import { readDevice, readMountpoint, readPath } from '../paths.js';
+import { renderPath, renderValue, type Problem, Wrong } from '../problem.js';
+import { ofString, record, type Row, rows } from './rows.js';
+import { sharedProblems } from './shared.js';
+import { letsStatdIn, mayMatchBoth, readClients, readExportOptions, readMountOptions } from '../words.js';
 
 type Path = Problem['path'];
-type Row = { readonly at: Path; readonly row: Readonly<Record<string, unknown>> };
 
 /**
  * What the values must be to each other. Reads the raw file and passes over what is wrong in itself, so
@@ -17,14 +18,21 @@ export function relationProblems(input: unknown, drivers: readonly DriverSetting
   const top = record(input);
   const floatingIps = rows(top['floating_ip'], ['floating_ip']);
   const filesystems = floatingIps.flatMap((ip) => rows(ip.row['filesystem'], [...ip.at, 'filesystem']));
+  const shared = rows(top['shared_filesystem'], ['shared_filesystem']);
   return [
     ...twice(floatingIps, 'address', addressOf, 'this address is already at'),
-    ...twice(filesystems, 'fsid', readFsid, 'this fsid is already at'),
-    ...twice(filesystems, 'export_id', exportIdOf, 'this Export_Id is already at'),
+    ...twice([...shared, ...filesystems], 'fsid', readFsid, 'this fsid is already at'),
+    ...twice([...shared, ...filesystems], 'export_id', exportIdOf, 'this Export_Id is already at'),
     ...twice(filesystems, 'device', ofString(readDevice), 'this device is already at'),
-    ...twice(filesystems, 'mountpoint', ofString(readMountpoint), 'this mount point is already at'),
+    ...twice(
+      [...shared, ...filesystems],
+      'mountpoint',
+      ofString(readMountpoint),
+      'this mount point is already at',
+    ),
+    ...sharedProblems(top),
     ...drivers.flatMap(
-      (driver) => driver.problems?.({ lockManager: record(top['lock_manager']), filesystems }) ?? [],
+      (driver) => driver.problems?.({ lockManager: record(top['lock_manager']), filesystems, shared }) ?? [],
     ),
     ...floatingIps.flatMap((ip) => stateDirectoryProblems(ip, top)),
     ...floatingIps.flatMap((ip) => reachProblems(ip, top, filesystems)),
@@ -56,7 +64,7 @@ function twice(
 
 function ruleFor(key: string, before: Path, path: Path): string {
   if (key === 'address') return '; put all its file systems under one [[floating_ip]]';
-  return before[1] === path[1]
+  return before[0] !== path[0] || before[1] === path[1] || path[0] === 'shared_filesystem'
     ? '; each file system has its own'
     : '; a file system belongs to exactly one floating IP, because they move together';
 }
@@ -245,20 +253,4 @@ function exportIdOf(value: unknown): string | Wrong {
 function addressOf(value: unknown): string | Wrong {
   const read = typeof value === 'string' ? readPrefixedAddress(value) : new Wrong('not a string');
   return read instanceof Wrong ? read : read.address;
-}
-
-function ofString(read: (text: string) => string | Wrong): (value: unknown) => string | Wrong {
-  return (value) => (typeof value === 'string' ? read(value) : new Wrong('not a string'));
-}
-
-function record(value: unknown): Row['row'] {
-  return isTable(value) ? value : {};
-}
-
-function isTable(value: unknown): value is Row['row'] {
-  return typeof value === 'object' && value !== null;
-}
-
-function rows(value: unknown, path: Path): Row[] {
-  return Array.isArray(value) ? value.map((row, at) => ({ at: [...path, at], row: record(row) })) : [];
 }

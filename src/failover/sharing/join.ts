@@ -1,0 +1,75 @@
+import { hostname } from 'node:os';
+import type { FloatingIp } from '../../config/config.js';
+import type { Host } from '../../host/host.js';
+import { brickLockHosts } from '../../host/bricks.js';
+import { waitUntil } from '../../host/running/wait.js';
+import type { LockManager, LockManagerContext } from '../../lockmanager/port.js';
+import type { GraceAnswer, GraceCall } from '../../record/barrier.js';
+
+const lookMs = 500;
+
+/** Enters grace on this node, and proves it. Returns a remark. Throws FailoverError. */
+export async function enterSharedGrace(
+  driver: Pick<LockManager, 'name' | 'shared'>,
+  context: LockManagerContext,
+): Promise<string | undefined> {
+  const { shared } = driver;
+  // chooseDriver has refused one that cannot.
+  if (shared === undefined) throw new Error(`${driver.name} serves no shared file systems`);
+  const action = shared.joinGrace();
+  const remark = await action.act(context);
+  await action.verify(context);
+  return remark;
+}
+
+/**
+ * Whose locks are still in the way on this node's part of the storage, of hosts that died; none where the storage keeps no lock of who is
+ * gone. `silent`: it does not say.
+ */
+async function deadLocks(
+  host: Host,
+  { filesystems }: FloatingIp,
+  dead: readonly string[],
+): Promise<string[] | 'silent'> {
+  const found = new Set<string>();
+  for (const { glusterVolume } of dead.length === 0 ? [] : filesystems) {
+    if (glusterVolume === undefined) continue;
+    const hosts = await brickLockHosts(host, glusterVolume);
+    if (hosts === 'silent') return 'silent';
+    for (const one of dead) if (hosts.has(one)) found.add(one);
+  }
+  return [...found];
+}
+
+/** Waits until none of them is in the way any more, at the longest `seconds`. Returns what is left to say, as a sentence; undefined: none is. */
+export async function awaitDeadLocks(
+  host: Host,
+  ip: FloatingIp,
+  dead: readonly string[],
+  seconds: number,
+): Promise<string | undefined> {
+  let left: string[] | 'silent' = [];
+  const isGone = await waitUntil(
+    host,
+    'the storage to let the locks of a dead node go',
+    async () => {
+      left = await deadLocks(host, ip, dead);
+      return left.length === 0;
+    },
+    { seconds, intervalMs: lookMs },
+  );
+  if (isGone) return undefined;
+  return typeof left === 'string'
+    ? 'a brick here does not say which locks it holds'
+    : `a brick here holds locks of ${left.join(', ')} still`;
+}
+
+/** What this node answers. */
+export function answerTo(
+  { id }: Pick<GraceCall, 'id'>,
+  state: GraceAnswer['state'],
+  said: string,
+  now: number,
+): GraceAnswer {
+  return { id, host: hostname(), state, said, at: now };
+}

@@ -1,0 +1,70 @@
+import type { ManSection } from '../man-page.js';
+
+/** File systems that do not move. */
+export const shared: ManSection = {
+  title: 'SHARED FILE SYSTEMS',
+  blocks: [
+    {
+      text:
+        'Where every node has mounted a cluster file system and exports it always, an address has no file system of its own: it moves alone, and the locks of its clients with it. The configuration says so once, in ' +
+        '[[shared_filesystem]]. Nothing is mounted, unmounted, exported or unexported then. It is for NFS-Ganesha (`driver = "ganesha"`); the kernel’s lockd cannot enter grace without a restart, in which a rival gets in. The record lies on shared storage ' +
+        '(`directory` in [state]) that no NFS client reaches.',
+    },
+    {
+      example: `[state]
+directory = "/shared_state"      # seen by every node, exported by none
+
+[lock_manager]
+driver = "ganesha"
+
+[timeouts]
+barrier = 60
+
+[[shared_filesystem]]
+export_id = 77                   # in the EXPORT block of every ganesha.conf
+path = "/gv"                     # with "mountpoint" where it is mounted, too
+gluster_volume = "gv"            # only of GlusterFS
+nodes = ["a", "b"]               # every node that exports it
+
+[[floating_ip]]                  # one for each node, or more
+address = "10.10.1.1/24"
+interface = "eth0"
+
+[[floating_ip]]
+address = "10.10.1.2/24"
+interface = "eth0"`,
+    },
+    {
+      text:
+        'A lock can be taken through any node. So before one of a moved client is dropped (A-3), and before the address is up again (B-2), `every node of the list is in grace`: release and takeover write a call beside the record ' +
+        '(sm_ADDRESS/barrier), each node enters grace and answers there (sm_ADDRESS/barrier.NODE). Nobody is waited for who is proved to be down: the node that had the address and was fenced, and with `--resource` one that Pacemaker says ' +
+        'is down. A node that does not answer within `barrier` in [timeouts] is named, takeover goes on, and ends with 5: what its clients locked meanwhile may be what others held. release says it, and ends well.',
+    },
+    {
+      example: `# on every node, always: a unit, or the agent of the cluster manager
+nlm-failover join-grace --watch`,
+    },
+    {
+      terms: [
+        [
+          'A-3',
+          'NFS-Ganesha drops what it knows to be held through the address (`grace 2:ADDRESS`), and takes each recorded client for rebooted (SM_NOTIFY of NLM from this host, as rpc.statd does): it knows nobody by the address who locks over UDP. What such a client holds through another address of the same node goes too; so who is recorded for both is notified from there as well, in the same grace.',
+        ],
+        [
+          'B-2',
+          'the call, `grace 5:ADDRESS` here, and the answers. Each call begins the grace of a node anew, with its whole length.',
+        ],
+        [
+          'Dead nodes, GlusterFS',
+          'the bricks keep the locks of a node that died until they notice (`server.tcp-user-timeout`, 42 s by default), and a reclaim before that is refused for good. With `gluster_volume` each node looks at its own bricks (SIGUSR1, /run/gluster), and answers only when they hold no lock of that host any more. Let Grace_Period be longer than that, and than the clients take.',
+        ],
+      ],
+    },
+    {
+      text:
+        'The grace is that of every server: no other lock is lost, but whoever asks for a new one waits, through every address, up to ten seconds longer than Grace_Period.\n\n' +
+        'What no barrier closes: where a lock manager dies, and its node or the storage lets its locks go at once, a rival may get one before any takeover begins. With a storage that keeps them for a while (GlusterFS does, of a node that lost its power), fencing and grace come first.\n\n' +
+        'Which locks are held through which address cannot be seen: nothing is noted at A-1, and the audit goes by who was notified, as after a crash.',
+    },
+  ],
+};

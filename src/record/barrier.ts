@@ -1,0 +1,103 @@
+import { constants, fstatSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { syncDirectory } from '../host/directories.js';
+import { replaceDurably } from '../host/replace-file.js';
+import { isNodeName } from '../names.js';
+import { readAt, withRegularFile } from './safe-files/files.js';
+
+// The barrier of an address whose file systems every node exports: before a lock of its clients can be taken anew, every node is in grace.
+// `<state>/sm_<address>/barrier` is the call to enter it, `barrier.<node>` what that node answered. Each file has one writer and is replaced
+// as a whole, so that no lock of the storage is needed: who calls is the owner of the address, and has claimed it in the database.
+
+/** A call to every node that exports the file systems of an address to enter grace. */
+export interface GraceCall {
+  /** Of this call and of no other, whoever makes it. */
+  readonly id: string;
+  /** Who calls, and is in grace by itself. */
+  readonly by: string;
+  /** In which it has the address. */
+  readonly epoch: number;
+  /** Hosts that died with locks, by their names: a node has joined when its storage has none of theirs any more. */
+  readonly dead: readonly string[];
+}
+
+/** What one node did at a call. */
+export interface GraceAnswer {
+  /** Of the call that it answers. */
+  readonly id: string;
+  /** The host name under which its storage knows it. */
+  readonly host: string;
+  /** `joined`: it is in grace, and nobody's old lock is in the way; `in-grace`: the latter is waited for; `failed`: it is not in grace. */
+  readonly state: 'joined' | 'in-grace' | 'failed';
+  /** A sentence: what it waits for, why it failed, or what else there is to say. */
+  readonly said: string;
+  /** When, ms since 1970, by its own clock. */
+  readonly at: number;
+}
+
+/** Where both lie: the record's directory, or the way to it (held-directory.ts). */
+type Directory = string;
+
+const callName = 'barrier';
+const mostBytes = 64 << 10;
+
+/** Calls, durable: whoever looks from now on sees it. Throws SYSTEM_ERROR. */
+export function writeCall(directory: Directory, call: GraceCall): void {
+  replaceDurably(join(directory, callName), `${JSON.stringify(call)}\n`, 0o600);
+}
+
+/** The call is over: nobody needs to enter grace for it any more. */
+export function withdrawCall(directory: Directory, { id }: Pick<GraceCall, 'id'>): void {
+  if (readCall(directory)?.id !== id) return;
+  rmSync(join(directory, callName), { force: true });
+  syncDirectory(directory);
+}
+
+/** The call that stands; undefined where there is none, or none that can be read. Throws RECORD_UNSAFE. */
+export function readCall(directory: Directory): GraceCall | undefined {
+  const found = readObject(join(directory, callName));
+  const { id, by, epoch, dead } = found ?? {};
+  if (!isId(id) || typeof by !== 'string' || !isNodeName(by)) return undefined;
+  if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || !Array.isArray(dead)) return undefined;
+  return { id, by, epoch, dead: dead.filter((one): one is string => typeof one === 'string') };
+}
+
+/** Answers as `node`, durable. Throws SYSTEM_ERROR. */
+export function writeAnswer(directory: Directory, node: string, answer: GraceAnswer): void {
+  replaceDurably(join(directory, answerName(node)), `${JSON.stringify(answer)}\n`, 0o600);
+}
+
+/** What `node` answered last, whichever call it was. Undefined where it never did, or what is there cannot be read. Throws RECORD_UNSAFE. */
+export function readAnswer(directory: Directory, node: string): GraceAnswer | undefined {
+  const { id, host, state, said, at } = readObject(join(directory, answerName(node))) ?? {};
+  if (!isId(id) || typeof host !== 'string' || typeof said !== 'string' || typeof at !== 'number')
+    return undefined;
+  if (state !== 'joined' && state !== 'in-grace' && state !== 'failed') return undefined;
+  return { id, host, state, said, at };
+}
+
+function answerName(node: string): string {
+  return `${callName}.${node}`;
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f-]{36}$/.test(value);
+}
+
+function readObject(file: string): Readonly<Record<string, unknown>> | undefined {
+  const text = withRegularFile(file, constants.O_RDONLY, (fd) => {
+    const { size } = fstatSync(fd);
+    return size > mostBytes ? undefined : readAt(fd, 0, size).toString('utf8');
+  });
+  if (text === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,172 @@
+// An address whose file system every node exports, on two rehearsed nodes: nobody's lock is taken anew before both are in grace.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { projectRoot } from '../../lab/project-root.js';
+import { makeRehearsal, type RehearsalNode } from '../../helpers/rehearsal-site.js';
+
+const address = '127.78.1.1';
+const other = '127.78.1.2';
+
+function makeSite(t: ExecutionContext, timeouts = '') {
+  t.timeout(120_000);
+  const site = makeRehearsal({
+    address,
+    rpcbindPort: 1,
+    stateDirectory: '/shared_storage',
+    shared: true,
+    others: [{ address: other, fsid: 2 }],
+  });
+  t.teardown(() => site.remove());
+  const shared = path.join(site.directory, 'shared');
+  mkdirSync(shared, { mode: 0o755 });
+  for (const node of [site.a, site.b]) {
+    node.link('/shared_storage', shared);
+    node.write('/etc/nlm-failover.toml', `${node.read('/etc/nlm-failover.toml')}\n[timeouts]\n${timeouts}\n`);
+  }
+  return { ...site, record: path.join(shared, `sm_${address}`) };
+}
+
+/** `join-grace --watch` of a node, and what it has said. */
+async function watch(
+  t: ExecutionContext,
+  node: RehearsalNode,
+): Promise<{ said: () => string; end(): Promise<void> }> {
+  const { NLM_FAILOVER_RUN: _, ...inherited } = process.env;
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [path.join(projectRoot(), 'bin/nlm-failover'), 'join-grace', '--watch', '--json'],
+    {
+      env: { ...inherited, NLM_FAILOVER_REHEARSAL: node.root, NLM_FAILOVER_CONFIG: node.config },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (data: Buffer) => (said += data.toString()));
+  const ended = once(child, 'exit');
+  const end = async () => {
+    child.kill('SIGTERM');
+    t.deepEqual(await ended, [0, null], said);
+  };
+  t.teardown(() => child.kill('SIGKILL'));
+  return { said: () => said, end };
+}
+
+function isInGrace(node: RehearsalNode): boolean {
+  return (JSON.parse(node.read('/dbus.json')) as { inGrace: boolean }).inGrace;
+}
+
+function endGrace(...nodes: readonly RehearsalNode[]): void {
+  for (const node of nodes) node.write('/dbus.json', '{ "inGrace": false, "exports": [[1, "/gv"]] }');
+}
+
+const quick = ['--no-wait', '--notify-deadline', '1'];
+
+test('both nodes are in grace when the address is up, and when its locks go', async (t) => {
+  const { a, b, record } = makeSite(t);
+  const onB = await watch(t, b);
+  const taken = await a.tool(['takeover', address, ...quick]);
+  t.is(taken.exitCode, 0, taken.stdout + taken.stderr);
+  t.regex(taken.stdout, /B-2 +grace .*in grace after [\d.]+ s: B/);
+  t.true(isInGrace(a) && isInGrace(b));
+  t.false(existsSync(path.join(record, 'barrier')), 'the call is withdrawn');
+  t.is((await b.tool(['status', address])).exitCode, 0);
+  endGrace(a, b);
+  const released = await a.tool(['release', address]);
+  t.is(released.exitCode, 0, released.stdout + released.stderr);
+  t.regex(released.stdout, /A-3 +drop the locks .*in grace after [\d.]+ s: B/);
+  t.true(isInGrace(a) && isInGrace(b));
+  t.is(
+    onB
+      .said()
+      .split('\n')
+      .filter((line) => line.includes('"joined"')).length,
+    2,
+    onB.said(),
+  );
+  await onB.end();
+});
+
+test('a node that does not answer in time is named, and nobody waits for it any longer', async (t) => {
+  const { a, b, record } = makeSite(t, 'barrier = 1');
+  const taken = await a.tool(['takeover', address, ...quick]);
+  t.is(taken.exitCode, 5, taken.stdout + taken.stderr);
+  t.regex(
+    taken.stdout,
+    /NOTE: node B has not answered within 1 s \(\[timeouts\]\.barrier\); what its clients locked/,
+  );
+  t.regex(
+    (await a.tool(['status', address])).stdout,
+    /last +takeover on A at \S+: not-notified \(node B has not answered/,
+  );
+  t.false(existsSync(path.join(record, 'barrier')));
+  t.deepEqual(
+    await b.here(['join-grace']),
+    { exitCode: 0, stdout: '', stderr: '', output: '' },
+    'it is over',
+  );
+  // No reason to keep an address, and to have the node fenced that is to give it up.
+  const released = await a.tool(['release', address]);
+  t.is(released.exitCode, 0, released.stdout + released.stderr);
+  t.regex(released.stdout, /NOTE: node B has not answered/);
+  t.regex((await b.here(['status', address])).stdout, /owner +A, epoch 1, released/);
+});
+
+test('a node that died with the address is not waited for', async (t) => {
+  const { a, b } = makeSite(t, 'barrier = 1');
+  await a.tool(['takeover', address, ...quick]);
+  t.is((await b.tool(['takeover', address, ...quick])).exitCode, 4);
+  const taken = await b.tool(['takeover', address, '--fenced', ...quick]);
+  t.is(taken.exitCode, 0, taken.stdout + taken.stderr);
+  t.regex(taken.stdout, /not waited for A: it is down/);
+});
+
+test('what stands in the place of a call and is none calls nobody; a link is refused', async (t) => {
+  const { b, a, record } = makeSite(t, 'barrier = 1');
+  await a.tool(['takeover', address, ...quick]);
+  const call = path.join(record, 'barrier');
+  const whole = { id: '6f1c0b62-7d5e-4c9a-9f0e-3a1de0d7f6aa', by: 'A', epoch: 1, dead: [] };
+  for (const text of [
+    '',
+    '{',
+    '[]',
+    'null',
+    JSON.stringify({ ...whole, id: '../../etc/passwd' }),
+    JSON.stringify({ ...whole, by: '../B' }),
+    JSON.stringify({ ...whole, dead: 'A' }),
+    `${JSON.stringify(whole)}${' '.repeat(70_000)}`,
+  ]) {
+    writeFileSync(call, text);
+    t.deepEqual(
+      await b.here(['join-grace']),
+      { exitCode: 0, stdout: '', stderr: '', output: '' },
+      text.slice(0, 80),
+    );
+  }
+  t.false(isInGrace(b));
+  writeFileSync(call, JSON.stringify(whole));
+  t.regex((await b.here(['join-grace'])).stdout, /^127\.78\.1\.1, called by A: in grace$/m);
+  t.true(isInGrace(b));
+  t.deepEqual(await b.here(['join-grace']), { exitCode: 0, stdout: '', stderr: '', output: '' }, 'answered');
+  // Its own call is its own.
+  endGrace(b);
+  writeFileSync(call, JSON.stringify({ ...whole, by: 'B' }));
+  t.is((await b.here(['join-grace'])).stdout, '');
+  t.false(isInGrace(b));
+  rmSync(call);
+  symlinkSync('/etc/hostname', call);
+  const linked = await b.here(['join-grace']);
+  t.is(linked.exitCode, 1);
+  t.regex(linked.stderr, /barrier is not a regular file/);
+});
+
+test('join-grace without anything shared says so', async (t) => {
+  const site = makeRehearsal({ address, rpcbindPort: 1 });
+  t.teardown(() => site.remove());
+  const { exitCode, stderr } = await site.a.here(['join-grace']);
+  t.is(exitCode, 3);
+  t.regex(stderr, /has no \[\[shared_filesystem\]\]/);
+});
