@@ -23,7 +23,7 @@ const rooms: Readonly<Record<string, Room>> = {
     holds:
       'Every effect on the machine, and what is read of it; the rehearsal that keeps the same promises in a directory.',
     rooms: [],
-    packages: ['ip-address', 'valibot'],
+    packages: ['execa', 'ip-address', 'valibot'],
   },
   rpc: {
     holds: 'ONC-RPC: XDR, calls, replies, record marking, rpcbind.',

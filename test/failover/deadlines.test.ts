@@ -31,6 +31,9 @@ const silent = { begin: () => undefined, end: () => undefined };
 const nothing: Plan = { kind: 'release', address, steps: [] };
 const never = () => new Promise<never>(() => undefined);
 
+// The time that node takes to load it, seconds on a busy machine, is not that of the commands.
+test.before('execa is loaded', async () => void (await import('execa')));
+
 /** `seconds`: of every step. */
 async function fixture(t: ExecutionContext, seconds: number) {
   // Fails instead of hanging.

@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { constants as systemConstants } from 'node:os';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { execa as Execa } from 'execa';
 import type { Environment } from '../../environment.js';
 import { errnoOf, exitCodes, FailoverError, messageOf } from '../../errors.js';
 import { currentDeadline, type Deadline } from './deadline.js';
@@ -25,10 +25,12 @@ export async function runCommand(argv: Argv, options: CommandOptions = {}): Prom
   const deadline = currentDeadline();
   deadline.commands += 1;
   try {
+    // execa takes a while to load, so only commands that run something pay for it.
+    const { execa } = await import('execa');
     deadline.refuseWhenOver(`run "${commandText(argv)}"`);
     const settleMs = deadline.limit.settle * 1000;
     const isShort = options.short === true && settleMs < deadline.left;
-    const command = new Command(argv, start(argv, options), options);
+    const command = new Command(argv, start(execa, argv, options), options);
     if (await command.endsWithin(isShort ? settleMs : deadline.left))
       return await command.result(deadline, options.bytes === true ? 'latin1' : 'utf8');
     throw tooLong(argv, await command.end(), deadline, isShort);
@@ -42,27 +44,32 @@ type Fate =
   | { readonly how: 'ended' | 'killed' }
   | { readonly how: 'stuck'; readonly pid: number; readonly state: string };
 
-function start(argv: Argv, { input, bare = false }: CommandOptions): ChildProcess {
+type Child = ReturnType<typeof start>;
+
+/** execa's own promise is not waited for: it comes when the last one that holds the output has ended, whoever that is. */
+function start(execa: typeof Execa, argv: Argv, { input, bare = false }: CommandOptions) {
   const [file, ...args] = argv;
-  const own = { LC_ALL: 'C', PATH: searchPath(bare ? {} : process.env) };
   try {
-    return spawn(file, args, {
-      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      env: bare ? own : { ...process.env, ...own },
-      ...(bare ? { cwd: '/' } : {}),
-      // In a process group of its own: Ctrl-C at a terminal must not cut a mount or an umount in two, and it is ended whole. Ours to stop
-      // between effects (see failover/runner): a command is not cut short by our own end.
+    return execa(file, args, {
+      reject: false,
+      buffer: false,
+      stdin: input === undefined ? 'ignore' : 'pipe',
+      env: { LC_ALL: 'C', PATH: searchPath(bare ? {} : process.env) },
+      ...(bare ? { extendEnv: false, cwd: '/' } : {}),
+      // In a process group of its own: Ctrl-C at a terminal must not cut a mount or an umount in two, and it is ended whole.
       detached: true,
+      // Ours to stop between effects (see failover/runner): a command is not cut short by our own end.
+      cleanup: false,
     });
   } catch (error) {
-    // What can be no argument at all, as a byte of zero, and arguments that are too long (E2BIG).
+    // What can be no argument at all, as a byte of zero.
     throw missing(argv, error);
   }
 }
 
 class Command {
   readonly #argv: Argv;
-  readonly #child: ChildProcess;
+  readonly #child: Child;
   readonly #out: Buffer[] = [];
   readonly #err: Buffer[] = [];
   readonly #exited: Promise<void>;
@@ -75,7 +82,7 @@ class Command {
 
   constructor(
     argv: Argv,
-    child: ChildProcess,
+    child: Child,
     { input, keep = Number.POSITIVE_INFINITY, keepsEnd = false }: CommandOptions,
   ) {
     this.#keep = keep;
@@ -83,6 +90,11 @@ class Command {
     this.#argv = argv;
     this.#child = child;
     this.#exited = new Promise((resolve) => {
+      // What spawn throws at once, as of an argument that is too long (E2BIG), is no event: execa's result has it.
+      void this.#child.then(({ cause, exitCode, signal }) => {
+        if (exitCode === undefined && signal === undefined) this.#failure ??= cause;
+        return resolve();
+      });
       this.#child.once('error', (error) => {
         this.#failure ??= error;
         resolve();

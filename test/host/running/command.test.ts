@@ -13,6 +13,9 @@ import { realHost } from '../../../src/host/real.js';
 import { expectAnswer } from '../../../src/host/reading/storage.js';
 import { waitUntil } from '../../../src/host/running/wait.js';
 
+// The time that node takes to load it, seconds on a busy machine, is not that of the commands.
+test.before('execa is loaded', async () => void (await import('execa')));
+
 /** Long enough for a script to say its pid on a busy machine. */
 const moment: Limit = {
   ...limitOf('A-4 (/srv/vol1)', { timeouts: toTimeouts({}) }),
