@@ -181,6 +181,11 @@ tool_stop() {
 		fi
 		return "$OCF_ERR_GENERIC"
 	fi
+	# What cannot be the id of a resource is no reason to fail.
+	case $resource in
+	'' | [!A-Za-z_]* | *[!A-Za-z0-9._-]*) ;;
+	*) set -- "$@" "--resource=$resource" ;;
+	esac
 	tool "$@"
 	code=$?
 	case $code in

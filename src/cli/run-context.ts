@@ -28,11 +28,11 @@ export interface RunOptions extends CommonOptions {
   readonly notifyDeadline?: number;
   /** See ChooseOptions. */
   readonly takesOver?: boolean;
-  /** takeover: where another node has not released the address, it may be asked for the proof that it is down. */
+  /** takeover, where another node has not released the address, and wherever nodes are called into grace: whether one is down may be asked. */
   readonly asksForProof?: boolean;
   /** release: the address as it was taken over, whatever the configuration says of its file systems by now. */
   readonly asNoted?: boolean;
-  /** takeover: what Pacemaker starts this as. */
+  /** What Pacemaker starts or stops this as. */
   readonly resource?: string | undefined;
 }
 

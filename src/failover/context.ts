@@ -55,7 +55,7 @@ export interface FailoverContext extends LockManagerContext {
   readonly run: string;
   /** The record of the address that moves. */
   readonly session: RecordSession;
-  /** Who says that a node is down which has the address and has not released it: the caller (--fenced), or who can prove it. Undefined: nobody. */
+  /** Who says that a node is down which has the address and has not released it, or does not enter grace: the caller (--fenced), or who can prove it. Undefined: nobody. */
   readonly voucher: 'caller' | Prover | undefined;
   /** How long B-3 tries, ms; undefined: as long as the grace can help. */
   readonly notifyDeadlineMs: number | undefined;

@@ -234,6 +234,24 @@ for (const name of agents) {
   });
 }
 
+test('a stop says as which resource, and none that cannot be one', async (t) => {
+  const { a, run } = makeNode(t);
+  t.is((await run('address', 'start')).code, ocf.success);
+  const program = path.join(path.dirname(a.config), 'program');
+  writeFileSync(program, '#!/bin/sh\necho "$@"\n', { mode: 0o755 });
+  const stop = async (resource: string) =>
+    (
+      await run('address', 'stop', {
+        OCF_RESKEY_program: program,
+        OCF_RESKEY_crm_feature_set: '3.16.1',
+        OCF_RESOURCE_INSTANCE: resource,
+      })
+    ).stdout;
+  t.regex(await stop('nfs1'), /^release .* --resource=nfs1$/m);
+  for (const none of ['nfs1:0', '-x', '1', 'a b', 'a\nb', ''])
+    t.notRegex(await stop(none), /--resource/, none);
+});
+
 for (const shell of [['dash'], ['bash', '--posix'], ['busybox', 'sh']]) {
   test(`under ${shell.join(' ')} a monitor tells what runs from what does not`, async (t) => {
     const { a, env } = makeNode(t);

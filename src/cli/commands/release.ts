@@ -3,12 +3,13 @@ import { releaseSteps, stepsText } from '../../step-names.js';
 import type { Seen } from '../with-hooks.js';
 import type { Io } from '../io.js';
 import type { LoadDrivers } from '../open-reader.js';
-import { addCommonOptions, type CommonOptions } from '../options.js';
+import { addCommonOptions, type CommonOptions, parseResource } from '../options.js';
 
 interface ReleaseOptions extends CommonOptions {
   readonly dryRun?: boolean;
   readonly steps?: string;
   readonly freeze?: boolean;
+  readonly resource?: string;
 }
 
 /** nlm-failover release ADDRESS. */
@@ -36,6 +37,12 @@ export function addRelease(
       .option('--steps <list>', 'only these steps, for example A-1,A-3, where something else does the others')
       .addOption(
         new Option(
+          '--resource <id>',
+          'Pacemaker stops this as that resource: a node that it says is down need not enter grace; see SHARED FILE SYSTEMS',
+        ).argParser(parseResource),
+      )
+      .addOption(
+        new Option(
           '--freeze',
           'no step: from now on nobody leaves the record of the address, and whoever comes is still recorded, also while the address is up; ' +
             'for a cluster manager that then takes the address and the exports away. The next B-3 ends it',
@@ -49,7 +56,7 @@ export function addRelease(
     const { context, choice, otherwise } = await openRunContext(
       drivers,
       address,
-      { ...options, asNoted: true },
+      { ...options, asNoted: true, asksForProof: true },
       () => undefined,
     );
     const { floatingIp, driver, config } = context;

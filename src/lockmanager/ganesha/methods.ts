@@ -11,7 +11,8 @@ export const showExports: Call = { object: 'ExportMgr', method: 'ShowExports' };
 
 /**
  * B-2: a grace of the whole server, as at a takeover of the address (event 5, EVENT_TAKE_IP). Any argument is answered with true, so the
- * event is never left out. Not event 2 (EVENT_RELEASE_IP): it puts the server into grace, and takes locks held through other addresses.
+ * event is never left out. What clients hold through that address here would go (nfs4_recovery.c, nfs_start_grace): nobody does yet, or all
+ * are notified anew.
  */
 export function graceFor(address: string): Call {
   return { object: 'admin', method: 'grace', signature: 's', args: [`5:${address}`] };

@@ -37,7 +37,7 @@ interface = "eth0"`,
     {
       text:
         'A lock can be taken through any node. So before one of a moved client is dropped (A-3), and before the address is up again (B-2), `every node of the list is in grace`: release and takeover write a call beside the record ' +
-        '(sm_ADDRESS/barrier), each node enters grace and answers there (sm_ADDRESS/barrier.NODE). Nobody is waited for who is proved to be down: the node that had the address and was fenced, and with `--resource` one that Pacemaker says ' +
+        '(sm_ADDRESS/barrier), each node enters grace and answers there (sm_ADDRESS/barrier.NODE). Nobody is waited for who is proved to be down: the node that had the address and was fenced, and with `--resource`, as the agents have it, one that Pacemaker says ' +
         'is down. A node that does not answer within `barrier` in [timeouts] is named, takeover goes on, and ends with 5: what its clients locked meanwhile may be what others held. release says it, and ends well.',
     },
     {
