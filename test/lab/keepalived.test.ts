@@ -30,9 +30,7 @@ scenario(
     await prepareServers(lab, [moving], { driver: 'lockd-netns', failback: true });
     await Promise.all([a, b].map((server) => setUpKeepalived(server, [a, b], address)));
     await startKeepalived(a);
-    await a.run(`until grep -q '^  B-3 ' ${unitLog}; do sleep 0.5; done`, {
-      timeoutSeconds: patientSeconds,
-    });
+    await untilSays(a, unitLog, '^  B-3 ');
     await a.endGrace(address);
     const [locked] = await Promise.all([lockThrough(lab, moving), startKeepalived(b)]);
 
@@ -57,7 +55,7 @@ scenario(
 
     // B dies. Nobody proves that: A is refused, and does not try again.
     await stand(a, address, true);
-    await a.run(`until grep Entering ${keepalivedLog} | tail -n 1 | grep -q BACKUP; do sleep 0.3; done`);
+    await untilSays(a, keepalivedLog, 'Entering BACKUP(?!.*Entering)');
     const cut = Date.now();
     await b.powerCut();
     t.is(await refusedWith(a, address), 4);
@@ -126,18 +124,21 @@ function awayFile(address: string): string {
 
 /** Waits until the node has stood down, since the takeover of the unit did not serve the address. Resolves to its exit code. */
 async function refusedWith(server: Server, address: string): Promise<number> {
-  const script = `until read -r away <"$1" && [ "$away" = 1 ]; do sleep 0.5; done
-    systemctl show --property=ExecStart "nlm-failover@$2.service"`;
-  const { stdout } = await server
-    .run(script, { args: [awayFile(address), address], timeoutSeconds: patientSeconds })
-    .catch(async (error: unknown) => {
-      const seen = await server.run(
-        `tail -n 30 ${unitLog} ${keepalivedLog}; systemctl status --no-pager "nlm-failover@$1.service"; ip neighbour`,
-        { args: [address], reject: false },
-      );
-      throw new Error(`${server.name} does not stand down:\n${seen.stdout}`, { cause: error });
-    });
+  await untilSays(server, awayFile(address), '^1$').catch(async (error: unknown) => {
+    const seen = await server.run(
+      `tail -n 30 ${unitLog} ${keepalivedLog}; systemctl status --no-pager "nlm-failover@$1.service"; ip neighbour`,
+      { args: [address], reject: false },
+    );
+    throw new Error(`${server.name} does not stand down:\n${seen.stdout}`, { cause: error });
+  });
+  const unit = ['systemctl', 'show', '--property=ExecStart', `nlm-failover@${address}.service`];
+  const { stdout } = await server.run(unit);
   return Number(/status=(\d+)/u.exec(stdout)?.[1]);
+}
+
+/** Waits until a file on a server matches a regular expression of perl; see sh/until-says. */
+async function untilSays(server: Server, name: string, pattern: string): Promise<void> {
+  await server.run([inGuest('test/lab/sh/until-says'), name, pattern], { timeoutSeconds: patientSeconds });
 }
 
 /** What keepalived takes itself for. */

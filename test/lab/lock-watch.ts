@@ -8,12 +8,12 @@ export interface LockCount {
   readonly count: number;
 }
 
-// 50 ms between two looks; one process, as a new one each time would keep a whole guest busy.
+// 50 ms between two looks; one process, as a new one each time would keep a whole guest busy. So would a look at every process each time.
 const program = `use Time::HiRes qw(time sleep);
-  my $last = -1;
+  my ($last, $pid) = (-1, 'none');
+  sub is_lockd { open my $comm, '<', "/proc/$_[0]/comm"; defined $comm && (<$comm> // '') eq "lockd\\n" }
   until (stopped()) {
-    my ($lockd) = grep { open my $comm, '<', "$_/comm"; defined $comm && <$comm> eq "lockd\\n" } glob '/proc/[0-9]*';
-    my $pid = defined $lockd ? substr($lockd, 6) : 'none';
+    ($pid) = ((grep { is_lockd($_) } map { substr $_, 6 } glob '/proc/[0-9]*'), 'none') unless is_lockd($pid);
     open my $locks, '<', '/proc/locks';
     my $count = grep { /^\\d+: POSIX +\\S+ +\\S+ +$pid / } <$locks>;
     printf "%d %d\\n", time() * 1000, $count if $count != $last;
