@@ -11,6 +11,8 @@ const graceSeconds = 20;
 const rounds = Math.ceil(Number(process.env['LAB_FAILOVERS'] ?? 2) / 2);
 const other = '/mnt/other/file';
 const six = '/mnt/six/file';
+/** Seconds between two tries of a rival: at each that is refused NFS-Ganesha monitors its client and forgets it again, and statd runs the callout twice. */
+const pause = 0.4;
 
 async function isInGrace(server: Server): Promise<boolean> {
   const words =
@@ -43,8 +45,8 @@ scenario(
     const { a, b, c, holder, rival, moving, staying, ofSix } = await serveThree(lab);
     const { vol1, vol2, vol3 } = lab.disks;
     t.false(await rival.tryLock(file), 'the rival is refused before the failover');
-    const rivalLoop = await startRivalLoop(rival, file);
-    const sixLoop = await startRivalLoop(rival, six);
+    const rivalLoop = await startRivalLoop(rival, file, pause);
+    const sixLoop = await startRivalLoop(rival, six, pause);
     const takenOver = async (server: Server, device: string, ...args: readonly string[]) => {
       const taken = await nlmFailover(server, ['takeover', ...args]);
       logSteps(t, `takeover ${args.join(' ')} on ${server.name}`, taken);

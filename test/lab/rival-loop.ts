@@ -10,18 +10,18 @@ export interface RivalLoop {
 // One process, as a shell with flock(1) would keep a whole guest busy. Opened anew each time; a grace period makes one try
 // wait, not fail.
 const program = `use Fcntl qw(:flock);
-  my ($file) = @ARGV;
+  my ($file, $pause) = @ARGV;
   my ($tries, $stolen) = (0, 0);
   until (stopped()) {
     $tries += 1;
     if (open my $handle, '+<', $file) { $stolen += 1 if flock $handle, LOCK_EX | LOCK_NB }
-    select undef, undef, undef, 0.05;
+    select undef, undef, undef, $pause;
   }
   print "$tries $stolen\\n";`;
 
-/** Starts `flock -n` in a loop; the lock is given back at once when it was got. */
-export async function startRivalLoop(client: NfsClient, file: string): Promise<RivalLoop> {
-  const loop = await startPerlLoop(client, program, [file]);
+/** Starts `flock -n` in a loop, with so many seconds between two tries; the lock is given back at once when it was got. */
+export async function startRivalLoop(client: NfsClient, file: string, pause = 0.05): Promise<RivalLoop> {
+  const loop = await startPerlLoop(client, program, [file, String(pause)]);
   return {
     stop: async () => {
       const { stdout } = await loop.stop();
