@@ -10,7 +10,7 @@ const width = 50;
 async function measure(driver: Driver) {
   const lab = await bootLab();
   try {
-    const { rounds, reclaimed } = await watchBystander(lab, driver);
+    const { rounds, reclaimed } = await watchBystander(lab, { driver });
     if (!reclaimed) throw new Error(`${driver}: the moving client did not reclaim, so this run says nothing`);
     return { driver, grace: lab.graceSeconds, ...summary(rounds) };
   } finally {

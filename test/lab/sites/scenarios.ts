@@ -32,7 +32,8 @@ const all: Readonly<Record<string, SiteLimits>> = {
   'lockd-netns: status names a dead daemon, and ends with 1': {},
   'lockd-netns: under systemd a daemon that dies comes back, rpcbind does not, and release leaves no unit':
     {},
-  'lockd-netns: an IPv6 floating IP, on an ipvlan': { family: ['IPv6'] },
+  'lockd-netns: an IPv6 floating IP, on an ipvlan; a bystander during a takeover is neither notified nor put into grace':
+    { family: ['IPv6'] },
   'lockd-netns: the grace ends once all locks are back, there and back, and not after a power cut; ended before that it loses them':
     pastTheKernel,
   'counter-proof: a grace that is ended before the reclaim loses the lock': pastTheKernel,
@@ -89,6 +90,7 @@ const partsOfOthers: ReadonlySet<string> = new Set([
   'two fsids under one floating IP: the locks on both survive',
   'the order safe, with a client under I/O',
   'a pause between B-4 and B-5, as the published order has one: the application sees it',
+  'lockd-netns: a bystander during a takeover is neither notified nor put into grace',
   'counter-proof: a grace that is ended before the reclaim loses the lock',
   'lockd-netns: after a power cut the grace is not ended, whoever is back',
 ]);
