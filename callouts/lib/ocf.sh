@@ -46,8 +46,13 @@ bound=
 # For the log of the cluster manager, which keeps standard error.
 say() { printf '%s\n' "$*" >&2; }
 
-# Why an action failed, for people: one line, which Pacemaker shows beside the failure.
-exit_reason() { printf '%s%s\n' "${OCF_EXIT_REASON_PREFIX:-ocf-exit-reason:}" "$*" >&2; }
+# Why an action failed, for people: one line, which Pacemaker shows beside the failure; a parameter that is in it may have several.
+exit_reason() {
+	case $* in
+	*[[:cntrl:]]*) set -- "$(printf '%s' "$*" | tr '[:cntrl:]' '?')" ;;
+	esac
+	printf '%s%s\n' "${OCF_EXIT_REASON_PREFIX:-ocf-exit-reason:}" "$*" >&2
+}
 
 # The program of this installation, as node must be told of it: without symbolic links and "..".
 own_program() { readlink -f -- "${self%/*}/../../bin/nlm-failover"; }
@@ -118,6 +123,25 @@ tool() {
 	return "$code"
 }
 
+# tool_alone WORD...: the same, as soon as no other command works on the address here, as one that somebody runs by hand: a stop that failed for
+# that would fence the node. How long that may take is the cluster manager's to say.
+tool_alone() {
+	waits=
+	while
+		tool "$@"
+		code=$?
+		case $code,$reason in
+		1,'Another nlm-failover is working on '*) ;;
+		*) false ;;
+		esac
+	do
+		[ -n "$waits" ] || say "waiting: $reason"
+		waits=1
+		sleep 1
+	done
+	return "$code"
+}
+
 # What status says of the address on this node, and why in $why.
 ask_status() {
 	tool status --is-served --config="$config" "$address"
@@ -137,7 +161,7 @@ ask_status() {
 # another node could do nothing about it.
 tool_start() {
 	[ -z "$resource" ] || set -- "--resource=$resource" "$@"
-	tool takeover --config="$config" "$@" "$address"
+	tool_alone takeover --config="$config" "$@" "$address"
 	code=$?
 	case $code in
 	0) printf '%s\n' "$said" ;;
@@ -186,7 +210,7 @@ tool_stop() {
 	'' | [!A-Za-z_]* | *[!A-Za-z0-9._-]*) ;;
 	*) set -- "$@" "--resource=$resource" ;;
 	esac
-	tool "$@"
+	tool_alone "$@"
 	code=$?
 	case $code in
 	0)
@@ -283,7 +307,7 @@ find_daemons() {
 }
 
 # is_on_node PID NAME: any user may give a process that name, so a program of root's, in no user namespace of its own; and run that very program
-# with a library of his own in it, so none of an ordinary user's (login.defs(5), UID_MIN).
+# with a library of his own in it, so none of an ordinary user's (login.defs(5), UID_MIN), unless statd's is one.
 is_on_node() {
 	is_daemon "$1" "$2" /proc/self/ns/net || return
 	[ "/proc/$1/ns/user" -ef /proc/self/ns/user ] && [ -O "/proc/$1/exe" ] || return
@@ -295,7 +319,18 @@ is_on_node() {
 	{ while read -r key _ effective _; do
 		[ "$key" != Uid: ] || break
 	done <"/proc/$1/status"; } 2>/dev/null
-	[ "${effective:-65534}" -lt 1000 ]
+	[ "${effective:-65534}" -lt 1000 ] || is_statd_user "$effective"
+}
+
+# is_statd_user UID: the owner of statd's directory, as src/host/reading/statd.ts has it. Without a user of its own statd is built for nobody
+# (nfs-utils configure.ac, statduser).
+is_statd_user() {
+	for directory in /var/lib/nfs/statd/sm /var/lib/nfs/sm; do
+		owner=$(stat -c %u "$directory" 2>/dev/null) || continue
+		[ "$owner" = "$1" ]
+		return
+	done
+	return 1
 }
 
 # nfsd_runs DIRECTORY: nfsd has threads. Where its file system lies elsewhere ([lock_manager].nfsd) that is left to depth 10.

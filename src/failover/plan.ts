@@ -23,7 +23,13 @@ import { refuseMountedElsewhere } from './steps/mounted-elsewhere.js';
 import { awaitEveryNode, callEveryNode, joinHere } from './sharing/barrier.js';
 import { letGoOfLocks } from './sharing/let-go.js';
 import { noteLaterLocks, noteLocks } from './steps/note-locks.js';
-import { forgetVolumes, noteConfigured, noteVolumes, unmountNoted } from './steps/noted-mounts.js';
+import {
+  expectGivenFree,
+  forgetVolumes,
+  noteConfigured,
+  noteVolumes,
+  unmountNoted,
+} from './steps/noted-mounts.js';
 import { proveCallout, recordMissed } from './steps/recorded-clients.js';
 import { prepareNotification, startRecording, stopRecording, thawRecord } from './steps/recording.js';
 import { graceIsDone, nobodyToNotify } from './steps/rerun.js';
@@ -77,6 +83,7 @@ export function planRelease(ip: FloatingIp, driver: LockManager): Plan {
           unmountNoted(ip, false),
           // Nothing of a record may be open when what it lies on is unmounted, last: it is handed over just before.
           ...unmounts(others),
+          expectGivenFree(ip),
           handOver(ip),
           ...unmounts(first),
           ...(isManaged(ip, 'mount') ? [unmountNoted(ip, true)] : []),

@@ -17,6 +17,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Argv } from '../../src/host/host.js';
 import { rehearsalHost } from '../../src/host/rehearsal/rehearsal.js';
+import { lockOperation } from '../../src/rundir/operation-lock.js';
 import {
   type AgentName,
   agentEnvironment,
@@ -230,6 +231,15 @@ for (const name of agents) {
       for (const hostile of [`$(touch ${canary})`, `x; touch ${canary}`, '--help', `a\ntouch ${canary}`])
         await run(name, 'monitor', { [parameter]: hostile, OCF_CHECK_LEVEL: '10' });
     t.not((await run(name, 'start', { OCF_RESKEY_config: `--help\ntouch ${canary}` })).code, ocf.success);
+    // A line of its own would be another reason.
+    for (const parameter of ['OCF_RESKEY_config', 'OCF_RESKEY_program']) {
+      const start = await run(name, 'start', { [parameter]: '/x\nocf-exit-reason:all is well\t\u001b[2J' });
+      t.deepEqual(
+        start.reasons.map((reason) => /\/x\?ocf-exit-reason:all is well\?\?\[2J\b/.test(reason)),
+        [true],
+        start.stderr,
+      );
+    }
     t.false(existsSync(canary));
   });
 }
@@ -484,6 +494,20 @@ test('a mount that a killed start has left is waited for, by whatever a stop goe
     t.is((await a.tool(['status', '--is-served', address])).exitCode, 1, args.join(' '));
   }
   t.is((await stop(broken)).code, ocf.generic, 'xfs_repair');
+});
+
+test('a start and a stop wait for a command that somebody runs by hand', async (t) => {
+  const { a, env } = makeNode(t);
+  const waiting = /^waiting: Another nlm-failover is working on 127\.77\.30\.1 on this node/gm;
+  for (const action of ['start', 'stop']) {
+    const lock = lockOperation(path.join(a.root, 'run/nlm-failover'), address, 'release');
+    const heard = (stderr: string) => {
+      if (waiting.test(stderr)) lock.release();
+    };
+    const { code, stderr } = await runAgent(agentFile('address'), [action], env(), [], heard);
+    t.is(code, ocf.success, stderr);
+    t.is(stderr.match(waiting)?.length, 1, stderr);
+  }
 });
 
 test('a start that is refused says why: another node has the address', async (t) => {

@@ -97,6 +97,18 @@ test('an option that only one command has is none before it', async (t) => {
   t.is((await tool('--log-level', 'loud', 'status')).code, 2);
 });
 
+test('options that mean nothing together are refused', async (t) => {
+  for (const words of [
+    ['pacemaker', '--teardown', '--prefer', 'A'],
+    ['pacemaker', '--prefer', 'A', '--apply', '--teardown'],
+    ['release', '10.10.1.1', '--freeze', '--dry-run'],
+  ]) {
+    const { code, stderr } = await tool(...words);
+    t.is(code, 2, words.join(' '));
+    t.regex(stderr, /^nlm-failover: .*option '--(?:teardown|freeze)' cannot be used with option '/);
+  }
+});
+
 const commands = [
   '',
   ...buildProgram(

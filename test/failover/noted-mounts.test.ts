@@ -1,6 +1,6 @@
 // What was mounted for an address is found again, and given up as it was taken over, whatever the configuration says by then: release and status, on a
 // rehearsal host.
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { makeRehearsal, type RehearsalNode } from '../helpers/rehearsal-site.js';
@@ -278,4 +278,137 @@ test('a file system that has come to another address is left to that one, where 
     t.is(mounted().includes('/mnt/vol2'), isTaken);
     t.is(etab().includes('/mnt/vol2'), isTaken);
   }
+});
+
+/** Two addresses that are served here, and each has the file system of the other by now: all of it, or its device alone. */
+const swaps: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  'file systems': [
+    ['vol2"', 'vol3"'],
+    ['fsid = 1235', 'fsid = 1236'],
+  ],
+  devices: [['/dev/vol2"', '/dev/vol3"']],
+};
+
+function swapped(text: string, [one, two]: readonly [string, string]): string {
+  return text.replaceAll(one, '\0').replaceAll(two, one).replaceAll('\0', two);
+}
+
+for (const [what, pairs] of Object.entries(swaps))
+  test(`two addresses that were given each other's ${what} while they were served: each gives up its own, and waits for the other`, async (t) => {
+    const { a, b, before, etab, mounted } = await served(t, { more: true });
+    t.is((await a.here(['takeover', other, '--no-wait'])).exitCode, 0);
+    const after = `${pairs.reduce(swapped, before)}\n[timeouts]\nbusy = 1\n`;
+    a.write(file, after);
+    b.write(file, after.replace('node = "A"', 'node = "B"'));
+    const release = await a.here(['release', address]);
+    t.is(release.exitCode, 1, release.stdout);
+    t.regex(
+      release.stderr,
+      /\/dev\/vol3, which the configuration has for 127\.77\.31\.1 by now, is mounted on \/mnt\/vol3: the next owner .* must not/,
+    );
+    t.regex(release.stdout, /A-3 .*\/mnt\/vol2/);
+    t.notRegex(release.stdout, /A-[23] .*\/mnt\/vol3/, 'the locks of whoever is served still');
+    t.regex(etab(), /^\/mnt\/vol3\t.*\n$/);
+    t.regex(mounted(), /\/mnt\/vol3/);
+    t.notRegex(mounted(), /\/mnt\/vol[12]/);
+    t.is((await b.here(['takeover', address])).exitCode, 4, 'it is not handed over');
+    for (const one of [other, address]) {
+      const again = await a.here(['release', one]);
+      t.is(again.exitCode, 0, again.stderr);
+    }
+    t.is(mounted() + etab(), '');
+    for (const one of [address, other]) {
+      const takeover = await b.here(['takeover', one, '--no-wait']);
+      t.is(takeover.exitCode, 0, takeover.stderr);
+    }
+  });
+
+test('a file system that is mounted for another address keeps no address here that was released, and is owned elsewhere', async (t) => {
+  const { a, b, before, etab, mounted } = await served(t, { more: true });
+  t.is((await a.here(['release', address])).exitCode, 0);
+  t.is((await b.here(['takeover', address, '--no-wait'])).exitCode, 0);
+  t.is((await a.here(['takeover', other, '--no-wait'])).exitCode, 0);
+  a.write(file, (swaps['file systems'] ?? []).reduce(swapped, before));
+  const there = mounted() + etab();
+  const release = await a.here(['release', address]);
+  t.is(release.exitCode, 0, release.stderr);
+  t.is(mounted() + etab(), there);
+});
+
+test('something else that is mounted in the place of a volume keeps nobody where nothing of the address is, whoever owns it', async (t) => {
+  const strange = (place: string) => `1 0 7:9 / ${place} rw - ext4 /dev/strange rw\n`;
+  for (const place of ['/mnt/state1', '/mnt/vol2']) {
+    for (const isReleased of [true, false]) {
+      const { a, b } = await served(t);
+      if (isReleased) t.is((await a.here(['release', address])).exitCode, 0);
+      b.write('/proc/self/mountinfo', strange(place));
+      // As Pacemaker does: the start fails, and a stop that failed too would fence the node.
+      t.not((await b.here(['takeover', address, '--no-wait'])).exitCode, 0);
+      const release = await b.here(['release', address]);
+      t.is(release.exitCode, 0, release.stderr);
+      t.regex(
+        release.stdout,
+        new RegExp(`NOTE: what is mounted on ${place} is not of 127\\.77\\.31\\.1: left there`),
+      );
+      t.is(b.read('/proc/self/mountinfo'), strange(place));
+      // Anything of the address there, and it is refused as ever.
+      const ours = place.replace('/mnt', '/dev');
+      for (const table of [
+        `${strange(place)}1 0 7:1 / /elsewhere rw - ext4 /dev/vol1 rw\n`,
+        `1 0 7:2 / ${place} rw - ext4 ${ours} rw\n${strange(place)}`,
+      ]) {
+        b.write('/proc/self/mountinfo', table);
+        t.not((await b.here(['release', address])).exitCode, 0, table);
+      }
+    }
+  }
+});
+
+test('a volume that something else was mounted over is here', async (t) => {
+  const { a, b } = await served(t);
+  t.is((await a.here(['release', address])).exitCode, 0);
+  for (const name of ['state1', 'vol2']) {
+    const over = `1 0 7:9 / /mnt/${name} rw - ext4 /dev/strange rw\n`;
+    b.write('/proc/self/mountinfo', `1 0 7:2 / /mnt/${name} rw - ext4 /dev/${name} rw\n${over}`);
+    const { exitCode, stdout } = await b.here(['status', '--is-served', address]);
+    t.is(exitCode, 1, 'a probe that says no lets another node mount it too');
+    t.regex(
+      stdout,
+      new RegExp(`/dev/${name} is mounted below /dev/strange in that place, and not on /mnt/${name}`),
+    );
+    b.write('/proc/self/mountinfo', over);
+    t.is((await b.here(['status', '--is-served', address])).exitCode, 7);
+  }
+});
+
+test('something else in the place of a volume is refused on the owner: what is below it would stay', async (t) => {
+  const { a, mounted } = await served(t);
+  const both = `${mounted()}1 0 7:9 / /mnt/vol2 rw - ext4 /dev/strange rw\n`;
+  a.write('/proc/self/mountinfo', both);
+  const release = await a.here(['release', address]);
+  t.is(release.exitCode, 1);
+  t.regex(release.stderr, /\/mnt\/vol2 has \/dev\/strange mounted, .*: not touched/);
+  t.is(mounted(), both);
+});
+
+test('nor is an owner without anything of it here taken for somebody who has it not: it is not handed over yet', async (t) => {
+  const site = makeRehearsal({ address, rpcbindPort: 1, stateDirectory: '/srv/shared' });
+  t.teardown(() => site.remove());
+  const { a, b } = site;
+  const shared = path.join(site.directory, 'shared');
+  mkdirSync(shared);
+  for (const node of [a, b]) {
+    mkdirSync(path.join(node.root, 'srv'), { recursive: true });
+    node.link('/srv/shared', shared);
+  }
+  t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
+  // A crash, and somebody who mounts something since.
+  rmSync(path.join(a.root, 'run/nlm-failover'), { recursive: true });
+  a.write('/addresses.json', '[]');
+  a.write('/var/lib/nfs/etab', '');
+  a.write('/proc/self/mountinfo', '1 0 7:9 / /mnt/vol1 rw - ext4 /dev/strange rw\n');
+  t.is((await a.here(['release', address])).exitCode, 1);
+  a.write('/proc/self/mountinfo', '');
+  t.is((await a.here(['release', address])).exitCode, 0);
+  t.is((await b.here(['takeover', address, '--no-wait'])).exitCode, 0);
 });

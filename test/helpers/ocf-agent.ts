@@ -31,12 +31,13 @@ export function agentEnvironment(given: Readonly<Record<string, string>>): Recor
   return { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: '/', ...given };
 }
 
-/** Runs an agent's file, by a shell where one is given, as a cluster manager does. */
+/** Runs an agent's file, by a shell where one is given, as a cluster manager does. `heard` is told what it has said on standard error so far. */
 export async function runAgent(
   file: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   shell: readonly string[] = [],
+  heard: (stderr: string) => void = () => undefined,
 ): Promise<Ran> {
   const [command = file, ...rest] = [...shell, file, ...args];
   const child = spawn(command, rest, {
@@ -46,7 +47,10 @@ export async function runAgent(
   });
   const said = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => void (said.stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => void (said.stderr += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said.stderr += text;
+    heard(said.stderr);
+  });
   const code = await new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (status) => resolve(status ?? 128));

@@ -163,6 +163,10 @@ test('on a node: the address, its record, rpc.statd, nfsd', async (t) => {
   await waitFor("anybody's", async () => (await netns.start('sh', ['-c', count]).exited) === 0);
   t.deepEqual(await monitor(netns, 'locks', address), ill(dead));
   t.true((await wrong(netns, address)).includes(dead));
+  // Where that is the user for which rpc.statd was built, it is no ordinary one.
+  await netns.run('chown', '65534', '/var/lib/nfs/sm');
+  t.deepEqual(await monitor(netns, 'locks', address), served);
+  t.false((await wrong(netns, address)).includes(dead));
 });
 
 const duplicate = 'another host has';

@@ -162,6 +162,16 @@ async function assertPurged(
   t.regex(refusedAgain.output, /fd00::2 is served here: release it first/);
 
   await root.run('rm', '-r', '/run/nlm-failover/instances');
+  // As a release has left it that could not unmount; what is noted and not mounted keeps nobody.
+  mkdirSync(root.path('/run/nlm-failover/mounts'));
+  writeFileSync(root.path('/run/nlm-failover/mounts/10.10.1.1'), '- /dev/x /proc ext4 - -\n');
+  writeFileSync(root.path('/run/nlm-failover/mounts/10.10.1.9'), '8:1 /dev/y /srv/gone ext4 - 7\n');
+  const refusedMounted = await root.tried('dpkg', '--remove', name);
+  t.not(refusedMounted.code, 0);
+  t.regex(refusedMounted.output, /volumes of 10\.10\.1\.1 are mounted here: release it first/);
+  t.notRegex(refusedMounted.output, /10\.10\.1\.9/);
+
+  await root.run('rm', '/run/nlm-failover/mounts/10.10.1.1');
   const purged = await root.run('dpkg', '--purge', name);
   t.regex(purged, /\/etc\/nlm-failover\.toml stays/);
   t.regex(purged, /keepalived elects nobody for its addresses any more, once it is reloaded/);

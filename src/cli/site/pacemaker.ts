@@ -35,9 +35,11 @@ export function addPacemaker(program: Command, io: Io, drivers: LoadDrivers): vo
         '--apply',
         'do it, at once, and ask the cluster afterwards; what is so already stays, and what people have added to it',
       )
-      .option(
-        '--teardown',
-        'the way back: stop these addresses, wait until they are stopped, then remove what this command makes, and nothing else',
+      .addOption(
+        new Option(
+          '--teardown',
+          'the way back: stop these addresses, wait until they are stopped, then remove what this command makes, and nothing else',
+        ).conflicts('prefer'),
       )
       .addOption(
         new Option(

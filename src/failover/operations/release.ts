@@ -1,12 +1,16 @@
+import type { Volume } from '../../config/config.js';
+import { isManaged, volumesOf } from '../../config/floating-ip.js';
 import { FailoverError } from '../../errors.js';
+import { isMountOf, mounts } from '../../host/reading/mounts.js';
 import { isTimeout, within } from '../../host/running/deadline.js';
 import type { FailoverContext } from '../context.js';
 import { expectRecordedHere } from '../access/recorded-elsewhere.js';
 import { limitOf } from '../limits.js';
 import { planRelease } from '../plan.js';
+import { volumesBeside } from '../status/volumes-here.js';
 import { isNotOwner } from '../steps/other-addresses.js';
 import { expectPlaces } from '../steps/places.js';
-import type { Plan } from '../steps/steps.js';
+import type { Plan, Step } from '../steps/steps.js';
 import { operateAlone, type OperationLog, type OperationResult } from './operation.js';
 import { type Reporter, runPlan } from './runner.js';
 
@@ -29,12 +33,18 @@ export async function release(
       if (!isNotOwner(error) || session.record?.ownership().owner === context.config.node) throw error;
       // Done before, and taken over since: what is not here needs no owner.
       session.close();
-      if (!(await within(limitOf(`release ${plan.address}`, context.config), () => isGone(plan, context))))
-        throw error;
+      const remarks = await goneHere(plan, context);
+      if (remarks === undefined) throw error;
       reportGone(plan, reporter);
-      return released;
+      return { ...released, remarks };
     }
     expectRecordedHere(context, 'release');
+    // As after a takeover that it refused.
+    const foreign = isBeside(plan, context) ? await goneHere(plan, context) : undefined;
+    if (foreign !== undefined) {
+      reportGone(plan, reporter);
+      return { ...released, remarks: foreign };
+    }
     await within(limitOf(`release ${plan.address}`, context.config), () => expectPlaces(plan, context));
     session.useReserve('failover');
     log.begin();
@@ -68,6 +78,56 @@ const released: OperationResult = {
   undone: [],
   remarks: [],
 };
+
+/**
+ * Whether nothing of what a release takes away is here: what a person must know of it; undefined: something is. Something else in the place of a
+ * volume is nobody's to unmount, and no reason to fence a node that has nothing of the address.
+ */
+async function goneHere(plan: Plan, context: FailoverContext): Promise<string[] | undefined> {
+  const { host, config, floatingIp } = context;
+  const foreign = isBeside(plan, context) ? foreignPlaces(context) : [];
+  const steps = foreign.length === 0 ? plan.steps : stepsBeside(plan, context, foreign);
+  const isAbsent = async () =>
+    (foreign.length === 0 || volumesBeside(host, config, floatingIp).length === 0) &&
+    (await isGone({ ...plan, steps }, context));
+  if (!(await within(limitOf(`release ${plan.address}`, config), isAbsent))) return undefined;
+  return foreign.map((place) => `what is mounted on ${place} is not of ${plan.address}: left there`);
+}
+
+/** As planned; without the locks on what is mounted in these places, and without its unmount. */
+function stepsBeside(
+  { steps }: Plan,
+  { floatingIp, driver }: FailoverContext,
+  places: readonly string[],
+): readonly Step[] {
+  const { stateVolume, ...rest } = floatingIp;
+  const isOurs = ({ mountpoint }: Volume) => !places.includes(mountpoint);
+  const others = planRelease(
+    {
+      ...rest,
+      ...(stateVolume !== undefined && isOurs(stateVolume) ? { stateVolume } : {}),
+      filesystems: rest.filesystems.filter(isOurs),
+    },
+    driver,
+  );
+  const isOfMount = ({ name }: Step) => name === 'A-3' || name === 'A-4';
+  return [...steps.filter((step) => !isOfMount(step)), ...others.steps.filter(isOfMount)];
+}
+
+/** Whether the plan would unmount where something else is mounted. */
+function isBeside({ steps }: Plan, context: FailoverContext): boolean {
+  return steps.some(({ name }) => name === 'A-4') && foreignPlaces(context).length > 0;
+}
+
+/** Places of volumes in which something is mounted, and the volume is not, nor below that. */
+function foreignPlaces({ host, floatingIp }: FailoverContext): string[] {
+  const table = mounts(host);
+  const at = (place: string) => table.filter(({ mountpoint }) => mountpoint === place);
+  return (isManaged(floatingIp, 'mount') ? [] : volumesOf(floatingIp))
+    .filter(({ mountpoint }) => at(mountpoint).length > 0)
+    .filter(({ mountpoint, device }) => !at(mountpoint).some((mount) => isMountOf(host, mount, device)))
+    .map(({ mountpoint }) => mountpoint);
+}
 
 /** Whether nothing of what a release takes away is here. What cannot be looked at may be; what is done each time anew says nothing. */
 async function isGone({ steps }: Plan, context: FailoverContext): Promise<boolean> {

@@ -5,7 +5,7 @@ import { isMountOf, mountOfDevice } from '../../host/reading/mounts.js';
 import { isAtOrBelow } from '../../paths.js';
 import { type NotedHere, notedHere } from '../../rundir/mounts.js';
 import { runDirectory } from '../../rundir/serving.js';
-import { isNotedForAnother } from './noted-mounts.js';
+import { isNotedForAnother, notedForOther } from './noted-mounts.js';
 
 /** An address as a release is to give it up. */
 export interface AsNoted {
@@ -25,11 +25,15 @@ export function asNoted(
   configured: FloatingIp,
   taken: FloatingIp | undefined,
 ): AsNoted {
-  const ip = withoutLater(configured, taken);
+  const ip = withoutTheirs(host, withoutLater(configured, taken));
   const notes = isManaged(ip, 'mount') ? [] : mountedAsNoted(host, config, ip);
   const { stateVolume, filesystems } = ip;
   const onRecord = recordVolume(ip);
-  const remarks = ip === configured ? [] : [laterText];
+  const remarks = ip.managedByOthers === configured.managedByOthers ? [] : [laterText];
+  for (const one of configured.filesystems.filter((filesystem) => !ip.filesystems.includes(filesystem)))
+    remarks.push(
+      `${one.device} on ${one.mountpoint} is mounted for ${notedForOther(host, ip, one) ?? ''}, and stays with that address: the configuration has it otherwise by now`,
+    );
   const left = new Set(notes);
   const noteOf = (volume: Volume & { readonly fsid?: string }): NotedHere | undefined => {
     if (mountOfDevice(host, volume) !== undefined)
@@ -95,6 +99,12 @@ function withoutLater(ip: FloatingIp, taken: FloatingIp | undefined): FloatingIp
   return managedByOthers?.length === ip.managedByOthers?.length
     ? ip
     : { ...ip, managedByOthers: managedByOthers ?? [] };
+}
+
+/** What this node has mounted for another address, that one serves still: its exports and locks are not this one's. A-4 waits for it. */
+function withoutTheirs(host: Host, ip: FloatingIp): FloatingIp {
+  const filesystems = ip.filesystems.filter((one) => notedForOther(host, ip, one) === undefined);
+  return filesystems.length === ip.filesystems.length ? ip : { ...ip, filesystems };
 }
 
 /** Each once, as it lies topmost in its place. */

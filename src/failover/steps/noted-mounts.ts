@@ -4,11 +4,15 @@ import { errnoOf, FailoverError } from '../../errors.js';
 import { type Action, notSo } from '../../host/action.js';
 import { unmountFilesystem } from '../../host/actions/mount.js';
 import type { Host } from '../../host/host.js';
-import { isMountOf } from '../../host/reading/mounts.js';
+import { mountedBeside } from '../../host/reading/device-users.js';
+import { isMountOf, mountOfDevice } from '../../host/reading/mounts.js';
+import { currentDeadline } from '../../host/running/deadline.js';
+import { waitUntil } from '../../host/running/wait.js';
 import { forgetConfiguration, isConfigurationNoted, noteConfiguration } from '../../rundir/configuration.js';
 import {
   forgetMounts,
   isNoted,
+  notedAddresses,
   type NotedHere,
   notedHere,
   notedMounts,
@@ -115,6 +119,64 @@ export function isNotedForAnother(
   function isIn({ device, mountpoint }: Pick<Volume, 'device' | 'mountpoint'>): boolean {
     return mountpoint === mount.mountpoint && isMountOf(host, mount, device);
   }
+}
+
+/**
+ * The other address for which this node has mounted a volume, by its note, where the configuration has given that to this one since: it is
+ * served from there still. Undefined: it is not mounted, or mounted for this one, or nobody has noted it.
+ */
+export function notedForOther(
+  host: Host,
+  { address }: FloatingIp,
+  volume: Pick<Volume, 'device' | 'mountpoint'>,
+): string | undefined {
+  const mount = mountOfDevice(host, volume);
+  if (mount === undefined) return undefined;
+  const run = runDirectory(host);
+  const isNotedFor = (one: string) =>
+    notedMounts(run, one).some(
+      ({ device, mountpoint }) => mountpoint === mount.mountpoint && isMountOf(host, mount, device),
+    );
+  return isNotedFor(address)
+    ? undefined
+    : notedAddresses(run).find((other) => other !== address && isNotedFor(other));
+}
+
+/**
+ * A-4, before the hand-over: what the configuration has given to the address while it was served is not mounted here, for another address or by
+ * anybody: the next owner mounts it. Waited for, as a cluster may stop both addresses at once. Throws NOT_VERIFIED.
+ */
+export function expectGivenFree(ip: FloatingIp): FailoverAction {
+  const { address } = ip;
+  const given = ({ host, config }: Place) =>
+    config.floatingIps
+      .filter((one) => one.address === address && !isManaged(one, 'mount'))
+      .flatMap(volumesOf)
+      .filter((volume) => !volumesOf(ip).some((one) => one.device === volume.device))
+      .flatMap(({ device }) =>
+        mountedBeside(host, { device, mountpoint: '' }).map((where) => ({ device, where })),
+      );
+  return {
+    commands: [],
+    repeats: true,
+    // Of an address that was never here, or is another node's, there is nothing to hand over.
+    check: (context) => context.session.epoch === 0 || given(context).length === 0,
+    act: async (context) => {
+      const { busy: seconds } = currentDeadline().limit;
+      const isFree = () => given(context).length === 0;
+      await waitUntil(context.host, `what ${address} has been given`, isFree, { seconds, intervalMs: 500 });
+      return undefined;
+    },
+    verify: (context) => {
+      const [first] = given(context);
+      if (first === undefined) return;
+      throw notSo(
+        'A-4',
+        `${first.device}, which the configuration has for ${address} by now, is ${first.where}: the next owner of ${address} must not mount it too`,
+        'Release the address for which it is mounted ("nlm-failover status"), or unmount it. Then run the same command again.',
+      );
+    },
+  };
 }
 
 /**

@@ -14,8 +14,19 @@ const proveNothing: ReadonlySet<string> = new Set([
   'external/ssh',
 ]);
 
-/** "This is not a fence agent by itself! Its only purpose is to enable/disable another fence agent that lives on the same fencing level". */
-export const helper = 'fence_heuristics_ping';
+/** Agents of fence-agents that remove the security groups of an instance, say "off" and leave it running, without that their metadata says so. */
+const networkOnly: ReadonlySet<string> = new Set(['fence_aws_vpc', 'fence_aws_vpc_net']);
+
+/**
+ * "This is not a fence agent by itself! Its only purpose is to enable/disable another fence agent that lives on the same fencing level";
+ * fence_evacuate moves the guests of an OpenStack node, and touches the node no more. fence_heuristics_resource never says "success".
+ */
+const helpers: ReadonlySet<string> = new Set(['fence_heuristics_ping', 'fence_evacuate']);
+
+/** Whether one of the devices is a helper, so that the levels of the topology are worth a look. */
+export function hasHelper({ agents }: Pick<FenceDevices, 'agents'>): boolean {
+  return agents.some((agent) => helpers.has(agent));
+}
 
 /**
  * Why a success in the fencing history may be of a node that runs on, as a clause; undefined: it is down. `node`: of which it is; undefined: of any.
@@ -46,6 +57,8 @@ export function whyRunsOn(
   // fence_azure_arm, get_power_status: "return off quickly once network is fenced instead of waiting for vm state to change".
   if (networkFencing)
     return 'a fence device has network-fencing, which cuts a node off from its network, and does not wait until its power is off';
+  const network = devices.agents.find((agent) => networkOnly.has(agent));
+  if (network !== undefined) return `${network} cuts a node off from its network, and leaves it running`;
   const test = devices.agents.find((agent) => proveNothing.has(agent));
   if (test !== undefined) return `${test} says so of a node that runs on`;
   return whyAlone(devices, levels, node);
@@ -57,9 +70,9 @@ function whyAlone(
   levels: readonly FenceLevel[],
   node: string | undefined,
 ): string | undefined {
-  const isHelper = (id: string) => byId.get(id) === helper;
-  const ids = [...byId.keys()].filter(isHelper);
-  if (ids.length === 0) return undefined;
+  const isHelper = (id: string) => helpers.has(byId.get(id) ?? '');
+  const helper = [...byId.values()].find((agent) => helpers.has(agent));
+  if (helper === undefined) return undefined;
   const alone = levels.some(
     ({ devices }) => devices.some(isHelper) && devices.every((id) => isHelper(id) || !byId.has(id)),
   );

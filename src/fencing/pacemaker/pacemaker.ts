@@ -15,7 +15,7 @@ import {
   readNodeStates,
   readUnfencing,
 } from './answers.js';
-import { helper, whyRunsOn } from './devices.js';
+import { hasHelper, whyRunsOn } from './devices.js';
 import { type Cluster, judge, type Verdict, whyUnfit } from './verdict.js';
 
 /** How often Pacemaker is asked again, ms. */
@@ -137,7 +137,7 @@ async function whyRunsOnHere(host: Host, node?: string): Promise<string | undefi
   for (const agent of devices.agents)
     agents.push({ agent, isUnfencing: await answerOf(host, metadataOf(agent), readUnfencing) });
   // cibadmin ends with 105 where there is no topology.
-  const levels = devices.agents.includes(helper)
+  const levels = hasHelper(devices)
     ? await answerOf(host, argvs.levels, readFenceLevels, /No such device or address/)
     : [];
   return whyRunsOn(devices, agents, levels, node);

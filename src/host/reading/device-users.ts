@@ -8,7 +8,7 @@ import {
   isSameDevice,
   loopsOf,
 } from '../devices/devices.js';
-import { isMountFrom, isMountOf, type Mount, mounts, parseMountinfo } from './mounts.js';
+import { isMountFrom, isMountOf, type Mount, mountAt, mounts, parseMountinfo } from './mounts.js';
 
 /** More would not be read. */
 const mostNamed = 8;
@@ -53,24 +53,27 @@ export function mountedAt(host: Host, path: string): MountOfDevice[] {
 }
 
 /**
- * The mounts of a volume's device in other places than its own, as clauses; nowhere for what is no path, as a network file system, which
- * may be mounted as often as one likes.
+ * The mounts of a volume's device in other places than its own, or there below something else, as clauses; nowhere for what is no path, as a
+ * network file system, which may be mounted as often as one likes.
  */
 export function mountedBeside(
   host: Host,
   { device, mountpoint }: { readonly device: string; readonly mountpoint: string },
 ): string[] {
   if (!device.startsWith('/')) return [];
-  const isBeside = (mount: Mount, isHere: boolean) => !isHere || mount.mountpoint !== mountpoint;
+  const top = mountAt(host, mountpoint);
+  const isOnTop = top !== undefined && isMountOf(host, top, device);
   // By its name too: that may have gone from /dev.
-  const byName = mounts(host).filter((mount) => isBeside(mount, true) && isMountOf(host, mount, device));
+  const byName = mounts(host)
+    .filter((mount) => isMountOf(host, mount, device))
+    .map((mount) => ({ mount, isHere: true, text: `mounted on ${mount.mountpoint}` }));
   return [
-    ...new Set([
-      ...byName.map((mount) => `mounted on ${mount.mountpoint}`),
-      ...mountedAt(host, device)
-        .filter(({ mount, isHere }) => isBeside(mount, isHere))
-        .map(({ text }) => text),
-    ]),
+    ...new Set(
+      [...byName, ...mountedAt(host, device)].flatMap(({ mount, isHere, text }) => {
+        if (!isHere || mount.mountpoint !== mountpoint) return [text];
+        return isOnTop ? [] : [`mounted below ${top?.source ?? ''} in that place`];
+      }),
+    ),
   ];
 }
 

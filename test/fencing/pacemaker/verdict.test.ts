@@ -146,6 +146,11 @@ test('whatever device may leave a node running: nothing is proved', (t) => {
     t.is(look(device('fence_azure_arm', pair(name, value)))?.includes('has network-fencing') ?? false, is);
   for (const agent of ['fence_dummy', 'fence_crosslink', 'null', 'ssh', 'external/ssh'])
     t.is(look(device('a') + device(agent)), `${agent} says so of a node that runs on`);
+  for (const agent of ['fence_aws_vpc', 'fence_aws_vpc_net'])
+    t.is(
+      look(device('a') + device(agent)),
+      `${agent} cuts a node off from its network, and leaves it running`,
+    );
   t.regex(look(device('fence_legacy', pair('plugin', 'null'))) ?? '', /^null says so/);
   t.regex(look('<template id="t" class="stonith" type="fence_scsi"/>', 'fence_scsi') ?? '', /^fence_scsi/);
   for (const [metadata, is] of [
@@ -182,6 +187,17 @@ test('a helper fences nothing by itself: it counts beside another device, in eve
   // As check asks, of no node in particular.
   t.is(whyRunsOn(devices, [], readFenceLevels(`<a>${level('target="B"', 'h,i')}</a>`), undefined), undefined);
   t.regex(whyRunsOn(devices, [], [], undefined) ?? '', /no level of a topology has another device/);
+  const evacuate = readFenceDevices(resources.replace('fence_heuristics_ping', 'fence_evacuate'));
+  t.regex(whyRunsOn(evacuate, [], [], 'A') ?? '', /^fence_evacuate fences nothing by itself/);
+  const both = readFenceDevices(
+    resources.replace(
+      '</resources>',
+      '<primitive id="e" class="stonith" type="fence_evacuate"/></resources>',
+    ),
+  );
+  const levels = (names: string) => readFenceLevels(`<a>${level('target="A"', names)}</a>`);
+  t.regex(whyRunsOn(both, [], levels('h,e'), 'A') ?? '', /is alone in a level/, 'two helpers');
+  t.is(whyRunsOn(both, [], levels('h,i,e'), 'A'), undefined);
 });
 
 // Made after unpack_node_member() and unpack_node_online() of Pacemaker 3.0.2: times since feature set 3.18.0.
