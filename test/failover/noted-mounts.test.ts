@@ -412,3 +412,54 @@ test('nor is an owner without anything of it here taken for somebody who has it 
   t.is((await a.here(['release', address])).exitCode, 0);
   t.is((await b.here(['takeover', address, '--no-wait'])).exitCode, 0);
 });
+
+/** Edits in which each sign of a volume (fsid, device, place) leads to another one. */
+const tangles: Readonly<Record<string, (text: string) => string>> = {
+  'the device of one is that of another, which has a new one': (text) =>
+    text
+      .replace('/dev/vol2"', '/dev/state2"')
+      .replace('/dev/vol1"', '/dev/vol2"')
+      .replace('fsid = 1234', 'fsid = 1299'),
+  'a new one is where another one was, which is elsewhere': (text) =>
+    text.replace(
+      second(text),
+      second(text).replaceAll('/mnt/vol2', '/srv/vol2') +
+        second(text).replace('/dev/vol2', '/dev/state2').replace('1235', '1299'),
+    ),
+  'each is where the other one was': (text) => swapped(text, ['/mnt/vol1"', '/mnt/vol2"']),
+};
+
+for (const [what, edit] of Object.entries(tangles))
+  test(`all that was mounted is given up once: ${what}`, async (t) => {
+    const { a, before, etab, mounted } = await served(t);
+    const after = edit(before);
+    t.not(after, before);
+    a.write(file, after);
+    const release = await a.here(['release', address]);
+    t.is(release.exitCode, 0, release.stderr);
+    t.is(mounted() + etab(), '');
+    t.false(existsSync(note(a)));
+  });
+
+test('what is mounted for another address in a place that the configuration gives to this one stays', async (t) => {
+  const { a, before, etab, mounted } = await served(t, { more: true });
+  t.is((await a.here(['takeover', other, '--no-wait'])).exitCode, 0);
+  // The third is the first one's now, in the place of the other's, and the other has the second.
+  const pairs = [
+    ['/dev/vol1"', '/dev/vol3"'],
+    ['/dev/vol1"', '/dev/vol2"'],
+    ['/mnt/vol2"', '/mnt/vol3"'],
+    ['fsid = 1235', 'fsid = 1236'],
+  ] as const;
+  a.write(file, `${pairs.reduce(swapped, before)}\n[timeouts]\nbusy = 1\n`);
+  const release = await a.here(['release', address]);
+  t.is(release.exitCode, 1);
+  t.regex(
+    release.stderr,
+    /\/dev\/vol3, which the configuration has for 127\.77\.31\.1 by now, is mounted on \/mnt\/vol3/,
+  );
+  t.regex(etab(), /^\/mnt\/vol3\t.*\n$/);
+  t.notRegex(mounted(), /\/mnt\/vol[12]/);
+  for (const one of [other, address]) t.is((await a.here(['release', one])).exitCode, 0);
+  t.is(mounted() + etab(), '');
+});

@@ -25,44 +25,52 @@ export function asNoted(
   configured: FloatingIp,
   taken: FloatingIp | undefined,
 ): AsNoted {
-  const ip = withoutTheirs(host, withoutLater(configured, taken));
+  const ip = withoutLater(configured, taken);
   const notes = isManaged(ip, 'mount') ? [] : mountedAsNoted(host, config, ip);
   const { stateVolume, filesystems } = ip;
   const onRecord = recordVolume(ip);
-  const remarks = ip.managedByOthers === configured.managedByOthers ? [] : [laterText];
-  for (const one of configured.filesystems.filter((filesystem) => !ip.filesystems.includes(filesystem)))
-    remarks.push(
-      `${one.device} on ${one.mountpoint} is mounted for ${notedForOther(host, ip, one) ?? ''}, and stays with that address: the configuration has it otherwise by now`,
-    );
+  const remarks = ip === configured ? [] : [laterText];
   const left = new Set(notes);
-  const noteOf = (volume: Volume & { readonly fsid?: string }): NotedHere | undefined => {
-    if (mountOfDevice(host, volume) !== undefined)
-      return notes.find(({ note }) => note.mountpoint === volume.mountpoint);
-    const all = [...left];
+  const isThere = (volume: Volume) => mountOfDevice(host, volume) !== undefined;
+  type AnyVolume = Volume & { readonly fsid?: string };
+  /** What is mounted as it is configured; then its fsid, its device, its place: each is asked of all before the next. */
+  const signs: ((one: NotedHere, volume: AnyVolume) => boolean)[] = [
+    ({ note }, volume) => isThere(volume) && note.mountpoint === volume.mountpoint,
+    ({ note }, volume) => !isThere(volume) && note.fsid !== undefined && note.fsid === volume.fsid,
+    ({ mount }, volume) => !isThere(volume) && isMountOf(host, mount, volume.device),
+    ({ note }, volume) => !isThere(volume) && volume !== onRecord && note.mountpoint === volume.mountpoint,
+  ];
+  const volumes = [...(stateVolume === undefined ? [] : [stateVolume]), ...filesystems];
+  const found = new Map<Volume, NotedHere>();
+  for (const isIt of signs)
+    for (const volume of volumes.filter((one) => !found.has(one))) {
+      const noted = [...left].find((one) => isIt(one, volume));
+      if (noted === undefined) continue;
+      left.delete(noted);
+      found.set(volume, noted);
+      if (!isThere(volume))
+        remarks.push(`${placeOf(noted)}, as it was taken over: the configuration has it otherwise by now`);
+    }
+  const isLaid = (filesystem: Filesystem) => {
+    if (found.has(filesystem) || filesystem === onRecord) return false;
+    const { device, mountpoint } = filesystem;
+    const other = notedForOther(host, ip, mountpoint);
+    if (other !== undefined)
+      remarks.push(
+        `what is mounted on ${mountpoint} stays, as it is for ${other}: the configuration has ${device} there for ${ip.address} by now`,
+      );
     return (
-      all.find(({ note }) => note.fsid !== undefined && note.fsid === volume.fsid) ??
-      all.find(({ mount }) => isMountOf(host, mount, volume.device)) ??
-      all.find(({ note }) => volume !== onRecord && note.mountpoint === volume.mountpoint)
+      other !== undefined ||
+      (!isThere(filesystem) && notes.some(({ note }) => note.mountpoint === mountpoint))
     );
   };
-  /** What is mounted as it is configured is found first: nothing else is that. */
-  const inTurn = [...(stateVolume === undefined ? [] : [stateVolume]), ...filesystems].toSorted(
-    (a, b) => Number(mountOfDevice(host, a) === undefined) - Number(mountOfDevice(host, b) === undefined),
-  );
-  const found = new Map<Volume, NotedHere>();
-  for (const volume of inTurn) {
-    const noted = noteOf(volume);
-    if (noted === undefined) continue;
-    left.delete(noted);
-    found.set(volume, noted);
-    if (mountOfDevice(host, volume) === undefined)
-      remarks.push(`${placeOf(noted)}, as it was taken over: the configuration has it otherwise by now`);
-  }
+  // In its place is what was mounted there before: another address's, or another one of these.
+  const ours = filesystems.filter((filesystem) => !isLaid(filesystem));
   const there = <T extends Volume>(volume: T): T => {
     const { note } = found.get(volume) ?? {};
     if (note === undefined) return volume;
     const { device, mountpoint, type, options, fsid } = note;
-    const isSame = mountOfDevice(host, volume) !== undefined;
+    const isSame = isThere(volume);
     return {
       ...volume,
       ...(isSame ? {} : { device, mountpoint, type, options }),
@@ -83,7 +91,7 @@ export function asNoted(
       ...ip,
       stateDirectory: moved(ip.stateDirectory, onRecord, onRecord && there(onRecord)),
       ...(stateVolume === undefined ? {} : { stateVolume: there(stateVolume) }),
-      filesystems: [...filesystems.map((filesystem) => withExports(filesystem, there(filesystem))), ...gone],
+      filesystems: [...ours.map((filesystem) => withExports(filesystem, there(filesystem))), ...gone],
     },
   };
 }
@@ -99,12 +107,6 @@ function withoutLater(ip: FloatingIp, taken: FloatingIp | undefined): FloatingIp
   return managedByOthers?.length === ip.managedByOthers?.length
     ? ip
     : { ...ip, managedByOthers: managedByOthers ?? [] };
-}
-
-/** What this node has mounted for another address, that one serves still: its exports and locks are not this one's. A-4 waits for it. */
-function withoutTheirs(host: Host, ip: FloatingIp): FloatingIp {
-  const filesystems = ip.filesystems.filter((one) => notedForOther(host, ip, one) === undefined);
-  return filesystems.length === ip.filesystems.length ? ip : { ...ip, filesystems };
 }
 
 /** Each once, as it lies topmost in its place. */

@@ -5,7 +5,7 @@ import { type Action, notSo } from '../../host/action.js';
 import { unmountFilesystem } from '../../host/actions/mount.js';
 import type { Host } from '../../host/host.js';
 import { mountedBeside } from '../../host/reading/device-users.js';
-import { isMountOf, mountOfDevice } from '../../host/reading/mounts.js';
+import { isMountOf, mountAt } from '../../host/reading/mounts.js';
 import { currentDeadline } from '../../host/running/deadline.js';
 import { waitUntil } from '../../host/running/wait.js';
 import { forgetConfiguration, isConfigurationNoted, noteConfiguration } from '../../rundir/configuration.js';
@@ -122,20 +122,16 @@ export function isNotedForAnother(
 }
 
 /**
- * The other address for which this node has mounted a volume, by its note, where the configuration has given that to this one since: it is
- * served from there still. Undefined: it is not mounted, or mounted for this one, or nobody has noted it.
+ * The other address for which this node has mounted what lies topmost in a place, by its note: it is served from there still, whatever the
+ * configuration has there by now. Undefined: nothing is mounted there, or for this address, or nobody has noted it.
  */
-export function notedForOther(
-  host: Host,
-  { address }: FloatingIp,
-  volume: Pick<Volume, 'device' | 'mountpoint'>,
-): string | undefined {
-  const mount = mountOfDevice(host, volume);
+export function notedForOther(host: Host, { address }: FloatingIp, place: string): string | undefined {
+  const mount = mountAt(host, place);
   if (mount === undefined) return undefined;
   const run = runDirectory(host);
   const isNotedFor = (one: string) =>
     notedMounts(run, one).some(
-      ({ device, mountpoint }) => mountpoint === mount.mountpoint && isMountOf(host, mount, device),
+      ({ device, mountpoint }) => mountpoint === place && isMountOf(host, mount, device),
     );
   return isNotedFor(address)
     ? undefined
@@ -143,8 +139,7 @@ export function notedForOther(
 }
 
 /**
- * A-4, before the hand-over: what the configuration has given to the address while it was served is not mounted here, for another address or by
- * anybody: the next owner mounts it. Waited for, as a cluster may stop both addresses at once. Throws NOT_VERIFIED.
+ * A-4, before the hand-over: what the configuration has for the address by now is not mounted here, for another address or by anybody: the next owner mounts it. Waited for, as a cluster may stop both addresses at once. Throws NOT_VERIFIED.
  */
 export function expectGivenFree(ip: FloatingIp): FailoverAction {
   const { address } = ip;
@@ -152,7 +147,8 @@ export function expectGivenFree(ip: FloatingIp): FailoverAction {
     config.floatingIps
       .filter((one) => one.address === address && !isManaged(one, 'mount'))
       .flatMap(volumesOf)
-      .filter((volume) => !volumesOf(ip).some((one) => one.device === volume.device))
+      // What the record lies on is unmounted last.
+      .filter((volume) => !mountOrder(ip).first.some((one) => one.device === volume.device))
       .flatMap(({ device }) =>
         mountedBeside(host, { device, mountpoint: '' }).map((where) => ({ device, where })),
       );
