@@ -157,7 +157,7 @@ async function join(clients: Netns, netns: Netns, name: string, address: string)
 }
 
 ganeshaTest(
-  'moved there and back: its locks are kept, and those that go with them are notified',
+  'moved ten times there and back: its locks are kept, and those that go with them are notified',
   async (t) => {
     const { a, b, ask, tries, notified } = await site(t);
     a.watch();
@@ -177,23 +177,29 @@ ganeshaTest(
     t.is(await ask(rival, staying, 'lock', handle, 'rival'), 'denied', 'the file system is one');
     const trying = tries(staying, handle);
     await waitFor('the rival', async () => trying.said().includes('denied'));
-    const released = await a.tool('release', moving);
-    t.is(released.code, 0, released.output);
-    const taken = await b.tool('takeover', moving, '--no-wait');
-    t.is(taken.code, 0, taken.output);
-    t.true((await notified(moving)) > 0);
-    t.is(await ask(client, moving, 'reclaim', handle, 'holder'), 'granted');
-    await b.untilGraceIsOver();
-    t.is(await ask(client, moving, 'lock', handle, 'holder'), 'granted', 'it has it');
-    // Home again: what B drops of the moving address goes with what the same client has through the staying one.
-    const before = await notified(staying);
-    const back = await b.tool('release', moving);
-    t.is(back.code, 0, back.output);
-    t.true((await notified(staying)) > before, 'the client of both is notified from the one that stays');
-    t.is(await ask(client, staying, 'reclaim', second, 'holder'), 'granted');
-    const home = await a.tool('takeover', moving, '--no-wait');
-    t.is(home.code, 0, home.output);
-    t.is(await ask(client, moving, 'reclaim', handle, 'holder'), 'granted');
+    const move = async (from: Node, to: Node) => {
+      for (const [node, ...words] of [
+        [from, 'release', moving],
+        [to, 'takeover', moving, '--no-wait'],
+      ] as const) {
+        const { code, output } = await node.tool(...words);
+        t.is(code, 0, output);
+      }
+      t.is(await ask(client, moving, 'reclaim', handle, 'holder'), 'granted');
+    };
+    for (let times = 1; times <= 10; times += 1) {
+      await move(a, b);
+      if (times === 1) {
+        t.true((await notified(moving)) > 0);
+        await b.untilGraceIsOver();
+        t.is(await ask(client, moving, 'lock', handle, 'holder'), 'granted', 'it has it');
+      }
+      // Home again: what B drops of the moving address goes with what the same client has through the staying one.
+      const before = await notified(staying);
+      await move(b, a);
+      t.true((await notified(staying)) > before, 'the client of both is notified from the one that stays');
+      t.is(await ask(client, staying, 'reclaim', second, 'holder'), 'granted');
+    }
     await Promise.all([a.untilGraceIsOver(), b.untilGraceIsOver()]);
     const said = await trying.end();
     t.false(said.includes('granted'), said.join(' '));
