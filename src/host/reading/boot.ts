@@ -17,3 +17,14 @@ export function bootClock(host: Host): BootClock {
 export function systemdRuns(host: Host): boolean {
   return existsSync(host.path('/run/systemd/system'));
 }
+
+/** The service of systemd that a process belongs to, by its control group; undefined: none. */
+export function unitOf(host: Pick<Host, 'readText'>, pid: number | string): string | undefined {
+  return serviceIn(host.readText(`/proc/${pid}/cgroup`) ?? '');
+}
+
+/** Of /proc/PID/cgroup (cgroups(7)): the path in the hierarchy of version 2, or of systemd's own of version 1, ends with the service, or lies in it. */
+export function serviceIn(text: string): string | undefined {
+  const [, path = ''] = /^(?:0:|\d+:name=systemd):(.*\.service(?:\/.*)?)$/m.exec(text) ?? [];
+  return path.split('/').find((name) => name.endsWith('.service'));
+}

@@ -53,7 +53,7 @@ NFSv4 { Grace_Period = 45; }`,
         ],
         [
           'A-2, A-3',
-          'RemoveExport: the locks of that export go with it, and A-3 sees in /proc/locks that none is left on the device (OFDLCK; the pid there is -1, whoever has them). Nobody else loses a lock, and no grace begins. `2:ADDRESS` is never sent: it puts the whole server into grace, and takes the locks that the same client has through other addresses.',
+          'RemoveExport: the locks of that export go with it, and A-3 sees in /proc/locks that none is left on the device (OFDLCK; the pid there is -1, whoever has them). Nobody else loses a lock, and no grace begins. `2:ADDRESS` is not sent: it puts the whole server into grace, and takes the locks that the same client has through other addresses.',
         ],
         [
           'B-2',

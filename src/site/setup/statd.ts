@@ -1,7 +1,7 @@
 import { exitCodes, FailoverError } from '../../errors.js';
 import { runOrFail } from '../../host/action.js';
 import type { Argv, Host } from '../../host/host.js';
-import { systemdRuns } from '../../host/reading/boot.js';
+import { systemdRuns, unitOf } from '../../host/reading/boot.js';
 import { monitored, type StatdProcess, statdProcess } from '../../host/reading/statd.js';
 import { isInstalled } from '../../host/running/command.js';
 import { waitUntil } from '../../host/running/wait.js';
@@ -9,7 +9,8 @@ import { tryCallout } from '../../lockmanager/callout-proof.js';
 import type { Finding, SetupItem } from './item.js';
 import { nfsConfName } from './nfs-conf.js';
 
-const restart: Argv = ['systemctl', 'restart', 'rpc-statd'];
+const restartOf = (unit: string): Argv => ['systemctl', 'restart', unit];
+const usualUnit = 'rpc-statd.service';
 
 /**
  * Whoever monitors the clients can run the callout of this installation: it is tried as the user that rpc.statd runs as, the owner of its
@@ -64,8 +65,9 @@ export function statdRestart(host: Host, callout: string, wanted: string | undef
       if (!before.has(nfsConfName) && isRight(statd))
         return { state: 'unchanged', detail: `pid ${statd.pid} runs ${statd.callout ?? 'no callout'}` };
       const why = reasonOf(statd, before.has(nfsConfName));
-      if (await isUnit(host))
-        return { state: 'to do', detail: `restart, as ${why}`, commands: [restart.join(' ')] };
+      const unit = unitNow(host, statd);
+      if (unit !== undefined)
+        return { state: 'to do', detail: `restart, as ${why}`, commands: [restartOf(unit).join(' ')] };
       return {
         state: 'by hand',
         detail: `restart rpc.statd, as ${why}; it keeps whom it monitors in /var/lib/nfs/sm`,
@@ -75,7 +77,9 @@ export function statdRestart(host: Host, callout: string, wanted: string | undef
       const old = runs();
       const why = old === undefined ? 'it did not run' : reasonOf(old, false);
       const before = monitored(host)?.hosts ?? [];
-      await runOrFail(host, restart, 'See "journalctl -u rpc-statd".');
+      const unit = (old === undefined ? undefined : unitNow(host, old)) ?? usualUnit;
+      const restart = restartOf(unit);
+      await runOrFail(host, restart, `See "journalctl -u ${unit}".`);
       await waitUntil(host, 'rpc.statd to start', () => {
         const now = runs();
         return now !== undefined && now.pid !== old?.pid && isRight(now);
@@ -97,9 +101,9 @@ function reasonOf({ callout, isOutdated }: StatdProcess, isAhead: boolean): stri
   return callout === undefined ? 'it runs no callout' : `it runs ${callout}`;
 }
 
-async function isUnit(host: Host): Promise<boolean> {
-  if (!systemdRuns(host) || !isInstalled('systemctl')) return false;
-  return (await host.run(['systemctl', 'is-active', '--quiet', 'rpc-statd'], { short: true })).exitCode === 0;
+/** The unit that it runs in: rpc-statd.service, or that of a package which brings one of its own, as NFS-Ganesha's does. */
+function unitNow(host: Host, { pid }: StatdProcess): string | undefined {
+  return systemdRuns(host) && isInstalled('systemctl') ? unitOf(host, pid) : undefined;
 }
 
 /** A restart forgets nobody: statd reads its directory again (nfs-utils utils/statd/monitor.c, load_state). It is looked at all the same. */
