@@ -264,6 +264,16 @@ export const errorCodes = {
     means: '--steps names what is no step of this command. Nothing was touched.',
     todo: 'Name steps of this command, separated by commas.',
   },
+  STORAGE_UNFIT: {
+    means:
+      'try-storage: what two nodes wrote at once into the state directory was lost, or one of them did not see what the other had written. A record there would lose clients without an error. The message says what was missing.',
+    todo: 'Mount the storage with the options that the message names, on every node, and run `nlm-failover try-storage` again; or let the record lie on a state volume. See WHERE THE RECORD LIES.',
+  },
+  STORAGE_UNTRIED: {
+    means:
+      'try-storage: no other node came, or it did not go on, so that nothing is known of the storage. Nothing was kept.',
+    todo: 'Run `nlm-failover try-storage` on two nodes at about the same time. Where it runs on both, they do not have the same directory mounted.',
+  },
   STUCK: {
     means: 'A system call did not return, so that nlm-failover killed itself (exit status 137); see WAITING.',
     todo: 'Look at the disk or server. Fence this node before another one takes over, or wait until the process is gone.',

@@ -91,7 +91,7 @@ const rooms: Readonly<Record<string, Room>> = {
 /** Rooms in rooms, from the bottom up, with the files that lie beside them as ".": code of one uses only what is below it. */
 const inner: Readonly<Record<string, readonly string[]>> = {
   host: ['host.ts', 'running', '.', 'devices', 'settings', 'reading', 'actions', 'rehearsal'],
-  record: ['record-error.ts', 'safe-files', 'database', 'tables', 'journal', '.', 'rebuild', 'move'],
+  record: ['record-error.ts', 'safe-files', 'database', 'trial', 'tables', 'journal', '.', 'rebuild', 'move'],
   nsm: ['notify', 'worker'],
   failover: [
     'context.ts',

@@ -23,6 +23,7 @@ import { addCheck } from './site/check.js';
 import { addInit } from './site/init.js';
 import { addPacemaker } from './site/pacemaker.js';
 import { addSetup } from './site/setup.js';
+import { addTryStorage } from './site/try-storage.js';
 import { helpEnd } from './text/help-end.js';
 import type { LoadDrivers } from './open-reader.js';
 import { calloutPath, closedToOthers } from './own-callout.js';
@@ -75,6 +76,7 @@ export function buildProgram(
   addHistory(program, io, drivers);
   addInit(program, io);
   addCheck(program, io, drivers, exit);
+  addTryStorage(program, io, drivers);
   addSetup(program, io, drivers, exit);
   addPacemaker(program, io, drivers);
   addRebuild(program, io, drivers);

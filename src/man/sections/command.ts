@@ -160,7 +160,7 @@ const recordPlace: ManSection = {
         ],
         [
           'shared storage',
-          '`directory` in [state]: storage that every node sees, and that no client of these nodes reaches. It must be mounted before takeover.',
+          '`directory` in [state]: storage that every node sees, and that no client of these nodes reaches. It must be mounted before takeover, and tried before the first.',
         ],
         [
           'an exported file system',
@@ -175,6 +175,21 @@ const recordPlace: ManSection = {
         'An export is not counted where every sec= of it is krb5, krb5i or krb5p, and anonuid= is 65534 (nobody) or left out. Then the server knows who the user is; who has a key for a principal that is mapped to the user of rpc.statd still reaches the record.\n\n' +
         'Of xfs, btrfs, and whatever is not ext2, ext3 or ext4, nobody can see before it is mounted whether another node has it. Where the record lies on such a file system, takeover needs --fenced (OWNER_UNKNOWN). ' +
         'Beside a state volume of type ext4, or shared storage, other file systems can be of any type.',
+    },
+    { heading: 'Trying shared storage' },
+    {
+      text:
+        'Some file systems lose what two nodes write at once, without an error, and others do so with their default options. So shared storage is tried, before the first takeover: run `nlm-failover try-storage` on two nodes at about the same time. It takes seconds, on slow storage a minute. ' +
+        'What came of it is kept in the directory storage-trial beside the records, for each node, with how the storage is mounted there: `check` says where it was never tried, lost something, or is mounted otherwise now. Of GlusterFS it sees the options of the client and the layers of the volume, too.\n\n' +
+        'GlusterFS 10, a replica of two, mounted with fuse, as seen in the lab: by default one of the first writes of two nodes was lost; with the performance options of the volume alone each node saw only its own. With these nothing was lost:',
+    },
+    {
+      example:
+        'for layer in write-behind quick-read io-cache read-ahead stat-prefetch open-behind; do\n' +
+        '  gluster volume set state performance.$layer off\n' +
+        'done\n' +
+        'mount -t glusterfs -o direct-io-mode=enable,attribute-timeout=0,entry-timeout=0 localhost:/state /shared_storage   # on every node\n' +
+        'nlm-failover try-storage                                                                                         # on two at once',
     },
     { heading: 'Moving a record there' },
     {

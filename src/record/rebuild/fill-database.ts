@@ -4,7 +4,7 @@ import { foldJournals } from '../journal/fold.js';
 import { journalTables } from '../tables/journal-tables.js';
 import { eachNamedClient, type JournalContents } from './read-journals.js';
 import { latestClock } from '../tables/notifications.js';
-import { makeDatabaseFile } from '../safe-files/record-directory.js';
+import { makeEmptyFile } from '../safe-files/record-directory.js';
 import { highestGiven } from '../safe-files/states-given.js';
 
 export interface Filled {
@@ -35,7 +35,7 @@ export function fillDatabase(
   now: number,
 ): Filled {
   const { served } = contents;
-  makeDatabaseFile(file);
+  makeEmptyFile(file);
   const db = openDatabase(file);
   try {
     return db

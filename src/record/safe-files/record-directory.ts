@@ -47,11 +47,11 @@ export function makeDatabase(held: HeldDirectory): void {
   syncDirectory(`${held.way}/..`);
   // SQLite gives monitors.db-journal the owner and the mode of the database.
   // Opened only where it is not there yet: closing a descriptor of a database drops this process's POSIX locks on it.
-  unlessThere(() => makeDatabaseFile(file));
+  unlessThere(() => makeEmptyFile(file));
 }
 
-/** Makes an empty file that SQLite may take for a new database. Throws EEXIST. */
-export function makeDatabaseFile(file: string): void {
+/** Makes an empty file, mode 0600, that SQLite may take for a new database. Throws EEXIST. */
+export function makeEmptyFile(file: string): void {
   const fd = openSync(file, 'wx', 0o600);
   fchmodSync(fd, 0o600);
   closeSync(fd);

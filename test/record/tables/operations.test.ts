@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { openDatabase } from '../../../src/record/database/database.js';
 import { migrations } from '../../../src/record/database/schema.js';
-import { makeDatabaseFile } from '../../../src/record/safe-files/record-directory.js';
+import { makeEmptyFile } from '../../../src/record/safe-files/record-directory.js';
 import type { OperationStart, StepRecord } from '../../../src/record/record.js';
 import { makeSite, wall } from '../helpers/site.js';
 
@@ -132,7 +132,7 @@ test('a record of 0.1.0 opens, with the operations that it has', (t) => {
   const released = migrations.slice(0, 6);
   t.false(released.some((one) => one.includes('forced')));
   mkdirSync(site.directory, { mode: 0o711 });
-  makeDatabaseFile(join(site.directory, 'monitors.db'));
+  makeEmptyFile(join(site.directory, 'monitors.db'));
   const former = openDatabase(join(site.directory, 'monitors.db'), released);
   former
     .prepare(

@@ -5,7 +5,7 @@ import { openDatabase } from '../../../src/record/database/database.js';
 import { migrations } from '../../../src/record/database/schema.js';
 import { FailoverError } from '../../../src/errors.js';
 import { openRecord } from '../../../src/record/record.js';
-import { makeDatabaseFile } from '../../../src/record/safe-files/record-directory.js';
+import { makeEmptyFile } from '../../../src/record/safe-files/record-directory.js';
 import { makeSite, wall } from '../helpers/site.js';
 import { startProcess } from '../helpers/process.js';
 
@@ -140,7 +140,7 @@ test('a record of the former schema: its owner goes on and lets go, and takes ov
 /** As a version left it that did not note the machine: A has the address in epoch 7. */
 function formerRecord(site: ReturnType<typeof makeSite>) {
   mkdirSync(site.directory, { mode: 0o711 });
-  makeDatabaseFile(join(site.directory, 'monitors.db'));
+  makeEmptyFile(join(site.directory, 'monitors.db'));
   const steps = migrations.findIndex((step) => step.includes('ADD COLUMN machine'));
   const former = openDatabase(join(site.directory, 'monitors.db'), migrations.slice(0, steps));
   former.prepare('UPDATE ownership SET owner = ?, epoch = 7, released = 0, since = ?').run('A', wall);

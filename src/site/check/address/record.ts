@@ -7,6 +7,7 @@ import { machineIfKnown } from '../../../host/reading/machine-id.js';
 import { isExt, mountOfDevice } from '../../../host/reading/mounts.js';
 import { readSuperblock } from '../../../host/reading/superblock.js';
 import { isNamesake } from '../../../record/record.js';
+import { ofTrials } from '../../storage/tried.js';
 import { type AddressSite, type Check, failure, type Finding, orElse, warning } from '../check.js';
 
 const MiB = 2 ** 20;
@@ -17,7 +18,7 @@ const leastFree = 4 * MiB;
 /** Where the record lies, and that it can be trusted. */
 export const recordCheck: Check<AddressSite> = {
   name: 'record',
-  text: 'where the record lies: reachable, out of the reach of NFS clients, on a state volume that is large enough and has multiple mount protection; who owns the address',
+  text: 'where the record lies: reachable, out of the reach of NFS clients, on a state volume that is large enough and has multiple mount protection; on shared storage what `try-storage` has shown; who owns the address',
   look: async (site) => {
     const { reader, ip, context, standing } = site;
     const { host, config } = reader;
@@ -57,6 +58,7 @@ export const recordCheck: Check<AddressSite> = {
           'Let state_directory lie on a state volume, or end that export.',
         ),
       ),
+      ...(volume === undefined && standing.unreachable === undefined ? ofTrials(host, config, ip) : []),
       ...(volume === undefined || isManaged(ip, 'mount') ? [] : await volumeFindings(host, volume)),
     ];
     const where =

@@ -1,0 +1,208 @@
+import { closeSync, constants, fsyncSync, readdirSync, rmSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type Database from 'better-sqlite3';
+import { FailoverError, messageOf } from '../../errors.js';
+import { openDatabase } from '../database/database.js';
+import { guarded } from '../record-error.js';
+import type { HeldDirectory } from '../safe-files/held-directory.js';
+import { makeEmptyFile } from '../safe-files/record-directory.js';
+import { openDespiteLease, readAt, withRegularFile, writeAll } from '../safe-files/files.js';
+
+/** Each of the two writes so often at the least, beside the other. GlusterFS with its default options lost 17 of 90. */
+const enough = 25;
+/** A node that the other one leaves little room, or whose storage is slow, is given up after this: seconds. */
+const longest = 90;
+/** What proves something still where the time is over: so many of each, and so often one after the other. */
+const leastWritten = 10;
+const leastTurns = 6;
+
+const schema = [
+  `CREATE TABLE counter (n INTEGER NOT NULL);
+   INSERT INTO counter VALUES (0);
+   CREATE TABLE written (n INTEGER NOT NULL, node TEXT NOT NULL, line INTEGER NOT NULL);`,
+];
+
+/** How often to look whether the other node has ended, ms. */
+const lookMs = 500;
+
+const sleep = new Int32Array(new SharedArrayBuffer(4));
+
+/** Where the two write. */
+export interface Place {
+  readonly held: HeldDirectory;
+  /** Of the database; the other files are named after it. */
+  readonly name: string;
+  readonly me: string;
+  readonly other: string;
+  /** For another process's lock on the database: ms. */
+  readonly busyMs: number;
+}
+
+/** What one node has done, and why it did not go on. */
+export interface Wrote {
+  readonly written: number;
+  readonly why: readonly string[];
+}
+
+/** Makes the database, empty. */
+export function makeTrial(place: Place): void {
+  removeTrial(place);
+  makeEmptyFile(place.held.at(place.name));
+}
+
+/** With what a trial of the same two left that was killed. Asks for no name that is not there: a node may keep that in mind. */
+export function removeTrial({ held, name }: Place): void {
+  const files = readdirSync(held.way).filter((file) => file.startsWith(name));
+  for (const file of files) rmSync(held.at(file), { force: true });
+}
+
+/** Makes this node's file of lines. */
+export function makeLines(place: Place): void {
+  const file = linesOf(place, place.me);
+  guarded(`making ${file}`, () => makeEmptyFile(file));
+}
+
+export function openTrial({ held, name, busyMs }: Place): Database.Database {
+  return openDatabase(held.at(name), schema, busyMs);
+}
+
+function linesOf({ held, name }: Place, node: string): string {
+  return held.at(`${name}.${node}`);
+}
+
+/**
+ * Counts up in transactions, as the other node does at the same time, with the settings of a record; before each a line is appended to a
+ * file of its own, as the callout appends to a journal, and of the other's file everything must be there that its transactions
+ * tell of. Ends when both have written often enough, when something is wrong, or when the other one has ended.
+ */
+export async function write(place: Place, db: Database.Database, isOtherDone: () => boolean): Promise<Wrote> {
+  const { me, busyMs } = place;
+  const end = performance.now() + longest * 1000;
+  let look = performance.now() + lookMs;
+  let written = 0;
+  const why: string[] = [];
+  while (why.length === 0 && performance.now() < end) {
+    try {
+      appendLine(place, written + 1);
+      const all = guarded('counting', () => countUp(db, me, written), { file: db.name, busyMs });
+      written += 1;
+      why.push(...wrongIn(place, all, written));
+      // Twice as often, too: whom the other does not see could wait for it for ever.
+      if (written >= (all.other >= enough ? enough : 2 * enough)) break;
+      if (performance.now() > look) {
+        if (isOtherDone()) break;
+        look = performance.now() + lookMs;
+      }
+    } catch (error) {
+      why.push(`${me}: ${plain(error)}`);
+    }
+    await delay(5 + Math.random() * 15);
+  }
+  return { written, why };
+}
+
+interface Seen {
+  readonly own: number;
+  readonly other: number;
+  /** The last line of the other's that a transaction tells of. */
+  readonly line: number;
+}
+
+function countUp(db: Database.Database, me: string, written: number): Seen {
+  return db
+    .transaction(() => {
+      const n = db.prepare<[], number>('SELECT n FROM counter').pluck().get() ?? 0;
+      const own =
+        db.prepare<[string], number>('SELECT count(*) FROM written WHERE node = ?').pluck().get(me) ?? 0;
+      const [other = 0, line = 0] =
+        db
+          .prepare<[string], [number, number | null]>(
+            'SELECT count(*), max(line) FROM written WHERE node <> ?',
+          )
+          .raw()
+          .get(me)
+          ?.map((value) => value ?? 0) ?? [];
+      // Where a lock does not keep the other one out, it is here now.
+      Atomics.wait(sleep, 0, 0, 3);
+      db.prepare('UPDATE counter SET n = ?').run(n + 1);
+      db.prepare('INSERT INTO written VALUES (?, ?, ?)').run(n + 1, me, written + 1);
+      return { own: own + 1, other, line };
+    })
+    .immediate();
+}
+
+/** What is seen in the middle of it: no need to go on. */
+function wrongIn(place: Place, { own, line }: Seen, written: number): string[] {
+  const { me, other } = place;
+  if (own !== written) return [`${me} had written ${written} times, and ${own} of them were there`];
+  const there = countLines(place, other);
+  return there < line
+    ? [`${me} read ${there} lines that ${other} had appended, when there were ${line}`]
+    : [];
+}
+
+function appendLine(place: Place, number: number): void {
+  const { O_WRONLY, O_APPEND, O_NOFOLLOW } = constants;
+  const fd = openDespiteLease(linesOf(place, place.me), O_WRONLY | O_APPEND | O_NOFOLLOW);
+  try {
+    writeAll(fd, `${String(number).padStart(7)}\n`);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function countLines(place: Place, node: string): number {
+  const read = (fd: number): number =>
+    readAt(fd, 0, 1 << 20)
+      .toString('latin1')
+      .match(/ *\d+\n/gu)?.length ?? 0;
+  return withRegularFile(linesOf(place, node), constants.O_RDONLY, read) ?? 0;
+}
+
+/** What is there when both have ended, seen with a new connection: why that is not all, one sentence each. */
+export function missingOf(place: Place, written: Readonly<Record<string, number>>): string[] {
+  const { me } = place;
+  try {
+    const db = openTrial(place);
+    try {
+      const all = db.prepare<[], [number, string]>('SELECT n, node FROM written ORDER BY rowid').raw().all();
+      const n = db.prepare<[], number>('SELECT n FROM counter').pluck().get() ?? 0;
+      return judge(place, written, { n, all });
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    return [`${me}: ${plain(error)}`];
+  }
+}
+
+interface Left {
+  readonly n: number;
+  readonly all: readonly (readonly [number, string])[];
+}
+
+function judge(place: Place, written: Readonly<Record<string, number>>, { n, all }: Left): string[] {
+  const { me, other } = place;
+  const sum = Object.values(written).reduce((one, next) => one + next, 0);
+  const rows = [me, other].map((node) => ({ node, rows: all.filter(([, one]) => one === node).length }));
+  const lost = rows.filter(({ node, rows: there }) => there !== written[node]);
+  const why = [
+    ...lost.map(
+      ({ node, rows: there }) => `${node} wrote ${written[node]} times, and ${me} found ${there} of them`,
+    ),
+    ...(n === sum ? [] : [`both counted up ${sum} times in all, and ${me} found ${n}`]),
+  ];
+  if (why.length > 0) return why;
+  const turns = all.filter(([, node], index) => index > 0 && node !== all[index - 1]?.[1]).length;
+  return turns >= leastTurns && [me, other].every((node) => (written[node] ?? 0) >= leastWritten)
+    ? []
+    : [
+        `the two hardly wrote at once: ${rows.map(({ node, rows: there }) => `${node} ${there} times`).join(', ')} in ${longest} s`,
+      ];
+}
+
+function plain(error: unknown): string {
+  if (error instanceof FailoverError) return error.message;
+  throw new Error(messageOf(error), { cause: error });
+}
