@@ -86,7 +86,7 @@ export interface FloatingIp {
   readonly filesystems: readonly Filesystem[];
   /** Its file systems are those of [[shared_filesystem]]; absent: they are its own, and move with it. */
   readonly shared?: Sharing;
-  /** What somebody else does: checked, and never done. Absent: nothing. */
+  /** What somebody else does as the file says: checked, and never done. Absent: nothing. See isManaged. */
   readonly managedByOthers?: readonly ManagedPart[];
 }
 

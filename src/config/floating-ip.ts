@@ -63,9 +63,14 @@ function outerFirst(volumes: readonly Volume[]): readonly Volume[] {
   return volumes.toSorted((a, b) => depth(a) - depth(b));
 }
 
-/** Whether somebody else does this part of an address. */
-export function isManaged({ managedByOthers = [] }: FloatingIp, part: ManagedPart): boolean {
-  return managedByOthers.includes(part);
+/** Whether somebody else does this part of an address. What every node has, nobody mounts or exports for it. */
+export function isManaged({ managedByOthers = [], shared }: FloatingIp, part: ManagedPart): boolean {
+  return managedByOthers.includes(part) || (shared !== undefined && part !== 'address');
+}
+
+/** The key by which somebody else mounts and exports for an address. */
+export function othersKey({ shared }: FloatingIp): 'managed_by_others' | 'shared_filesystem' {
+  return shared === undefined ? 'managed_by_others' : 'shared_filesystem';
 }
 
 /**

@@ -108,7 +108,8 @@ function toFloatingIp(
   { state, shared_filesystem: shared = [] }: ConfigFile,
 ): FloatingIp {
   const { directory } = state;
-  const managed = new Set([...(shared.length === 0 ? [] : leftToNodes), ...ip.managed_by_others]);
+  // What is shared nobody mounts or exports for an address.
+  const managed = ip.managed_by_others.filter((part) => shared.length === 0 || part === 'address');
   return {
     ...ip.address,
     interface: ip.interface,
@@ -117,7 +118,7 @@ function toFloatingIp(
     stateDirectory: ip.state_directory ?? directory ?? '',
     trustClients: ip.trust_clients,
     ...stateVolumeOf(ip),
-    ...(managed.size === 0 ? {} : { managedByOthers: [...managed] }),
+    ...(managed.length === 0 ? {} : { managedByOthers: [...new Set(managed)] }),
     ...(shared.length === 0
       ? {}
       : { shared: { nodes: [...new Set(shared.flatMap(({ nodes }) => nodes))].toSorted() } }),
@@ -152,9 +153,6 @@ function toFloatingIp(
           ),
   };
 }
-
-/** Of an address without file systems of its own: nothing is mounted or exported when it moves. */
-const leftToNodes = ['mount', 'export'] as const;
 
 /** relationProblems has made sure that an fsid or an Export_Id is there, and a path. */
 function toShared(shared: NonNullable<ConfigFile['shared_filesystem']>[number]): Filesystem {

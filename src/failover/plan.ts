@@ -1,5 +1,5 @@
 import type { Filesystem, FloatingIp, Volume } from '../config/config.js';
-import { isManaged, mountOrder, volumesOf } from '../config/floating-ip.js';
+import { isManaged, mountOrder, othersKey, volumesOf } from '../config/floating-ip.js';
 import { addressDown, addressUp } from '../host/actions/address.js';
 import { announce } from '../host/actions/announce.js';
 import {
@@ -210,7 +210,7 @@ function mounts(
   volumes: readonly Volume[],
   ownerIsKnown: boolean,
 ): Action<FailoverContext>[] {
-  if (isManaged(ip, 'mount')) return volumes.map((volume) => expectMounted(volume));
+  if (isManaged(ip, 'mount')) return volumes.map((volume) => expectMounted(volume, othersKey(ip)));
   const places = volumesOf(ip).map(({ mountpoint }) => mountpoint);
   return volumes.flatMap((volume) => [
     refuseMountedElsewhere(ip, volume, ownerIsKnown),

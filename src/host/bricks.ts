@@ -16,21 +16,27 @@ export async function brickLockHosts(host: Host, volume: string): Promise<Readon
   const hosts = new Set<string>();
   for (const pid of bricksOf(host, volume)) {
     const dump = await dumpOf(host, pid);
-    if (dump === undefined) return 'silent';
-    for (const one of lockHosts(dump)) hosts.add(one);
+    const found = dump === undefined ? undefined : lockHosts(dump);
+    if (found === undefined) return 'silent';
+    for (const one of found) hosts.add(one);
   }
   return hosts;
 }
 
 /**
  * Of the text of a brick's dump: the hosts whose locks it holds, granted or waiting. The connection of each stands beside it, as
- * CTX_ID:...-PID:...-HOST:NAME-PC_NAME:... (GlusterFS xlators/features/locks/src/posix.c, pl_dump_lock; client.c, client_setvolume).
+ * CTX_ID:...-PID:...-HOST:NAME-PC_NAME:... (GlusterFS xlators/features/locks/src/posix.c, pl_dump_lock; client.c, client_setvolume), behind
+ * what names the lock: a base name may hold anything. Undefined: it holds a lock, and does not say so whose.
  */
-export function lockHosts(dump: string): string[] {
-  return dump.split('\n').flatMap((line) => {
-    const [, name] = /^(?:posix|inode|entry)lk\..*\bHOST:(.+?)-PC_NAME:/.exec(line) ?? [];
-    return name === undefined ? [] : [name];
-  });
+export function lockHosts(dump: string): string[] | undefined {
+  const hosts: string[] = [];
+  for (const line of dump.split('\n')) {
+    if (!/^(?:posix|inode|entry)lk\.\w+\[\d+\]\(\w+\)=/.test(line)) continue;
+    const [, name] = /.*, connection-id=.*?-HOST:(.+?)-PC_NAME:/.exec(line) ?? [];
+    if (name === undefined) return undefined;
+    hosts.push(name);
+  }
+  return hosts;
 }
 
 /** The brick processes of a volume here, by their command lines: `glusterfsd -s HOST --volfile-id VOLUME.HOST.BRICK ...`. Root's alone. */

@@ -45,7 +45,7 @@ export async function chooseDriver(
   const named = candidates.find(({ module }) => module.name === wanted);
   if (named !== undefined) {
     refuseOther(named, serving, onNode, site);
-    if (soleOf(serving) !== named) await refuseUnable(named, site, options);
+    if (soleOf(serving) !== named) await refuseUnable(named, site, options, sharingHint(modules, site));
     return { driver: named.driver, why: 'configured', passedOver: [] };
   }
   const sole = soleOf(serving);
@@ -60,7 +60,7 @@ export async function chooseDriver(
   throw refusal(
     `No lock manager driver can serve ${site.floatingIp.address} on this host: ${passedOverText(passedOver)}`,
     'NO_DRIVER',
-    'Remove the reasons for one of them.',
+    sharingHint(modules, site) ?? 'Remove the reasons for one of them.',
   );
 }
 
@@ -207,7 +207,23 @@ function refuseOther(
   );
 }
 
-async function refuseUnable({ module }: Candidate, site: Site, options: LooksOptions): Promise<void> {
+/** Where only some drivers can: which. */
+function sharingHint(
+  modules: readonly DriverModule[],
+  { floatingIp, config }: Pick<Site, 'floatingIp' | 'config'>,
+): string | undefined {
+  const able = modules.filter(({ servesShared }) => servesShared === true).map(({ name }) => name);
+  return floatingIp.shared === undefined || able.includes(config.lockManager.driver)
+    ? undefined
+    : `What is in [[shared_filesystem]] only ${able.join(', ')} can serve: set [lock_manager].driver.`;
+}
+
+async function refuseUnable(
+  { module }: Candidate,
+  site: Site,
+  options: LooksOptions,
+  hint: string | undefined,
+): Promise<void> {
   const unsuited = unsuitedOf(module, site);
   const lacks = await module.lacks(site, options);
   const sentences = [
@@ -224,7 +240,9 @@ async function refuseUnable({ module }: Candidate, site: Site, options: LooksOpt
   throw refusal(
     sentences.join('. '),
     'DRIVER_UNSUITED',
-    module.remedy ?? `It is for ${module.summary}. Set [lock_manager].driver to "auto", or to another one.`,
+    hint ??
+      module.remedy ??
+      `It is for ${module.summary}. Set [lock_manager].driver to "auto", or to another one.`,
   );
 }
 

@@ -5,7 +5,7 @@ import { isAtOrBelow, nearestAbove } from '../../paths.js';
 import { readDevice, readMountpoint, readPath } from '../paths.js';
 import { renderPath, renderValue, type Problem, Wrong } from '../problem.js';
 import { ofString, record, type Row, rows } from './rows.js';
-import { sharedProblems } from './shared.js';
+import { sharedProblems, unmountedPaths } from './shared.js';
 import { letsStatdIn, mayMatchBoth, readClients, readExportOptions, readMountOptions } from '../words.js';
 
 type Path = Problem['path'];
@@ -30,6 +30,7 @@ export function relationProblems(input: unknown, drivers: readonly DriverSetting
       ofString(readMountpoint),
       'this mount point is already at',
     ),
+    ...twice(unmountedPaths(shared), 'path', ofString(readPath), 'this path is already at'),
     ...sharedProblems(top),
     ...drivers.flatMap(
       (driver) => driver.problems?.({ lockManager: record(top['lock_manager']), filesystems, shared }) ?? [],

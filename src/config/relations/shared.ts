@@ -11,8 +11,18 @@ export function sharedProblems(top: Row['row']): Problem[] {
   return [
     ...shared.flatMap(placeProblems),
     ...floatingIps.flatMap((ip) => ownProblems(ip, shared)),
-    ...statePlaces(top, floatingIps).flatMap((place) => reachProblems(place, shared)),
+    ...once(statePlaces(top, floatingIps).flatMap((place) => reachProblems(place, shared))),
   ];
+}
+
+/** One place in the file may be that of many addresses. */
+function once(problems: readonly Problem[]): Problem[] {
+  return [...new Map(problems.map((one) => [one.path.join('\0'), one])).values()];
+}
+
+/** Where nothing is mounted, the path alone tells one from another. */
+export function unmountedPaths(shared: readonly Row[]): Row[] {
+  return shared.filter(({ row }) => row['mountpoint'] === undefined);
 }
 
 /** This node must be one of those that export each of them. */

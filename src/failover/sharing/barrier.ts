@@ -25,9 +25,9 @@ const lateSeconds = 5;
 export function callEveryNode({ address }: FloatingIp, sharing: Sharing): FailoverAction {
   return {
     commands: [
-      `# sm_${address}/barrier calls ${listed(sharing)} into grace: "nlm-failover join-grace" answers there`,
+      `# sm_${address}/barrier calls each other node of ${listed(sharing)} into grace: "nlm-failover join-grace" answers there`,
     ],
-    byHand: [`# on each of ${listed(sharing)}: the server into grace, before another step`],
+    byHand: [`# on each other node of ${listed(sharing)}: the server into grace, before another step`],
     repeats: true,
     check: () => false,
     act: async (context) => {
@@ -64,7 +64,7 @@ export function joinHere(): FailoverAction {
  */
 export function awaitEveryNode(ip: FloatingIp, sharing: Sharing): FailoverAction {
   return {
-    commands: [`# wait until ${listed(sharing)} are in grace, at the longest [timeouts].barrier`],
+    commands: [`# wait until each of ${listed(sharing)} is in grace, at the longest [timeouts].barrier`],
     byHand: [],
     repeats: true,
     check: ({ collected }) => collected.graceCall === undefined,

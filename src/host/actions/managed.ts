@@ -8,10 +8,14 @@ import { type ExportedFilesystem, expectOnFilesystem } from './exports.js';
 
 // What somebody else does of an address (managed_by_others): it is looked at where it must be so, and never done.
 
-/** An action that only looks; `look` throws where it is not so. */
-function onlyLook(command: string, look: (host: Host) => void | Promise<void>): Action<HostContext> {
+/** An action that only looks; `look` throws where it is not so. `key`: by which the configuration leaves it to others. */
+function onlyLook(
+  command: string,
+  look: (host: Host) => void | Promise<void>,
+  key = 'managed_by_others',
+): Action<HostContext> {
   return {
-    commands: [`# ${command}: somebody else sees to that (managed_by_others)`],
+    commands: [`# ${command}: somebody else sees to that (${key})`],
     check: async ({ host }) => {
       await look(host);
       return true;
@@ -24,17 +28,17 @@ function onlyLook(command: string, look: (host: Host) => void | Promise<void>): 
 const goOn = 'Then run the same command again.';
 
 /** B-1: a file system is mounted, and where the configuration has a device, it is that one. */
-export function expectMounted({
-  device,
-  mountpoint,
-}: Pick<ExportedFilesystem, 'device' | 'mountpoint'>): Action<HostContext> {
+export function expectMounted(
+  { device, mountpoint }: Pick<ExportedFilesystem, 'device' | 'mountpoint'>,
+  key: string,
+): Action<HostContext> {
   const what = device === '' ? 'a file system' : device;
-  return onlyLook(`${what} is mounted on ${mountpoint}`, (host) => {
+  const look = (host: Host) => {
     const mount = mountAt(host, mountpoint);
     if (mount === undefined) {
       throw notSo(
         'B-1',
-        `Nothing is mounted on ${mountpoint}, and nlm-failover does not mount it (managed_by_others)`,
+        `Nothing is mounted on ${mountpoint}, and nlm-failover does not mount it (${key})`,
         `Have it mounted by whoever does. ${goOn}`,
       );
     }
@@ -45,7 +49,8 @@ export function expectMounted({
         `Have that mounted, or correct "device" in the configuration. ${goOn}`,
       );
     }
-  });
+  };
+  return onlyLook(`${what} is mounted on ${mountpoint}`, look, key);
 }
 
 /** B-5: a path is exported, with the fsid that every node gives it. To whom, is not looked at. */

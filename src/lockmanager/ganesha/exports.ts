@@ -19,6 +19,8 @@ export interface ExportSite {
   /** Where the EXPORT blocks go that are made. */
   readonly directory: string;
   readonly filesystems: readonly Filesystem[];
+  /** Every node exports them, always. */
+  readonly isShared: boolean;
 }
 
 /** AddExport, UpdateExport and RemoveExport in place of exportfs(8). */
@@ -29,17 +31,19 @@ export function ganeshaExports(site: ExportSite): Exports {
     takeAway: (_, { fsid }) => removal(site, filesystemOf(site, fsid), 'A-2'),
     expect: (_, { fsid }) => {
       const filesystem = filesystemOf(site, fsid);
+      const key = site.isShared ? 'shared_filesystem' : 'managed_by_others';
+      const message = `${pathOf(filesystem)} is not exported, and nlm-failover does not export it (${key})`;
+      const hint = `Have it exported by whoever does, with Export_Id ${idOf(filesystem)}. Then run the same command again.`;
+      const isThere = async () => ownOf(await exportsOf(bus), filesystem, 'B-5') !== undefined;
       return {
         commands: [
-          `# Export_Id ${idOf(filesystem)} is ${pathOf(filesystem)}: somebody else sees to that (managed_by_others)`,
+          `# Export_Id ${idOf(filesystem)} is ${pathOf(filesystem)}: somebody else sees to that (${key})`,
         ],
+        // What every node exports always is exported before anything is claimed.
+        look: async () => (!site.isShared || (await isThere()) ? [] : [{ message, hint }]),
         check: async () => {
-          if (ownOf(await exportsOf(bus), filesystem, 'B-5') !== undefined) return true;
-          throw notSo(
-            'B-5',
-            `${pathOf(filesystem)} is not exported, and nlm-failover does not export it (managed_by_others)`,
-            `Have it exported by whoever does, with Export_Id ${idOf(filesystem)}. Then run the same command again.`,
-          );
+          if (await isThere()) return true;
+          throw notSo('B-5', message, hint);
         },
         act: async () => undefined,
         verify: () => undefined,

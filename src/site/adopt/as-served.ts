@@ -18,7 +18,9 @@ import { exportsBeside } from './exports-beside.js';
 export function expectServed(ip: FloatingIp): Action<FailoverContext> {
   const look = async (context: FailoverContext) => [
     ...(await addressBeside(context, ip)),
-    ...ip.filesystems.flatMap((volume) => mountBeside(context.host, volume, isManaged(ip, 'mount'))),
+    ...ip.filesystems
+      .filter(({ isUnmounted }) => isUnmounted !== true)
+      .flatMap((volume) => mountBeside(context.host, volume, isManaged(ip, 'mount'))),
     ...(await exportsOf(context, ip)),
     ...(await daemonsMissing(context)),
   ];
@@ -136,9 +138,10 @@ async function exportsOf(context: FailoverContext, ip: FloatingIp): Promise<Obst
   const found: Obstacle[] = [];
   for (const filesystem of ip.filesystems) {
     // What is not mounted has been said.
-    if (mountOfDevice(host, filesystem) === undefined) continue;
+    if (filesystem.isUnmounted !== true && mountOfDevice(host, filesystem) === undefined) continue;
     found.push(...(await exportsBeside(context, filesystem, entries, isManaged(ip, 'export'))));
     for (const path of new Set(filesystem.exports.map((one) => one.path))) {
+      if (filesystem.isUnmounted === true) continue;
       try {
         expectOnFilesystem(host, path, filesystem);
       } catch (error) {
@@ -157,8 +160,9 @@ async function daemonsMissing(context: FailoverContext): Promise<Obstacle[]> {
   if (!(await driver.isUp(context)))
     found.push({ message: 'nfsd does not run on this node', hint: 'adopt takes what is served already.' });
   const health = await driver.health(context);
+  const where = driver.enter.length > 0 ? ' in the instance' : '';
   const ill = Object.entries(health?.daemons ?? {}).filter(([, state]) => state !== 'running');
-  found.push(...ill.map(([name]) => ({ message: `${name} does not run as it should in the instance` })));
+  found.push(...ill.map(([name]) => ({ message: `${name} does not run as it should${where}` })));
   const runs =
     host.kind === 'rehearsal' ||
     health !== undefined ||

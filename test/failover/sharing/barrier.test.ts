@@ -1,73 +1,15 @@
 // An address whose file system every node exports, on two rehearsed nodes: nobody's lock is taken anew before both are in grace.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import test, { type ExecutionContext } from 'ava';
-import { projectRoot } from '../../lab/project-root.js';
-import { makeRehearsal, type RehearsalNode } from '../../helpers/rehearsal-site.js';
-
-const address = '127.78.1.1';
-const other = '127.78.1.2';
-
-function makeSite(t: ExecutionContext, timeouts = '') {
-  t.timeout(120_000);
-  const site = makeRehearsal({
-    address,
-    rpcbindPort: 1,
-    stateDirectory: '/shared_storage',
-    shared: true,
-    others: [{ address: other, fsid: 2 }],
-  });
-  t.teardown(() => site.remove());
-  const shared = path.join(site.directory, 'shared');
-  mkdirSync(shared, { mode: 0o755 });
-  for (const node of [site.a, site.b]) {
-    node.link('/shared_storage', shared);
-    node.write('/etc/nlm-failover.toml', `${node.read('/etc/nlm-failover.toml')}\n[timeouts]\n${timeouts}\n`);
-  }
-  return { ...site, record: path.join(shared, `sm_${address}`) };
-}
-
-/** `join-grace --watch` of a node, and what it has said. */
-async function watch(
-  t: ExecutionContext,
-  node: RehearsalNode,
-): Promise<{ said: () => string; end(): Promise<void> }> {
-  const { NLM_FAILOVER_RUN: _, ...inherited } = process.env;
-  const child: ChildProcess = spawn(
-    process.execPath,
-    [path.join(projectRoot(), 'bin/nlm-failover'), 'join-grace', '--watch', '--json'],
-    {
-      env: { ...inherited, NLM_FAILOVER_REHEARSAL: node.root, NLM_FAILOVER_CONFIG: node.config },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (data: Buffer) => (said += data.toString()));
-  const ended = once(child, 'exit');
-  const end = async () => {
-    child.kill('SIGTERM');
-    t.deepEqual(await ended, [0, null], said);
-  };
-  t.teardown(() => child.kill('SIGKILL'));
-  return { said: () => said, end };
-}
-
-function isInGrace(node: RehearsalNode): boolean {
-  return (JSON.parse(node.read('/dbus.json')) as { inGrace: boolean }).inGrace;
-}
-
-function endGrace(...nodes: readonly RehearsalNode[]): void {
-  for (const node of nodes) node.write('/dbus.json', '{ "inGrace": false, "exports": [[1, "/gv"]] }');
-}
+import test from 'ava';
+import { makeRehearsal } from '../../helpers/rehearsal-site.js';
+import { address, endGrace, isInGrace, sharedSite, watch } from '../../helpers/shared-site.js';
 
 const quick = ['--no-wait', '--notify-deadline', '1'];
 
 test('both nodes are in grace when the address is up, and when its locks go', async (t) => {
-  const { a, b, record } = makeSite(t);
-  const onB = await watch(t, b);
+  const { a, b, record } = sharedSite(t);
+  const onB = watch(t, b);
   const taken = await a.tool(['takeover', address, ...quick]);
   t.is(taken.exitCode, 0, taken.stdout + taken.stderr);
   t.regex(taken.stdout, /B-2 +grace .*in grace after [\d.]+ s: B/);
@@ -91,7 +33,7 @@ test('both nodes are in grace when the address is up, and when its locks go', as
 });
 
 test('a node that does not answer in time is named, and nobody waits for it any longer', async (t) => {
-  const { a, b, record } = makeSite(t, 'barrier = 1');
+  const { a, b, record } = sharedSite(t, 'barrier = 1');
   const taken = await a.tool(['takeover', address, ...quick]);
   t.is(taken.exitCode, 5, taken.stdout + taken.stderr);
   t.regex(
@@ -116,7 +58,7 @@ test('a node that does not answer in time is named, and nobody waits for it any 
 });
 
 test('a node that died with the address is not waited for', async (t) => {
-  const { a, b } = makeSite(t, 'barrier = 1');
+  const { a, b } = sharedSite(t, 'barrier = 1');
   await a.tool(['takeover', address, ...quick]);
   t.is((await b.tool(['takeover', address, ...quick])).exitCode, 4);
   const taken = await b.tool(['takeover', address, '--fenced', ...quick]);
@@ -125,7 +67,7 @@ test('a node that died with the address is not waited for', async (t) => {
 });
 
 test('what stands in the place of a call and is none calls nobody; a link is refused', async (t) => {
-  const { b, a, record } = makeSite(t, 'barrier = 1');
+  const { b, a, record } = sharedSite(t, 'barrier = 1');
   await a.tool(['takeover', address, ...quick]);
   const call = path.join(record, 'barrier');
   const whole = { id: '6f1c0b62-7d5e-4c9a-9f0e-3a1de0d7f6aa', by: 'A', epoch: 1, dead: [] };

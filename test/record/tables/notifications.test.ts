@@ -56,6 +56,54 @@ test('an answer to an earlier state counts for nothing', async (t) => {
   t.deepEqual(fast.toNotify(), []);
 });
 
+test('of some alone: who was owed the state before is still, the others are not listed, and who is named comes first', async (t) => {
+  const site = makeSite(t);
+  const record = site.open();
+  await site.serve(record);
+  site.append('A', ...['owed', 'told', 'named', 'both', 'quiet'].map((name) => event('add-client', name)));
+  record.fold();
+  const first = record.beginGrace({ now: wall });
+  record.markNotified(['told', 'named', 'quiet'], wall + 1);
+  t.deepEqual(record.toNotify(), ['both', 'owed']);
+  const state = record.beginGrace({ now: wall, only: ['named', 'both', 'stranger', 'named'] });
+  t.true(state > first, 'those who are owed get the new one');
+  t.deepEqual(record.toNotify(), ['both', 'named', 'owed']);
+  t.deepEqual(record.notifyCounts(), { notified: 0, notNotified: 3 });
+  record.markNotified(['owed', 'both'], wall + 2);
+  t.deepEqual(record.toNotify(), ['named']);
+  // Later graces of the whole list have everybody again, and know who was seen.
+  record.beginGrace({ now: wall });
+  t.deepEqual(record.toNotify().toSorted(), ['both', 'named', 'owed', 'quiet', 'told']);
+});
+
+test('of some alone, who is owed since long ago comes after who is named', async (t) => {
+  const site = makeSite(t);
+  const record = site.open();
+  await site.serve(record);
+  site.append('A', event('add-client', 'a-dead'));
+  record.fold();
+  for (let graces = 0; graces < 4; graces += 1) record.beginGrace({ now: wall });
+  site.append('A', event('add-client', 'z-alive'));
+  record.fold();
+  record.beginGrace({ now: wall, only: ['z-alive'] });
+  t.deepEqual(record.toNotify(), ['z-alive', 'a-dead']);
+  t.is(record.seenToNotify(), 1);
+  record.beginGrace({ now: wall, only: ['a-dead'] });
+  t.deepEqual(record.toNotify(), ['a-dead', 'z-alive'], 'both were named, and neither has answered');
+});
+
+test('of nobody: only those who were owed are', async (t) => {
+  const site = makeSite(t);
+  const record = site.open();
+  await site.serve(record);
+  site.append('A', event('add-client', 'c'), event('add-client', 'd'));
+  record.fold();
+  record.beginGrace({ now: wall });
+  record.markNotified(['c'], wall);
+  record.beginGrace({ now: wall, only: [] });
+  t.deepEqual(record.toNotify(), ['d']);
+});
+
 /** What happens to one address: a takeover by a node whose clock says `now`, or somebody restores a backup. */
 type Event =
   | { readonly kind: 'takeover'; readonly node: 'A' | 'B'; readonly now: number }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Filesystem } from '../../../config/config.js';
-import { isManaged } from '../../../config/floating-ip.js';
+import { isManaged, othersKey } from '../../../config/floating-ip.js';
+import { FailoverError } from '../../../errors.js';
 import { lookAtActions } from '../../../failover/operations/preflight.js';
 import { isMountOf, mountAt } from '../../../host/reading/mounts.js';
 import { leadsElsewhere } from '../../../host/reading/lies-on.js';
@@ -9,12 +10,20 @@ import { type AddressSite, type Check, failure, type Finding, ofObstacle, orElse
 /** B-5 (export): what is exported, and to whom. */
 export const exportsCheck: Check<AddressSite> = {
   name: 'exports',
-  text: 'B-5 (export): exportfs knows the options, the clients can be resolved, nothing else is exported with the same fsid; where the file systems are mounted, the paths are there and lie on them',
+  text: 'B-5 (export): exportfs knows the options, the clients can be resolved, nothing else is exported with the same fsid; where the file systems are mounted, the paths are there and lie on them. What every node exports: that NFS-Ganesha does',
   look: async (site) => {
-    const { ip, context } = site;
+    const { ip, context, choice } = site;
     const exports = ip.filesystems.flatMap((filesystem) => filesystem.exports);
     const what = [...new Set(exports.map(({ path }) => path))].join(', ');
-    if (isManaged(ip, 'export')) return orElse([], `${what}, exported by others (managed_by_others)`);
+    if (isManaged(ip, 'export')) {
+      const { exports: driven } = context.driver;
+      const looks =
+        ip.shared === undefined || choice instanceof FailoverError
+          ? []
+          : ip.filesystems.flatMap((one) => one.exports.flatMap((path) => driven.expect?.(path, one) ?? []));
+      const missing = await lookAtActions(looks, context, { asksNames: false });
+      return orElse(missing.map(ofObstacle), `${what}, exported by others (${othersKey(ip)})`);
+    }
     const actions = ip.filesystems.flatMap((filesystem) =>
       filesystem.exports.map((one) => context.driver.exports.make(one, filesystem)),
     );

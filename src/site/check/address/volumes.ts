@@ -1,5 +1,5 @@
 import type { FloatingIp, Volume } from '../../../config/config.js';
-import { isManaged, volumesOf } from '../../../config/floating-ip.js';
+import { isManaged, othersKey, volumesOf } from '../../../config/floating-ip.js';
 import { exitCodes, FailoverError } from '../../../errors.js';
 import { lookAtActions } from '../../../failover/operations/preflight.js';
 import { planTakeover } from '../../../failover/plan.js';
@@ -18,6 +18,7 @@ import {
   type Finding,
   ofError,
   ofObstacle,
+  ok,
   orElse,
   warning,
 } from '../check.js';
@@ -30,8 +31,9 @@ export const volumesCheck: Check<AddressSite> = {
     const { ip, reader } = site;
     const volumes = volumesOf(ip);
     const places = volumes.map(({ mountpoint }) => mountpoint).join(', ');
+    if (volumes.length === 0) return [ok('none is mounted: NFS-Ganesha reaches them by itself')];
     if (isManaged(ip, 'mount'))
-      return orElse(unmounted(site), `${places}, mounted by others (managed_by_others)`);
+      return orElse(unmounted(site), `${places}, mounted by others (${othersKey(ip)})`);
     const found = [
       ...(await eachPlace(site)),
       ...(await ofMounts(site)),
@@ -43,9 +45,9 @@ export const volumesCheck: Check<AddressSite> = {
   },
 };
 
-/** What others mount is looked at where it must be there. */
+/** What others mount is looked at where it must be there: what is shared, on every node. */
 function unmounted({ ip, reader: { host }, standing }: AddressSite): Finding[] {
-  if (standing.where !== 'here') return [];
+  if (standing.where !== 'here' && ip.shared === undefined) return [];
   return volumesOf(ip)
     .filter(({ mountpoint, device }) => {
       const mount = mountAt(host, mountpoint);
@@ -53,7 +55,7 @@ function unmounted({ ip, reader: { host }, standing }: AddressSite): Finding[] {
     })
     .map(({ mountpoint }) =>
       failure(
-        `${mountpoint} is not mounted, and nlm-failover does not mount it (managed_by_others)`,
+        `${mountpoint} is not mounted, and nlm-failover does not mount it (${othersKey(ip)})`,
         'Have it mounted by whoever does.',
       ),
     );
