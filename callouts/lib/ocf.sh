@@ -1,12 +1,12 @@
 # shellcheck shell=sh
 # -ef, -O: dash, bash, ksh and busybox have them. What an agent alone uses: frozen.
 # shellcheck disable=SC3013,SC3067,SC2034
-# What the OCF agents in ../ocf have in common; each of them sources this, and then runs `ocf_main "$@"`.
+# What the OCF agents in ../ocf have in common; each of them sources this, and those of an address then run `ocf_main "$@"`.
 #
 # It decides nothing about locks: start and stop are takeover and release of the command, and what that says is what the cluster manager
 # shows. Without ocf-shellfuncs, which cost more than all that a monitor looks at, and which not everybody has who runs OCF agents.
 #
-# An agent defines
+# An agent of an address defines
 #   ocf_meta_data   prints its meta-data
 #   ocf_look        without node: returns OCF_SUCCESS, OCF_ERR_GENERIC or OCF_NOT_RUNNING, with why in $why
 #   ocf_judge       monitor at depth 10
@@ -341,17 +341,20 @@ nfsd_runs() {
 	[ "$threads" != 0 ] || ill 'nfsd has no threads'
 }
 
+# That of the node itself.
+statd_runs() {
+	[ -z "$root" ] || return 0
+	statd=
+	{ read -r statd </run/rpc.statd.pid; } 2>/dev/null
+	case $statd in '' | *[!0-9]*) statd=0 ;; esac
+	if is_on_node "$statd" rpc.statd; then return; fi
+	find_daemons is_on_node rpc.statd
+	[ "$pids" != ' 0' ] || ill 'rpc.statd is dead'
+}
+
 # The lock manager of the node itself: drivers lockd and nlm-fsid.
 node_daemons() {
-	if [ -z "$root" ]; then
-		statd=
-		{ read -r statd </run/rpc.statd.pid; } 2>/dev/null
-		case $statd in '' | *[!0-9]*) statd=0 ;; esac
-		if ! is_on_node "$statd" rpc.statd; then
-			find_daemons is_on_node rpc.statd
-			[ "$pids" != ' 0' ] || ill 'rpc.statd is dead'
-		fi
-	fi
+	statd_runs
 	nfsd_runs "$root/proc/fs/nfsd"
 }
 
@@ -611,7 +614,7 @@ ocf_main() {
 
 # ---- the meta-data
 
-# Parameters that all of them have.
+# Parameters that all of an address have.
 meta_parameters() {
 	cat <<-END
 		<parameters>
@@ -626,6 +629,14 @@ meta_parameters() {
 		<content type="string"/>
 		</parameter>
 
+	END
+	meta_installation
+	printf '</parameters>\n\n'
+}
+
+# Parameters of those that run the command, whatever for.
+meta_installation() {
+	cat <<-END
 		<parameter name="config">
 		<longdesc lang="en">
 		The configuration file, nlm-failover.toml(5), the same on every node, by its whole path.
@@ -642,7 +653,6 @@ meta_parameters() {
 		<content type="string" default="$(own_program)"/>
 		</parameter>
 
-		</parameters>
 	END
 }
 

@@ -2,8 +2,10 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { projectRoot } from '../lab/project-root.js';
 
+/** Those of an address. */
 export const agents = ['address', 'locks', 'notify'] as const;
-export type AgentName = (typeof agents)[number];
+export const allAgents = [...agents, 'ganesha'] as const;
+export type AgentName = (typeof allAgents)[number];
 
 export interface Ran {
   readonly code: number;

@@ -1,9 +1,9 @@
 // The case files for ocft of resource-agents: it reads them, and runs them on a rehearsal host, our agents by their link. That is a minute for
 // each, as it looks once a second whether an action has ended, so it is done with NLM_FULL=1 alone; ocf-tester is run in test/callouts/ocf.test.ts.
-import { chmodSync, existsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { withNetns } from '../helpers/netns.js';
-import { agents } from '../helpers/ocf-agent.js';
+import { allAgents } from '../helpers/ocf-agent.js';
 import { makeRehearsal } from '../helpers/rehearsal-site.js';
 import { projectRoot } from '../lab/project-root.js';
 import { netnsTest as test } from './netns-test.js';
@@ -22,16 +22,22 @@ mount --bind /run/cases /var/lib/resource-agents
 `;
 
 if (existsSync('/usr/sbin/ocft')) {
-  for (const name of agents) {
+  for (const name of allAgents) {
     test(`${name}: ocft reads its cases, and with NLM_FULL=1 each ends as its file says`, async (t) => {
       t.timeout(300_000);
-      const site = makeRehearsal({ address, rpcbindPort: 1 });
+      const isShared = name === 'ganesha';
+      const site = makeRehearsal({
+        address,
+        rpcbindPort: 1,
+        ...(isShared ? { stateDirectory: '/shared_storage', shared: true } : {}),
+      });
       t.teardown(() => site.remove());
       chmodSync(site.directory, 0o755);
       const { a } = site;
       const all = 'managed_by_others = ["mount", "export", "address"]';
       const text = a.read('/etc/nlm-failover.toml');
-      if (name !== 'address')
+      if (isShared) mkdirSync(path.join(a.root, 'shared_storage'));
+      else if (name !== 'address')
         a.write('/etc/nlm-failover.toml', text.replace('interface = "eth0"', `interface = "eth0"\n${all}`));
       const others = (...commands: string[]) =>
         [process.execPath, path.join(import.meta.dirname, 'ocft-others.js'), a.root, ...commands]
@@ -50,7 +56,11 @@ if (existsSync('/usr/sbin/ocft')) {
         NLM_FAILOVER_REHEARSAL: a.root,
         OCFT_ADDRESS: address,
         OCFT_CONFIG: a.config,
-        OCFT_PREPARE: name === 'notify' ? `${mount} && ${locks('start')} && ${serve}` : mount,
+        OCFT_PREPARE: isShared
+          ? 'true'
+          : name === 'notify'
+            ? `${mount} && ${locks('start')} && ${serve}`
+            : mount,
       };
       const cases = `nlm-failover-${name}`;
       const made = netns.start('ocft', ['make', '-d', path.join(callouts, 'ocf/ocft'), cases]);

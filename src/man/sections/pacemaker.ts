@@ -36,7 +36,7 @@ export const pacemakerSection: ManSection = {
       text:
         'Three OCF agents let Pacemaker, and whoever else runs such agents (drbd-reactor), decide which node has an address: `ocf:nlm-failover:address`, `ocf:nlm-failover:locks` and `ocf:nlm-failover:notify`. ' +
         'In the Debian packages they lie where Pacemaker looks for them, /usr/lib/ocf/resource.d/nlm-failover; elsewhere `nlm-failover setup --pacemaker` makes that link, and `setup --undo` takes it away. ' +
-        'It also sees to it that no unit of an address is started at boot.',
+        'It also sees to it that no unit of an address is started at boot. A fourth one, `ocf:nlm-failover:ganesha`, is for the nodes of SHARED FILE SYSTEMS.',
     },
     { heading: 'Which shape' },
     {
