@@ -41,11 +41,9 @@ export class Talk {
   readonly #heard = new Map<string, Heard>();
   #said = 0;
 
-  /** Removes what former runs of this node have said. */
   constructor(held: HeldDirectory, node: string) {
     this.#held = held;
     this.#node = node;
-    this.#forget(() => true);
   }
 
   say(message: Message): void {
@@ -74,22 +72,17 @@ export class Talk {
     return numbered.toSorted((one, other) => one.number - other.number).map(({ heard }) => heard);
   }
 
-  /** What another run waits for is its last message. */
+  /** Removes what this node has said, in former runs too, but for the last message: the other one may be about to read it. */
   end(): void {
     const last = `${this.#node}.${this.run}.${this.#said}`;
-    this.#forget((file) => file !== last);
+    for (const file of this.#files().filter((one) => one !== last)) {
+      const visible = file.startsWith('.') ? file.slice(1) : file;
+      if (name.exec(visible)?.[1] === this.#node) rmSync(this.#held.at(file), { force: true });
+    }
   }
 
   #files(): string[] {
     return readdirSync(this.#held.way);
-  }
-
-  #forget(which: (file: string) => boolean): void {
-    for (const file of this.#files()) {
-      const visible = file.startsWith('.') ? file.slice(1) : file;
-      if (name.exec(visible)?.[1] === this.#node && which(visible))
-        rmSync(this.#held.at(file), { force: true });
-    }
   }
 
   /** Undefined where it cannot be read yet: its content comes later than its name, or it is removed meanwhile. */

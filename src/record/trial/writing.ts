@@ -10,6 +10,8 @@ import { openDespiteLease, readAt, withRegularFile, writeAll } from '../safe-fil
 
 /** Each of the two writes so often at the least, beside the other. GlusterFS with its default options lost 17 of 90. */
 const enough = 25;
+/** A line is appended before each so many of them. */
+const lineEach = 3;
 /** A node that the other one leaves little room, or whose storage is slow, is given up after this: seconds. */
 const longest = 90;
 /** What proves something still where the time is over: so many of each, and so often one after the other. */
@@ -19,7 +21,7 @@ const leastTurns = 6;
 const schema = [
   `CREATE TABLE counter (n INTEGER NOT NULL);
    INSERT INTO counter VALUES (0);
-   CREATE TABLE written (n INTEGER NOT NULL, node TEXT NOT NULL, line INTEGER NOT NULL);`,
+   CREATE TABLE written (n INTEGER NOT NULL, node TEXT NOT NULL, lines INTEGER NOT NULL);`,
 ];
 
 /** How often to look whether the other node has ended, ms. */
@@ -71,22 +73,23 @@ function linesOf({ held, name }: Place, node: string): string {
 }
 
 /**
- * Counts up in transactions, as the other node does at the same time, with the settings of a record; before each a line is appended to a
- * file of its own, as the callout appends to a journal, and of the other's file everything must be there that its transactions
+ * Counts up in transactions, as the other node does at the same time, with the settings of a record; before some of them a line is
+ * appended to a file of its own, as the callout appends to a journal, and of the other's file everything must be there that its transactions
  * tell of. Ends when both have written often enough, when something is wrong, or when the other one has ended.
  */
 export async function write(place: Place, db: Database.Database, isOtherDone: () => boolean): Promise<Wrote> {
   const { me, busyMs } = place;
   const end = performance.now() + longest * 1000;
   let look = performance.now() + lookMs;
-  let written = 0;
+  let [written, lines, seen] = [0, 0, 0];
   const why: string[] = [];
   while (why.length === 0 && performance.now() < end) {
     try {
-      appendLine(place, written + 1);
-      const all = guarded('counting', () => countUp(db, me, written), { file: db.name, busyMs });
+      if (written % lineEach === 0) appendLine(place, (lines += 1));
+      const all = guarded('counting', () => countUp(db, me, lines), { file: db.name, busyMs });
       written += 1;
-      why.push(...wrongIn(place, all, written));
+      if (all.own !== written) why.push(`${me} had written ${written} times, and found ${all.own} of them`);
+      if (all.lines > seen) why.push(...unseenLines(place, (seen = all.lines)));
       // Twice as often, too: whom the other does not see could wait for it for ever.
       if (written >= (all.other >= enough ? enough : 2 * enough)) break;
       if (performance.now() > look) {
@@ -101,44 +104,36 @@ export async function write(place: Place, db: Database.Database, isOtherDone: ()
   return { written, why };
 }
 
+/** What is there, with what was just written: how often each has written, and how many lines the other one has appended. */
 interface Seen {
   readonly own: number;
   readonly other: number;
-  /** The last line of the other's that a transaction tells of. */
-  readonly line: number;
+  readonly lines: number;
 }
 
-function countUp(db: Database.Database, me: string, written: number): Seen {
+function countUp(db: Database.Database, me: string, lines: number): Seen {
   return db
     .transaction(() => {
       const n = db.prepare<[], number>('SELECT n FROM counter').pluck().get() ?? 0;
-      const own =
-        db.prepare<[string], number>('SELECT count(*) FROM written WHERE node = ?').pluck().get(me) ?? 0;
-      const [other = 0, line = 0] =
-        db
-          .prepare<[string], [number, number | null]>(
-            'SELECT count(*), max(line) FROM written WHERE node <> ?',
-          )
-          .raw()
-          .get(me)
-          ?.map((value) => value ?? 0) ?? [];
+      const all = db.prepare<[], [string, number]>('SELECT node, lines FROM written').raw().all();
+      const others = all.filter(([node]) => node !== me);
       // Where a lock does not keep the other one out, it is here now.
       Atomics.wait(sleep, 0, 0, 3);
       db.prepare('UPDATE counter SET n = ?').run(n + 1);
-      db.prepare('INSERT INTO written VALUES (?, ?, ?)').run(n + 1, me, written + 1);
-      return { own: own + 1, other, line };
+      db.prepare('INSERT INTO written VALUES (?, ?, ?)').run(n + 1, me, lines);
+      return {
+        own: all.length - others.length + 1,
+        other: others.length,
+        lines: Math.max(0, ...others.map(([, count]) => count)),
+      };
     })
     .immediate();
 }
 
-/** What is seen in the middle of it: no need to go on. */
-function wrongIn(place: Place, { own, line }: Seen, written: number): string[] {
+function unseenLines(place: Place, lines: number): string[] {
   const { me, other } = place;
-  if (own !== written) return [`${me} had written ${written} times, and ${own} of them were there`];
   const there = countLines(place, other);
-  return there < line
-    ? [`${me} read ${there} lines that ${other} had appended, when there were ${line}`]
-    : [];
+  return there < lines ? [`${other} had appended ${lines} lines, and ${me} read ${there} of them`] : [];
 }
 
 function appendLine(place: Place, number: number): void {

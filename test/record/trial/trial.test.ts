@@ -11,6 +11,8 @@ import {
   tryStorage,
   type Verdict,
 } from '../../../src/record/trial/trial.js';
+import { makeTrial, openTrial } from '../../../src/record/trial/writing.js';
+import { holdDirectory } from '../../../src/record/safe-files/held-directory.js';
 import { startProcess } from '../helpers/process.js';
 
 const mount = { type: 'ext4', source: '/dev/x', options: ['rw'] };
@@ -127,26 +129,58 @@ test('another node that does not go on is waited for, and not for ever', async (
   t.is(lastVerdict(directory, 'A'), undefined);
 });
 
-test('what the other node has found counts, also where this one found nothing', async (t) => {
+/** The other side, which has come first and made the database, with what it has written there; it says what it is given. */
+async function besides(
+  t: ExecutionContext,
+  said: { readonly written: number; readonly why: readonly string[] },
+  rows: readonly (readonly [number, string, number])[] = [],
+): Promise<Verdict> {
   const directory = stateDirectory(t);
-  const here = trial(directory, (files) => {
-    const run = files.map((file) => /^A[.]([0-9a-f]{16})[.]/u.exec(file)?.[1]).find(Boolean) ?? '';
-    const side = { node: 'B', machine: 'b', bootId: 'b', device: 1 };
-    const messages = [
-      { is: 'here', side, sees: [run] },
-      { is: 'made' },
-      { is: 'done', written: 0, why: [] },
-      { is: 'verdict', why: ['B found nothing of it'] },
-    ];
-    for (const [index, message] of messages.entries())
-      writeFileSync(
-        join(directory, 'storage-trial', `B.0000000000000000.${index + 1}`),
-        JSON.stringify(message),
-      );
-  });
-  const verdict = await tryStorage(here);
-  t.false(verdict.kept);
-  t.true(verdict.why.includes('B found nothing of it'), JSON.stringify(verdict));
+  const run = '0000000000000000';
+  let isDone = false;
+  return tryStorage(
+    trial(directory, (files) => {
+      if (isDone) return;
+      isDone = true;
+      const other = files.map((file) => /^A[.]([0-9a-f]{16})[.]/u.exec(file)?.[1]).find(Boolean) ?? '';
+      const held = holdDirectory(join(directory, 'storage-trial'));
+      if (held === undefined) throw new Error(files.join(' '));
+      const place = { held, name: 'A+B.db', me: 'B', other: 'A', busyMs: 1000 };
+      makeTrial(place);
+      const db = openTrial(place);
+      for (const row of rows) db.prepare('INSERT INTO written VALUES (?, ?, ?)').run(...row);
+      db.prepare('UPDATE counter SET n = ?').run(rows.length);
+      db.close();
+      held.close();
+      const side = { node: 'B', machine: 'b', bootId: 'b', device: 1 };
+      const messages = [
+        { is: 'here', side, sees: [other] },
+        { is: 'made' },
+        { is: 'done', ...said },
+        { is: 'verdict', why: [] },
+      ];
+      for (const [index, message] of messages.entries())
+        writeFileSync(join(directory, 'storage-trial', `B.${run}.${index + 1}`), JSON.stringify(message));
+    }),
+  );
+}
+
+test('whatever is missing is said by who misses it', async (t) => {
+  const rows = [1, 2, 3].map((n) => [n, 'B', 0] as const);
+  const lost = await besides(t, { written: 4, why: [] }, rows);
+  t.false(lost.kept);
+  const own = lost.written['A'] ?? 0;
+  t.deepEqual(lost.why, [
+    'B wrote 4 times, and A found 3 of them',
+    `both counted up ${own + 4} times in all, and A found ${own + 3}`,
+  ]);
+  const unseen = await besides(t, { written: 3, why: [] }, [...rows, [4, 'B', 2]]);
+  t.deepEqual(unseen.why, ['B had appended 2 lines, and A read 0 of them']);
+  const theirs = await besides(t, { written: 3, why: ['B found nothing of it'] }, rows);
+  t.deepEqual(theirs.why, ['B found nothing of it']);
+  const seldom = await besides(t, { written: 3, why: [] }, rows);
+  t.regex(seldom.why.join(), /^the two hardly wrote at once: A \d+ times, B 3 times/u);
+  t.false(seldom.kept);
 });
 
 test('a directory of the trial that somebody else could change is not used', async (t) => {
