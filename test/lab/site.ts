@@ -16,7 +16,7 @@ export interface ReportLine {
   readonly waiting?: Pick<AuditLine, 'clients' | 'locks' | 'graceLeft'>;
   readonly audit?: AuditLine;
   /** Of the last line of a command that failed. */
-  readonly error?: { readonly code: string; readonly message: string };
+  readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };
 }
 
 /** Of the last line of a takeover that waited; the whole line of audit. */

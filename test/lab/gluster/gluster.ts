@@ -1,0 +1,114 @@
+import { inGuest } from '../project-root.js';
+import type { Lab } from '../lab.js';
+import type { Server } from '../server.js';
+
+/** For `labUnavailable`. */
+export const glusterCommands = ['glusterd', 'gluster', 'mount.glusterfs'];
+
+/** What a volume has whose locks are to outlive a node: clients of a dead one, and its locks, are given up soon, and in this order. */
+export const lockOptions = {
+  'cluster.quorum-type': 'none',
+  'network.ping-timeout': '5',
+  'server.tcp-user-timeout': '15',
+  'server.keepalive-time': '2',
+  'server.keepalive-interval': '1',
+  'server.keepalive-count': '3',
+} as const;
+
+/** What a volume has, and how it is mounted, that carries records. */
+export const recordOptions = Object.fromEntries(
+  ['write-behind', 'quick-read', 'io-cache', 'read-ahead', 'stat-prefetch', 'open-behind'].map((layer) => [
+    `performance.${layer}`,
+    'off',
+  ]),
+);
+export const recordMount = 'direct-io-mode=enable,attribute-timeout=0,entry-timeout=0';
+
+/** A command of glusterd takes a guest a second, and on a busy machine many times as long. */
+const timeoutSeconds = 180;
+
+/** A POSIX lock in a brick, by the host whose client holds it: a Ganesha on that server. */
+export interface BrickLock {
+  readonly host: string;
+  readonly type: string;
+}
+
+/** GlusterFS on the guests A and B: glusterd, and volumes of two bricks, one on each; A's lie on the lab's first disk, B's on the second. */
+export class Gluster {
+  readonly #servers: readonly { readonly server: Server; readonly device: string }[];
+  readonly #first: Server;
+
+  constructor({ a, b, disks }: Pick<Lab, 'a' | 'b' | 'disks'>) {
+    this.#first = a;
+    this.#servers = [
+      { server: a, device: disks.vol1.device },
+      { server: b, device: disks.vol2.device },
+    ];
+  }
+
+  /** Starts glusterd on both, until each knows the other. */
+  async start(): Promise<void> {
+    const names = this.#servers.flatMap(({ server: { address, name } }) => [address, name]);
+    const script = inGuest('test/lab/sh/start-glusterd');
+    await Promise.all(
+      this.#servers.map(({ server, device }) => server.run([script, device, ...names], { timeoutSeconds })),
+    );
+    const others = this.#servers.map(({ server }) => server.name).slice(1);
+    const probe = `gluster --mode=script peer probe "$1"
+      until gluster pool list | grep -q "$1.*Connected"; do sleep 0.3; done`;
+    for (const name of others) await this.#first.run(probe, { args: [name], timeoutSeconds });
+  }
+
+  /** Makes a volume with a brick on each server, and starts it. */
+  async createVolume(name: string, options: Readonly<Record<string, string>> = {}): Promise<void> {
+    const bricks = this.#servers.map(({ server }) => `${server.name}:/srv/brick/${name}`);
+    await this.#gluster(['volume', 'create', name, 'replica', '2', ...bricks, 'force']);
+    if (Object.keys(options).length > 0) await this.setOptions(name, options);
+    await this.#gluster(['volume', 'start', name]);
+  }
+
+  async setOptions(name: string, options: Readonly<Record<string, string>>): Promise<void> {
+    await this.#gluster(['volume', 'set', name, ...Object.entries(options).flat()]);
+  }
+
+  /** Mounts a volume by the server's own glusterd, as mount(8) does. */
+  async mount(server: Server, volume: string, at: string, options = ''): Promise<void> {
+    const words = options === '' ? [] : ['-o', options];
+    await server.run('mkdir -p "$1" && shift && exec mount -t glusterfs "$@"', {
+      args: [at, ...words, `localhost:/${volume}`, at],
+      timeoutSeconds,
+    });
+  }
+
+  /**
+   * The locks in the brick of a volume on a server, as its dump has them (glusterfs --signal: SIGUSR1; xlators/features/locks): those of NFS clients
+   * are nowhere else, not in /proc/locks.
+   */
+  async brickLocks(server: Server, volume: string): Promise<readonly BrickLock[]> {
+    const script = `set -e
+      read -r pid <"/run/gluster/vols/$1/$2-srv-brick-$1.pid"
+      dumps=/run/gluster/srv-brick-$1.$pid.dump.
+      rm -f "$dumps"*
+      kill -USR1 "$pid"
+      until grep -qs DUMP-END "$dumps"*; do sleep 0.1; done
+      grep -h 'posixlk.*(ACTIVE)' "$dumps"* || :`;
+    const { stdout } = await server.run(script, { args: [volume, server.name] });
+    return [...stdout.matchAll(/\(ACTIVE\)=type=(\w+),.*\bHOST:(.+?)-PC_NAME:/gu)].map(
+      ([, type = '', host = '']) => ({ host, type }),
+    );
+  }
+
+  async #gluster(words: readonly string[]): Promise<void> {
+    await this.#first.run(['gluster', '--mode=script', ...words], { timeoutSeconds });
+  }
+}
+
+/** An EXPORT block of a volume, for AddExport (ganesha-gluster-config(8)). */
+export function exportBlock(volume: string, id: number): string {
+  return `EXPORT {
+  Export_Id = ${id}; Path = "/${volume}"; Pseudo = "/${volume}"; Access_Type = RW; Squash = No_Root_Squash;
+  Protocols = 3; Transports = TCP; SecType = sys; Disable_ACL = true;
+  FSAL { Name = GLUSTER; Hostname = localhost; Volume = ${volume}; }
+}
+`;
+}
