@@ -104,7 +104,7 @@ export class GaneshaServer {
 
   /** Ends the grace that runs, as it does by itself. */
   async untilGraceIsOver(): Promise<void> {
-    await waitFor('the end of the grace', async () => (await this.grace()) === false);
+    await waitFor('the end of the grace', async () => (await this.grace()) === false, 250);
   }
 
   /** Of the machine, as the test sees it. */
