@@ -21,6 +21,7 @@ import { addTakeover } from './commands/takeover.js';
 import { addCommonOptions, handDown } from './options.js';
 import { addCheck } from './site/check.js';
 import { addInit } from './site/init.js';
+import { addGaneshaHa } from './site/ganesha-ha.js';
 import { addPacemaker } from './site/pacemaker.js';
 import { addSetup } from './site/setup.js';
 import { addTryStorage } from './site/try-storage.js';
@@ -79,6 +80,7 @@ export function buildProgram(
   addTryStorage(program, io, drivers);
   addSetup(program, io, drivers, exit);
   addPacemaker(program, io, drivers);
+  addGaneshaHa(program, io, drivers, exit);
   addRebuild(program, io, drivers);
   addMoveRecord(program, io, drivers);
   addAdopt(program, io, drivers, exit);

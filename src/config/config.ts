@@ -92,7 +92,7 @@ export interface FloatingIp {
 
 /** Of file systems that every node has and exports: nothing of them moves with an address, and a lock is taken through any node. */
 export interface Sharing {
-  /** The nodes that export them, by their names in the record, each once. */
+  /** The nodes that export them, by their names in the record, each once, in the order of the file. */
   readonly nodes: readonly string[];
 }
 

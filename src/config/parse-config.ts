@@ -119,9 +119,7 @@ function toFloatingIp(
     trustClients: ip.trust_clients,
     ...stateVolumeOf(ip),
     ...(managed.length === 0 ? {} : { managedByOthers: [...new Set(managed)] }),
-    ...(shared.length === 0
-      ? {}
-      : { shared: { nodes: [...new Set(shared.flatMap(({ nodes }) => nodes))].toSorted() } }),
+    ...(shared.length === 0 ? {} : { shared: { nodes: [...new Set(shared.flatMap(({ nodes }) => nodes))] } }),
     filesystems:
       shared.length > 0
         ? shared.map(toShared)

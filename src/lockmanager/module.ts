@@ -51,6 +51,11 @@ export interface DriverModule extends DriverSettings {
   readonly ports?: (
     site: Pick<Site, 'host' | 'config'>,
   ) => Readonly<Record<'nfsd' | 'mountd' | 'lockd', OwnPort>> & { readonly file: string };
+  /** The OCF agent that watches its daemon on every node of shared file systems, and what that is told; absent: there is none. */
+  readonly nodeAgent?: (config: Pick<Config, 'lockManager'>) => {
+    readonly type: string;
+    readonly parameters: readonly (readonly [name: string, value: string])[];
+  };
   /** Why it cannot serve an address, whatever the host can do: every reason, as a clause. */
   unsuited(floatingIp: FloatingIp): readonly string[];
   /** What this host lacks for it: everything, each as a clause. Looks, and leaves no trace. */

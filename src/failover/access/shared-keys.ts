@@ -27,7 +27,7 @@ export function sharedKeys(
         .filter(([key]) => !ofNode.has(key))
         .map(([key, value]) => [`[lock_manager].${key}`, value]),
     ),
-    ...(ip.shared === undefined ? {} : { 'nodes of shared_filesystem': ip.shared.nodes }),
+    ...(ip.shared === undefined ? {} : { 'nodes of shared_filesystem': ip.shared.nodes.toSorted() }),
     ...(ip.stateVolume === undefined ? {} : { 'state volume: mountpoint': ip.stateVolume.mountpoint }),
   };
   for (const { fsid, mountpoint, type, options, exports } of ip.filesystems) {

@@ -70,6 +70,10 @@ export const ganeshaModule: DriverModule = {
   servesShared: true,
   remedy:
     'Have NFS-Ganesha run, on the D-Bus that ganesha_bus says, and let it answer root: see NFS-GANESHA in nlm-failover(8).',
+  nodeAgent: ({ lockManager }) => {
+    const address = settingOf(lockManager, busKey);
+    return { type: name, parameters: address === undefined ? [] : [['bus', address]] };
+  },
   keys: [busKey, confKey, graceKey, directoryKey],
   problems: exportIdProblems,
   unsuited: ({ filesystems }) =>

@@ -53,6 +53,7 @@ export const pacemakerCommand: readonly ManBlock[] = [
       ],
       ['address, stop', '60 + 5 x `step` + A-1 + A-2 + A-3 for each fsid + A-4. The same for locks, stop.'],
       ['locks, start', '60 + 5 x `step` + `fencing` + B-1 + 2 x B-2 for each fsid.'],
+      ['shared file systems', 'start 2 x `barrier` more, stop `barrier`: every other node is waited for.'],
       [
         'notify',
         'start: 60 + 5 x `step` + 2 x (B-3 + `step`) + grace + `step`; stop: 60 + 5 x `step` + A-1.',

@@ -1,4 +1,5 @@
 import type { ManSection } from '../man-page.js';
+import { ganeshaHa } from './ganesha-ha.js';
 
 /** File systems that do not move. */
 export const shared: ManSection = {
@@ -66,5 +67,6 @@ nlm-failover join-grace --watch`,
         'What no barrier closes: where a lock manager dies, and its node or the storage lets its locks go at once, a rival may get one before any takeover begins. With a storage that keeps them for a while (GlusterFS does, of a node that lost its power), fencing and grace come first.\n\n' +
         'Which locks are held through which address cannot be seen: nothing is noted at A-1, and the audit goes by who was notified, as after a crash.',
     },
+    ...ganeshaHa,
   ],
 };

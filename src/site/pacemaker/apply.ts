@@ -23,7 +23,8 @@ export async function applyConfig(
   const cib = await readCib(host);
   const { cib: next, parts } = merge(cib, config);
   const states = new Set(parts.map(({ state }) => state));
-  if (states.has('updated') || (states.has('created') && format === 'xml')) await patchCib(host, cib, next);
+  if (states.has('updated') || states.has('removed') || (states.has('created') && format === 'xml'))
+    await patchCib(host, cib, next);
   else if (states.has('created')) await create(host, cib, missingOf(config, parts), format);
   if (states.size === 1 && states.has('unchanged')) return parts;
   expectMerged(await readCib(host), config);
@@ -31,7 +32,7 @@ export async function applyConfig(
 }
 
 /** What of it is not there yet. */
-function missingOf(config: ClusterConfig, parts: readonly PartChange[]): ClusterConfig {
+export function missingOf(config: ClusterConfig, parts: readonly PartChange[]): ClusterConfig {
   const missing = new Set(parts.filter(({ state }) => state === 'created').map(({ id }) => id));
   const only = <T extends { readonly id: string }>(all: readonly T[]) =>
     all.filter(({ id }) => missing.has(id));
@@ -39,6 +40,8 @@ function missingOf(config: ClusterConfig, parts: readonly PartChange[]): Cluster
     resources: only(config.resources),
     preferences: only(config.preferences),
     orders: only(config.orders),
+    ties: only(config.ties),
+    gone: [],
   };
 }
 
@@ -64,7 +67,7 @@ function expectMerged(cib: Element, config: ClusterConfig): void {
   const left = merge(cib, config).parts.filter(({ state }) => state !== 'unchanged');
   if (left.length === 0) return;
   throw new FailoverError(
-    `The cluster does not have what was written: ${left.flatMap(({ id, state, details }) => [`${id} ${state === 'created' ? 'is not there' : details.join('; ')}`]).join('; ')}`,
+    `The cluster does not have what was written: ${left.flatMap(({ id, state, details }) => [`${id} ${state === 'created' ? 'is not there' : state === 'removed' ? 'is there still' : details.join('; ')}`]).join('; ')}`,
     {
       code: 'NOT_VERIFIED',
       exitCode: exitCodes.stepFailed,

@@ -6,11 +6,14 @@ import { unfit } from './unfit.js';
 import {
   agentOf,
   type ClusterConfig,
+  isClone,
   isGroup,
   type Operation,
   type Pair,
   type Primitive,
   primitivesOf,
+  type Resource,
+  type Tie,
 } from './model.js';
 import { xmlText } from './cib/xml.js';
 
@@ -53,17 +56,12 @@ function folded(argv: readonly string[]): string {
 }
 
 /** The commands of pcs 0.10 and later that make all of it in a file with a CIB, where nothing of it is. */
-export function pcsCommands({ resources, orders, preferences }: ClusterConfig, file: string): Argv[] {
+export function pcsCommands({ resources, orders, preferences, ties }: ClusterConfig, file: string): Argv[] {
   const pcs = (...words: readonly string[]): Argv => ['pcs', '-f', file, ...words];
   return [
     ...resources.flatMap((resource): Argv[] => [
       ...primitivesOf(resource).map((one) => pcs('resource', 'create', ...pcsPrimitive(one))),
-      ...(isGroup(resource)
-        ? [
-            pcs('resource', 'group', 'add', resource.id, ...resource.members.map(({ id }) => id)),
-            pcs('resource', 'meta', resource.id, ...resource.meta.map(assigned)),
-          ]
-        : []),
+      ...pcsAround(resource).map((words) => pcs(...words)),
     ]),
     ...preferences.map(({ id, resource, node, score }) =>
       pcs('constraint', 'location', 'add', id, resource, node, `${score}`),
@@ -71,7 +69,58 @@ export function pcsCommands({ resources, orders, preferences }: ClusterConfig, f
     ...orders.map(({ id, one, other }) =>
       pcs('constraint', 'order', 'start', one, 'then', 'start', other, 'kind=Serialize', `id=${id}`),
     ),
+    ...ties.map((tie) => pcs('constraint', ...pcsTie(tie))),
   ];
+}
+
+/** What makes a group or a clone of primitives that are there. */
+function pcsAround(resource: Resource): string[][] {
+  if (isClone(resource)) {
+    const { id, instance, meta } = resource;
+    return [['resource', 'clone', instance.id, id, ...meta.map(assigned)]];
+  }
+  if (!isGroup(resource)) return [];
+  return [
+    ['resource', 'group', 'add', resource.id, ...resource.members.map(({ id }) => id)],
+    ['resource', 'meta', resource.id, ...resource.meta.map(assigned)],
+  ];
+}
+
+function pcsTie(tie: Tie): string[] {
+  const { id, resource } = tie;
+  switch (tie.kind) {
+    case 'stops-first':
+      return [
+        'order',
+        'stop',
+        resource,
+        'then',
+        'stop',
+        tie.other,
+        'kind=Optional',
+        'symmetrical=false',
+        `id=${id}`,
+      ];
+    case 'only-with':
+      return ['colocation', 'add', resource, 'with', tie.other, 'INFINITY', `id=${id}`];
+    case 'never-where': {
+      const rule = tie.isNot.flatMap(([name, value], at) => [
+        ...(at === 0 ? [] : ['and']),
+        name,
+        'ne',
+        value,
+      ]);
+      return [
+        'location',
+        resource,
+        'rule',
+        `id=${id}-rule`,
+        `constraint-id=${id}`,
+        'score=-INFINITY',
+        ...rule,
+      ];
+    }
+  }
 }
 
 /** Into the cluster goes what differs from `before`, and nothing else. */
@@ -104,20 +153,36 @@ function operationPairs({ interval, timeout, depth }: Operation): Pair[] {
 }
 
 /** The same for "crm configure load update". Throws CLUSTER_UNFIT for what crmsh does not read as it is written. */
-export function crmText({ resources, orders, preferences }: ClusterConfig): string {
+export function crmText({ resources, orders, preferences, ties }: ClusterConfig): string {
   const lines = [
     ...resources.flatMap((resource) => [
       ...primitivesOf(resource).map((one) => crmPrimitive(one)),
       ...(isGroup(resource)
         ? [`group ${resource.id} ${resource.members.map(({ id }) => id).join(' ')}${crmMeta(resource.meta)}`]
         : []),
+      ...(isClone(resource) ? [`clone ${resource.id} ${resource.instance.id}${crmMeta(resource.meta)}`] : []),
     ]),
     ...preferences.map(
       ({ id, resource, node, score }) => `location ${id} ${resource} ${score}: ${crmValue(node)}`,
     ),
     ...orders.map(({ id, one, other }) => `order ${id} Serialize: ${one}:start ${other}:start`),
+    ...ties.map(crmTie),
   ];
   return lines.map((line) => `${line}\n`).join('');
+}
+
+function crmTie(tie: Tie): string {
+  const { id, resource } = tie;
+  switch (tie.kind) {
+    case 'stops-first':
+      return `order ${id} Optional: ${resource}:stop ${tie.other}:stop symmetrical=false`;
+    case 'only-with':
+      return `colocation ${id} inf: ${resource} ${tie.other}`;
+    case 'never-where': {
+      const rule = tie.isNot.map(([name, value]) => `${name} ne ${crmValue(value)}`).join(' and ');
+      return `location ${id} ${resource} rule $id="${id}-rule" -inf: ${rule}`;
+    }
+  }
 }
 
 const crmFold = ' \\\n  ';

@@ -1,7 +1,7 @@
 import type { FloatingIp } from '../../config/config.js';
 import { section } from './cib/merge.js';
 import { around, isOurs, refuseOtherAddress } from './cib/ours.js';
-import { isSerialized, preferenceId, resourceId } from './model.js';
+import { isSerialized, preferenceId, resourceId, tieId } from './model.js';
 import { ownProvider } from './resource.js';
 import { unfit } from './unfit.js';
 import { all, childrenOf, type Element, idOf, withId } from './cib/xml.js';
@@ -17,12 +17,16 @@ export function resourceIn(cib: Element, id: string): Element | undefined {
 export function ownConstraints(cib: Element, ids: readonly string[]): readonly Element[] {
   return childrenOf(section(cib, 'constraints')).filter((one) => {
     const { name, attributes } = one;
-    const { id = '', rsc = '', first = '', then = '', kind } = attributes;
-    // By a rule it is somebody else's: see refuseOtherMeaning.
-    if (childrenOf(one).length > 0) return false;
-    if (name === 'rsc_location') return ids.includes(rsc) && id === preferenceId(rsc);
-    const isOfPair = name === 'rsc_order' && isSerialized(id) && kind === 'Serialize';
-    return isOfPair && (ids.includes(first) || ids.includes(then));
+    const { id = '', rsc = '', first = '', then = '', node, kind } = attributes;
+    // By a rule, or of sets, it is somebody else's where ours has none: see refuseOtherMeaning.
+    if (childrenOf(one).length > 0)
+      return name === 'rsc_location' && ids.includes(rsc) && id === tieId('never-where', rsc);
+    if (name === 'rsc_location')
+      return ids.includes(rsc) && [preferenceId(rsc), preferenceId(rsc, node)].includes(id);
+    if (name === 'rsc_colocation') return ids.includes(rsc) && id === tieId('only-with', rsc);
+    if (name !== 'rsc_order') return false;
+    if (ids.includes(first) && id === tieId('stops-first', first)) return true;
+    return isSerialized(id) && kind === 'Serialize' && (ids.includes(first) || ids.includes(then));
   });
 }
 
@@ -51,7 +55,21 @@ export function refuseForeign(cib: Element, { address }: Pick<FloatingIp, 'addre
   }
   for (const member of members) refuseOtherAddress(member, address);
   refuseRule(top);
-  refuseUsers(cib, top);
+  refuseUsers(cib, top, [id]);
+}
+
+/** The same of a clone; `others`: the resources that are tied to it, and go too. */
+export function refuseForeignClone(cib: Element, id: string, others: readonly string[]): void {
+  const top = resourceIn(cib, id);
+  if (top === undefined) return;
+  const [instance] = childrenOf(top, 'primitive');
+  if (top.name !== 'clone' || instance?.attributes['provider'] !== ownProvider)
+    throw unfit(
+      `${id} is in the cluster, and nlm-failover did not make it`,
+      'Remove it yourself, where it is to go.',
+    );
+  refuseRule(top);
+  refuseUsers(cib, top, [id, ...others]);
 }
 
 /** crm_resource sets the target-role that is there, also where a rule says that it does not hold now (seen: 2.1.5): nothing would stop. */
@@ -78,8 +96,8 @@ function refuseInside(cib: Element, top: Element): void {
 }
 
 /** Whatever names one of ours, anywhere in the configuration: a constraint, a tag, an access rule, a set of values. */
-function refuseUsers(cib: Element, top: Element): void {
-  const constraints = ownConstraints(cib, [idOf(top)]);
+function refuseUsers(cib: Element, top: Element, ids: readonly string[]): void {
+  const constraints = ownConstraints(cib, ids);
   const ours = new Set([top, ...constraints].flatMap(all).map(({ attributes }) => attributes['id']));
   const own = new Set([top, ...constraints]);
   const user = childrenOf(section(cib, 'configuration'))

@@ -30,7 +30,14 @@ export interface Group {
   readonly meta: readonly Pair[];
 }
 
-export type Resource = Primitive | Group;
+/** One primitive on several nodes, on each once. */
+export interface Clone {
+  readonly id: string;
+  readonly instance: Primitive;
+  readonly meta: readonly Pair[];
+}
+
+export type Resource = Primitive | Group | Clone;
 
 /** Of two resources never both are starting at one time, on whichever nodes. */
 export interface Serialized {
@@ -47,19 +54,56 @@ export interface Preference {
   readonly score: number;
 }
 
+/**
+ * What ties a resource to another one, or keeps it from nodes.
+ * - stops-first: where both stop, it stops before `other`
+ * - only-with: only on nodes on which `other` runs
+ * - never-where: on no node on which each of these attributes has another value, or none
+ */
+export type Tie =
+  | {
+      readonly kind: 'stops-first' | 'only-with';
+      readonly id: string;
+      readonly resource: string;
+      readonly other: string;
+    }
+  | {
+      readonly kind: 'never-where';
+      readonly id: string;
+      readonly resource: string;
+      readonly isNot: readonly Pair[];
+    };
+
 export interface ClusterConfig {
   readonly resources: readonly Resource[];
   readonly orders: readonly Serialized[];
   readonly preferences: readonly Preference[];
+  readonly ties: readonly Tie[];
+  /** Constraints that the cluster is to have no more, by their ids. */
+  readonly gone: readonly string[];
 }
 
 export function isGroup(resource: Resource): resource is Group {
   return 'members' in resource;
 }
 
+export function isClone(resource: Resource): resource is Clone {
+  return 'instance' in resource;
+}
+
 /** The primitives of a resource: its members, or itself. */
 export function primitivesOf(resource: Resource): readonly Primitive[] {
+  if (isClone(resource)) return [resource.instance];
   return isGroup(resource) ? resource.members : [resource];
+}
+
+/** All constraints, by their ids. */
+export function constraintIds({
+  preferences,
+  orders,
+  ties,
+}: Pick<ClusterConfig, 'preferences' | 'orders' | 'ties'>): string[] {
+  return [...preferences, ...orders, ...ties].map(({ id }) => id);
 }
 
 export function agentOf({ provider, type }: Pick<Primitive, 'provider' | 'type'>): string {
@@ -84,7 +128,12 @@ export function isSerialized(id: string): boolean {
   return id.startsWith(serializedPrefix);
 }
 
-/** The id of the constraint that brings a resource home. */
-export function preferenceId(resource: string): string {
-  return `${resource}-prefer`;
+/** The id of the constraint that brings a resource home; of several nodes, each of which has a score, that of one. */
+export function preferenceId(resource: string, node?: string): string {
+  return node === undefined ? `${resource}-prefer` : `${resource}-prefer-${node}`;
+}
+
+/** The id of a tie. One resource has one of each kind. */
+export function tieId(kind: Tie['kind'], resource: string): string {
+  return `${resource}-${kind}`;
 }

@@ -45,7 +45,11 @@ export async function planCluster(
   }
   const resources = floatingIps.map((ip) => {
     const grace = drivers.get(ip)?.grace ?? 0;
-    const timeouts = timeoutsOf(node.config.timeouts, { grace, filesystems: ip.filesystems.length });
+    const timeouts = timeoutsOf(node.config.timeouts, {
+      grace,
+      filesystems: ip.filesystems.length,
+      isShared: ip.shared !== undefined,
+    });
     return resourceOf(ip, { timeouts, config: file });
   });
   const takers = [...drivers].filter(([, { takesNode }]) => takesNode).map(([ip]) => ip);
@@ -65,6 +69,8 @@ export async function planCluster(
               node: prefer,
               score: homeScore(resource),
             })),
+      ties: [],
+      gone: [],
     },
     remarks: [...guessRemarks(drivers, floatingIps), ...absentRemarks(takers, floatingIps, isIn)],
   };

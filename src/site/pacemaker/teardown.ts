@@ -6,9 +6,11 @@ import { patchCib, readCib } from './cluster.js';
 import { chained } from './commands.js';
 import type { Format } from './formats.js';
 import { type PartChange, summary } from './cib/merge.js';
-import { ownConstraints, refuseForeign, resourceIn } from './foreign.js';
+import { ownConstraints, refuseForeign, refuseForeignClone, resourceIn } from './foreign.js';
 import {
   type ClusterConfig,
+  constraintIds,
+  isClone,
   isGroup,
   preferenceId,
   primitivesOf,
@@ -22,7 +24,9 @@ import { all, changed, childrenOf, type Element, idOf, parse } from './cib/xml.j
 const askAgainMs = 1_000;
 
 /** What a person runs to take these addresses out of the cluster: stopped first, and where one does not stop in time nothing is removed. */
-export function removeText({ resources, orders }: ClusterConfig, format: Format): string {
+export function removeText(config: ClusterConfig, format: Format): string {
+  // What others are tied to goes after them.
+  const resources = config.resources.toSorted((one, other) => Number(isClone(one)) - Number(isClone(other)));
   const lines = resources.flatMap((resource) => {
     const seconds = stopSeconds(resource);
     switch (format) {
@@ -39,14 +43,14 @@ export function removeText({ resources, orders }: ClusterConfig, format: Format)
             'configure',
             'delete',
             resource.id,
-            ...(isGroup(resource) ? resource.members.map(({ id }) => id) : []),
+            ...(isGroup(resource) || isClone(resource) ? primitivesOf(resource).map(({ id }) => id) : []),
           ],
         ];
       case 'xml':
         return [
           stopCommand(resource.id),
           ['crm_resource', '--wait', `--timeout=${seconds}s`],
-          ...constraintsOf(resource, orders).map((id) => [
+          ...constraintsOf(resource, config).map((id) => [
             'cibadmin',
             '--delete',
             `--xpath=//constraints/*[@id="${id}"]`,
@@ -58,11 +62,29 @@ export function removeText({ resources, orders }: ClusterConfig, format: Format)
   return chained(lines.map(commandText));
 }
 
+/** The same for addresses of which nothing else is known any more. */
+export function goneText(gone: readonly Pick<FloatingIp, 'address'>[], format: Format): string {
+  if (gone.length === 0) return '';
+  const resources = gone.map(({ address }) => ({
+    id: resourceId(address),
+    provider: '',
+    type: '',
+    parameters: [],
+    operations: [],
+    meta: [],
+  }));
+  return removeText({ resources, orders: [], preferences: [], ties: [], gone: [] }, format);
+}
+
 /** Those that the cluster may have for a resource; to delete one that it has not is no error. */
-function constraintsOf({ id }: Resource, orders: ClusterConfig['orders']): string[] {
+function constraintsOf({ id }: Resource, { orders, preferences, ties }: ClusterConfig): string[] {
   return [
     preferenceId(id),
-    ...orders.filter((order) => [order.one, order.other].includes(id)).map((order) => order.id),
+    ...constraintIds({
+      orders: orders.filter((order) => [order.one, order.other].includes(id)),
+      preferences: preferences.filter((one) => one.resource === id && one.id !== preferenceId(id)),
+      ties: ties.filter((tie) => tie.resource === id),
+    }),
   ];
 }
 
@@ -75,6 +97,8 @@ export function stopSeconds(resource: Resource): number {
 }
 
 export interface TearDownOptions {
+  /** The clone that they are tied to, which goes after them; absent: none goes. */
+  readonly clone?: string | undefined;
   /** Seconds for which it is waited until this is stopped. */
   readonly limit: (id: string) => number;
   /** Told once that it is waited for, and where it runs. */
@@ -89,15 +113,18 @@ export interface TearDownOptions {
  */
 export async function tearDown(
   host: Host,
-  floatingIps: readonly FloatingIp[],
+  floatingIps: readonly Pick<FloatingIp, 'address'>[],
   options: TearDownOptions,
 ): Promise<readonly PartChange[]> {
-  const ids = floatingIps.map(({ address }) => resourceId(address));
+  const { clone } = options;
+  const addressIds = floatingIps.map(({ address }) => resourceId(address));
+  const ids = [...addressIds, ...(clone === undefined ? [] : [clone])];
   const disabled: string[] = [];
   const look = async (): Promise<Element> => {
     const cib = await readCib(host);
     try {
       for (const ip of floatingIps) refuseForeign(cib, ip);
+      if (clone !== undefined) refuseForeignClone(cib, clone, addressIds);
       for (const id of disabled) refuseEnabled(cib, id);
     } catch (error) {
       throw disabled.length > 0 && error instanceof FailoverError ? meanwhile(error, disabled) : error;
@@ -210,7 +237,7 @@ async function untilStopped(host: Host, top: Element, { limit, stopping }: TearD
 }
 
 /** The nodes on which one of them is not stopped (crm_resource --locate). */
-async function runningOn(host: Host, ids: readonly string[]): Promise<readonly string[]> {
+export async function runningOn(host: Host, ids: readonly string[]): Promise<readonly string[]> {
   const found: string[] = [];
   for (const id of ids) {
     const locate: Argv = ['crm_resource', '--resource', id, '--locate', '--output-as', 'xml'];

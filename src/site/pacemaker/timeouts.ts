@@ -27,11 +27,15 @@ const begins = 30;
 /**
  * Each is beyond the sum of what the operation itself waits for ([timeouts] in nlm-failover.toml(5); failover/limits.ts), so that every
  * wait ends with its own sentence, and Pacemaker ends what does not end by itself: its SIGKILL says nothing. `grace`: of the driver;
- * `filesystems`: those that are exported, for each of which A-3 and B-2 come.
+ * `filesystems`: those that are exported, for each of which A-3 and B-2 come. `isShared`: both wait for the other nodes too.
  */
 export function timeoutsOf(
   timeouts: TimeoutsConfig,
-  { grace, filesystems }: { readonly grace: number; readonly filesystems: number },
+  {
+    grace,
+    filesystems,
+    isShared = false,
+  }: { readonly grace: number; readonly filesystems: number; readonly isShared?: boolean },
 ): AddressTimeouts {
   const { step, steps, fencing } = timeouts;
   // The devices are found, the driver is chosen, and every step looks ahead, each for as long as a step at the most. An agent asks for the status
@@ -41,8 +45,9 @@ export function timeoutsOf(
   const notify = (timeouts.notify ?? grace) + step;
   const audit = grace + step;
   // Where the grace is over before anybody could be notified it is entered once more.
-  const graces = 2 * filesystems * steps['B-2'];
-  const stop = before + steps['A-1'] + steps['A-2'] + filesystems * steps['A-3'] + steps['A-4'];
+  const barrier = isShared ? timeouts.barrier : 0;
+  const graces = 2 * (filesystems * steps['B-2'] + barrier);
+  const stop = before + steps['A-1'] + steps['A-2'] + filesystems * steps['A-3'] + barrier + steps['A-4'];
   return {
     address: {
       start: before + fencing + steps['B-1'] + graces + steps['B-5'] + steps['B-4'] + 2 * notify + audit,

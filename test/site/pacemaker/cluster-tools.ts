@@ -32,9 +32,11 @@ export interface Ended {
 /** Our agents. */
 const agents = path.join(projectRoot(), 'callouts', 'ocf');
 
-/** Two nodes, A and B, that are up; fencing is on, with a device. */
-export function emptyCib(options: { readonly fencing?: string; readonly device?: boolean } = {}): string {
-  const { fencing = 'true', device = true } = options;
+/** Nodes, A and B unless others are given, that are up; fencing is on, with a device. */
+export function emptyCib(
+  options: { readonly fencing?: string; readonly device?: boolean; readonly nodes?: readonly string[] } = {},
+): string {
+  const { fencing = 'true', device = true, nodes = ['A', 'B'] } = options;
   // Of the feature set that these tools have: a newer one they would not touch.
   const made = spawnSync('cibadmin', ['--empty'], { encoding: 'utf8' }).stdout;
   const [, attributes = ''] = /<cib ([^>]*)>/.exec(made) ?? [];
@@ -44,11 +46,11 @@ export function emptyCib(options: { readonly fencing?: string; readonly device?:
   return `<cib ${attributes} have-quorum="1" dc-uuid="1">
   <configuration>
     <crm_config><cluster_property_set id="cib-bootstrap-options"><nvpair id="cib-bootstrap-options-stonith-enabled" name="stonith-enabled" value="${fencing}"/></cluster_property_set></crm_config>
-    <nodes><node id="1" uname="A"/><node id="2" uname="B"/></nodes>
+    <nodes>${nodes.map((name, at) => `<node id="${at + 1}" uname="${name}"/>`).join('')}</nodes>
     <resources>${device ? fence : ''}</resources>
     <constraints/>
   </configuration>
-  <status>${state('1', 'A')}${state('2', 'B')}</status>
+  <status>${nodes.map((name, at) => state(`${at + 1}`, name)).join('')}</status>
 </cib>
 `;
 }
@@ -74,8 +76,13 @@ export class PaperCluster {
 
   /** `nlm-failover pacemaker` with these arguments. */
   tool(...args: readonly string[]): Promise<Ended> {
+    return this.command('pacemaker', ...args);
+  }
+
+  /** `nlm-failover COMMAND` with these arguments. */
+  command(name: string, ...args: readonly string[]): Promise<Ended> {
     const bin = path.join(projectRoot(), 'bin', 'nlm-failover');
-    return this.run([process.execPath, bin, 'pacemaker', '--config', this.toml, ...args]);
+    return this.run([process.execPath, bin, name, '--config', this.toml, ...args]);
   }
 
   /** A command whose cluster is the file, with our agents where Pacemaker looks for them. */

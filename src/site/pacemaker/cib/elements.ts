@@ -1,5 +1,6 @@
 import {
   type ClusterConfig,
+  isClone,
   isGroup,
   type Operation,
   type Pair,
@@ -7,6 +8,7 @@ import {
   type Primitive,
   type Resource,
   type Serialized,
+  type Tie,
 } from '../model.js';
 import { type Element, element } from './xml.js';
 
@@ -14,7 +16,11 @@ import { type Element, element } from './xml.js';
 
 /** What stands below <configuration>, and nothing else of it. */
 export function configurationOf(config: ClusterConfig): Element {
-  const constraints = [...config.preferences.map(locationOf), ...config.orders.map(orderOf)];
+  const constraints = [
+    ...config.preferences.map(locationOf),
+    ...config.orders.map(orderOf),
+    ...config.ties.map(tieElement),
+  ];
   return element('configuration', {}, [
     element('resources', {}, config.resources.map(resourceElement)),
     ...(constraints.length === 0 ? [] : [element('constraints', {}, constraints)]),
@@ -22,6 +28,10 @@ export function configurationOf(config: ClusterConfig): Element {
 }
 
 export function resourceElement(resource: Resource): Element {
+  if (isClone(resource)) {
+    const { id, instance, meta } = resource;
+    return element('clone', { id }, [primitiveElement(instance), ...pairsOf('meta_attributes', id, meta)]);
+  }
   if (!isGroup(resource)) return primitiveElement(resource);
   const { id, members, meta } = resource;
   return element('group', { id }, [
@@ -80,6 +90,35 @@ export function orderOf({ id, one, other }: Serialized): Element {
     ['then-action', 'start'],
   ];
   return element('rsc_order', Object.fromEntries(attributes));
+}
+
+export function tieElement(tie: Tie): Element {
+  const { id, resource } = tie;
+  switch (tie.kind) {
+    case 'stops-first': {
+      const attributes = [
+        ['first', resource],
+        ['then', tie.other],
+        ['kind', 'Optional'],
+        ['symmetrical', 'false'],
+        ['id', id],
+        ['first-action', 'stop'],
+        ['then-action', 'stop'],
+      ];
+      return element('rsc_order', Object.fromEntries(attributes));
+    }
+    case 'only-with':
+      return element('rsc_colocation', { id, rsc: resource, 'with-rsc': tie.other, score: 'INFINITY' });
+    case 'never-where': {
+      const rule = `${id}-rule`;
+      const expressions = tie.isNot.map(([attribute, value], at) =>
+        element('expression', { id: `${rule}-expr-${at + 1}`, attribute, operation: 'ne', value }),
+      );
+      return element('rsc_location', { id, rsc: resource }, [
+        element('rule', { id: rule, score: '-INFINITY', 'boolean-op': 'and' }, expressions),
+      ]);
+    }
+  }
 }
 
 export function locationOf({ id, resource, node, score }: Preference): Element {

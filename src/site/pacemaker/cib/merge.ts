@@ -1,4 +1,4 @@
-import { locationOf, orderOf, pairElement, resourceElement } from './elements.js';
+import { locationOf, orderOf, pairElement, resourceElement, tieElement } from './elements.js';
 import { type ClusterConfig, isGroup, type Resource } from '../model.js';
 import { unfit } from '../unfit.js';
 import { addressesOf, around, isOurs, refuseOtherAddress } from './ours.js';
@@ -26,6 +26,7 @@ export function merge(cib: Element, config: ClusterConfig): Merged {
     ...config.resources.map((resource) => (one: Element) => mergeResource(one, resource)),
     ...config.preferences.map((one) => (before: Element) => mergeConstraint(before, locationOf(one))),
     ...config.orders.map((one) => (before: Element) => mergeConstraint(before, orderOf(one))),
+    ...config.ties.map((one) => (before: Element) => mergeConstraint(before, tieElement(one))),
   ];
   const parts: PartChange[] = [];
   let now = cib;
@@ -33,6 +34,12 @@ export function merge(cib: Element, config: ClusterConfig): Merged {
     const merged = step(now);
     now = merged.cib;
     parts.push(merged.part);
+  }
+  for (const id of config.gone) {
+    const there = withId(section(now, 'constraints'), id);
+    if (there === undefined) continue;
+    now = replaced(now, there, undefined);
+    parts.push({ id, state: 'removed', details: [summary(there)] });
   }
   refuseTwice(now, config);
   return { cib: now, parts };
@@ -72,15 +79,26 @@ function mergeConstraint(cib: Element, wanted: Element): One {
   return { cib: replaced(cib, there, wanted), part: { id, state: 'updated', details } };
 }
 
-/** crm leaves out what is the default: an order is that of starts. */
+/** crm leaves out what is the default: an order is that of starts, and all of a rule must hold. */
+const constraintDefaults: Readonly<Record<string, string>> = {
+  'first-action': 'start',
+  'then-action': 'start',
+  'boolean-op': 'and',
+};
+
 function isSameConstraint(there: Element, wanted: Element): boolean {
-  const { 'first-action': _, 'then-action': __, ...rest } = wanted.attributes;
-  const isSame = (names: Readonly<Record<string, string>>) =>
-    Object.entries(names).every(([name, value]) => there.attributes[name] === value);
-  const actions = ['first-action', 'then-action'].every((name) =>
-    ['start', undefined].includes(there.attributes[name]),
+  const [ours, theirs] = [childrenOf(wanted), childrenOf(there)];
+  return (
+    there.name === wanted.name &&
+    Object.entries(wanted.attributes).every(
+      // Each program numbers the parts of a rule in its own way.
+      ([name, value]) =>
+        (name === 'id' && !there.name.startsWith('rsc_')) ||
+        (there.attributes[name] ?? constraintDefaults[name]) === value,
+    ) &&
+    ours.length === theirs.length &&
+    ours.every((one, at) => theirs[at] !== undefined && isSameConstraint(theirs[at], one))
   );
-  return there.name === wanted.name && isSame(rest) && actions;
 }
 
 /** `notes` gets what was otherwise. */
@@ -88,6 +106,7 @@ function mergeElement(there: Element, wanted: Element, notes: string[]): Element
   expectSameKind(there, wanted);
   const { id = '' } = wanted.attributes;
   if (wanted.name === 'group') return mergeGroup(there, wanted, notes);
+  if (wanted.name === 'clone') return mergeClone(there, wanted, notes);
   for (const address of addressesOf(wanted)) refuseOtherAddress(there, address);
   const withPairs = ['instance_attributes', 'meta_attributes'].reduce(
     (one, name) => mergePairs(one, childrenOf(wanted, name)[0], id, notes),
@@ -106,6 +125,22 @@ function expectSameKind(there: Element, wanted: Element): void {
     `${id} is in the cluster, and is ${kindOf(there)}, not ${kindOf(wanted)}`,
     'Where an earlier configuration made it: "nlm-failover pacemaker --teardown --apply" for this address first. Else give it another name there.',
   );
+}
+
+function mergeClone(there: Element, wanted: Element, notes: string[]): Element {
+  const { id = '' } = wanted.attributes;
+  const [instance] = childrenOf(wanted, 'primitive');
+  const old = childrenOf(there, 'primitive').find(
+    (one) => instance !== undefined && idOf(one) === idOf(instance),
+  );
+  if (old === undefined || instance === undefined) {
+    throw unfit(
+      `${id} is in the cluster, and is a clone of something else than ${instance === undefined ? id : idOf(instance)}`,
+      'See "cibadmin --query", and remove it there, or give it another name.',
+    );
+  }
+  const next = replaced(there, old, mergeElement(old, instance, notes));
+  return mergePairs(next, childrenOf(wanted, 'meta_attributes')[0], id, notes);
 }
 
 /** Of a group: each member, and their order. Who is not ours stays behind the member that it follows. */
@@ -264,10 +299,12 @@ function refuseElsewhere(cib: Element, there: Element): void {
   );
 }
 
-/** A constraint of an id of ours that says something of another resource, of another kind, or by a rule, is somebody's own. */
+/** A constraint of an id of ours that says something of another resource, of another kind, or by a rule where ours has none, is somebody's own. */
 function refuseOtherMeaning(there: Element, wanted: Element): void {
-  const isSame = ['rsc', 'first', 'then'].every((name) => there.attributes[name] === wanted.attributes[name]);
-  if (there.name === wanted.name && isSame && childrenOf(there).length === 0) return;
+  const names = ['rsc', 'first', 'then', 'with-rsc'];
+  const isSame = names.every((name) => there.attributes[name] === wanted.attributes[name]);
+  const isAlike = childrenOf(there).length === childrenOf(wanted).length;
+  if (there.name === wanted.name && isSame && isAlike) return;
   throw unfit(
     `${idOf(there)} is in the cluster, and is not what nlm-failover means by it (${summary(wanted)})`,
     'See "cibadmin --query --scope constraints", and remove it there, or give it another name.',
@@ -316,10 +353,27 @@ export function summary(one: Element): string {
     return `group of ${childrenOf(one, 'primitive')
       .map(({ attributes }) => attributes['type'] ?? '')
       .join(', ')}`;
-  const { rsc = '', node = '', score = '', first = '', then = '' } = one.attributes;
-  return one.name === 'rsc_location'
-    ? `${rsc} prefers ${node}, ${score}`
-    : `${first} and ${then} never start at one time`;
+  if (one.name === 'clone') return `clone of ${childrenOf(one, 'primitive').map(kindOf).join(', ')}`;
+  const {
+    rsc = '',
+    node = '',
+    score = '',
+    first = '',
+    then = '',
+    kind,
+    'with-rsc': other = '',
+  } = one.attributes;
+  if (one.name === 'rsc_colocation') return `${rsc} only where ${other} runs`;
+  if (one.name === 'rsc_order')
+    return kind === 'Serialize'
+      ? `${first} and ${then} never start at one time`
+      : `${first} stops before ${then}`;
+  const [rule] = childrenOf(one, 'rule');
+  if (rule === undefined) return `${rsc} prefers ${node}, ${score}`;
+  const unless = childrenOf(rule, 'expression').map(
+    ({ attributes: { attribute = '', value = '' } }) => `${attribute} is ${value}`,
+  );
+  return `${rsc} only where ${unless.join(' or ')}`;
 }
 
 function kindOf({ name, attributes }: Element): string {

@@ -1,0 +1,59 @@
+import type { ManBlock } from '../man-page.js';
+
+/** In SHARED FILE SYSTEMS of nlm-failover(8): the cluster of their nodes, from set-up to the last node. */
+export const ganeshaHa: readonly ManBlock[] = [
+  { heading: 'Under Pacemaker' },
+  {
+    text:
+      '`nlm-failover ganesha-ha` tells a Pacemaker cluster all of it, from the configuration: a clone of `ocf:nlm-failover:ganesha` on every node of `nodes`, and an `ocf:nlm-failover:address` for each floating IP. The clone looks at NFS-Ganesha and rpc.statd every 10 s, keeps `join-grace --watch` running (a line of it goes to the log of the node as nlm-failover), ' +
+      'and sets the node attribute nlm-failover-ganesha to 1 where all is well. The addresses go by that attribute. No step with locks is taken in the clone, or because of a notification of the cluster: that is start and stop of an address, so a dead node whose death nobody is notified of loses nobody a lock.',
+  },
+  {
+    terms: [
+      [
+        'Set-up',
+        'Have the file systems mounted and exported on every node, the shared storage of the record tried (`nlm-failover try-storage`), rpc.statd with the callout (`nlm-failover setup`), and a fence device for each node. The same configuration on every node, in which `nodes` has the names of the cluster ("crm_node --list") and `node` is one of them. `nlm-failover check` on each. Then, on one: `nlm-failover ganesha-ha setup --apply`, and `nlm-failover ganesha-ha status`.',
+      ],
+      [
+        'Who starts NFS-Ganesha',
+        'You do, before Pacemaker, by its unit (systemctl enable nfs-ganesha, and a drop-in of pacemaker.service with After=nfs-ganesha.service): the clone only looks, once a minute again where it was not there. Or the cluster, with `--unit nfs-ganesha.service`: then that unit is disabled, and the clone starts and stops it.',
+      ],
+      [
+        'NFS-Ganesha dies on a node',
+        'The attribute is deleted, and gone from the cluster before the failure is seen. The addresses of that node are released there, and taken over elsewhere, each with every other node in grace before it is up. They wait for no new start of NFS-Ganesha, on whichever node. What answers calls into grace is started anew where it alone has ended: for that no address moves.',
+      ],
+      [
+        'Fail-back',
+        'The first address is at home on the first node of `nodes`, the second on the second, and so on around; the score of home is 1000 for each node, that of the others 1000, 2000... (the node before it in the ring has the highest), beyond the stickiness of 100. When NFS-Ganesha is back an address goes home by itself: released by the interim holder, which drops the locks of its clients, and taken over at home. Each move costs a grace on every node; to choose the time, put the node into standby first (crm_attribute --node NODE --name standby --update on).',
+      ],
+      [
+        'To add a node',
+        'Write it into `nodes` in the configuration of every node, its own too, with an address for it if it is to have one; end what answers calls on each, which the cluster starts anew within seconds, with that configuration (kill PID: the first word in /run/nlm-failover/join-grace.pid). Then `nlm-failover ganesha-ha add NODE --apply`. It is refused before it stands in `nodes`: nobody would wait until it is in grace, and a lock could be had there that somebody else is about to reclaim.',
+      ],
+      [
+        'To delete a node',
+        'Put it into standby, so that its addresses go; `nlm-failover ganesha-ha delete NODE --apply`, which refuses while it has one; end NFS-Ganesha there; then take it out of `nodes` everywhere, and have what answers calls started anew, as above. In that order: until the last step takeovers wait for it, and name it, which costs time and no lock.',
+      ],
+      [
+        'refresh',
+        'After any other change of the configuration: what differs is changed, an address that is not there any more is released and removed. A home that the cluster has stays, so that no lock moves because of another node.',
+      ],
+      [
+        'teardown',
+        'Every address is released, then all of it is removed, and nothing else. NFS-Ganesha runs on, unless the cluster has its unit.',
+      ],
+    ],
+  },
+  {
+    text:
+      'An order of starts, the clone before the addresses, is not written: the attribute is set at the end of a start, and with such an order Pacemaker has each address wait for the clone on every node, also the one on which NFS-Ganesha has just died. The order of stops is: addresses, then the clone, which is needed until they are released. A colocation has the addresses run only where the clone does.\n\n' +
+      'With fencing off Pacemaker takes requires=fencing back, and starts an address while its former node may still have it; the command warns. takeover then refuses where nobody proves that node down (FENCING).',
+  },
+  {
+    example: `# nlm-failover ganesha-ha status
+node  cluster  NFS-Ganesha  join-grace   last called into grace                               addresses
+a     online   well         runs         never called                                         10.10.1.1, 10.10.1.2
+b     online   NOT WELL     NOT RUNNING  entered it, for 10.10.1.1, 2026-11-27T09:12:44.120Z  none
+WRONG  b can serve no address: nfs-ganesha does not run there`,
+  },
+];

@@ -1,0 +1,146 @@
+import { limitOf } from '../../failover/limits.js';
+import { recordLocation, whyUnreachable } from '../../failover/access/location.js';
+import { failed } from '../../host/action.js';
+import type { Argv, Host } from '../../host/host.js';
+import { within } from '../../host/running/deadline.js';
+import { type GraceAnswer, readAnswer } from '../../record/barrier.js';
+import { holdRecordDirectory } from '../../record/safe-files/record-directory.js';
+import { all, childrenOf, type Element, parse } from '../pacemaker/cib/xml.js';
+import { readCib } from '../pacemaker/cluster.js';
+import { resourceId } from '../pacemaker/model.js';
+import type { PlanNode } from '../pacemaker/plan.js';
+import { configuredNodes, nodeAgent, type NodeAgent, sharedAddresses } from './plan.js';
+
+/** What a node did when it was called into grace last, and for which address. */
+export interface LastGrace extends Pick<GraceAnswer, 'state' | 'said' | 'at'> {
+  readonly address: string;
+}
+
+export interface NodeStatus {
+  readonly node: string;
+  readonly cluster: 'online' | 'standby' | 'offline' | 'unclean' | 'unknown';
+  /** The node attribute: whether addresses can be served there. */
+  readonly isWell: boolean;
+  /** Whether the clone runs there, and with it what answers calls into grace. */
+  readonly watches: boolean;
+  readonly lastGrace: LastGrace | undefined;
+  /** Those that the cluster has there. */
+  readonly addresses: readonly string[];
+}
+
+export interface HaStatus {
+  readonly nodes: readonly NodeStatus[];
+  /** What is not as it should be, as sentences. */
+  readonly wrong: readonly string[];
+}
+
+/**
+ * The nodes that export the shared file systems, as the cluster has them, and what each answered last when it was called into grace
+ * (sm_ADDRESS/barrier.NODE). Throws CLUSTER_SILENT, COMMAND_FAILED.
+ */
+export async function haStatus(node: PlanNode): Promise<HaStatus> {
+  const { host, config } = node;
+  const agent = nodeAgent(node);
+  const limit = limitOf('ganesha-ha status', config);
+  const { cib, seen } = await within(limit, async () => ({
+    cib: await readCib(host),
+    seen: await monitored(host),
+  }));
+  const addresses = sharedAddresses(config).map(({ address }) => address);
+  const answers = await within(limit, async () => lastGraces(node));
+  const nodes = configuredNodes(config).map((name): NodeStatus => ({
+    node: name,
+    cluster: standing(seen, name),
+    isWell: attributeOf(cib, name, agent) === '1',
+    watches: placesOf(seen, agent.primitive).includes(name),
+    lastGrace: answers.of.get(name),
+    addresses: addresses.filter((address) => placesOf(seen, resourceId(address)).includes(name)),
+  }));
+  const served = new Set(nodes.flatMap((one) => one.addresses));
+  return {
+    nodes,
+    wrong: [
+      ...nodes.flatMap(({ node: name, cluster, isWell, watches }) =>
+        cluster !== 'online'
+          ? [`${name} is ${cluster === 'unknown' ? 'no node of the cluster' : cluster}`]
+          : isWell && watches
+            ? []
+            : [
+                `${name} can serve no address: ${watches ? `${agent.attribute} is not 1` : `${agent.primitive} does not run there`}`,
+              ],
+      ),
+      ...addresses.filter((address) => !served.has(address)).map((address) => `${address} is on no node`),
+      ...answers.wrong,
+    ],
+  };
+}
+
+async function monitored(host: Host): Promise<Element> {
+  const argv: Argv = ['crm_mon', '--one-shot', '--output-as', 'xml'];
+  const answer = await host.run(argv, { short: true });
+  if (answer.exitCode !== 0) throw failed(argv, answer);
+  return parse(answer.stdout, argv.join(' '));
+}
+
+function standing(seen: Element, name: string): NodeStatus['cluster'] {
+  const found = childrenOf(seen, 'nodes')
+    .flatMap((nodes) => childrenOf(nodes, 'node'))
+    .find(({ attributes }) => attributes['name'] === name)?.attributes;
+  if (found === undefined) return 'unknown';
+  if (found['unclean'] === 'true') return 'unclean';
+  if (found['online'] !== 'true') return 'offline';
+  return ['standby', 'standby_onfail', 'maintenance', 'pending'].some((key) => found[key] === 'true')
+    ? 'standby'
+    : 'online';
+}
+
+/** Where a resource, or an instance of a clone (ID:NUMBER), is started and has not failed. */
+function placesOf(seen: Element, id: string): string[] {
+  return all(seen)
+    .filter(
+      ({ name, attributes }) =>
+        name === 'resource' &&
+        attributes['id']?.replace(/:\d+$/, '') === id &&
+        attributes['active'] === 'true' &&
+        attributes['failed'] !== 'true',
+    )
+    .flatMap((one) => childrenOf(one, 'node'))
+    .flatMap(({ attributes: { name } }) => name ?? []);
+}
+
+/** A transient attribute, from the status section of the CIB. */
+function attributeOf(cib: Element, name: string, { attribute }: NodeAgent): string | undefined {
+  const state = all(cib).find((one) => one.name === 'node_state' && one.attributes['uname'] === name);
+  return (state === undefined ? [] : childrenOf(state, 'transient_attributes'))
+    .flatMap(all)
+    .find((one) => one.name === 'nvpair' && one.attributes['name'] === attribute)?.attributes['value'];
+}
+
+/** The newest answer of each node, by its own clock, over all addresses. */
+function lastGraces({ host, config }: PlanNode): {
+  readonly of: ReadonlyMap<string, LastGrace>;
+  readonly wrong: readonly string[];
+} {
+  const of = new Map<string, LastGrace>();
+  const wrong = new Set<string>();
+  for (const ip of sharedAddresses(config)) {
+    const why = whyUnreachable(host, ip);
+    if (why !== undefined) wrong.add(`What the nodes have answered cannot be seen here: ${why}`);
+    const held =
+      why === undefined
+        ? holdRecordDirectory(recordLocation(host, ip).directory, { create: false })
+        : undefined;
+    if (held === undefined) continue;
+    try {
+      for (const name of ip.shared?.nodes ?? []) {
+        const answer = readAnswer(held.way, name);
+        if (answer === undefined || answer.at <= (of.get(name)?.at ?? -1)) continue;
+        const { state, said, at } = answer;
+        of.set(name, { address: ip.address, state, said, at });
+      }
+    } finally {
+      held.close();
+    }
+  }
+  return { of, wrong: [...wrong] };
+}
