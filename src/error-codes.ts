@@ -266,12 +266,12 @@ export const errorCodes = {
   },
   STORAGE_UNFIT: {
     means:
-      'try-storage: what two nodes wrote at once into the state directory was lost, or one of them did not see what the other had written. A record there would lose clients without an error. The message says what was missing.',
+      'try-storage, and the first takeover of an address there: what two nodes wrote at once into the state directory was lost, or one of them did not see what the other had written. A record there would lose clients without an error. The message says what was missing.',
     todo: 'Mount the storage with the options that the message names, on every node, and run `nlm-failover try-storage` again; or let the record lie on a state volume. See WHERE THE RECORD LIES.',
   },
   STORAGE_UNTRIED: {
     means:
-      'try-storage: no other node came, or it did not go on, so that nothing is known of the storage. Nothing was kept.',
+      'try-storage: no other node came, or it did not go on, so that nothing is known of the storage. Nothing was kept. takeover: an address whose file systems every node exports is to be taken for the first time, and nobody has tried the storage of its record as it is mounted here.',
     todo: 'Run `nlm-failover try-storage` on two nodes at about the same time. Where it runs on both, they do not have the same directory mounted.',
   },
   STUCK: {

@@ -1,5 +1,5 @@
 // try-storage, and what check makes of it, on two rehearsed nodes that have a directory in common.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { mountedAs } from '../../src/record/trial/mounted-as.js';
@@ -16,8 +16,8 @@ interface Shared extends RehearsalSite {
   mount(node: RehearsalNode, options?: string, words?: string): void;
 }
 
-function sharedSite(t: ExecutionContext): Shared {
-  const site = makeRehearsal({ address, rpcbindPort: 1, stateDirectory: '/shared/nlm' });
+function sharedSite(t: ExecutionContext, { shared: isShared = false } = {}): Shared {
+  const site = makeRehearsal({ address, rpcbindPort: 1, stateDirectory: '/shared/nlm', shared: isShared });
   t.teardown(() => site.remove());
   const storage = join(site.directory, 'disks', 'shared');
   mkdirSync(join(storage, 'nlm'), { recursive: true });
@@ -56,7 +56,7 @@ test('two nodes try shared storage; check asks for it before, and again where it
   t.is(before.verdict, 'warning');
   t.is(
     before.message,
-    'whether /shared/nlm (fuse.glusterfs) keeps what two nodes write at once was never tried on this node',
+    'Whether /shared/nlm (fuse.glusterfs) keeps what two nodes write at once was never tried on this node',
   );
   t.is(before.hint, `Run "nlm-failover try-storage ${address}" on two nodes at about the same time.`);
 
@@ -93,23 +93,57 @@ test('two nodes try shared storage; check asks for it before, and again where it
   t.regex((await recordLine(a)).message, /mounted otherwise now$/u);
 });
 
-test('storage that was seen to lose is a failure, with the options that work, as long as it is mounted so', async (t) => {
-  const site = sharedSite(t);
-  const { a } = site;
+/** What A keeps of a trial, of the storage as it is mounted now. */
+function keep(site: Shared, kept: boolean) {
   const place = join(site.storage, 'nlm/storage-trial');
-  mkdirSync(place, { mode: 0o700 });
+  mkdirSync(place, { mode: 0o700, recursive: true });
   const verdict = {
     format: 1,
     node: 'A',
     other: 'B',
     at: '2026-11-28T00:00:00.000Z',
     version: '0.2.0',
-    mount: mountedAs(rehearsalHost(a.root), '/shared/nlm'),
-    kept: false,
-    why: ['A wrote 25 times, and B found 9 of them'],
+    mount: mountedAs(rehearsalHost(site.a.root), '/shared/nlm'),
+    kept,
+    why: kept ? [] : ['A wrote 25 times, and B found 9 of them'],
     written: { A: 25, B: 25 },
   };
   writeFileSync(join(place, 'A.verdict'), JSON.stringify(verdict));
+  return verdict;
+}
+
+test('a record is begun on storage that was tried, where every node exports a file system; and on none that has lost', async (t) => {
+  const take = async ({ a }: Shared) => {
+    const { exitCode, stdout } = await a.here(['takeover', address, '--no-wait', '--json']);
+    return [exitCode, /"code":"(\w+)"/.exec(stdout)?.[1]];
+  };
+  const shared = sharedSite(t, { shared: true });
+  shared.a.write(
+    '/etc/nlm-failover.toml',
+    `${shared.a.read('/etc/nlm-failover.toml')}\n[timeouts]\nbarrier = 1\n`,
+  );
+  t.deepEqual(await take(shared), [3, 'STORAGE_UNTRIED']);
+  t.false(existsSync(join(shared.storage, 'nlm', `sm_${address}`)), 'nothing was begun');
+  keep(shared, false);
+  t.deepEqual(await take(shared), [3, 'STORAGE_UNFIT']);
+  keep(shared, true);
+  t.deepEqual(await take(shared), [5, undefined], 'nobody else is in grace');
+  // From then on the address counts.
+  keep(shared, false);
+  t.is((await shared.a.here(['release', address])).exitCode, 0);
+  t.deepEqual(await take(shared), [5, undefined]);
+
+  const own = sharedSite(t);
+  keep(own, false);
+  t.deepEqual(await take(own), [3, 'STORAGE_UNFIT']);
+  own.mount(own.a, 'rw', '--direct-io-mode=enable');
+  t.deepEqual(await take(own), [0, undefined], 'untried');
+});
+
+test('storage that was seen to lose is a failure, with the options that work, as long as it is mounted so', async (t) => {
+  const site = sharedSite(t);
+  const { a } = site;
+  const verdict = keep(site, false);
   t.deepEqual(lastVerdict(join(site.storage, 'nlm'), 'A'), verdict);
   const failed = await recordLine(a);
   t.is(failed.verdict, 'failure');

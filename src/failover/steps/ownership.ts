@@ -1,11 +1,14 @@
-import type { FloatingIp } from '../../config/config.js';
+import type { Config, FloatingIp } from '../../config/config.js';
 import { recordVolume } from '../../config/floating-ip.js';
-import { type Action, commandText } from '../../host/action.js';
+import { exitCodes } from '../../errors.js';
+import { type Action, commandText, type Obstacle } from '../../host/action.js';
+import type { Host } from '../../host/host.js';
 import { machineOf } from '../../host/reading/machine-id.js';
 import { largeJournalText } from '../../record/record.js';
 import { databasePath, recordDirectory } from '../../record/safe-files/layout.js';
 import { recordLocation, unreachable, whyUnreachable } from '../access/location.js';
 import type { Proof } from '../access/session.js';
+import { trialOf } from '../access/trials.js';
 import { claimVouched } from '../access/vouching.js';
 import type { FailoverContext } from '../context.js';
 
@@ -35,12 +38,14 @@ export function claimOwnership(ip: FloatingIp, asks: readonly string[] = []): Fa
         "UPDATE ownership SET owner = '$(uname -n)', machine = NULL, since = NULL, released = 0, epoch = epoch + 1",
       ),
     ],
-    look: ({ host }) => {
+    look: ({ host, config, session }) => {
       const { onVolume } = recordLocation(host, ip);
       machineOf(host);
       // On a volume that is still to be mounted nobody can know.
-      if (onVolume === undefined && whyUnreachable(host, ip) !== undefined) throw unreachable(host, ip);
-      return [];
+      if (onVolume !== undefined) return [];
+      if (whyUnreachable(host, ip) !== undefined) throw unreachable(host, ip);
+      const isFirst = session.open({ create: false })?.ownership().owner === undefined;
+      return isFirst ? unfitStorage(host, config, ip) : [];
     },
     check: ({ session }) => {
       if (!session.holds(session.open({ create: false })?.ownership())) return false;
@@ -61,6 +66,18 @@ export function claimOwnership(ip: FloatingIp, asks: readonly string[] = []): Fa
     verify: ({ session }) => session.assertStillOwner(),
     undo: async ({ session }) => session.giveBack(),
   };
+}
+
+/**
+ * No record is begun where it would lose clients without an error. What nodes write at once is the rule where every node exports a file system,
+ * so there it must have been tried; else what is known of it counts.
+ */
+function unfitStorage(host: Host, config: Config, ip: FloatingIp): Obstacle[] {
+  const trial = trialOf(host, config, ip);
+  if (trial === undefined || (trial.state === 'untried' && ip.shared === undefined)) return [];
+  const { state, message, hint } = trial;
+  const code = state === 'lost' ? 'STORAGE_UNFIT' : 'STORAGE_UNTRIED';
+  return [{ message, hint, code, exitCode: exitCodes.configuration }];
 }
 
 function notReleasedText(proof: Proof | undefined): string {

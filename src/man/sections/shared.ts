@@ -42,7 +42,10 @@ interface = "eth0"`,
         'is down. A node that does not answer within `barrier` in [timeouts] is named, takeover goes on, and ends with 5: what its clients locked meanwhile may be what others held. release says it, and ends well.',
     },
     {
-      example: `# on every node, always: a unit, or under Pacemaker the agent ocf:nlm-failover:ganesha
+      example: `# once, on two nodes at about the same time: is the storage fit for the record?
+nlm-failover try-storage
+
+# on every node, always: a unit, or under Pacemaker the agent ocf:nlm-failover:ganesha
 nlm-failover join-grace --watch`,
     },
     {

@@ -2,12 +2,12 @@ import { statSync } from 'node:fs';
 import type { Config, FloatingIp } from '../../config/config.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import { recordLocation, recordReachable, unreachable } from '../../failover/access/location.js';
+import { adviceFor } from '../../failover/access/trials.js';
 import type { Host } from '../../host/host.js';
 import { bootClock } from '../../host/reading/boot.js';
 import { machineOf } from '../../host/reading/machine-id.js';
 import { mountedAs } from '../../record/trial/mounted-as.js';
 import { tryStorage, type Verdict } from '../../record/trial/trial.js';
-import { adviceFor } from './advice.js';
 
 export interface TryOptions {
   readonly waitSeconds: number;
