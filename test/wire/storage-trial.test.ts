@@ -8,6 +8,12 @@ import { netnsTest } from './netns-test.js';
 
 const side = fileURLToPath(new URL('../record/helpers/try-storage.js', import.meta.url));
 
+/** In a mount namespace of its own; $1 and $2 run one side of a trial. */
+async function inMounts(script: string): Promise<string> {
+  const argv = ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', process.execPath, side];
+  return (await promisify(execFile)('unshare', argv, { timeout: 120_000 })).stdout;
+}
+
 netnsTest(
   'locks that do not reach each other: both nodes see that something is lost, and keep that',
   async (t) => {
@@ -21,11 +27,7 @@ netnsTest(
     wait $!
     tail -qn 1 a.out b.out
     cat upper/storage-trial/[AB].verdict`;
-    const { stdout } = await promisify(execFile)(
-      'unshare',
-      ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', process.execPath, side],
-      { timeout: 120_000 },
-    );
+    const stdout = await inMounts(script);
     const [ofA, ofB, ...kept] = stdout.trim().split('\n');
     t.deepEqual(kept, [ofA, ofB], 'what they said is what they keep');
     const verdicts = [ofA, ofB].map((line) => JSON.parse(line ?? '{}') as Verdict);
@@ -41,5 +43,33 @@ netnsTest(
       stdout,
     );
     t.log(verdicts[0]?.why);
+  },
+);
+
+netnsTest(
+  'no space, or nothing can be written: an error, which says nothing of what the storage keeps',
+  async (t) => {
+    const script = `set -e
+    mount -t tmpfs -o size=64k tmpfs /mnt
+    head -c 36864 /dev/zero >/mnt/fill
+    "$1" "$2" /mnt A a 1 10 >/dev/shm/a.$$ &
+    "$1" "$2" /mnt B b 2 10 | tail -qn 1
+    wait $!
+    tail -qn 1 /dev/shm/a.$$
+    rm /dev/shm/a.$$
+    ls /mnt/storage-trial | grep verdict || :
+    mount -o remount,ro /mnt
+    "$1" "$2" /mnt A a 1 10`;
+    const said = (await inMounts(script))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { code: string });
+    t.is(said.length, 3, 'and no verdict');
+    t.true(
+      said.slice(0, 2).every(({ code }) => ['RECORD_FULL', 'STORAGE_UNTRIED'].includes(code)),
+      JSON.stringify(said),
+    );
+    t.true(said.some(({ code }) => code === 'RECORD_FULL'));
+    t.is(said[2]?.code, 'RECORD_UNUSABLE');
   },
 );

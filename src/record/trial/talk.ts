@@ -12,14 +12,24 @@ export interface Side {
   readonly device: number;
 }
 
+/** That a run is there, which ones it sees, and the one that it would write with, until it sees that this one has chosen another. */
+export interface Here {
+  readonly is: 'here';
+  readonly side: Side;
+  readonly sees: readonly string[];
+  readonly chosen: string;
+}
+
 /** What two nodes tell each other, in this order. */
 export type Message =
-  | { readonly is: 'here'; readonly side: Side; readonly sees: readonly string[] }
+  | Here
   /** The database is there; the first of the two has made it. */
   | { readonly is: 'made' }
   | { readonly is: 'open' }
   | { readonly is: 'done'; readonly written: number; readonly why: readonly string[] }
-  | { readonly is: 'verdict'; readonly why: readonly string[] };
+  | { readonly is: 'verdict'; readonly why: readonly string[] }
+  /** Instead of any of them. */
+  | { readonly is: 'given up'; readonly because: string };
 
 export interface Heard {
   readonly node: string;
@@ -41,9 +51,14 @@ export class Talk {
   readonly #heard = new Map<string, Heard>();
   #said = 0;
 
+  /** Removes what former runs of this node have said. What this one says stays, as nobody knows when the other has read it. */
   constructor(held: HeldDirectory, node: string) {
     this.#held = held;
     this.#node = node;
+    for (const file of this.#files()) {
+      const visible = file.startsWith('.') ? file.slice(1) : file;
+      if (name.exec(visible)?.[1] === node) rmSync(held.at(file), { force: true });
+    }
   }
 
   say(message: Message): void {
@@ -72,15 +87,6 @@ export class Talk {
     return numbered.toSorted((one, other) => one.number - other.number).map(({ heard }) => heard);
   }
 
-  /** Removes what this node has said, in former runs too, but for the last message: the other one may be about to read it. */
-  end(): void {
-    const last = `${this.#node}.${this.run}.${this.#said}`;
-    for (const file of this.#files().filter((one) => one !== last)) {
-      const visible = file.startsWith('.') ? file.slice(1) : file;
-      if (name.exec(visible)?.[1] === this.#node) rmSync(this.#held.at(file), { force: true });
-    }
-  }
-
   #files(): string[] {
     return readdirSync(this.#held.way);
   }
@@ -98,14 +104,15 @@ export class Talk {
 /** Undefined for what no trial says. Throws SyntaxError. */
 function parseMessage(text: string): Message | undefined {
   const said = fields(JSON.parse(text));
-  const { is, written } = said;
+  const { is, written, because, chosen } = said;
   if (is === 'made' || is === 'open') return { is };
   if (is === 'verdict') return { is, why: texts(said['why']) };
+  if (is === 'given up' && typeof because === 'string') return { is, because };
   if (is === 'done' && typeof written === 'number') return { is, written, why: texts(said['why']) };
   const { node, machine, bootId, device } = fields(said['side']);
-  if (is !== 'here' || typeof device !== 'number') return undefined;
+  if (is !== 'here' || typeof device !== 'number' || typeof chosen !== 'string') return undefined;
   const side = { node: String(node), machine: String(machine), bootId: String(bootId), device };
-  return { is, side, sees: texts(said['sees']) };
+  return { is, side, sees: texts(said['sees']), chosen };
 }
 
 function fields(value: unknown): Readonly<Record<string, unknown>> {

@@ -1,13 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type Database from 'better-sqlite3';
-import { exitCodes, FailoverError } from '../../errors.js';
+import { exitCodes, FailoverError, messageOf } from '../../errors.js';
 import type { MountedAs } from './mounted-as.js';
-import { doing } from '../../host/running/watchdog.js';
 import { version } from '../../version.js';
+import { guarded, recordError } from '../record-error.js';
 import { unlessThere, unsafe } from '../safe-files/files.js';
 import { type HeldDirectory, holdDirectory } from '../safe-files/held-directory.js';
-import { type Heard, type Message, type Side, Talk } from './talk.js';
+import { type Heard, type Here, type Message, type Side, Talk } from './talk.js';
 import { keepVerdict, readVerdict, type Verdict } from './verdict.js';
 import {
   makeLines,
@@ -17,6 +17,7 @@ import {
   type Place,
   removeTrial,
   write,
+  whyOf,
   type Wrote,
 } from './writing.js';
 
@@ -48,19 +49,24 @@ export interface Trial {
  * Two nodes write at once where the records of shared storage lie, and both keep what came of it there. To be run on both at about
  * the same time; this is one side. The verdict is `kept` where nothing was lost as either of them sees it.
  *
- * Throws STORAGE_UNTRIED where no other node came, or it did not go on: nothing is kept then; RECORD_UNSAFE, RECORD_UNUSABLE.
+ * Throws STORAGE_UNTRIED where no other node came, or it did not go on; and, as this says nothing of what the storage keeps, where there is no
+ * space, nothing can be written, or a lock is not to be had: RECORD_FULL, RECORD_UNUSABLE, RECORD_BUSY. RECORD_UNSAFE. Nothing is kept then.
  */
 export async function tryStorage(trial: Trial): Promise<Verdict> {
-  doing(`trying ${trial.named}`);
-  const held = holdTrial(trial.directory, { create: true });
+  const operation = `trying ${trial.named}`;
+  const held = guarded(operation, () => holdTrial(trial.directory, { create: true }));
   if (held === undefined) throw untried(trial, `${trial.named} is not there`, 'Mount it, or make it once.');
-  const talk = new Talk(held, trial.side.node);
+  let talk: Talk | undefined;
   try {
+    talk = new Talk(held, trial.side.node);
     const partner = await meet(trial, talk);
     trial.onOther(partner.node);
     return await tryWith(trial, { held, talk, partner });
+  } catch (error) {
+    const said = recordError(operation, error);
+    if (talk !== undefined) giveUp(talk, messageOf(said));
+    throw said;
   } finally {
-    talk.end();
     held.close();
   }
 }
@@ -102,32 +108,48 @@ interface Met {
   readonly partner: Heard;
 }
 
-/** Waits until another run sees this one: that of the name that comes first, where several do. */
+/** Where that cannot be said, the other one stops waiting by itself. */
+function giveUp(talk: Talk, because: string): void {
+  try {
+    talk.say({ is: 'given up', because });
+  } catch {
+    // It is what this run ends with that counts.
+  }
+}
+
+/** Waits until this run and another one have chosen each other: of several the one of the name that comes first. */
 async function meet(trial: Trial, talk: Talk): Promise<Heard> {
   const { side, waitSeconds } = trial;
   const end = trial.now() + waitSeconds * 1000;
-  let sees = '';
-  talk.say({ is: 'here', side, sees: [] });
+  let mine: Here = { is: 'here', side, sees: [], chosen: '' };
+  talk.say(mine);
   for (;;) {
-    const here = talk.hear().filter(({ message }) => message.is === 'here');
-    const runs = [...new Set(here.map(({ run }) => run))].toSorted();
-    if (runs.join() !== sees) talk.say({ is: 'here', side, sees: runs });
-    sees = runs.join();
-    const [partner] = here
-      .filter(({ message }) => message.is === 'here' && message.sees.includes(talk.run))
-      .toSorted((one, other) => (one.node < other.node ? -1 : 1));
-    if (partner?.message.is === 'here') {
-      refuseSame(trial, partner.message.side);
-      return partner;
-    }
+    const all = lastHere(talk.hear());
+    const free = all.filter(
+      ({ here }) => here.sees.includes(talk.run) && ['', talk.run].includes(here.chosen),
+    );
+    const chosen = free.find(({ run }) => run === mine.chosen) ?? free[0];
+    const now: Here = { ...mine, sees: all.map(({ run }) => run), chosen: chosen?.run ?? '' };
+    if (JSON.stringify(now) !== JSON.stringify(mine)) talk.say(now);
+    mine = now;
+    // Said before it is refused: the other one is to see it too.
+    if (chosen !== undefined) refuseSame(trial, chosen.here.side);
+    if (chosen?.here.chosen === talk.run) return chosen;
     if (trial.now() > end)
       throw untried(
         trial,
-        `no other node came to ${trial.named} in ${waitSeconds} s`,
+        `no other node came to ${trial.named} in ${waitSeconds} s, or only one that tried with another one`,
         'Run it on two nodes at about the same time. Where it runs on both, they do not see the same directory, or do not see what is new in it.',
       );
     await trial.delay(lookMs);
   }
+}
+
+/** The last word of each run about where it is, by the names of the nodes. */
+function lastHere(heard: readonly Heard[]): (Heard & { readonly here: Here })[] {
+  const last = new Map<string, Heard & { readonly here: Here }>();
+  for (const one of heard) if (one.message.is === 'here') last.set(one.run, { ...one, here: one.message });
+  return [...last.values()].toSorted((one, other) => (one.node < other.node ? -1 : 1));
 }
 
 /** Whatever the storage does, it does it not to two names of one mount. */
@@ -199,8 +221,7 @@ async function writeBeside(
       makeLines(place);
       db = openTrial(place);
     } catch (error) {
-      if (!(error instanceof FailoverError)) throw error;
-      opened.push(`${place.me}: ${error.message}`);
+      opened.push(whyOf(place, error));
     }
   };
   try {
@@ -223,12 +244,16 @@ function nextOf(trial: Trial, talk: Talk, { run, node }: Heard): Next {
   return async <K extends Message['is']>(kind: K) => {
     const end = trial.now() + patienceSeconds * 1000;
     for (;;) {
-      const said = talk
-        .hear()
-        .filter((heard) => heard.run === run)
-        .map(({ message }) => message)
-        .find((message): message is Said<K> => message.is === kind);
+      const theirs = talk.hear().filter((heard) => heard.run === run);
+      const said = theirs.map(({ message }) => message).find((one): one is Said<K> => one.is === kind);
       if (said !== undefined) return said;
+      for (const { message } of theirs)
+        if (message.is === 'given up')
+          throw untried(
+            trial,
+            `${node} gave up: ${message.because}`,
+            'Remove the cause; then run it on both again.',
+          );
       if (trial.now() > end)
         throw untried(
           trial,

@@ -1,9 +1,9 @@
 import { closeSync, constants, fsyncSync, readdirSync, rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
-import { FailoverError, messageOf } from '../../errors.js';
+import { FailoverError } from '../../errors.js';
 import { openDatabase } from '../database/database.js';
-import { guarded } from '../record-error.js';
+import { guarded, isUnwritable, recordError } from '../record-error.js';
 import type { HeldDirectory } from '../safe-files/held-directory.js';
 import { makeEmptyFile } from '../safe-files/record-directory.js';
 import { openDespiteLease, readAt, withRegularFile, writeAll } from '../safe-files/files.js';
@@ -97,7 +97,7 @@ export async function write(place: Place, db: Database.Database, isOtherDone: ()
         look = performance.now() + lookMs;
       }
     } catch (error) {
-      why.push(`${me}: ${plain(error)}`);
+      why.push(whyOf(place, error));
     }
     await delay(5 + Math.random() * 15);
   }
@@ -157,7 +157,6 @@ function countLines(place: Place, node: string): number {
 
 /** What is there when both have ended, seen with a new connection: why that is not all, one sentence each. */
 export function missingOf(place: Place, written: Readonly<Record<string, number>>): string[] {
-  const { me } = place;
   try {
     const db = openTrial(place);
     try {
@@ -168,7 +167,7 @@ export function missingOf(place: Place, written: Readonly<Record<string, number>
       db.close();
     }
   } catch (error) {
-    return [`${me}: ${plain(error)}`];
+    return [whyOf(place, error)];
   }
 }
 
@@ -197,7 +196,11 @@ function judge(place: Place, written: Readonly<Record<string, number>>, { n, all
       ];
 }
 
-function plain(error: unknown): string {
-  if (error instanceof FailoverError) return error.message;
-  throw new Error(messageOf(error), { cause: error });
+/** An error that a storage which loses something may give (a database that is damaged), as a sentence. Throws it where it may not. */
+export function whyOf({ held, me }: Place, error: unknown): string {
+  const said = recordError(`writing in ${held.path}`, error);
+  if (!(said instanceof FailoverError)) throw said;
+  const { code, message } = said;
+  if (code === 'RECORD_BUSY' || isUnwritable(said)) throw said;
+  return `${me}: ${message}`;
 }

@@ -46,7 +46,7 @@ test('two processes that write at once on one directory: nothing is lost, both k
     ['A.0123456789abcdef.7', '{"is":"done","written":3,"why":[]}'],
     [
       'B.0123456789abcdef.1',
-      '{"is":"here","side":{"node":"B","machine":"b","bootId":"b","device":2},"sees":[]}',
+      '{"is":"here","side":{"node":"B","machine":"b","bootId":"b","device":2},"sees":[],"chosen":""}',
     ],
     ['C.0123456789abcdef.1', 'half a mess'],
     ['.B.0123456789abcdef.2', ''],
@@ -65,33 +65,51 @@ test('two processes that write at once on one directory: nothing is lost, both k
     t.deepEqual(lastVerdict(directory, node), said as Verdict);
   }
   t.is(lastVerdict(directory, 'C'), undefined);
-  const left = readdirSync(join(directory, 'storage-trial')).toSorted();
-  t.deepEqual(
-    left.map((name) => name.replace(/[0-9a-f]{16}[.]\d+$/u, 'LAST')),
-    ['A.LAST', 'A.verdict', 'B.LAST', 'B.verdict', 'C.LAST'],
-  );
+  const left = readdirSync(join(directory, 'storage-trial')).map((name) => name.replace(/[.]\d+$/u, ''));
+  t.deepEqual([...new Set(left)].map((name) => name.replace(/[0-9a-f]{16}$/u, 'RUN')).toSorted(), [
+    'A.RUN',
+    'A.verdict',
+    'B.RUN',
+    'B.verdict',
+    'C.RUN',
+  ]);
 });
 
 test('where nobody comes, or only somebody who proves nothing, nothing is kept', async (t) => {
   const directory = stateDirectory(t);
   const alone = await runSide(t, directory, 'A', 'a', '1', '0.2');
   t.like(alone, { code: 'STORAGE_UNTRIED' });
-  t.regex(alone.message ?? '', /no other node came to .* in 0\.2 s$/u);
+  t.regex(
+    alone.message ?? '',
+    /no other node came to .* in 0\.2 s, or only one that tried with another one$/u,
+  );
   for (const [node, machine, says] of [
     ['A', 'b', /the other node is called A too$/u],
-    ['B', 'a', /B is this machine, with the same mount$/u],
+    ['B', 'a', /[AB] is this machine, with the same mount$/u],
   ] as const) {
     const both = await Promise.all([
       runSide(t, directory, 'A', 'a', '1', '20'),
       runSide(t, directory, node, machine, '1', '3'),
     ]);
-    for (const { code } of both) t.is(code, 'STORAGE_UNTRIED');
-    t.true(
-      both.some(({ message }) => says.test(message ?? '')),
-      JSON.stringify(both),
-    );
+    for (const { code, message } of both) {
+      t.is(code, 'STORAGE_UNTRIED');
+      t.regex(message ?? '', says);
+    }
   }
   t.is(lastVerdict(directory, 'A'), undefined);
+});
+
+test('of five that come at once four try it, two and two, and the fifth says that nobody was left', async (t) => {
+  const directory = stateDirectory(t);
+  const all = await Promise.all(
+    ['A', 'B', 'C', 'D', 'E'].map((node, index) => runSide(t, directory, node, node, String(index), '12')),
+  );
+  const partners = new Map(all.filter(({ kept }) => kept === true).map(({ node, other }) => [node, other]));
+  t.is(partners.size, 4, JSON.stringify(all));
+  for (const [node, other] of partners) t.is(partners.get(other), node);
+  const [last] = all.filter(({ kept }) => kept !== true);
+  t.is(last?.code, 'STORAGE_UNTRIED');
+  t.regex(last?.message ?? '', /or only one that tried with another one$/u);
 });
 
 /** One side in this process, with a clock of its own; `onLook` is called each time it waits. */
@@ -119,7 +137,7 @@ test('another node that does not go on is waited for, and not for ever', async (
     const run = files.map((file) => /^A[.]([0-9a-f]{16})[.]/u.exec(file)?.[1]).find(Boolean) ?? '';
     const side = { node: 'B', machine: 'b', bootId: 'b', device: 1 };
     const file = join(directory, 'storage-trial', 'B.0123456789abcdef.1');
-    writeFileSync(file, JSON.stringify({ is: 'here', side, sees: [run] }));
+    writeFileSync(file, JSON.stringify({ is: 'here', side, sees: [run], chosen: run }));
   });
   const error = await t.throwsAsync(tryStorage(here));
   t.regex(
@@ -132,8 +150,9 @@ test('another node that does not go on is waited for, and not for ever', async (
 /** The other side, which has come first and made the database, with what it has written there; it says what it is given. */
 async function besides(
   t: ExecutionContext,
-  said: { readonly written: number; readonly why: readonly string[] },
+  said: { readonly written: number; readonly why: readonly string[]; readonly verdict?: readonly string[] },
   rows: readonly (readonly [number, string, number])[] = [],
+  holdsLock = false,
 ): Promise<Verdict> {
   const directory = stateDirectory(t);
   const run = '0000000000000000';
@@ -150,14 +169,17 @@ async function besides(
       const db = openTrial(place);
       for (const row of rows) db.prepare('INSERT INTO written VALUES (?, ?, ?)').run(...row);
       db.prepare('UPDATE counter SET n = ?').run(rows.length);
-      db.close();
+      if (holdsLock) {
+        db.exec('BEGIN IMMEDIATE');
+        t.teardown(() => db.close());
+      } else db.close();
       held.close();
       const side = { node: 'B', machine: 'b', bootId: 'b', device: 1 };
       const messages = [
-        { is: 'here', side, sees: [other] },
+        { is: 'here', side, sees: [other], chosen: other },
         { is: 'made' },
-        { is: 'done', ...said },
-        { is: 'verdict', why: [] },
+        { is: 'done', written: said.written, why: said.why },
+        { is: 'verdict', why: said.verdict ?? [] },
       ];
       for (const [index, message] of messages.entries())
         writeFileSync(join(directory, 'storage-trial', `B.${run}.${index + 1}`), JSON.stringify(message));
@@ -178,9 +200,35 @@ test('whatever is missing is said by who misses it', async (t) => {
   t.deepEqual(unseen.why, ['B had appended 2 lines, and A read 0 of them']);
   const theirs = await besides(t, { written: 3, why: ['B found nothing of it'] }, rows);
   t.deepEqual(theirs.why, ['B found nothing of it']);
+  const later = await besides(t, { written: 3, why: [], verdict: ['B missed one'] }, rows);
+  t.true(later.why.includes('B missed one'));
   const seldom = await besides(t, { written: 3, why: [] }, rows);
   t.regex(seldom.why.join(), /^the two hardly wrote at once: A \d+ times, B 3 times/u);
   t.false(seldom.kept);
+});
+
+test('the other node has given up: that says nothing of the storage', async (t) => {
+  const directory = stateDirectory(t);
+  const here = trial(directory, (files) => {
+    const run = files.map((file) => /^A[.]([0-9a-f]{16})[.]/u.exec(file)?.[1]).find(Boolean) ?? '';
+    const side = { node: 'B', machine: 'b', bootId: 'b', device: 1 };
+    const messages = [
+      { is: 'here', side, sees: [run], chosen: run },
+      { is: 'given up', because: 'no space' },
+    ];
+    for (const [index, message] of messages.entries())
+      writeFileSync(
+        join(directory, 'storage-trial', `B.0123456789abcdef.${index + 1}`),
+        JSON.stringify(message),
+      );
+  });
+  const error = await t.throwsAsync(tryStorage(here));
+  t.is(error.message, 'Nothing was tried in /shared: B gave up: no space');
+  t.is(lastVerdict(directory, 'A'), undefined);
+});
+
+test('a lock that is not to be had says nothing of the storage', async (t) => {
+  await t.throwsAsync(besides(t, { written: 3, why: [] }, [], true), { code: 'RECORD_BUSY' });
 });
 
 test('a directory of the trial that somebody else could change is not used', async (t) => {
