@@ -117,10 +117,19 @@ clusterTest(title('an address is where all is well, leaves that node, and comes 
     ids.map((id) => failed.places.get(id)),
     ['A', 'A', 'C'],
   );
-  t.false(failed.waitsFor('nfs-fd00--2_start_0', 'nfs-ganesha_start_0'));
-  t.true(failed.waitsFor('nfs-ganesha_stop_0', 'nfs-fd00--2_stop_0'));
+  t.false([...failed.graph.keys()].includes('nfs-ganesha_stop_0'), 'B answers calls into grace still');
   say(paper, nodes);
   t.deepEqual(await home(t, paper), nodes, 'it comes home');
+  // The cluster starts it: the address waits for no new start of it, and the node answers until it is up elsewhere.
+  succeeded(t, await ha(paper, 'refresh', ...applied, '--unit', 'nfs-ganesha.service'));
+  await simulated(t, paper, []);
+  say(paper, ['A', 'C']);
+  const started = await simulated(t, paper, ['--op-inject', 'nfs-ganesha_monitor_10000@B=1']);
+  t.is(started.places.get('nfs-fd00--2'), 'A');
+  t.false(started.waitsFor('nfs-fd00--2_start_0', 'nfs-ganesha_start_0'));
+  t.true(started.waitsFor('nfs-ganesha_stop_0', 'nfs-fd00--2_start_0'));
+  say(paper, nodes);
+  t.deepEqual(await home(t, paper), nodes);
 
   // A node that is fenced first.
   const lost = await simulated(t, paper, ['--node-fail', 'B']);
@@ -137,7 +146,7 @@ clusterTest(title('a node stops: what it has goes first, and what watches it las
   const stopped = await simulated(t, paper, []);
   t.is(stopped.places.get('nfs-fd00--2'), 'A');
   t.true(stopped.waitsFor('nfs-ganesha_stop_0', 'nfs-fd00--2_stop_0'));
-  t.false(stopped.waitsFor('nfs-fd00--2_start_0', 'nfs-ganesha_stop_0'));
+  t.true(stopped.waitsFor('nfs-ganesha_stop_0', 'nfs-fd00--2_start_0'), 'the takeover waits for its answer');
 });
 
 clusterTest(

@@ -1,5 +1,5 @@
 // What ocf:nlm-failover:ganesha sees of the real ganesha.nfsd, rpc.statd and D-Bus, and how it starts and stops it by a unit.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { withNetns } from '../helpers/netns.js';
 import { agentFile, ocf } from '../helpers/ocf-agent.js';
 import { GaneshaServer, ganeshaMissing } from './ganesha-server.js';
@@ -40,11 +40,19 @@ if (ganeshaMissing() === undefined) {
     await mkdir(netns.path('/run/state'), { mode: 0o755 });
     await mkdir(netns.path('/run/bin'));
     await writeFile(netns.path('/run/nlm-failover.toml'), config);
-    await writeFile(netns.path('/run/bin/systemctl'), systemctl, { mode: 0o755 });
+    const stubs = {
+      systemctl,
+      attrd_updater: '#!/bin/sh\necho "$*" >>/run/told\n',
+      crm_attribute: '#!/bin/sh\nexit 6\n',
+    };
+    for (const [name, text] of Object.entries(stubs))
+      await writeFile(netns.path(`/run/bin/${name}`), text, { mode: 0o755 });
     const agent = async (action: string, env: Record<string, string> = {}) => {
       const program = netns.start(agentFile('ganesha'), [action], {
         OCF_RESKEY_config: '/run/nlm-failover.toml',
         OCF_RESKEY_CRM_meta_interval: '10000',
+        OCF_RESKEY_crm_feature_set: '3.16.2',
+        OCF_RESOURCE_INSTANCE: 'nfs-ganesha',
         PATH: `/run/bin:${process.env['PATH'] ?? '/usr/bin:/bin'}`,
         ...env,
       });
@@ -62,10 +70,18 @@ if (ganeshaMissing() === undefined) {
       const said = await agent(action, env);
       t.is(said.code, ocf.success, said.output);
     };
+    /** What the cluster was told since this was asked last. */
+    const told = async () => {
+      const text = await readFile(netns.path('/run/told'), 'utf8').catch(() => '');
+      await rm(netns.path('/run/told'), { force: true });
+      return text.split('\n').filter((line) => line !== '');
+    };
     const deep = { OCF_CHECK_LEVEL: '10' };
 
     await server.startBeside();
-    await isIll(/^NFS-Ganesha is dead$/, 'start');
+    await isWell('start');
+    t.deepEqual(await told(), [], 'it answers calls, and no address comes');
+    await isIll(/^NFS-Ganesha is dead$/);
     await server.startBus();
     const unit = { OCF_RESKEY_unit: 'nfs-ganesha.service' };
     await isWell('start', unit);
@@ -91,9 +107,10 @@ if (ganeshaMissing() === undefined) {
     await isIll(/^NFS-Ganesha is not on the D-Bus/, 'monitor', { OCF_RESKEY_bus: other });
 
     await isWell('stop', unit);
+    t.is((await told()).at(-1), '--name=nlm-failover-ganesha --delete');
     t.is((await agent('monitor')).code, ocf.notRunning);
-    await isIll(/^NFS-Ganesha is dead$/, 'start');
     await isWell('start', unit);
+    t.deepEqual(await told(), ['--name=nlm-failover-ganesha --update=1']);
     server.signal('ganesha.nfsd', 'SIGKILL');
     await waitFor('its end', async () => (await server.grace()) === undefined);
     await isIll(/^NFS-Ganesha is dead$/);

@@ -16,15 +16,15 @@ export const ganeshaHa: readonly ManBlock[] = [
       ],
       [
         'Who starts NFS-Ganesha',
-        'You do, before Pacemaker, by its unit (systemctl enable nfs-ganesha, and a drop-in of pacemaker.service with After=nfs-ganesha.service): the clone only looks, once a minute again where it was not there. Or the cluster, with `--unit nfs-ganesha.service`: then that unit is disabled, and the clone starts and stops it.',
+        'You do, by its unit (systemctl enable nfs-ganesha): the clone only looks, every 10 s, and answers calls into grace also while it does not run (its monitors have on-fail=ignore). Or the cluster, with `--unit nfs-ganesha.service`, which stays when the command is run without it: then disable that unit; the clone starts it, starts it anew where it fails, and stops it.',
       ],
       [
         'NFS-Ganesha dies on a node',
-        'The attribute is deleted, and gone from the cluster before the failure is seen. The addresses of that node are released there, and taken over elsewhere, each with every other node in grace before it is up. They wait for no new start of NFS-Ganesha, on whichever node. What answers calls into grace is started anew where it alone has ended: for that no address moves.',
+        'The attribute is deleted, and gone from the cluster before the failure is seen. The addresses of that node are released there, and taken over elsewhere, each with every other node in grace before it is up. They wait for no new start of NFS-Ganesha, on whichever node; that the one that died needs no grace its node answers itself. What answers calls into grace is started anew where it alone has ended: for that no address moves.',
       ],
       [
         'Fail-back',
-        'The first address is at home on the first node of `nodes`, the second on the second, and so on around; the score of home is 1000 for each node, that of the others 1000, 2000... (the node before it in the ring has the highest), beyond the stickiness of 100. When NFS-Ganesha is back an address goes home by itself: released by the interim holder, which drops the locks of its clients, and taken over at home. Each move costs a grace on every node; to choose the time, put the node into standby first (crm_attribute --node NODE --name standby --update on).',
+        'The first address is at home on the first node of `nodes`, the second on the second, and so on around; the score of home is 1000 for each node, that of the others 1000, 2000... (the node before it in the ring has the highest), beyond the stickiness of 100. When NFS-Ganesha is back an address goes home by itself: released by the interim holder, which drops the locks of its clients, and taken over at home. Each move costs a grace on every node; to choose the time, put the node into standby first (crm_attribute --node NODE --name standby --update on). A node that stays in standby answers no calls, and is waited for in vain at each takeover, for `barrier` in [timeouts]: delete it.',
       ],
       [
         'To add a node',
@@ -46,14 +46,14 @@ export const ganeshaHa: readonly ManBlock[] = [
   },
   {
     text:
-      'An order of starts, the clone before the addresses, is not written: the attribute is set at the end of a start, and with such an order Pacemaker has each address wait for the clone on every node, also the one on which NFS-Ganesha has just died. The order of stops is: addresses, then the clone, which is needed until they are released. A colocation has the addresses run only where the clone does.\n\n' +
+      'An order of starts, the clone before the addresses, is not written: the attribute is set at the end of a start, and with such an order Pacemaker has each address wait for the clone on every node, also the one on which NFS-Ganesha has just died. The clone stops after every address that stops has been released, and has been taken over elsewhere, as the takeover waits for the answer of that node too (two orders of kind Optional, for one transition). A colocation has the addresses run only where the clone does.\n\n' +
       'With fencing off Pacemaker takes requires=fencing back, and starts an address while its former node may still have it; the command warns. takeover then refuses where nobody proves that node down (FENCING).',
   },
   {
     example: `# nlm-failover ganesha-ha status
-node  cluster  NFS-Ganesha  join-grace   last called into grace                               addresses
-a     online   well         runs         never called                                         10.10.1.1, 10.10.1.2
-b     online   NOT WELL     NOT RUNNING  entered it, for 10.10.1.1, 2026-11-27T09:12:44.120Z  none
-WRONG  b can serve no address: nfs-ganesha does not run there`,
+node  cluster  NFS-Ganesha  join-grace  last called into grace                               addresses
+a     online   well         runs        never called                                         10.10.1.1, 10.10.1.2
+b     online   NOT WELL     runs        entered it, for 10.10.1.1, 2026-11-27T09:12:44.120Z  none
+WRONG  b can serve no address: nlm-failover-ganesha is not 1`,
   },
 ];

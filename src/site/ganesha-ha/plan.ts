@@ -104,7 +104,7 @@ export async function planNodes(
     .slice(0, 1);
   const wanted = {
     resources: [
-      cloneOf(agent, [...configFile, ...(unit === undefined ? [] : [['unit', unit] as const])], nodes),
+      cloneOf(agent, { more: configFile, unit: unit ?? currentUnit(cib, agent), nodes }),
       ...resources,
     ],
     orders: config.orders,
@@ -138,23 +138,32 @@ function atHome(resource: Resource): Resource {
 
 function cloneOf(
   { clone, primitive, type, parameters }: NodeAgent,
-  more: readonly (readonly [string, string])[],
-  nodes: readonly string[],
+  {
+    more,
+    unit,
+    nodes,
+  }: {
+    readonly more: readonly (readonly [string, string])[];
+    readonly unit: string | undefined;
+    readonly nodes: readonly string[];
+  },
 ): Clone {
+  // Where others start the daemon there is nothing to be done about it here, and calls are answered all the while.
+  const onFail = unit === undefined ? 'ignore' : 'restart';
   return {
     id: clone,
     instance: {
       id: primitive,
       provider: ownProvider,
       type,
-      parameters: [...parameters, ...more],
+      parameters: [...parameters, ...more, ...(unit === undefined ? [] : [['unit', unit] as const])],
       operations: [
         { name: 'start', interval: 0, timeout: longStart },
         { name: 'stop', interval: 0, timeout: longStop },
-        { name: 'monitor', interval: 10, timeout: 2 * shallowMonitor },
-        { name: 'monitor', interval: 60, timeout: deepMonitor, depth: 10 },
+        { name: 'monitor', interval: 10, timeout: 2 * shallowMonitor, onFail },
+        { name: 'monitor', interval: 60, timeout: deepMonitor, depth: 10, onFail },
       ],
-      // A daemon that others start anew is looked for once a minute: its addresses come home by themselves.
+      // What is over is shown no longer, and what could not be started is tried again.
       meta: [['failure-timeout', '60s']],
     },
     meta: [
@@ -166,18 +175,28 @@ function cloneOf(
 
 /**
  * The attribute is set at the end of a start, so that no order of starts is needed; one would have every address wait for the clone on
- * every node (seen: crm_simulate of Pacemaker 2.1.5).
+ * every node (seen: crm_simulate of Pacemaker 2.1.5). The clone answers calls into grace: it stops after an address has been released, and
+ * after it has been taken over elsewhere, which waits for the answer.
  */
 function tiesOf(resource: string, { clone, attribute }: NodeAgent): Tie[] {
   return [
     neverWhere(resource, [[attribute, '1']]),
     { kind: 'only-with', id: tieId('only-with', resource), resource, other: clone },
     { kind: 'stops-first', id: tieId('stops-first', resource), resource, other: clone },
+    { kind: 'starts-first', id: tieId('starts-first', resource), resource, other: clone },
   ];
 }
 
 function neverWhere(resource: string, isNot: readonly (readonly [string, string])[]): Tie {
   return { kind: 'never-where', id: tieId('never-where', resource), resource, isNot };
+}
+
+/** The unit that the cluster has, which stays. */
+function currentUnit(cib: Element | undefined, { primitive }: NodeAgent): string | undefined {
+  const there = cib === undefined ? undefined : resourceIn(cib, primitive);
+  return (there === undefined ? [] : childrenOf(there, 'instance_attributes'))
+    .flatMap((set) => childrenOf(set, 'nvpair'))
+    .find(({ attributes }) => attributes['name'] === 'unit')?.attributes['value'];
 }
 
 /** The node that the cluster prefers most for an address. */

@@ -90,17 +90,11 @@ function pcsTie(tie: Tie): string[] {
   const { id, resource } = tie;
   switch (tie.kind) {
     case 'stops-first':
-      return [
-        'order',
-        'stop',
-        resource,
-        'then',
-        'stop',
-        tie.other,
-        'kind=Optional',
-        'symmetrical=false',
-        `id=${id}`,
-      ];
+    case 'starts-first': {
+      const action = tie.kind === 'stops-first' ? 'stop' : 'start';
+      const options = ['kind=Optional', 'symmetrical=false', `id=${id}`];
+      return ['order', action, resource, 'then', 'stop', tie.other, ...options];
+    }
     case 'only-with':
       return ['colocation', 'add', resource, 'with', tie.other, 'INFINITY', `id=${id}`];
     case 'never-where': {
@@ -144,10 +138,11 @@ function assigned([name, value]: Pair): string {
   return `${name}=${value}`;
 }
 
-function operationPairs({ interval, timeout, depth }: Operation): Pair[] {
+function operationPairs({ interval, timeout, depth, onFail }: Operation): Pair[] {
   return [
     ['interval', `${interval}s`],
     ['timeout', `${timeout}s`],
+    ...(onFail === undefined ? [] : [['on-fail', onFail] as const]),
     ...(depth === undefined ? [] : [['OCF_CHECK_LEVEL', `${depth}`] as const]),
   ];
 }
@@ -175,7 +170,10 @@ function crmTie(tie: Tie): string {
   const { id, resource } = tie;
   switch (tie.kind) {
     case 'stops-first':
-      return `order ${id} Optional: ${resource}:stop ${tie.other}:stop symmetrical=false`;
+    case 'starts-first': {
+      const action = tie.kind === 'stops-first' ? 'stop' : 'start';
+      return `order ${id} Optional: ${resource}:${action} ${tie.other}:stop symmetrical=false`;
+    }
     case 'only-with':
       return `colocation ${id} inf: ${resource} ${tie.other}`;
     case 'never-where': {

@@ -25,7 +25,8 @@ export function ownConstraints(cib: Element, ids: readonly string[]): readonly E
       return ids.includes(rsc) && [preferenceId(rsc), preferenceId(rsc, node)].includes(id);
     if (name === 'rsc_colocation') return ids.includes(rsc) && id === tieId('only-with', rsc);
     if (name !== 'rsc_order') return false;
-    if (ids.includes(first) && id === tieId('stops-first', first)) return true;
+    const ties = (['stops-first', 'starts-first'] as const).map((tie) => tieId(tie, first));
+    if (ids.includes(first) && ties.includes(id)) return true;
     return isSerialized(id) && kind === 'Serialize' && (ids.includes(first) || ids.includes(then));
   });
 }

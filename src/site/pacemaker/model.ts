@@ -11,6 +11,8 @@ export interface Operation {
   readonly timeout: number;
   /** OCF_CHECK_LEVEL of a monitor; absent: 0. */
   readonly depth?: number;
+  /** What the cluster does where it fails; absent: as the cluster has it. */
+  readonly onFail?: 'ignore' | 'restart';
 }
 
 /** A resource of one agent, ocf:PROVIDER:TYPE. */
@@ -57,12 +59,13 @@ export interface Preference {
 /**
  * What ties a resource to another one, or keeps it from nodes.
  * - stops-first: where both stop, it stops before `other`
+ * - starts-first: where it starts, on whichever node, and `other` stops, it starts before that
  * - only-with: only on nodes on which `other` runs
  * - never-where: on no node on which each of these attributes has another value, or none
  */
 export type Tie =
   | {
-      readonly kind: 'stops-first' | 'only-with';
+      readonly kind: 'stops-first' | 'starts-first' | 'only-with';
       readonly id: string;
       readonly resource: string;
       readonly other: string;

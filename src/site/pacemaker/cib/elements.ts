@@ -52,11 +52,17 @@ function primitiveElement({ id, provider, type, parameters, operations, meta }: 
   ]);
 }
 
-function operationElement(of: string, { name, interval, timeout, depth }: Operation): Element {
+function operationElement(of: string, { name, interval, timeout, depth, onFail }: Operation): Element {
   const id = `${of}-${name}-interval-${interval}s`;
   return element(
     'op',
-    { name, interval: `${interval}s`, timeout: `${timeout}s`, id },
+    {
+      name,
+      interval: `${interval}s`,
+      timeout: `${timeout}s`,
+      id,
+      ...(onFail === undefined ? {} : { 'on-fail': onFail }),
+    },
     depth === undefined ? [] : pairsOf('instance_attributes', id, [['OCF_CHECK_LEVEL', `${depth}`]]),
   );
 }
@@ -95,14 +101,15 @@ export function orderOf({ id, one, other }: Serialized): Element {
 export function tieElement(tie: Tie): Element {
   const { id, resource } = tie;
   switch (tie.kind) {
-    case 'stops-first': {
+    case 'stops-first':
+    case 'starts-first': {
       const attributes = [
         ['first', resource],
         ['then', tie.other],
         ['kind', 'Optional'],
         ['symmetrical', 'false'],
         ['id', id],
-        ['first-action', 'stop'],
+        ['first-action', tie.kind === 'stops-first' ? 'stop' : 'start'],
         ['then-action', 'stop'],
       ];
       return element('rsc_order', Object.fromEntries(attributes));

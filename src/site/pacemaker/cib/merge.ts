@@ -247,12 +247,17 @@ function mergeOperations(owner: Element, wanted: Element, notes: string[]): Elem
       notes.push(`${id}: ${operationText(operation)}, which was not there`);
       return operation;
     }
-    const isSame = operationText(old) === operationText(operation);
+    const { 'on-fail': onFail } = operation.attributes;
+    const isSame = operationText(old, onFail) === operationText(operation, onFail);
     if (isSame) return old;
-    notes.push(`${id}: ${operationText(operation)}, was ${operationText(old)}`);
+    notes.push(`${id}: ${operationText(operation, onFail)}, was ${operationText(old, onFail)}`);
     return {
       ...old,
-      attributes: { ...old.attributes, timeout: operation.attributes['timeout'] ?? '' },
+      attributes: {
+        ...old.attributes,
+        timeout: operation.attributes['timeout'] ?? '',
+        ...(onFail === undefined ? {} : { 'on-fail': onFail }),
+      },
       children: operation.children,
     };
   });
@@ -281,12 +286,14 @@ function duration(text: string): string {
   return digits === undefined || factor === undefined ? text : `${Number(digits) * factor}s`;
 }
 
-function operationText(operation: Element): string {
+/** `onFail`: what it is to be; undefined: whatever people have made it. */
+function operationText(operation: Element, onFail?: string): string {
   const { name = '', interval = '0s', timeout = 'none' } = operation.attributes;
   const depth = all(operation).find(({ attributes }) => attributes['name'] === 'OCF_CHECK_LEVEL');
   const every = duration(interval) === '0s' ? '' : ` interval=${duration(interval)}`;
   const level = depth === undefined ? '' : ` ${pairText(depth)}`;
-  return `${name}${every} timeout=${duration(timeout)}${level}`;
+  const failure = onFail === undefined ? '' : ` on-fail=${operation.attributes['on-fail'] ?? 'none'}`;
+  return `${name}${every} timeout=${duration(timeout)}${level}${failure}`;
 }
 
 /** A clone would start it on several nodes at once. A group of somebody's is theirs to judge. */
@@ -367,7 +374,7 @@ export function summary(one: Element): string {
   if (one.name === 'rsc_order')
     return kind === 'Serialize'
       ? `${first} and ${then} never start at one time`
-      : `${first} stops before ${then}`;
+      : `${first} ${one.attributes['first-action'] === 'stop' ? 'stops' : 'starts'} before ${then} stops`;
   const [rule] = childrenOf(one, 'rule');
   if (rule === undefined) return `${rsc} prefers ${node}, ${score}`;
   const unless = childrenOf(rule, 'expression').map(
