@@ -27,8 +27,8 @@ export { holdsFor, type Verdict } from './verdict.js';
 /** In the state directory, beside the records. */
 const trialName = 'storage-trial';
 const lookMs = 100;
-/** What the other node may take for each of its parts; the longest has a limit of its own, of 90 s. */
-const patienceSeconds = 180;
+/** What the other node may take for each of its parts; the longest has a limit of its own, of 240 s. */
+const patienceSeconds = 360;
 
 export interface Trial {
   /** The state directory, as this host has it; and as its configuration names it. */

@@ -1,7 +1,8 @@
 import { closeSync, constants, fsyncSync, readdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
-import { FailoverError } from '../../errors.js';
+import { exitCodes, FailoverError } from '../../errors.js';
 import { openDatabase } from '../database/database.js';
 import { guarded, isUnwritable, recordError } from '../record-error.js';
 import type { HeldDirectory } from '../safe-files/held-directory.js';
@@ -13,7 +14,7 @@ const enough = 25;
 /** A line is appended before each so many of them. */
 const lineEach = 3;
 /** A node that the other one leaves little room, or whose storage is slow, is given up after this: seconds. */
-const longest = 90;
+const longest = 240;
 /** What proves something still where the time is over: so many of each, and so often one after the other. */
 const leastWritten = 10;
 const leastTurns = 6;
@@ -187,13 +188,29 @@ function judge(place: Place, written: Readonly<Record<string, number>>, { n, all
     ),
     ...(n === sum ? [] : [`both counted up ${sum} times in all, and ${me} found ${n}`]),
   ];
-  if (why.length > 0) return why;
+  if (why.length === 0) refuseSeldom(place, written, all);
+  return why;
+}
+
+/** That nothing is missing shows something only where the two have written beside each other. */
+function refuseSeldom(
+  { held, me, other }: Place,
+  written: Readonly<Record<string, number>>,
+  all: Left['all'],
+): void {
   const turns = all.filter(([, node], index) => index > 0 && node !== all[index - 1]?.[1]).length;
-  return turns >= leastTurns && [me, other].every((node) => (written[node] ?? 0) >= leastWritten)
-    ? []
-    : [
-        `the two hardly wrote at once: ${rows.map(({ node, rows: there }) => `${node} ${there} times`).join(', ')} in ${longest} s`,
-      ];
+  const counts = [me, other].map((node) => written[node] ?? 0);
+  if (turns >= leastTurns && counts.every((count) => count >= leastWritten)) return;
+  const directory = path.dirname(held.path);
+  throw new FailoverError(
+    `Nothing was shown in ${directory}: ${me} wrote ${counts[0]} times and ${other} ${counts[1]} times in ${longest} s, hardly one beside the other`,
+    {
+      code: 'STORAGE_UNTRIED',
+      exitCode: exitCodes.stepFailed,
+      operation: `trying ${directory}`,
+      hint: 'See what makes the storage, or one of the nodes, that slow; then run it on both again.',
+    },
+  );
 }
 
 /** An error that a storage which loses something may give (a database that is damaged), as a sentence. Throws it where it may not. */
@@ -201,6 +218,6 @@ export function whyOf({ held, me }: Place, error: unknown): string {
   const said = recordError(`writing in ${held.path}`, error);
   if (!(said instanceof FailoverError)) throw said;
   const { code, message } = said;
-  if (code === 'RECORD_BUSY' || isUnwritable(said)) throw said;
+  if (code === 'RECORD_BUSY' || code === 'STORAGE_UNTRIED' || isUnwritable(said)) throw said;
   return `${me}: ${message}`;
 }
