@@ -50,16 +50,17 @@ netnsTest(
   'no space, or nothing can be written: an error, which says nothing of what the storage keeps',
   async (t) => {
     const script = `set -e
-    mount -t tmpfs -o size=64k tmpfs /mnt
-    head -c 36864 /dev/zero >/mnt/fill
-    "$1" "$2" /mnt A a 1 10 >/dev/shm/a.$$ &
-    "$1" "$2" /mnt B b 2 10 | tail -qn 1
+    mount -t tmpfs tmpfs /mnt
+    mkdir /mnt/small
+    mount -t tmpfs -o size=64k tmpfs /mnt/small
+    head -c 36864 /dev/zero >/mnt/small/fill
+    "$1" "$2" /mnt/small A a 1 10 >/mnt/a.out &
+    "$1" "$2" /mnt/small B b 2 10 | tail -qn 1
     wait $!
-    tail -qn 1 /dev/shm/a.$$
-    rm /dev/shm/a.$$
-    ls /mnt/storage-trial | grep verdict || :
-    mount -o remount,ro /mnt
-    "$1" "$2" /mnt A a 1 10`;
+    tail -qn 1 /mnt/a.out
+    ls /mnt/small/storage-trial | grep verdict || :
+    mount -o remount,ro /mnt/small
+    "$1" "$2" /mnt/small A a 1 10`;
     const said = (await inMounts(script))
       .trim()
       .split('\n')
