@@ -19,7 +19,7 @@ export const pacemakerCommand: readonly ManBlock[] = [
       ],
       [
         'resource-stickiness=1000',
-        'Nothing moves back by itself: each move costs the clients a grace period. With --prefer NODE a location constraint that outweighs it brings the address home whenever that node is there. It stays when the command is run without --prefer.',
+        'Nothing moves back by itself: each move costs the clients a grace period. Of shared file systems 100: an address comes home (ganesha-ha). With --prefer NODE a location constraint that outweighs it brings the address home whenever that node is there. It stays when the command is run without --prefer.',
       ],
       [
         'migration-threshold=3, failure-timeout=600s',

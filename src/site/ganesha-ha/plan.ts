@@ -7,7 +7,6 @@ import {
   type Clone,
   constraintIds,
   preferenceId,
-  type Resource,
   resourceId,
   isSerialized,
   type Tie,
@@ -58,9 +57,6 @@ export function configuredNodes(config: Pick<Config, 'floatingIps'>): readonly s
   return sharedAddresses(config)[0]?.shared?.nodes ?? [];
 }
 
-/** An address of each node comes home as soon as that can serve it: below the step between two scores. */
-const stickiness = '100';
-
 const [longStart, longStop, deepMonitor] = [120, 120, 60];
 
 export interface NodesPlanOptions {
@@ -91,7 +87,7 @@ export async function planNodes(
     nodes,
     current: (address) => (cib === undefined ? undefined : currentHome(cib, address)),
   });
-  const resources = config.resources.map(atHome);
+  const { resources } = config;
   const preferences = [...homes].flatMap(([address, home]) =>
     scoresOf(home, nodes).map(([name, score]) => {
       const resource = resourceId(address);
@@ -127,13 +123,6 @@ export async function planNodes(
         );
   const gone = there.map(idOf).filter((id) => !ids.has(id) && !isSerialized(id));
   return { config: { ...wanted, gone }, remarks: [...remarks, ...absentNodes(cib, nodes)] };
-}
-
-function atHome(resource: Resource): Resource {
-  const meta = resource.meta.map(([name, value]) =>
-    name === 'resource-stickiness' ? ([name, stickiness] as const) : ([name, value] as const),
-  );
-  return { ...resource, meta };
 }
 
 function cloneOf(

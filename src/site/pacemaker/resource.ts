@@ -21,15 +21,20 @@ const stock = 'heartbeat';
 /** Beyond what balance and the colocation of others weigh, so that nothing moves by itself; below INFINITY, which a move by hand has. */
 const stickiness = 1000;
 
+/** Of what every node can serve, and comes home as soon as its home can: below the step between two scores (ganesha-ha/homes.ts). */
+const sharedStickiness = 100;
+
 /** For a whole address. */
-const meta: readonly Pair[] = [
-  // Its default while fencing is on; said, so that no rsc_defaults weakens it (Pacemaker Explained, Resource Meta-Attributes).
-  ['requires', 'fencing'],
-  ['resource-stickiness', `${stickiness}`],
-  // Two more tries in place, then the other node; forgotten after ten minutes.
-  ['migration-threshold', '3'],
-  ['failure-timeout', '600s'],
-];
+function metaOf({ shared }: FloatingIp): readonly Pair[] {
+  return [
+    // Its default while fencing is on; said, so that no rsc_defaults weakens it (Pacemaker Explained, Resource Meta-Attributes).
+    ['requires', 'fencing'],
+    ['resource-stickiness', `${shared === undefined ? stickiness : sharedStickiness}`],
+    // Two more tries in place, then the other node; forgotten after ten minutes.
+    ['migration-threshold', '3'],
+    ['failure-timeout', '600s'],
+  ];
+}
 
 export interface ResourceOptions {
   readonly timeouts: AddressTimeouts;
@@ -44,12 +49,13 @@ export interface ResourceOptions {
 export function resourceOf(ip: FloatingIp, options: ResourceOptions): Resource {
   const id = resourceId(ip.address);
   const managed = new Set(ip.managedByOthers);
+  const meta = metaOf(ip);
   if (managed.size === 0) return { ...own(id, 'address', ip, options), meta };
   if (managed.size === 1 && managed.has('mount')) {
-    return group(id, [...filesystemsOf(id, ip, options), own(`${id}-address`, 'address', ip, options)]);
+    return group(id, meta, [...filesystemsOf(id, ip, options), own(`${id}-address`, 'address', ip, options)]);
   }
   if (managedParts.some((part) => !managed.has(part))) throw refuseParts(ip, managed);
-  return group(id, [
+  return group(id, meta, [
     ...filesystemsOf(id, ip, options),
     own(`${id}-locks`, 'locks', ip, options),
     ...exportsOf(id, ip, options),
@@ -63,7 +69,7 @@ export function homeScore(resource: Resource): number {
   return stickiness * (primitivesOf(resource).length + 1);
 }
 
-function group(id: string, members: readonly Primitive[]): Group {
+function group(id: string, meta: readonly Pair[], members: readonly Primitive[]): Group {
   return { id, members, meta };
 }
 
