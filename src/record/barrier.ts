@@ -1,8 +1,10 @@
 import { constants, fstatSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemError } from '../errors.js';
 import { syncDirectory } from '../host/directories.js';
 import { replaceDurably } from '../host/replace-file.js';
 import { isNodeName } from '../names.js';
+import { inPlainWords } from './record-error.js';
 import { readAt, withRegularFile } from './safe-files/files.js';
 
 // The barrier of an address whose file systems every node exports: before a lock of its clients can be taken anew, every node is in grace.
@@ -13,6 +15,8 @@ import { readAt, withRegularFile } from './safe-files/files.js';
 export interface GraceCall {
   /** Of this call and of no other, whoever makes it. */
   readonly id: string;
+  /** From 1, raised while it stands: who has joined enters grace anew, as it may be long before the last one has. */
+  readonly round: number;
   /** Who calls, and is in grace by itself. */
   readonly by: string;
   /** In which it has the address. */
@@ -21,14 +25,20 @@ export interface GraceCall {
   readonly dead: readonly string[];
 }
 
+const states = ['called', 'joined', 'in-grace', 'failed'] as const;
+
 /** What one node did at a call. */
 export interface GraceAnswer {
   /** Of the call that it answers. */
   readonly id: string;
+  readonly round: number;
   /** The host name under which its storage knows it. */
   readonly host: string;
-  /** `joined`: it is in grace, and nobody's old lock is in the way; `in-grace`: the latter is waited for; `failed`: it is not in grace. */
-  readonly state: 'joined' | 'in-grace' | 'failed';
+  /**
+   * `called`: it has seen the call, and is entering grace; `joined`: it is in grace, and nobody's old lock is in the way; `in-grace`: the latter
+   * is waited for; `failed`: it is not in grace.
+   */
+  readonly state: (typeof states)[number];
   /** A sentence: what it waits for, why it failed, or what else there is to say. */
   readonly said: string;
   /** When, ms since 1970, by its own clock. */
@@ -40,26 +50,34 @@ type Directory = string;
 
 const callName = 'barrier';
 const mostBytes = 64 << 10;
+/** Of a sentence that another node has written. */
+const mostCharacters = 500;
+/** Of a Date (ECMA-262, Time Values). */
+const latestTime = 8.64e15;
 
 /** Calls, durable: whoever looks from now on sees it. Throws SYSTEM_ERROR. */
 export function writeCall(directory: Directory, call: GraceCall): void {
   replaceDurably(join(directory, callName), `${JSON.stringify(call)}\n`, 0o600);
 }
 
-/** The call is over: nobody needs to enter grace for it any more. */
+/** The call is over: nobody needs to enter grace for it any more. Throws RECORD_UNSAFE, SYSTEM_ERROR. */
 export function withdrawCall(directory: Directory, { id }: Pick<GraceCall, 'id'>): void {
   if (readCall(directory)?.id !== id) return;
-  rmSync(join(directory, callName), { force: true });
-  syncDirectory(directory);
+  try {
+    rmSync(join(directory, callName), { force: true });
+    syncDirectory(directory);
+  } catch (error) {
+    throw systemError(error, `withdrawing a call into grace in ${inPlainWords(directory)}`);
+  }
 }
 
-/** The call that stands; undefined where there is none, or none that can be read. Throws RECORD_UNSAFE. */
+/** The call that stands; undefined where there is none, or none that can be read. Throws RECORD_UNSAFE, SYSTEM_ERROR. */
 export function readCall(directory: Directory): GraceCall | undefined {
   const found = readObject(join(directory, callName));
-  const { id, by, epoch, dead } = found ?? {};
-  if (!isId(id) || typeof by !== 'string' || !isNodeName(by)) return undefined;
-  if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || !Array.isArray(dead)) return undefined;
-  return { id, by, epoch, dead: dead.filter((one): one is string => typeof one === 'string') };
+  const { id, round, by, epoch, dead } = found ?? {};
+  if (!isId(id) || !isWhole(round) || typeof by !== 'string' || !isNodeName(by)) return undefined;
+  if (!isWhole(epoch) || !Array.isArray(dead)) return undefined;
+  return { id, round, by, epoch, dead: dead.filter((one): one is string => typeof one === 'string') };
 }
 
 /** Answers as `node`, durable. Throws SYSTEM_ERROR. */
@@ -67,13 +85,14 @@ export function writeAnswer(directory: Directory, node: string, answer: GraceAns
   replaceDurably(join(directory, answerName(node)), `${JSON.stringify(answer)}\n`, 0o600);
 }
 
-/** What `node` answered last, whichever call it was. Undefined where it never did, or what is there cannot be read. Throws RECORD_UNSAFE. */
+/** What `node` answered last, whichever call it was. Undefined where it never did, or what is there cannot be read. Throws RECORD_UNSAFE, SYSTEM_ERROR. */
 export function readAnswer(directory: Directory, node: string): GraceAnswer | undefined {
-  const { id, host, state, said, at } = readObject(join(directory, answerName(node))) ?? {};
-  if (!isId(id) || typeof host !== 'string' || typeof said !== 'string' || typeof at !== 'number')
-    return undefined;
-  if (state !== 'joined' && state !== 'in-grace' && state !== 'failed') return undefined;
-  return { id, host, state, said, at };
+  const { id, round, host, state: word, said, at } = readObject(join(directory, answerName(node))) ?? {};
+  const state = states.find((one) => one === word);
+  if (!isId(id) || !isWhole(round) || state === undefined) return undefined;
+  if (!isWhole(at) || at > latestTime) return undefined;
+  if (typeof host !== 'string' || typeof said !== 'string') return undefined;
+  return { id, round, host, state, said: said.slice(0, mostCharacters), at };
 }
 
 function answerName(node: string): string {
@@ -84,17 +103,30 @@ function isId(value: unknown): value is string {
   return typeof value === 'string' && /^[0-9a-f-]{36}$/.test(value);
 }
 
+function isWhole(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
 function readObject(file: string): Readonly<Record<string, unknown>> | undefined {
-  const text = withRegularFile(file, constants.O_RDONLY, (fd) => {
-    const { size } = fstatSync(fd);
-    return size > mostBytes ? undefined : readAt(fd, 0, size).toString('utf8');
-  });
+  const text = textOf(file);
   if (text === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(text);
     return isObject(value) ? value : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Undefined where it is not there, or too long to be one of ours. */
+function textOf(file: string): string | undefined {
+  try {
+    return withRegularFile(file, constants.O_RDONLY, (fd) => {
+      const { size } = fstatSync(fd);
+      return size > mostBytes ? undefined : readAt(fd, 0, size).toString('utf8');
+    });
+  } catch (error) {
+    throw systemError(error, `reading ${inPlainWords(file)}`);
   }
 }
 

@@ -156,6 +156,16 @@ export class MonitorRecord {
     );
   }
 
+  /** See ownership.ts. */
+  takenFrom(epoch: number): string | undefined {
+    return this.#guarded('reading the owner', () => ownership.takenFrom(this.#db, epoch));
+  }
+
+  /** See ownership.ts. */
+  settleTakeover(epoch: number): void {
+    this.exclusively('writing the owner', () => ownership.settleTakeover(this.#db, epoch));
+  }
+
   /** The NSM state to send: that of the last grace. Undefined before the first. */
   nsmState(): number | undefined {
     return this.#guarded('reading the NSM state', () => notifications.readNsmState(this.#db));

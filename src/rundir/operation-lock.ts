@@ -3,7 +3,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { errnoOf, exitCodes, FailoverError, systemError } from '../errors.js';
 import { makeDirectory } from '../host/directories.js';
-import { locksDirectory } from './operating.js';
+import { locksDirectory, watchName } from './operating.js';
 
 /** One release or takeover of an address at a time on this node. */
 export interface OperationLock {
@@ -21,13 +21,27 @@ export interface OperationLock {
  */
 export function lockOperation(run: string, address: string, operation: string): OperationLock {
   try {
-    return lockIn(run, address, operation);
+    return lockIn(run, address, operation, running);
   } catch (error) {
     throw systemError(error, `locking ${address} for ${operation}`);
   }
 }
 
-function lockIn(run: string, address: string, operation: string): OperationLock {
+/** The same for whoever answers calls into grace on this node: one process at a time. Throws OPERATION_RUNNING, SYSTEM_ERROR. */
+export function lockWatch(run: string): OperationLock {
+  try {
+    return lockIn(run, watchName, 'join-grace --watch', watching);
+  } catch (error) {
+    throw systemError(error, 'locking join-grace --watch');
+  }
+}
+
+function lockIn(
+  run: string,
+  address: string,
+  operation: string,
+  taken: (address: string, operation: string, holder: string) => FailoverError,
+): OperationLock {
   const directory = locksDirectory(run);
   // The serving links beside it are for statd's user to read, this is for root alone.
   makeDirectory(run, 0o755);
@@ -42,7 +56,7 @@ function lockIn(run: string, address: string, operation: string): OperationLock 
   } catch (error) {
     db.close();
     if (!(error instanceof Database.SqliteError) || error.code !== 'SQLITE_BUSY') throw error;
-    throw running(address, operation, holderOf(holder));
+    throw taken(address, operation, holderOf(holder));
   }
   noteHolder(holder, `${operation}, pid ${process.pid}`);
   return {
@@ -73,5 +87,14 @@ function running(address: string, operation: string, holder: string): FailoverEr
     exitCode: exitCodes.stepFailed,
     operation: `${operation} ${address}`,
     hint: 'Nothing was touched. Wait for it to end, or end that process. Then run the same command again.',
+  });
+}
+
+function watching(_: string, operation: string, holder: string): FailoverError {
+  return new FailoverError(`Calls into grace are answered on this node already (${holder})`, {
+    code: 'OPERATION_RUNNING',
+    exitCode: exitCodes.stepFailed,
+    operation,
+    hint: 'One is enough, for all addresses. Leave it, or end that process first.',
   });
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { replaceFile } from '../../src/host/replace-file.js';
 import { projectRoot } from '../lab/project-root.js';
 import { makeRehearsal, type RehearsalNode, type RehearsalSite } from './rehearsal-site.js';
 
@@ -75,5 +76,6 @@ export function isInGrace(node: RehearsalNode): boolean {
 
 /** As when its time has come. */
 export function endGrace(...nodes: readonly RehearsalNode[]): void {
-  for (const node of nodes) node.write('/dbus.json', '{ "inGrace": false, "exports": [[1, "/gv"]] }');
+  for (const node of nodes)
+    replaceFile(node.path('/dbus.json'), '{ "inGrace": false, "exports": [[1, "/gv"]] }', 0o644);
 }

@@ -227,7 +227,7 @@ clusterTest(title('status: who is well, who answered, who has which address'), a
   const record = path.join(state, 'sm_10.10.1.1');
   mkdirSync(record, { recursive: true, mode: 0o700 });
   const at = Date.UTC(2026, 0, 2);
-  const answer = { id: '0'.repeat(36), host: 'b.example', state: 'joined', said: '', at };
+  const answer = { id: '0'.repeat(36), round: 1, host: 'b.example', state: 'joined', said: '', at };
   writeFileSync(path.join(record, 'barrier.B'), `${JSON.stringify(answer)}\n`);
   const made = await ha(paper, 'setup', ...applied);
   succeeded(t, made);

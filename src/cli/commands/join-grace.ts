@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Joined } from '../../failover/sharing/join-calls.js';
@@ -26,43 +27,100 @@ export function addJoinGrace(
       .description(
         'Look whether a takeover or release on another node calls this one into grace, enter it, and answer. Only for file systems that every node ' +
           'exports (SHARED FILE SYSTEMS): until every node is in grace, one that is not may give a lock away that its holder is about to reclaim. ' +
-          'Nobody calls: nothing is done. With --watch it goes on looking, once a second, until it is ended (SIGTERM): so it is to run on every node, always.',
+          'Nobody calls: nothing is done. With --watch it goes on looking, once a second, until it is ended (SIGTERM): so it is to run on every node, always, and once: a second one refuses. It reads the configuration again when the file changes.',
       )
       .option('-w, --watch', 'go on looking until SIGTERM or SIGINT'),
   ).action(async (options: JoinGraceOptions) => {
     const { openReader } = await import('../open-reader.js');
     const { joinCalls } = await import('../../failover/sharing/join-calls.js');
     const { interruption } = await import('../interruption.js');
-    const { reportError } = await import('../report-error.js');
     const json = options.json === true;
     const reader = await openReader(drivers, undefined, options);
-    refuseUnshared(
-      reader.config.file,
-      reader.floatingIps.some(({ shared }) => shared !== undefined),
-    );
+    refuseUnshared(reader);
+    const say = (joined: readonly Joined[]) => {
+      for (const { isNews, ...one } of joined)
+        if (isNews) io.out(json ? `${JSON.stringify(one)}\n` : `${sentence(one)}\n`);
+    };
     const signal = interruption();
-    let complaint = '';
-    do {
-      try {
-        const joined = await joinCalls(reader);
-        for (const one of joined) io.out(json ? `${JSON.stringify(one)}\n` : `${sentence(one)}\n`);
-        complaint = '';
-        if (options.watch !== true && joined.some(({ state }) => state !== 'joined'))
-          exit(exitCodes.stepFailed);
-      } catch (error) {
-        // The storage may come back: whoever watches says it once.
-        if (options.watch !== true || !(error instanceof FailoverError)) throw error;
-        if (error.message !== complaint) reportError(io, error, json);
-        complaint = error.message;
-      }
-      if (options.watch === true) await reader.host.delay(lookMs, signal).catch(() => undefined);
-    } while (options.watch === true && !signal.aborted);
+    if (options.watch === true) {
+      await watch(io, { open: () => openReader(drivers, undefined, options), reader, say, signal, json });
+      return;
+    }
+    const end = performance.now() + reader.config.timeouts.barrier * 1000;
+    for (;;) {
+      const { joined, failures } = await joinCalls(reader);
+      say(joined);
+      const [failure] = failures;
+      if (failure !== undefined) throw failure;
+      if (joined.every(({ state }) => state === 'joined')) return;
+      const waits = joined.some(({ state }) => state === 'in-grace') && performance.now() < end;
+      if (!waits || signal.aborted) break;
+      await reader.host.delay(lookMs, signal).catch(() => undefined);
+    }
+    exit(exitCodes.stepFailed);
   });
 }
 
-function sentence({ address, by, state, said }: Joined): string {
+type Reader = Awaited<ReturnType<(typeof import('../open-reader.js'))['openReader']>>;
+
+interface Watching {
+  /** With the configuration as the file has it now. */
+  readonly open: () => Promise<Reader>;
+  readonly reader: Reader;
+  readonly say: (joined: readonly Joined[]) => void;
+  readonly signal: AbortSignal;
+  readonly json: boolean;
+}
+
+/** Looks until it is interrupted. The storage may go and come back, and the configuration change: what is wrong is said once. */
+async function watch(io: Io, { open, say, signal, json, ...watching }: Watching): Promise<void> {
+  const { joinCalls } = await import('../../failover/sharing/join-calls.js');
+  const { reportError } = await import('../report-error.js');
+  const { lockWatch } = await import('../../rundir/operation-lock.js');
+  const { noteLook } = await import('../../rundir/operating.js');
+  let { reader } = watching;
+  const lock = lockWatch(reader.run);
+  let seen = versionOf(reader.config.file);
+  let complaints: readonly string[] = [];
+  try {
+    while (!signal.aborted) {
+      const version = versionOf(reader.config.file);
+      if (version !== seen) {
+        seen = version;
+        try {
+          const next = await open();
+          refuseUnshared(next);
+          reader = next;
+        } catch (error) {
+          if (!(error instanceof FailoverError)) throw error;
+          // It goes on with what it had.
+          reportError(io, error, json);
+        }
+      }
+      const { joined, failures } = await joinCalls(reader);
+      say(joined);
+      for (const one of failures) if (!complaints.includes(one.message)) reportError(io, one, json);
+      complaints = failures.map(({ message }) => message);
+      if (failures.length === 0) noteLook(reader.run);
+      await reader.host.delay(lookMs, signal).catch(() => undefined);
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+/** Changes with what a file holds; undefined where it is not there. */
+function versionOf(file: string): string | undefined {
+  const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return stats === undefined
+    ? undefined
+    : [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(' ');
+}
+
+function sentence({ address, by, state, said }: Omit<Joined, 'isNews'>): string {
   const rest = said === '' ? '' : `: ${said}`;
   const titles = {
+    called: 'entering grace',
     joined: 'in grace',
     'in-grace': 'in grace, and not ready',
     failed: 'NOT IN GRACE',
@@ -70,10 +128,10 @@ function sentence({ address, by, state, said }: Joined): string {
   return `${address}, called by ${by}: ${titles[state]}${rest}`;
 }
 
-function refuseUnshared(file: string, isShared: boolean): void {
-  if (isShared) return;
+function refuseUnshared({ config, floatingIps }: Reader): void {
+  if (floatingIps.some(({ shared }) => shared !== undefined)) return;
   throw new FailoverError(
-    `${file} has no [[shared_filesystem]]: no node has to enter grace for another one`,
+    `${config.file} has no [[shared_filesystem]]: no node has to enter grace for another one`,
     {
       code: 'CONFIG_INVALID',
       exitCode: exitCodes.configuration,

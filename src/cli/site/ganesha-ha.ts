@@ -97,7 +97,12 @@ function statusText({ nodes, wrong }: HaStatus): string {
 }
 
 function graceText({ address, state, said, at }: LastGrace): string {
-  const words = { joined: 'entered it', 'in-grace': 'entered it, and not ready', failed: 'DID NOT ENTER IT' };
+  const words = {
+    called: 'entering it',
+    joined: 'entered it',
+    'in-grace': 'entered it, and not ready',
+    failed: 'DID NOT ENTER IT',
+  };
   return `${words[state]}, for ${address}, ${new Date(at).toISOString()}${said === '' ? '' : ` (${said})`}`;
 }
 

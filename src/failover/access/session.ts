@@ -179,6 +179,19 @@ export class RecordSession {
     return before === undefined || before.released || this.holds(before) ? undefined : before.owner;
   }
 
+  /**
+   * takeover: the same, also where an earlier run of it has claimed the address, and was ended before it could deal with what that node has
+   * left (settleTakeover).
+   */
+  get deadOwner(): string | undefined {
+    return this.takenFrom ?? (this.#previous === undefined ? undefined : this.#record?.takenFrom(this.epoch));
+  }
+
+  /** What it has left is dealt with: a later run has nothing to do with that node. */
+  settleTakeover(): void {
+    if (this.deadOwner !== undefined) this.#record?.settleTakeover(this.epoch);
+  }
+
   /** release: whether the record says that another node may take over. */
   get isHandedOver(): boolean {
     return this.#handedOver;

@@ -5,6 +5,7 @@ import { runDirectory } from '../../rundir/serving.js';
 import { sharedKeys } from '../access/shared-keys.js';
 import { expectRecord } from '../access/with-record.js';
 import type { FailoverContext, Notified } from '../context.js';
+import { withdrawLeft } from '../sharing/barrier.js';
 import type { StepName } from '../../step-names.js';
 import type { StepReport } from './runner.js';
 import { vouchedBy } from './vouched.js';
@@ -42,6 +43,7 @@ export async function operate(
     log.end('failed', messageOf(error));
     throw error;
   } finally {
+    withdrawLeft(context);
     context.session.close();
   }
 }

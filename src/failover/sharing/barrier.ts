@@ -8,6 +8,7 @@ import {
   type GraceAnswer,
   type GraceCall,
   readAnswer,
+  readCall,
   withdrawCall,
   writeCall,
 } from '../../record/barrier.js';
@@ -20,6 +21,8 @@ type FailoverAction = Action<FailoverContext>;
 const lookMs = 200;
 /** A node that looks for calls has answered by then: whoever has not may be down, which is asked. */
 const lateSeconds = 5;
+/** Of a grace: after that part of one whoever has joined enters it anew, and has two thirds left where it does. */
+const roundPart = 1 / 3;
 
 /** Calls every other node that exports the file systems into grace, as early as it can be. The answers: `awaitEveryNode`. */
 export function callEveryNode({ address }: FloatingIp, sharing: Sharing): FailoverAction {
@@ -34,6 +37,7 @@ export function callEveryNode({ address }: FloatingIp, sharing: Sharing): Failov
       const { session, config, collected } = context;
       const call: GraceCall = {
         id: randomUUID(),
+        round: 1,
         by: config.node,
         epoch: session.epoch,
         dead: deadHosts(context),
@@ -76,7 +80,6 @@ export function awaitEveryNode(ip: FloatingIp, sharing: Sharing): FailoverAction
         return await awaitAnswers(context, ip, sharing, call);
       } finally {
         collected.graceCall = undefined;
-        withdrawCall(context.session.opened.way, call);
       }
     },
     verify: () => undefined,
@@ -89,38 +92,44 @@ async function awaitAnswers(
   sharing: Sharing,
   call: GraceCall,
 ): Promise<string | undefined> {
-  const { host, config, session, collected } = context;
+  const { host, config, session, collected, signal } = context;
   const { barrier: seconds } = config.timeouts;
   const began = performance.now();
   const down = new Map<string, string>();
-  const takenFrom = session.takenFrom;
-  if (takenFrom !== undefined) down.set(takenFrom, 'it is down');
+  const dead = session.deadOwner;
+  if (dead !== undefined) down.set(dead, 'it is down');
+  const standing = new StandingCall(context, call);
   const answers = () =>
     sharing.nodes
       .filter((node) => node !== config.node && !down.has(node))
       .map((node) => ({ node, answer: readAnswer(session.opened.way, node) }));
-  const isJoined = (answer: GraceAnswer | undefined) => answer?.id === call.id && answer.state === 'joined';
-  const missing = () => answers().filter(({ answer }) => !isJoined(answer));
+  const missing = () => answers().filter(({ answer }) => !standing.isJoined(answer));
   const own = awaitDeadLocks(host, ip, call.dead, seconds);
   const asking = new AbortController();
   const asked = askWhoIsDown(context, () => missing().map(({ node }) => node), down, asking.signal);
+  let left: string | undefined;
   try {
-    await waitUntil(host, 'every node to enter grace', () => missing().length === 0, {
-      seconds,
-      intervalMs: lookMs,
-    });
+    const look = () => {
+      standing.keep();
+      return missing().length === 0 || signal.aborted;
+    };
+    await waitUntil(host, 'every node to enter grace', look, { seconds, intervalMs: lookMs });
+    left = await standing.keptDuring(own);
   } finally {
     asking.abort();
     await asked;
+    standing.withdraw();
   }
-  const left = await own;
+  await standing.renewed();
+  // The runner says so.
+  if (signal.aborted) return undefined;
+  session.settleTakeover();
+  const late = answers().filter(({ answer }) => !standing.isJoined(answer, 1));
   collected.outOfGrace.push(
-    ...missing().map(({ node, answer }) =>
-      notJoined(node, answer?.id === call.id ? answer : undefined, seconds),
-    ),
+    ...late.map(({ node, answer }) => notJoined(node, standing.isOf(answer) ? answer : undefined, seconds)),
     ...(left === undefined ? [] : [`${left}: who reclaims may be refused`]),
   );
-  const joined = answers().flatMap(({ node, answer }) => (isJoined(answer) ? [node] : []));
+  const joined = answers().flatMap(({ node, answer }) => (standing.isJoined(answer, 1) ? [node] : []));
   const took = ((performance.now() - began) / 1000).toFixed(1);
   return [
     ...(joined.length === 0 ? [] : [`in grace after ${took} s: ${joined.join(', ')}`]),
@@ -129,7 +138,96 @@ async function awaitAnswers(
   ].join('; ');
 }
 
-/** Who does not answer may be down: whoever only knows of that, and ends nobody, is asked, once of each. */
+/**
+ * The call of one operation, as long as it waits. Whoever has joined is called anew before a grace can be over: the last one may be late, and
+ * the locks of a dead node may stay long. What another node has put in its place, or taken away, is put right while this one is the owner.
+ */
+class StandingCall {
+  readonly #context: FailoverContext;
+  #call: GraceCall;
+  #roundBegan = performance.now();
+  readonly #renewals: Promise<unknown>[] = [];
+
+  constructor(context: FailoverContext, call: GraceCall) {
+    this.#context = context;
+    this.#call = call;
+  }
+
+  /** To be called at each look. */
+  keep(): void {
+    const { session, driver } = this.#context;
+    const { way } = session.opened;
+    const isOver = performance.now() - this.#roundBegan > driver.graceSeconds() * roundPart * 1000;
+    if (!isOver && readCall(way)?.id === this.#call.id) return;
+    session.assertStillOwner();
+    if (isOver) {
+      this.#call = { ...this.#call, round: this.#call.round + 1 };
+      this.#roundBegan = performance.now();
+      // A lock call that is under way may delay it: the others are looked at meanwhile.
+      this.#renewals.push(
+        enterSharedGrace(driver, this.#context).then(
+          () => undefined,
+          (error: unknown) => error,
+        ),
+      );
+    }
+    writeCall(way, this.#call);
+  }
+
+  /** Keeps it while something else is waited for. */
+  async keptDuring<T>(work: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const failed = new Promise<never>((_, reject) => {
+      timer = setInterval(() => {
+        try {
+          this.keep();
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(messageOf(error)));
+        }
+      }, lookMs);
+    });
+    try {
+      return await Promise.race([work, failed]);
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** That this node has entered grace anew each time. Throws FailoverError. */
+  async renewed(): Promise<void> {
+    for (const error of await Promise.all(this.#renewals)) if (error !== undefined) throw error;
+  }
+
+  isOf(answer: GraceAnswer | undefined): answer is GraceAnswer {
+    return answer?.id === this.#call.id;
+  }
+
+  /** `late`: by how many rounds it may be. */
+  isJoined(answer: GraceAnswer | undefined, late = 0): boolean {
+    return this.isOf(answer) && answer.state === 'joined' && answer.round >= this.#call.round - late;
+  }
+
+  /** Where the storage has gone nothing can be: the next call takes its place. */
+  withdraw(): void {
+    try {
+      withdrawCall(this.#context.session.opened.way, this.#call);
+    } catch (error) {
+      if (!(error instanceof FailoverError)) throw error;
+      this.#context.log('warn', { error: error.message }, 'the call into grace stands');
+    }
+  }
+}
+
+/** Of an operation that ended before it waited: nobody is called any longer. */
+export function withdrawLeft(context: FailoverContext): void {
+  const { collected, session } = context;
+  const { graceCall } = collected;
+  collected.graceCall = undefined;
+  if (graceCall !== undefined && session.record !== undefined)
+    new StandingCall(context, graceCall).withdraw();
+}
+
+/** Who does not answer may be down: whoever only knows of that, and ends nobody, is asked, of each, until it is so or has joined. */
 async function askWhoIsDown(
   context: FailoverContext,
   missing: () => readonly string[],
@@ -139,34 +237,44 @@ async function askWhoIsDown(
   const prover = proverOf(context);
   if (prover?.onlyLooks !== true) return;
   const { session, floatingIp, host } = context;
-  await host.delay(lateSeconds * 1000, signal).catch(() => undefined);
-  if (signal.aborted) return;
-  for (const node of missing()) {
-    const lastWrite = readAnswer(session.opened.way, node)?.at ?? 0;
-    const suspect = { address: floatingIp.address, node, epoch: session.epoch, lastWrite };
-    try {
-      down.set(node, await prover.prove(suspect, signal));
-    } catch (error) {
-      if (!(error instanceof FailoverError) || isTimeout(error)) return;
-      context.log('info', { node, why: messageOf(error) }, `${node} is not proved to be down`);
+  const isLate = async (): Promise<boolean> => {
+    await host.delay(lateSeconds * 1000, signal).catch(() => undefined);
+    return !signal.aborted;
+  };
+  const ask = async (node: string): Promise<void> => {
+    while (missing().includes(node) && !signal.aborted) {
+      const lastWrite = readAnswer(session.opened.way, node)?.at ?? 0;
+      const suspect = { address: floatingIp.address, node, epoch: session.epoch, lastWrite };
+      try {
+        down.set(node, await prover.prove(suspect, signal));
+      } catch (error) {
+        if (!(error instanceof FailoverError) || isTimeout(error)) return;
+        context.log('info', { node, why: messageOf(error) }, `${node} is not proved to be down`);
+        await isLate();
+      }
     }
-  }
+  };
+  if (await isLate()) await Promise.all(missing().map(ask));
 }
 
 /** The hosts whose locks may be left: the node that has not released the address, and is down. */
 function deadHosts({ session }: FailoverContext): string[] {
-  const node = session.takenFrom;
+  const node = session.deadOwner;
   if (node === undefined) return [];
   return [readAnswer(session.opened.way, node)?.host ?? node];
 }
 
 function notJoined(node: string, answer: GraceAnswer | undefined, seconds: number): string {
+  const within = `within ${seconds} s ([timeouts].barrier)`;
   const why =
     answer === undefined
-      ? `has not answered within ${seconds} s ([timeouts].barrier)`
-      : answer.state === 'failed'
-        ? `could not: ${answer.said}`
-        : `is in grace, and ${answer.said}`;
+      ? `has not answered ${within}`
+      : {
+          called: `has heard the call, and was not in grace ${within}`,
+          failed: `could not: ${answer.said}`,
+          'in-grace': `is in grace, and ${answer.said}`,
+          joined: `was in grace, and has not renewed it ${within}`,
+        }[answer.state];
   return `node ${node} ${why}; what its clients locked meanwhile may be what others held`;
 }
 

@@ -1,5 +1,5 @@
 import type { FloatingIp } from '../../config/config.js';
-import { exitCodes, FailoverError, messageOf } from '../../errors.js';
+import { exitCodes, FailoverError, messageOf, systemError } from '../../errors.js';
 import { within } from '../../host/running/deadline.js';
 import { chooseDriver } from '../../lockmanager/choose.js';
 import { type GraceAnswer, type GraceCall, readAnswer, readCall, writeAnswer } from '../../record/barrier.js';
@@ -7,96 +7,147 @@ import { holdRecordDirectory } from '../../record/safe-files/record-directory.js
 import { recordLocation, whyUnreachable } from '../access/location.js';
 import type { NodeReader } from '../access/with-record.js';
 import { limitOf } from '../limits.js';
-import { answerTo, awaitDeadLocks, enterSharedGrace } from './join.js';
+import { answerTo, deadLocksText, enterSharedGrace } from './join.js';
 
-/** What a node did at one call. */
+/** How this node stands to one call. */
 export interface Joined {
   readonly address: string;
   /** The node that called. */
   readonly by: string;
   readonly state: GraceAnswer['state'];
   readonly said: string;
+  /** The look before saw it otherwise, or not at all. */
+  readonly isNews: boolean;
 }
 
-/** A call that stands and that this node has not answered. */
+/** What one look did. What went wrong with one address keeps no other from being answered. */
+export interface Look {
+  /** Of each call that stood and was not answered. */
+  readonly joined: readonly Joined[];
+  /** Calls that could not be read or answered. */
+  readonly failures: readonly FailoverError[];
+}
+
+/** A call that stands, and in which this node has not joined. */
 interface OpenCall {
   readonly ip: FloatingIp;
   readonly call: GraceCall;
+  /** What it answered last, to whatever. */
+  readonly before: GraceAnswer | undefined;
 }
+
+/** After so long, ms, whoever calls is told that he was heard. */
+const heardMs = 2000;
 
 /**
- * Answers every call that stands (src/record/barrier.ts): this node enters grace once for all of them, and then waits until its part of the
- * storage holds no lock of who died. Returns what it did, nothing where nobody calls. Throws FailoverError where the calls cannot be read.
+ * Answers every call that stands (src/record/barrier.ts): this node enters grace, once for all of them, and looks whether its part of the
+ * storage holds locks of who died. Where it does, that is the answer, and the next look looks again: meanwhile another call may come.
  */
-export async function joinCalls(reader: NodeReader): Promise<Joined[]> {
+export async function joinCalls(reader: NodeReader): Promise<Look> {
   const { config, host } = reader;
-  const open = openCalls(reader);
-  if (open.length === 0) return [];
-  const answer = (calls: readonly OpenCall[], state: GraceAnswer['state'], said: string): Joined[] =>
-    calls.map(({ ip, call }) => {
-      write(reader, ip, answerTo(call, state, said, host.now()));
-      return { address: ip.address, by: call.by, state, said };
-    });
-  let entered: string | undefined;
-  try {
-    entered = await enter(reader, open);
-  } catch (error) {
+  const failures: FailoverError[] = [];
+  const failed = (thrown: unknown): undefined => {
+    const error = systemError(thrown, 'join-grace');
     if (!(error instanceof FailoverError)) throw error;
-    return answer(open, 'failed', messageOf(error));
+    failures.push(error);
+  };
+  const each = <T>(use: () => T): T | undefined => {
+    try {
+      return use();
+    } catch (error) {
+      return failed(error);
+    }
+  };
+  const open = config.floatingIps.flatMap((ip) => each(() => openCall(reader, ip)) ?? []);
+  const answer = (one: OpenCall, state: GraceAnswer['state'], said: string): Joined[] =>
+    each(() => [answered(reader, one, answerTo(one.call, state, said, host.now()))]) ?? [];
+  const toEnter = open.filter((one) => !isEntered(one));
+  const entered = await enter(reader, toEnter, (one) => {
+    if (!isHeard(one)) answer(one, 'called', 'it is entering grace');
+  });
+  const joined: Joined[] = [];
+  for (const one of open) {
+    if (entered.failed !== undefined && toEnter.includes(one)) {
+      joined.push(...answer(one, 'failed', entered.failed));
+      continue;
+    }
+    const limit = { ...limitOf('join-grace', config), seconds: config.timeouts.step };
+    try {
+      const left = await within(limit, () => deadLocksText(host, one.ip, one.call.dead));
+      joined.push(...answer(one, left === undefined ? 'joined' : 'in-grace', left ?? entered.remark ?? ''));
+    } catch (error) {
+      failed(error);
+    }
   }
-  const remark = entered ?? '';
-  const [waiting, free] = [open.filter(keepsLocks), open.filter((one) => !keepsLocks(one))];
-  const joined = answer(free, 'joined', remark);
-  answer(waiting, 'in-grace', 'its storage may hold locks of a node that died');
-  for (const one of waiting) {
-    const { barrier: seconds } = config.timeouts;
-    const left = await within({ ...limitOf('join-grace', config), seconds: seconds + 10 }, async () =>
-      awaitDeadLocks(host, one.ip, one.call.dead, seconds),
-    );
-    joined.push(...answer([one], left === undefined ? 'joined' : 'in-grace', left ?? remark));
-  }
-  return joined;
+  return { joined, failures };
 }
 
-async function enter(reader: NodeReader, [first]: readonly OpenCall[]): Promise<string | undefined> {
-  if (first === undefined) return undefined;
+/** It has been answered, in whatever way. */
+function isHeard({ call, before }: OpenCall): boolean {
+  return before?.id === call.id && before.round === call.round;
+}
+
+/** It is in grace for this round of the call, and waits for its storage alone. */
+function isEntered(one: OpenCall): boolean {
+  return isHeard(one) && one.before?.state === 'in-grace';
+}
+
+/** `failed`: why it is not in grace. `heard` is called for each where that takes long. */
+async function enter(
+  reader: NodeReader,
+  open: readonly OpenCall[],
+  heard: (one: OpenCall) => void,
+): Promise<{ readonly failed?: string; readonly remark?: string | undefined }> {
+  const [first] = open;
+  if (first === undefined) return {};
   const { config } = reader;
   // A lock call that is under way delays it.
-  const limit = { ...limitOf('Entering grace', config), seconds: config.timeouts.barrier };
-  return within(limit, async () => {
-    // It is the server's, whichever address is asked for.
-    const { driver } = await chooseDriver(
-      reader.drivers,
-      { ...reader, floatingIp: first.ip },
-      { takesOver: false },
-    );
-    return enterSharedGrace(driver, reader);
-  });
+  const limit = {
+    ...limitOf('Entering grace', config),
+    seconds: config.timeouts.barrier,
+    key: '[timeouts].barrier',
+  };
+  const late = setTimeout(() => open.forEach(heard), heardMs);
+  try {
+    return await within(limit, async () => {
+      // It is the server's, whichever address is asked for.
+      const { driver } = await chooseDriver(
+        reader.drivers,
+        { ...reader, floatingIp: first.ip },
+        { takesOver: false },
+      );
+      return { remark: await enterSharedGrace(driver, reader) };
+    });
+  } catch (error) {
+    if (!(error instanceof FailoverError)) throw error;
+    return { failed: messageOf(error) };
+  } finally {
+    clearTimeout(late);
+  }
 }
 
-function keepsLocks({ ip, call }: OpenCall): boolean {
-  return call.dead.length > 0 && ip.filesystems.some(({ glusterVolume }) => glusterVolume !== undefined);
-}
-
-function openCalls(reader: NodeReader): OpenCall[] {
+function openCall(reader: NodeReader, ip: FloatingIp): OpenCall[] {
   const { config } = reader;
-  return config.floatingIps.flatMap((ip): OpenCall[] => {
-    if (ip.shared === undefined) return [];
-    const why = whyUnreachable(reader.host, ip);
-    if (why !== undefined) throw unreachable(ip, why);
-    return (
-      inRecord(reader, ip, (way): OpenCall[] => {
-        const call = readCall(way);
-        if (call === undefined || call.by === config.node) return [];
-        const answer = readAnswer(way, config.node);
-        return answer?.id === call.id && answer.state === 'joined' ? [] : [{ ip, call }];
-      }) ?? []
-    );
-  });
+  if (ip.shared === undefined) return [];
+  const why = whyUnreachable(reader.host, ip);
+  if (why !== undefined) throw unreachable(ip, why);
+  return (
+    inRecord(reader, ip, (way): OpenCall[] => {
+      const call = readCall(way);
+      if (call === undefined || call.by === config.node) return [];
+      const before = readAnswer(way, config.node);
+      const isOver = before?.id === call.id && before.round >= call.round && before.state === 'joined';
+      return isOver ? [] : [{ ip, call, before }];
+    }) ?? []
+  );
 }
 
-function write(reader: NodeReader, ip: FloatingIp, answer: GraceAnswer): void {
-  inRecord(reader, ip, (way) => writeAnswer(way, reader.config.node, answer));
+function answered(reader: NodeReader, { ip, call, before }: OpenCall, answer: GraceAnswer): Joined {
+  const { id, round, state, said } = answer;
+  const isNews = before?.id !== id || before.state !== state || before.said !== said;
+  if (isNews || before.round !== round)
+    inRecord(reader, ip, (way) => writeAnswer(way, reader.config.node, answer));
+  return { address: ip.address, by: call.by, state, said, isNews };
 }
 
 /** Undefined where there is no record yet. */

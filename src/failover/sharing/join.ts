@@ -48,28 +48,36 @@ export async function awaitDeadLocks(
   dead: readonly string[],
   seconds: number,
 ): Promise<string | undefined> {
-  let left: string[] | 'silent' = [];
-  const isGone = await waitUntil(
+  let left: string | undefined;
+  await waitUntil(
     host,
     'the storage to let the locks of a dead node go',
     async () => {
-      left = await deadLocks(host, ip, dead);
-      return left.length === 0;
+      left = await deadLocksText(host, ip, dead);
+      return left === undefined;
     },
     { seconds, intervalMs: lookMs },
   );
-  if (isGone) return undefined;
-  return typeof left === 'string'
-    ? 'a brick here does not say which locks it holds'
-    : `a brick here holds locks of ${left.join(', ')} still`;
+  return left;
+}
+
+/** Whose locks are in the way now, as a sentence; undefined: nobody's. */
+export async function deadLocksText(
+  host: Host,
+  ip: FloatingIp,
+  dead: readonly string[],
+): Promise<string | undefined> {
+  const left = await deadLocks(host, ip, dead);
+  if (left === 'silent') return 'a brick here does not say which locks it holds';
+  return left.length === 0 ? undefined : `a brick here holds locks of ${left.join(', ')} still`;
 }
 
 /** What this node answers. */
 export function answerTo(
-  { id }: Pick<GraceCall, 'id'>,
+  { id, round }: Pick<GraceCall, 'id' | 'round'>,
   state: GraceAnswer['state'],
   said: string,
   now: number,
 ): GraceAnswer {
-  return { id, host: hostname(), state, said, at: now };
+  return { id, round, host: hostname(), state, said, at: now };
 }

@@ -1,10 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import * as v from 'valibot';
+import { replaceFile } from '../replace-file.js';
 import type { Argv, CommandResult, Host } from '../host.js';
 
 const stateSchema = v.object({
   inGrace: v.boolean(),
   exports: v.array(v.tuple([v.number(), v.string()])),
+  /** Why it enters no grace. */
+  refuses: v.exactOptional(v.string()),
 });
 type State = v.InferOutput<typeof stateSchema>;
 
@@ -19,13 +22,14 @@ export function rehearseGanesha(host: Host, argv: Argv): CommandResult {
     JSON.parse(host.readText(file) ?? '{ "inGrace": false, "exports": [] }'),
   );
   const become = (next: Partial<State>, ...data: unknown[]): CommandResult => {
-    writeFileSync(host.path(file), JSON.stringify({ ...before, ...next }));
+    replaceFile(host.path(file), JSON.stringify({ ...before, ...next }), 0o644);
     return answer(data);
   };
   switch (method) {
     case 'get_grace':
       return answer([before.inGrace, true, 'Success']);
     case 'grace':
+      if (before.refuses !== undefined) return refusal(before.refuses);
       return become({ inGrace: true }, true, 'Started grace period');
     case 'ShowExports':
       return answer([[0, 0], before.exports]);

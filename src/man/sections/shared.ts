@@ -56,7 +56,7 @@ nlm-failover join-grace --watch`,
         ],
         [
           'B-2',
-          'the call, `grace 5:ADDRESS` here, and the answers. Each call begins the grace of a node anew, with its whole length.',
+          'the call, `grace 5:ADDRESS` here, and the answers. Each call begins the grace of a node anew, with its whole length; after a third of it, where the wait is longer, the same call does so again.',
         ],
         [
           'Dead nodes, GlusterFS',

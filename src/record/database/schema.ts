@@ -169,4 +169,8 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (node, key)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Whom the owner has taken the address from, who had not released it, until what he left is dealt with; null: nobody.
+  ALTER TABLE ownership ADD COLUMN taken_from TEXT;
+  `,
 ];

@@ -126,15 +126,27 @@ export function claim(db: Database, me: NodeIdentity, { fenced, now: claimedAt }
       if (owner !== undefined && !released && !holdsStill(db, fenced))
         throw notReleased(me, owner, now, addressIn(db.name));
       claimAudit(db, owner !== undefined && released);
-      db.prepare('UPDATE ownership SET owner = ?, machine = ?, epoch = ?, released = 0, since = ?').run(
-        me.node,
-        me.machine ?? null,
-        epoch + 1,
-        claimedAt,
-      );
+      db.prepare(
+        'UPDATE ownership SET owner = ?, machine = ?, epoch = ?, released = 0, since = ?, taken_from = ?',
+      ).run(me.node, me.machine ?? null, epoch + 1, claimedAt, released ? null : (owner ?? null));
       return epoch + 1;
     })
     .immediate();
+}
+
+/** Whom the owner of this epoch has taken the address from, who had not released it, as long as that is not settled; undefined: nobody. */
+export function takenFrom(db: Database, epoch: number): string | undefined {
+  return (
+    db
+      .prepare<[number], string | null>('SELECT taken_from FROM ownership WHERE epoch = ?')
+      .pluck()
+      .get(epoch) ?? undefined
+  );
+}
+
+/** What that node has left is dealt with. */
+export function settleTakeover(db: Database, epoch: number): void {
+  db.prepare('UPDATE ownership SET taken_from = NULL WHERE epoch = ?').run(epoch);
 }
 
 /** Whether what was said or proved of the owner is of the one that it is now. */

@@ -70,7 +70,7 @@ test('what stands in the place of a call and is none calls nobody; a link is ref
   const { b, a, record } = sharedSite(t, 'barrier = 1');
   await a.tool(['takeover', address, ...quick]);
   const call = path.join(record, 'barrier');
-  const whole = { id: '6f1c0b62-7d5e-4c9a-9f0e-3a1de0d7f6aa', by: 'A', epoch: 1, dead: [] };
+  const whole = { id: '6f1c0b62-7d5e-4c9a-9f0e-3a1de0d7f6aa', round: 1, by: 'A', epoch: 1, dead: [] };
   for (const text of [
     '',
     '{',

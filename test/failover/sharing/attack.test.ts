@@ -1,0 +1,277 @@
+// What goes wrong around the barrier: who is killed, who is late, who is out of step, and what lies there instead of a call.
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
+import { configure } from '../../helpers/check-sites.js';
+import type { RehearsalNode } from '../../helpers/rehearsal-site.js';
+import { address, endGrace, isInGrace, other, sharedSite, watch } from '../../helpers/shared-site.js';
+import { projectRoot } from '../../lab/project-root.js';
+
+const quick = ['--no-wait', '--notify-deadline', '1'];
+const foreign = '6f1c0b62-7d5e-4c9a-9f0e-3a1de0d7f6aa';
+
+interface Call {
+  readonly id: string;
+  readonly round: number;
+  readonly dead: readonly string[];
+}
+
+const callOf = (record: string): Call | undefined => {
+  const file = path.join(record, 'barrier');
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Call) : undefined;
+};
+
+async function until(t: ExecutionContext, what: string, isSo: () => boolean): Promise<void> {
+  for (let left = 400; left > 0; left -= 1) {
+    if (isSo()) return;
+    await delay(25);
+  }
+  t.fail(`in vain: ${what}`);
+}
+
+/** A command of a node, as a process of its own. */
+function start(t: ExecutionContext, node: RehearsalNode, ...args: readonly string[]) {
+  const { NLM_FAILOVER_RUN: _, ...inherited } = process.env;
+  const child = spawn(process.execPath, [path.join(projectRoot(), 'bin/nlm-failover'), ...args], {
+    env: { ...inherited, NLM_FAILOVER_REHEARSAL: node.root, NLM_FAILOVER_CONFIG: node.config },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (data: Buffer) => (said += data.toString()));
+  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  t.teardown(() => child.kill('SIGKILL'));
+  return { child, exited, said: () => said };
+}
+
+const answerOf = (record: string, node: string, call: Call, over: object = {}) =>
+  writeFileSync(
+    path.join(record, `barrier.${node}`),
+    JSON.stringify({ id: call.id, round: call.round, host: node, state: 'joined', said: '', at: 1, ...over }),
+  );
+
+test('who waits long calls anew before a grace is over, and enters it anew itself', async (t) => {
+  const { a, b, record } = sharedSite(t, 'barrier = 20');
+  for (const node of [a, b]) configure(node, 'driver = "ganesha"', 'driver = "ganesha"\nganesha_grace = 10');
+  configure(a, 'nodes = ["A", "B"]', 'nodes = ["A", "B", "C"]');
+  configure(b, 'nodes = ["A", "B"]', 'nodes = ["A", "B", "C"]');
+  const taking = start(t, a, 'takeover', address, ...quick);
+  await until(t, 'the call', () => callOf(record) !== undefined);
+  const onB = watch(t, b);
+  await until(t, 'B joins', () => isInGrace(a) && isInGrace(b));
+  endGrace(a, b);
+  // A third of 20 s, the longest that a grace of 10 s lasts.
+  await until(t, 'a second round', () => callOf(record)?.round === 2);
+  await until(t, 'both in grace again', () => isInGrace(a) && isInGrace(b));
+  const call = callOf(record);
+  if (call === undefined) throw new Error('the call is gone');
+  answerOf(record, 'C', { ...call, round: 1 });
+  await delay(500);
+  t.not(callOf(record), undefined, 'an answer to the round before is waited for');
+  answerOf(record, 'C', call);
+  t.is(await taking.exited, 0, taking.said());
+  t.regex(taking.said(), /in grace after [\d.]+ s: B, C/);
+  t.is(onB.said().match(/"joined"/g)?.length, 1, `said once: ${onB.said()}`);
+});
+
+test('a call that another node has replaced or removed is put back, and is withdrawn at the end', async (t) => {
+  const { a, record } = sharedSite(t, 'barrier = 20');
+  const taking = start(t, a, 'takeover', address, ...quick);
+  await until(t, 'the call', () => callOf(record) !== undefined);
+  const call = callOf(record);
+  if (call === undefined) throw new Error('the call is gone');
+  const file = path.join(record, 'barrier');
+  for (const damage of [
+    () => rmSync(file),
+    () => writeFileSync(file, ''),
+    () => writeFileSync(file, JSON.stringify({ ...call, id: foreign, by: 'B' })),
+  ]) {
+    damage();
+    await until(t, 'it is back', () =>
+      readFileSync(file, { encoding: 'utf8', flag: 'a+' }).includes(call.id),
+    );
+  }
+  for (const [over, text] of [
+    [{ id: foreign }, undefined],
+    [{ state: 'maybe' }, undefined],
+    [{ at: 'noon' }, undefined],
+    [{ at: 9e15 }, undefined],
+    [{ round: -1 }, undefined],
+    [{}, '{ "id": '],
+  ] as const) {
+    answerOf(record, 'B', call, over);
+    if (text !== undefined) writeFileSync(path.join(record, 'barrier.B'), text);
+    await delay(250);
+    t.not(callOf(record), undefined, `no answer: ${JSON.stringify(over)}`);
+  }
+  // That its clock is days ahead says nothing.
+  answerOf(record, 'B', call, { at: Date.now() + 9e8 });
+  t.is(await taking.exited, 0, taking.said());
+  t.is(callOf(record), undefined);
+});
+
+test('another node takes the address over while this one waits: it stops, and leaves the other call', async (t) => {
+  const { a, b, record } = sharedSite(t, 'barrier = 20');
+  configure(b, 'nodes = ["A", "B"]', 'nodes = ["A", "B", "C"]');
+  const taking = start(t, a, 'takeover', address, ...quick);
+  await until(t, 'the call', () => callOf(record) !== undefined);
+  const first = callOf(record)?.id;
+  const stealing = start(t, b, 'takeover', address, '--fenced', ...quick);
+  await until(t, 'the other call', () => ![undefined, first].includes(callOf(record)?.id));
+  t.is(await taking.exited, 4, taking.said());
+  const call = callOf(record);
+  t.not(call?.id, first);
+  answerOf(record, 'C', call as Call);
+  t.is(await stealing.exited, 0, stealing.said());
+  t.regex(stealing.said(), /not waited for A: it is down/);
+  t.is(callOf(record), undefined);
+});
+
+test('killed at the barrier, the same command again knows who died', async (t) => {
+  const { a, b, record } = sharedSite(t, 'barrier = 20');
+  await a.here(['takeover', other, '--steps', 'B-1']);
+  const onB = watch(t, b);
+  t.is((await a.tool(['takeover', address, ...quick])).exitCode, 0);
+  await onB.end();
+  configure(b, 'nodes = ["A", "B"]', 'nodes = ["A", "B", "C"]');
+  const taking = start(t, b, 'takeover', address, '--fenced', ...quick);
+  await until(t, 'the call', () => callOf(record)?.dead.length === 1);
+  taking.child.kill('SIGKILL');
+  await taking.exited;
+  const left = callOf(record);
+  const again = start(t, b, 'takeover', address, ...quick);
+  await until(t, 'another call', () => callOf(record) !== undefined && callOf(record)?.id !== left?.id);
+  const call = callOf(record);
+  t.deepEqual(call?.dead, left?.dead);
+  answerOf(record, 'C', call as Call);
+  t.is(await again.exited, 0, again.said());
+  t.regex(again.said(), /in grace after [\d.]+ s: C; not waited for A: it is down/);
+  // From now on A is a node as any other.
+  endGrace(a, b);
+  const releasing = start(t, b, 'release', address);
+  await until(t, 'the call', () => callOf(record) !== undefined);
+  t.deepEqual(callOf(record)?.dead, []);
+  answerOf(record, 'C', callOf(record) as Call);
+  answerOf(record, 'A', callOf(record) as Call);
+  t.is(await releasing.exited, 0, releasing.said());
+  t.notRegex(releasing.said(), /it is down/);
+});
+
+test('interrupted at the barrier: it stops, the call is withdrawn, and the same command goes on', async (t) => {
+  const { a, b, record } = sharedSite(t, 'barrier = 20');
+  const taking = start(t, a, 'takeover', address, ...quick);
+  await until(t, 'the call', () => callOf(record) !== undefined);
+  taking.child.kill('SIGTERM');
+  t.is(await taking.exited, 1, taking.said());
+  t.regex(taking.said(), /Interrupted before B-2/);
+  t.is(callOf(record), undefined);
+  watch(t, b);
+  const again = await a.tool(['takeover', address, ...quick]);
+  t.is(again.exitCode, 0, again.stdout + again.stderr);
+  t.regex(again.stdout, /B-2 +grace .*in grace after [\d.]+ s: B/);
+});
+
+test('two addresses that move at once in opposite directions do not wait for each other', async (t) => {
+  const { a, b } = sharedSite(t, 'barrier = 20');
+  const [onA, onB] = [watch(t, a), watch(t, b)];
+  for (const [node, one] of [
+    [a, address],
+    [b, other],
+  ] as const)
+    t.is((await node.tool(['takeover', one, ...quick])).exitCode, 0);
+  const releases = [start(t, a, 'release', address), start(t, b, 'release', other)];
+  for (const one of releases) t.is(await one.exited, 0, one.said());
+  const takeovers = [start(t, a, 'takeover', other, ...quick), start(t, b, 'takeover', address, ...quick)];
+  for (const one of takeovers) {
+    t.is(await one.exited, 0, one.said());
+    t.regex(one.said(), /in grace after [\d.]+ s: [AB]\n/);
+  }
+  await Promise.all([onA.end(), onB.end()]);
+});
+
+test('a second watcher refuses; after a kill -9 the next one answers what the first one left', async (t) => {
+  const { a, b, record } = sharedSite(t, 'barrier = 20');
+  const first = watch(t, b);
+  await until(t, 'it looks', () => existsSync(b.path('/run/nlm-failover/locks/join-grace.looked')));
+  const second = await b.tool(['join-grace', '--watch']);
+  t.is(second.exitCode, 1);
+  t.regex(
+    second.stderr,
+    /Calls into grace are answered on this node already \(join-grace --watch, pid \d+\)/,
+  );
+  t.deepEqual(
+    await b.here(['join-grace']),
+    { exitCode: 0, stdout: '', stderr: '', output: '' },
+    'one look may be',
+  );
+  const ended = once(first.child, 'exit');
+  first.child.kill('SIGKILL');
+  await ended;
+  const taking = start(t, a, 'takeover', address, ...quick);
+  await until(t, 'the call', () => callOf(record) !== undefined);
+  writeFileSync(path.join(record, '.barrier.B.new'), 'left by a kill');
+  const third = watch(t, b);
+  t.is(await taking.exited, 0, taking.said());
+  await third.end();
+});
+
+test('a watcher reads the configuration anew, and goes on with the old one where it is wrong', async (t) => {
+  const { a, b } = sharedSite(t, 'barrier = 20');
+  const whole = b.read('/etc/nlm-failover.toml');
+  const [before = '', second = ''] = whole.split(/(?=\[\[floating_ip\]\]\naddress = "127\.78\.1\.2)/);
+  b.write('/etc/nlm-failover.toml', `${before}\n${second.slice(second.indexOf('[timeouts]'))}`);
+  const onB = watch(t, b);
+  t.is((await a.tool(['takeover', address, ...quick])).exitCode, 0);
+  const taking = start(t, a, 'takeover', other, ...quick);
+  await until(t, 'the call', () =>
+    existsSync(path.join(a.path('/shared_storage'), `sm_${other}`, 'barrier')),
+  );
+  b.write('/etc/nlm-failover.toml', 'nonsense');
+  await until(t, 'a complaint', () => onB.said().includes('CONFIG_INVALID'));
+  b.write('/etc/nlm-failover.toml', whole);
+  t.is(await taking.exited, 0, taking.said());
+  t.is(onB.said().match(/CONFIG_INVALID/g)?.length, 1);
+  await onB.end();
+});
+
+test('what cannot be read of one address keeps no other from being answered, and storage may come back', async (t) => {
+  const { a, b, shared, record } = sharedSite(t, 'barrier = 20');
+  const beside = path.join(shared, `sm_${other}`);
+  mkdirSync(beside, { mode: 0o711 });
+  symlinkSync('/etc/hostname', path.join(beside, 'barrier'));
+  const onB = watch(t, b);
+  t.is((await a.tool(['takeover', address, ...quick])).exitCode, 0);
+  await until(t, 'what it says', () => onB.said().includes('is not a regular file'));
+  rmSync(beside, { recursive: true });
+  endGrace(a, b);
+  // All of it goes.
+  renameSync(shared, `${shared}.gone`);
+  await until(t, 'what it says', () =>
+    onB.said().includes('Whether 127.78.1.1 calls this node into grace cannot be seen'),
+  );
+  t.regex((await b.here(['join-grace'])).stderr, /cannot be seen: \/shared_storage does not exist/);
+  renameSync(`${shared}.gone`, shared);
+  const releasing = await a.tool(['release', address]);
+  t.is(releasing.exitCode, 0, releasing.stdout + releasing.stderr);
+  t.regex(releasing.stdout, /in grace after [\d.]+ s: B/);
+  t.is(onB.said().match(/^nlm-failover: Whether .* cannot be seen/gm)?.length, 2, 'once of each address');
+  t.is(callOf(record), undefined);
+  await onB.end();
+});
+
+test('a node that cannot enter grace says why, and once', async (t) => {
+  const { a, b } = sharedSite(t, 'barrier = 3');
+  b.write('/dbus.json', '{ "inGrace": false, "exports": [[1, "/gv"]], "refuses": "Unable to start grace" }');
+  const onB = watch(t, b);
+  const taken = await a.tool(['takeover', address, ...quick]);
+  t.is(taken.exitCode, 5, taken.stdout + taken.stderr);
+  t.regex(
+    taken.stdout,
+    /NOTE: node B could not: NFS-Ganesha has refused grace: Unable to start grace; what its clients locked/,
+  );
+  t.is(onB.said().match(/"failed"/g)?.length, 1, onB.said());
+  await onB.end();
+});
