@@ -17,6 +17,8 @@ export interface FailingSite {
 export interface RehearsedSite extends FailingSite {
   /** `other`: the other node of the site. */
   readonly make: (node: RehearsalNode, other: RehearsalNode) => void | Promise<void>;
+  /** Both nodes export what it serves. */
+  readonly isShared?: boolean;
 }
 
 export function configure(node: RehearsalNode, from: string, to: string): void {
@@ -355,7 +357,93 @@ export const rehearsedSites: readonly RehearsedSite[] = [
     verdict: 'failure',
     says: /^the configuration of B, as of \S+Z, differs in "fsid 1234: export of \/mnt\/vol1 to \*"$/,
   },
+  {
+    check: 'sharing',
+    what: 'nobody answers calls into grace',
+    isShared: true,
+    make: () => undefined,
+    verdict: 'failure',
+    says: /^"nlm-failover join-grace --watch" does not run here: whoever takes/,
+  },
+  {
+    check: 'sharing',
+    what: 'a node that has never answered',
+    isShared: true,
+    make: (node) => taken(node),
+    verdict: 'warning',
+    says: /^B has never answered a call into grace$/,
+  },
+  {
+    check: 'sharing',
+    what: 'a node that could not enter grace',
+    isShared: true,
+    make: async (node, other) => {
+      await taken(node);
+      const answer = { id: '0'.repeat(36), round: 1, host: 'b', state: 'failed', said: 'it hangs', at: 1e12 };
+      other.write('/shared_storage/sm_127.77.41.1/barrier.B', JSON.stringify(answer));
+    },
+    verdict: 'warning',
+    says: /^B was not ready at its last call, 2001-09-09T01:46:40\.000Z: it hangs$/,
+  },
+  ...(
+    [
+      [
+        'its defaults',
+        [42, 42],
+        'failure',
+        /^network\.ping-timeout of gv \(42 s\) is not smaller than server\.tcp-user-timeout/,
+      ],
+      ['the wrong way round', [15, 5], 'failure', /^network\.ping-timeout of gv \(15 s\) is not smaller/],
+      [
+        'longer than the wait',
+        [5, 60],
+        'failure',
+        /^\[timeouts\]\.barrier \(60 s\) is not longer than server\.tcp-user-timeout of gv/,
+      ],
+      ['as long as a grace', [5, 95], 'warning', /^a grace \(100 s\) is hardly longer than/],
+      [
+        'one that is not said',
+        [5, '(null)'],
+        'warning',
+        /^the volume gv does not say its server\.tcp-user-timeout$/,
+      ],
+      [
+        'none',
+        undefined,
+        'warning',
+        /^what the volume gv has set could not be asked: Volume gv does not exist$/,
+      ],
+      ['as it should be', ['5 (DEFAULT)', 15], 'ok', /^gv: locks of a dead node go after 15 s$/],
+    ] as const
+  ).map(([what, options, verdict, says]): RehearsedSite => ({
+    check: 'sharing',
+    what: `GlusterFS: ${what}`,
+    isShared: true,
+    make: (node) => {
+      configure(node, 'path = "/gv"', 'path = "/gv"\ngluster_volume = "gv"');
+      if (options !== undefined)
+        node.write(
+          '/gluster',
+          `network.ping-timeout   ${options[0]}  \nserver.tcp-user-timeout   ${options[1]}  \n`,
+        );
+    },
+    verdict,
+    says,
+  })),
 ];
+
+/** By a takeover that has waited for the other node in vain. */
+async function taken(node: RehearsalNode): Promise<void> {
+  configure(node, '[[shared_filesystem]]', '[timeouts]\nbarrier = 1\n[[shared_filesystem]]');
+  const { exitCode, stderr } = await node.here([
+    'takeover',
+    '127.77.41.1',
+    '--no-wait',
+    '--notify-deadline',
+    '1',
+  ]);
+  if (exitCode !== 5) throw new Error(stderr);
+}
 
 async function run(node: RehearsalNode, command: 'takeover' | 'release'): Promise<void> {
   const { exitCode, stderr } = await node.tool([

@@ -32,7 +32,7 @@ export function addStatus(
           'an address that is served here is not up, not recorded, not mounted or not exported; another node owns it, or the ' +
           'configuration does not have it; a daemon is dead, not registered or does not answer; this node owns the address and does ' +
           'not serve it; its record cannot be used, or the storage that every node sees is not there; the last operation of this node failed or was ' +
-          'interrupted; locks are LOST, or a client SILENT, and nobody has acknowledged it; the callout could not record an event. ' +
+          'interrupted; nobody here answers a call into grace of what every node exports; locks are LOST, or a client SILENT, and nobody has acknowledged it; the callout could not record an event. ' +
           'That an address is served elsewhere, or a client still to be notified, is not wrong.',
       )
       .argument('[address]', 'one floating IP (default: all of the configuration)')

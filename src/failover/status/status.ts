@@ -21,6 +21,7 @@ import type { Health, LockManager } from '../../lockmanager/port.js';
 import type { NodeReader } from '../access/with-record.js';
 import { unrecorded } from '../access/unrecorded.js';
 import { recordLocation, whyUnreachable } from '../access/location.js';
+import { whyUnheard } from '../sharing/heard.js';
 import type { FindingReport } from '../reclaim/finding-report.js';
 import { notedVolumes, volumesBeside } from './volumes-here.js';
 import { whatIsWrong } from './wrong.js';
@@ -173,6 +174,7 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
       isNode: (name) => name === reader.config.node,
       isOperating: isOperating(runDirectory(reader.host), ip.address),
       calloutFault: fault,
+      unheard: ip.shared === undefined ? undefined : whyUnheard(runDirectory(reader.host), reader.config),
       // What statd's user may have put in the place of a mark says nothing of a client.
       lostEvents: marks
         .filter(({ address, text }) => address === ip.address && text.includes(' not recorded: '))

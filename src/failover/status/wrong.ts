@@ -37,6 +37,8 @@ export interface Seen {
   readonly isOperating: boolean;
   /** Why rpc.statd has no client recorded. */
   readonly calloutFault: Obstacle | undefined;
+  /** Why no call into grace is answered here, where other nodes export the same. */
+  readonly unheard: Obstacle | undefined;
   /** Events that the callout could not write. */
   readonly lostEvents: readonly string[];
 }
@@ -75,6 +77,7 @@ export function whatIsWrong(status: Shown, seen: Seen): Pick<AddressStatus, 'isH
       ...historyOf(status, seen),
       ...unrecordedOf(status, seen),
       ...seen.lostEvents.map(lost),
+      ...(seen.unheard === undefined ? [] : [seen.unheard.message]),
     ],
   };
 }

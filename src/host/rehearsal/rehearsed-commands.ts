@@ -42,6 +42,8 @@ function command(host: Host, argv: Argv): CommandResult {
       return succeeded;
     case 'busctl':
       return rehearseGanesha(host, argv);
+    case 'gluster':
+      return rehearseGluster(host, args.at(-1) ?? '');
     case 'nft':
       return { ...succeeded, stdout: host.readText('/nft.json') ?? '{"nftables":[]}' };
     case 'crm_node':
@@ -59,6 +61,14 @@ function command(host: Host, argv: Argv): CommandResult {
     default:
       return { exitCode: 127, stdout: '', stderr: `${program} has no part in a rehearsal` };
   }
+}
+
+/** `gluster volume get VOLUME OPTION`: what a file has, as it prints it; nothing where there is none. */
+function rehearseGluster(host: Host, option: string): CommandResult {
+  const text = host.readText('/gluster');
+  if (text === undefined) return { exitCode: 1, stdout: '', stderr: 'Volume gv does not exist' };
+  const lines = text.split('\n').filter((line) => line.startsWith(option));
+  return { ...succeeded, stdout: ['Option Value', '------ -----', ...lines, ''].join('\n') };
 }
 
 /** What each command line answers; nothing without a cluster. */

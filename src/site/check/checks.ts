@@ -6,6 +6,7 @@ import { networkCheck } from './address/network.js';
 import { nodesCheck } from './address/nodes.js';
 import { othersCheck } from './address/others.js';
 import { portsCheck } from './address/ports.js';
+import { sharingCheck } from './address/sharing.js';
 import { recordCheck } from './address/record.js';
 import { unitCheck } from './address/unit.js';
 import { volumesCheck } from './address/volumes.js';
@@ -45,4 +46,5 @@ export const addressChecks: readonly Check<AddressSite>[] = [
   othersCheck,
   unitCheck,
   nodesCheck,
+  sharingCheck,
 ];

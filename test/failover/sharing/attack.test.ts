@@ -207,9 +207,20 @@ test('a second watcher refuses; after a kill -9 the next one answers what the fi
     { exitCode: 0, stdout: '', stderr: '', output: '' },
     'one look may be',
   );
+  t.regex((await b.tool(['check'])).stdout, / ok +sharing +this node answers when it is called into grace/);
+  t.is((await b.tool(['status'])).exitCode, 0);
+  // Stopped, it has the lock still.
+  first.child.kill('SIGSTOP');
+  b.write('/run/nlm-failover/locks/join-grace.looked', '');
+  t.regex((await b.tool(['check'])).stdout, /FAILURE +sharing +.* runs here, and has not been able to look/);
+  first.child.kill('SIGCONT');
   const ended = once(first.child, 'exit');
   first.child.kill('SIGKILL');
   await ended;
+  const alone = await b.tool(['status', address]);
+  t.is(alone.exitCode, 1);
+  t.regex(alone.stdout, /^ {2}WRONG +"nlm-failover join-grace --watch" does not run here: whoever takes/m);
+  t.is((await b.tool(['status', address, '--is-served'])).exitCode, 7, 'that is no fault of an address');
   const taking = start(t, a, 'takeover', address, ...quick);
   await until(t, 'the call', () => callOf(record) !== undefined);
   writeFileSync(path.join(record, '.barrier.B.new'), 'left by a kill');

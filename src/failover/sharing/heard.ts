@@ -1,0 +1,27 @@
+import type { Config } from '../../config/config.js';
+import type { Obstacle } from '../../host/action.js';
+import { watcherHere } from '../../rundir/operating.js';
+
+/** A look may wait for that of another address, beside the grace itself. */
+const spareSeconds = 15;
+
+/**
+ * Why nobody on this node would answer a call into grace; undefined: somebody would, as far as can be seen, or no other node calls. `run`: the
+ * node's directory of serving links.
+ */
+export function whyUnheard(run: string, { floatingIps, timeouts }: Config): Obstacle | undefined {
+  if (!floatingIps.some(({ shared }) => shared !== undefined && shared.nodes.length > 1)) return undefined;
+  const watcher = watcherHere(run);
+  const inVain = 'whoever takes an address over, or releases one, waits for this node in vain';
+  if (watcher === undefined)
+    return {
+      message: `"nlm-failover join-grace --watch" does not run here: ${inVain}`,
+      hint: 'Have it run always, by a unit or by ocf:nlm-failover:ganesha: SHARED FILE SYSTEMS in nlm-failover(8).',
+    };
+  const { looked } = watcher;
+  if (looked !== undefined && looked <= timeouts.barrier + spareSeconds) return undefined;
+  return {
+    message: `"nlm-failover join-grace --watch" runs here, and ${looked === undefined ? 'has not been able to look for calls yet' : `could not look for calls for ${looked} s`}: ${inVain}`,
+    hint: 'It says why where it writes to, the journal or syslog: the storage of the record is gone, or it is stopped.',
+  };
+}

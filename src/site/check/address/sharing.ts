@@ -1,0 +1,112 @@
+import type { FloatingIp } from '../../../config/config.js';
+import { FailoverError } from '../../../errors.js';
+import { recordLocation } from '../../../failover/access/location.js';
+import { whyUnheard } from '../../../failover/sharing/heard.js';
+import { glusterSeconds } from '../../../host/gluster-options.js';
+import { type GraceAnswer, readAnswer } from '../../../record/barrier.js';
+import { holdRecordDirectory } from '../../../record/safe-files/record-directory.js';
+import { type AddressSite, type Check, failure, type Finding, ofObstacle, ok, warning } from '../check.js';
+
+const ping = 'network.ping-timeout';
+const user = 'server.tcp-user-timeout';
+/** What clients take to reclaim once they are notified (seen: 5 s), and some. */
+const reclaimSeconds = 10;
+
+/** That every node enters grace when it is called, and that the storage lets the locks of a dead node go in time. */
+export const sharingCheck: Check<AddressSite> = {
+  name: 'sharing',
+  text: 'of what every node exports: `join-grace --watch` runs here and looks, how each other node answered when it was called last, and, with `gluster_volume`, that network.ping-timeout is smaller than server.tcp-user-timeout, and `barrier` and the grace longer',
+  look: async (site) => {
+    const { ip, reader } = site;
+    if (ip.shared === undefined) return [ok('nothing that another node exports too')];
+    const unheard = whyUnheard(reader.run, reader.config);
+    return [
+      unheard === undefined ? ok('this node answers when it is called into grace') : ofObstacle(unheard),
+      ...answersOf(site, ip.shared.nodes),
+      ...(await ofStorage(site, ip)),
+    ];
+  },
+};
+
+function answersOf(
+  { ip, reader: { host, config }, standing }: AddressSite,
+  nodes: readonly string[],
+): Finding[] {
+  if (standing.record === undefined) return [];
+  const held = holdRecordDirectory(recordLocation(host, ip).directory, { create: false });
+  if (held === undefined) return [];
+  try {
+    return nodes
+      .filter((node) => node !== config.node)
+      .map((node) => ofAnswer(node, readAnswer(held.way, node)));
+  } finally {
+    held.close();
+  }
+}
+
+function ofAnswer(node: string, answer: GraceAnswer | undefined): Finding {
+  const hint = `See there: nlm-failover check. Its name must be that of "nodes", and "nlm-failover join-grace --watch" run.`;
+  if (answer === undefined) return warning(`${node} has never answered a call into grace`, hint);
+  const { state, said, at } = answer;
+  const when = `at its last call, ${new Date(at).toISOString()}`;
+  return state === 'joined'
+    ? ok(`${node} was in grace ${when}`)
+    : warning(`${node} was not ready ${when}: ${said}`, hint);
+}
+
+async function ofStorage(
+  { reader: { host, config }, choice }: AddressSite,
+  ip: FloatingIp,
+): Promise<Finding[]> {
+  const grace = choice instanceof FailoverError ? undefined : choice.driver.graceSeconds();
+  const { barrier } = config.timeouts;
+  const found: Finding[] = [];
+  for (const { glusterVolume: volume } of ip.filesystems) {
+    if (volume === undefined) continue;
+    const said = await glusterSeconds(host, volume, [ping, user]);
+    if ('silent' in said) {
+      found.push(
+        warning(
+          `what the volume ${volume} has set could not be asked: ${said.silent}`,
+          `Look on a node of it: gluster volume get ${volume} ${ping}; it must be smaller than ${user}.`,
+        ),
+      );
+      continue;
+    }
+    const [pinged, gone] = [said.get(ping), said.get(user)];
+    if (pinged === undefined || gone === undefined) {
+      const unsaid = pinged === undefined ? ping : user;
+      found.push(
+        warning(
+          `the volume ${volume} does not say its ${unsaid}`,
+          `Set it: gluster volume set ${volume} ${unsaid} SECONDS; ${ping} smaller than ${user}.`,
+        ),
+      );
+      continue;
+    }
+    const seconds = `${user} of ${volume} (${gone} s), until which the locks of a dead node stay`;
+    if (pinged >= gone)
+      found.push(
+        failure(
+          `${ping} of ${volume} (${pinged} s) is not smaller than ${user} (${gone} s): a lock call that is under way when a node dies may get what that node's clients hold`,
+          `For example: gluster volume set ${volume} ${ping} 5; gluster volume set ${volume} ${user} 15.`,
+        ),
+      );
+    if (barrier <= gone)
+      found.push(
+        failure(
+          `[timeouts].barrier (${barrier} s) is not longer than ${seconds}: takeover goes on before, and who reclaims then is refused`,
+          `Let barrier be ${gone + reclaimSeconds} or more, or ${user} smaller.`,
+        ),
+      );
+    if (grace !== undefined && grace < gone + reclaimSeconds)
+      found.push(
+        warning(
+          `a grace (${grace} s) is hardly longer than ${seconds}: a node that runs join-grace without --watch may be out of it before clients reclaim`,
+          `Let Grace_Period be ${gone + reclaimSeconds} or more.`,
+        ),
+      );
+    if (found.length === 0) found.push(ok(`${volume}: locks of a dead node go after ${gone} s`));
+  }
+  return found;
+}
