@@ -9,6 +9,8 @@ export interface Suspect {
   readonly epoch: number;
   /** The last that the record knows to have been done, before or in that epoch; ms since 1970, by the clock of whoever did it. */
   readonly lastWrite: number;
+  /** It must be down at this moment: that it was, and has come back since, is not enough. */
+  readonly mustBeDown?: true;
 }
 
 /** Who can prove that a node is down since it last touched its address, or make it so. Says nothing of any other node. */

@@ -244,7 +244,14 @@ async function askWhoIsDown(
   const ask = async (node: string): Promise<void> => {
     while (missing().includes(node) && !signal.aborted) {
       const lastWrite = readAnswer(session.opened.way, node)?.at ?? 0;
-      const suspect = { address: floatingIp.address, node, epoch: session.epoch, lastWrite };
+      // Whatever it lost when it was fenced: where it is back it gives locks away.
+      const suspect = {
+        address: floatingIp.address,
+        node,
+        epoch: session.epoch,
+        lastWrite,
+        mustBeDown: true as const,
+      };
       try {
         down.set(node, await prover.prove(suspect, signal));
       } catch (error) {

@@ -104,13 +104,26 @@ async function untilLetGo(
 
 async function notifyBeside(context: FailoverContext, other: FloatingIp): Promise<string | undefined> {
   return beside(context, other, async (session) => {
-    const { notified, notNotified, remarks } = await notifyRecorded(context, other, session);
+    // Whoever waits for the address that moves does not wait for the dead of another one. Who is there answers at once.
+    const notifyDeadlineMs = Math.min(
+      context.notifyDeadlineMs ?? Number.POSITIVE_INFINITY,
+      context.config.timeouts.settle * 1000,
+    );
+    const { notified, notNotified, remarks } = await notifyRecorded(
+      { ...context, notifyDeadlineMs },
+      other,
+      session,
+    );
     thawServing(context.run, other.address);
     if (notified + notNotified.length === 0) return undefined;
     const missed = notNotified.map(({ client, reason }) => `${client} (${reason})`).join(', ');
     return [
       `${counted(notified, 'client')} of ${other.address} notified too`,
-      ...(missed === '' ? [] : [`NOT NOTIFIED of ${other.address}: ${missed}`]),
+      ...(missed === ''
+        ? []
+        : [
+            `NOT NOTIFIED of ${other.address}: ${missed}; "nlm-failover notify ${other.address}" tries them again`,
+          ]),
       ...remarks,
     ].join('; ');
   });

@@ -40,7 +40,7 @@ const clocksApart = 60_000;
 
 /** Whether it is proved that the owner of an address is down since it last touched it; `here`: this node's name in the configuration. */
 export function judge(cluster: Cluster, suspect: Suspect, here: string): Verdict {
-  const { node, lastWrite } = suspect;
+  const { node, lastWrite, mustBeDown = false } = suspect;
   const unfit = whyUnfit(cluster, here);
   if (unfit !== undefined) return unproved(unfit);
   if (node === cluster.localName) return unproved('the cluster calls this very node so');
@@ -52,7 +52,7 @@ export function judge(cluster: Cluster, suspect: Suspect, here: string): Verdict
   const isOver = !isLost(state) && !isBeingFenced(cluster, node);
   const isGone = isDown(state) && !cluster.withHistory.includes(state.id);
   const since = isGone ? lastWrite : lastWrite + clocksApart;
-  if (isOver && last?.completed !== undefined && last.completed > since)
+  if (isOver && (isGone || !mustBeDown) && last?.completed !== undefined && last.completed > since)
     return { is: 'proved', said: saidOf(last), isByDevice: !isByHuman(last) };
   return howItIs(cluster, state, last, lastWrite);
 }

@@ -85,6 +85,24 @@ test('a node that is back: what was fenced a minute after the record was written
   });
 });
 
+test('of whoever must be down at this moment, no fencing of before counts where it is back', (t) => {
+  for (const [fixture, is] of [
+    ['fenced', 'proved'],
+    ['confirmed-by-a-human', 'proved'],
+    ['rejoined', 'unproved'],
+    ['both-online', 'unproved'],
+    ['back-after-leaving', 'unproved'],
+    ['left-cleanly', 'unproved'],
+    ['left-in-maintenance', 'unproved'],
+    ['lost', 'awaited'],
+  ] as const) {
+    const cluster = clusterOf(fixture);
+    // It has never answered, so that nothing is known of what it did last.
+    const suspect = { ...suspectOf(cluster, 0), lastWrite: 0, mustBeDown: true as const };
+    t.is(judge(cluster, suspect, 'B').is, is, fixture);
+  }
+});
+
 test('real fence agents: one that takes the power, one that takes the disks', (t) => {
   for (const [kind, agent, is] of [
     ['power', 'fence_ipmilan', false],
