@@ -1,5 +1,3 @@
-import { callOverTcp } from '../../rpc/rpc-stream.js';
-import { rpcbindLookup } from '../../rpc/rpcbind.js';
 import { XdrWriter } from '../../rpc/xdr.js';
 
 // What rpc.statd tells its lock manager when a client has rebooted: SM_NOTIFY of NLM (procedure 16 of NLM, nlm4_sm_notifyargs: name, state, priv[16];
@@ -23,6 +21,9 @@ const atOnce = 16;
  */
 export async function rebootClients(clients: readonly string[], signal: AbortSignal): Promise<string[]> {
   if (clients.length === 0) return [];
+  // Loaded only here, for what they cost every command.
+  const { callOverTcp } = await import('../../rpc/rpc-stream.js');
+  const { rpcbindLookup } = await import('../../rpc/rpcbind.js');
   const port = await rpcbindLookup({ ...nlm, protocol: 'tcp', address: loopback, timeoutMs: lookupMs });
   if (port === undefined || port === 0) return [...clients];
   const failed: string[] = [];
