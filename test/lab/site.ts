@@ -119,9 +119,10 @@ ${managedByOthers ? 'managed_by_others = ["mount", "export", "address"]\n' : ''}
   );
   const fixed = Object.entries(ports ?? {}).map(([daemon, port]) => `${daemon}_port = ${port}\n`);
   // Four labs on two CPUs: a write under way when exports are flushed keeps its file open in nfsd's cache for seconds (Linux
-  // fs/nfsd/filecache.c, nfsd_file_gc).
+  // fs/nfsd/filecache.c, nfsd_file_gc); and a daemon that starts in 0.3 s has taken more than the 15 s of `settle`.
   const file = `[timeouts]
 busy = 30
+settle = 40
 
 [lock_manager]
 driver = "${driver}"
