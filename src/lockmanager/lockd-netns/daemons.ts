@@ -1,5 +1,7 @@
+import { FailoverError } from '../../errors.js';
 import { commandText, notSo } from '../../host/action.js';
 import type { Argv, Host } from '../../host/host.js';
+import { isMissing } from '../../host/running/command.js';
 import { settleText, waitUntil } from '../../host/running/wait.js';
 import { instancePlace, instancePrefix, statdDirectory } from './place.js';
 import { instanceProcesses } from './processes.js';
@@ -21,6 +23,8 @@ export interface Daemon {
    */
   readonly restarts: boolean;
 }
+
+export type RpcService = Pick<Daemon, 'name' | 'program' | 'version'>;
 
 export interface DaemonPorts {
   readonly mountd?: number | undefined;
@@ -58,6 +62,11 @@ export function startDaemon(address: string, daemon: Daemon): LockManagerAction 
   const byHand = commandText([...instancePrefix(address), ...argv]);
   const isUp = async ({ host, registeredAt }: LockManagerContext) =>
     isRunning(host, address, name) && (await registeredAt(rpcbindSocket, program));
+  // What one that was killed had registered is there still, until the new one has taken it back and registers itself: seen, by a look
+  // between the two. Only the new one answers, and only once it has registered (svc_run(3)).
+  let isFollower = false;
+  const answers = async ({ host }: LockManagerContext) =>
+    !isFollower || (await answersInside(host, address, daemon)) !== false;
   return {
     commands: [`${byHand} &   # where systemd runs: systemd-run ... ${byHand}`],
     // Without -f and -F they go into the background by themselves.
@@ -67,17 +76,19 @@ export function startDaemon(address: string, daemon: Daemon): LockManagerAction 
     programs: [argv[0]],
     check: isUp,
     act: async (context) => {
+      isFollower = await context.registeredAt(rpcbindSocket, program);
       await startSupervised(context.host, supervised);
       // Seen: under 0.3 s.
       await waitUntil(
         context.host,
         `${name} to register with the rpcbind of the instance`,
-        () => isUp(context),
+        async () => (await isUp(context)) && (await answers(context)),
         { intervalMs: 50 },
       );
       return undefined;
     },
-    verify: async ({ host, registeredAt }) => {
+    verify: async (context) => {
+      const { host, registeredAt } = context;
       if (!isRunning(host, address, name)) {
         throw notSo(
           'B-2',
@@ -92,10 +103,40 @@ export function startDaemon(address: string, daemon: Daemon): LockManagerAction 
           `It was started as: ${commandText(startCommand(host, supervised))}`,
         );
       }
+      if (!(await answers(context))) {
+        throw notSo(
+          'B-2',
+          `${name} of the instance of ${address} does not answer ${settleText()} after it was started`,
+          `It was started as: ${commandText(startCommand(host, supervised))}`,
+        );
+      }
     },
   };
 }
 
 function isRunning(host: Host, address: string, name: string): boolean {
   return instanceProcesses(host, address).some((one) => one.name === name);
+}
+
+/**
+ * Whether an RPC program of an instance answers a call that asks nothing of it (procedure 0, rpcinfo(8)). One that hangs
+ * is registered and its process is there, and clients wait for it all the same: of every address of the node where it is
+ * rpc.statd, as lockd has one thread, which waits for its answer (fs/lockd/mon.c, nsm_monitor).
+ * Undefined where it could not be asked. rpcinfo gives up after 10 s.
+ */
+export async function answersInside(
+  host: Host,
+  address: string,
+  { program, version }: RpcService,
+): Promise<boolean | undefined> {
+  const question: Argv = ['rpcinfo', '-T', 'tcp', '127.0.0.1', String(program), String(version)];
+  try {
+    const { exitCode, stderr } = await host.run([...instancePrefix(address), ...question], { short: true });
+    if (exitCode === 0) return true;
+    return /^rpcinfo: RPC: /m.test(stderr) ? false : undefined;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    if (error instanceof FailoverError && error.code === 'COMMAND_TIMEOUT') return false;
+    throw error;
+  }
 }

@@ -1,16 +1,12 @@
-import { FailoverError } from '../../errors.js';
-import { isMissing } from '../../host/running/command.js';
-import type { Argv, Host } from '../../host/host.js';
+import type { Host } from '../../host/host.js';
 import { lockdInGrace, nfsdInGrace, nfsdThreads, nlmProgram } from '../../host/reading/nfsd.js';
 import { monitored } from '../../host/reading/statd.js';
 import type { DaemonState, Health, LockManagerContext } from '../port.js';
-import { type Daemon, instanceDaemons } from './daemons.js';
+import { answersInside, instanceDaemons, type RpcService } from './daemons.js';
 import { graceLeft } from './grace.js';
 import { insideInstance } from './inside.js';
-import { instanceExists, instancePlace, instancePrefix } from './place.js';
+import { instanceExists, instancePlace } from './place.js';
 import { instanceProcesses } from './processes.js';
-
-type RpcService = Pick<Daemon, 'name' | 'program' | 'version'>;
 
 /** Version 4 is that of NFSv3's clients (fs/lockd/svc.c). */
 const lockdService: RpcService = { name: 'lockd', program: nlmProgram, version: 4 };
@@ -38,9 +34,8 @@ export async function instanceHealth(
   }
   // At once: one that hangs is waited for. After all else: rpcbind's own answers have a time of their own.
   const daemons = found.map(async ([service, state]): Promise<[string, DaemonState]> => {
-    const { name, program, version } = service;
-    const hangs = state === 'running' && (await answersInside(host, address, program, version)) === false;
-    return [name, hangs ? 'silent' : state];
+    const hangs = state === 'running' && (await answersInside(host, address, service)) === false;
+    return [service.name, hangs ? 'silent' : state];
   });
   const runs = {
     lockd: threads > 0 && lockdInGrace(inside) === true,
@@ -53,28 +48,4 @@ export async function instanceHealth(
     clients: monitored(inside)?.hosts.length ?? 0,
     counts: { 'nfsd threads': threads },
   };
-}
-
-/**
- * Whether an RPC program of an instance answers a call that asks nothing of it (procedure 0, rpcinfo(8)). One that hangs
- * is registered and its process is there, and clients wait for it all the same: of every address of the node where it is
- * rpc.statd, as lockd has one thread, which waits for its answer (fs/lockd/mon.c, nsm_monitor).
- * Undefined where it could not be asked. rpcinfo gives up after 10 s.
- */
-async function answersInside(
-  host: Host,
-  address: string,
-  program: number,
-  version: number,
-): Promise<boolean | undefined> {
-  const question: Argv = ['rpcinfo', '-T', 'tcp', '127.0.0.1', String(program), String(version)];
-  try {
-    const { exitCode, stderr } = await host.run([...instancePrefix(address), ...question], { short: true });
-    if (exitCode === 0) return true;
-    return /^rpcinfo: RPC: /m.test(stderr) ? false : undefined;
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    if (error instanceof FailoverError && error.code === 'COMMAND_TIMEOUT') return false;
-    throw error;
-  }
 }
