@@ -44,7 +44,9 @@ export class Cluster {
       corosyncConf(this.#servers, this.#tokenMs),
       firstCib(),
     ];
-    await server.run(script, { timeoutSeconds: 300 });
+    await server
+      .run(script, { timeoutSeconds: 300 })
+      .catch(async (error: unknown) => this.#fail(server, 'the cluster manager does not start', error));
   }
 
   /** Ends Pacemaker and then corosync, as `systemctl stop corosync` does. */
@@ -126,6 +128,7 @@ export class Cluster {
   /** What a node sees of the cluster, for people. */
   async sight(server: Server): Promise<string> {
     const script = `crm_mon -1rfn
+      tail -n 20 /var/log/corosync.log
       grep -F 'ocf-exit-reason' /var/log/pacemaker/pacemaker.log | head -n 20
       grep -E '(error|warning|notice): ' /var/log/pacemaker/pacemaker.log | tail -n 40`;
     const { stdout, stderr } = await server.run(script, { reject: false, timeoutSeconds });

@@ -21,9 +21,13 @@ export async function startAddressesOnA(
 ): Promise<void> {
   const { a, b, c } = lab;
   for (const name of ['holder', 'rival'] as const) void c.client(name).setUp();
-  const prepare = (server: Server) => prepareServer(lab, server, ips, { failback: true, ...preparation });
   await prepareVolumes(lab, a, ips);
-  await Promise.all([prepare(a), prepare(b), cluster.start()]);
+  const prepare = async (server: Server) => {
+    // First: this may move the server's address to a bridge, and a corosync that starts meanwhile does not find its own.
+    await prepareServer(lab, server, ips, { failback: true, ...preparation });
+    await cluster.startOn(server);
+  };
+  await Promise.all([prepare(a), prepare(b)]);
   await applyPacemaker(a, ips);
   await lookLessOften(a, watched);
   // The first start waits for the end of its grace too; a group of seven agents took a guest five minutes on a machine with a load of 18.
