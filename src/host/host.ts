@@ -21,6 +21,8 @@ export interface CommandOptions {
   readonly short?: boolean;
   /** What it prints is no text: one character a byte (latin1). */
   readonly bytes?: boolean;
+  /** What messages call it; default: the command itself. */
+  readonly called?: string;
   /** Its environment is LC_ALL and a PATH of the system's directories, and its directory /. */
   readonly bare?: boolean;
   /** As many bytes of each of its outputs are kept, and the rest is read away; default: all. */

@@ -48,6 +48,7 @@ export function addressDown(ip: AddressOnInterface): Action<HostContext> {
         const kept = ip.family === 4 ? await keepSecondaries(host, here, all) : undefined;
         if (kept !== undefined) remarks.push(kept);
         await runOrFail(host, command(here.interface, here.prefix));
+        if (all.filter((local) => local.address === ip.address).length === 1) break;
         done.add(`${here.interface} ${here.prefix}`);
       }
       return remarks.length === 0 ? undefined : remarks.join('; ');

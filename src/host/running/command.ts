@@ -27,13 +27,14 @@ export async function runCommand(argv: Argv, options: CommandOptions = {}): Prom
   try {
     // execa takes a while to load, so only commands that run something pay for it.
     const { execa } = await import('execa');
-    deadline.refuseWhenOver(`run "${commandText(argv)}"`);
+    const { called = commandText(argv) } = options;
+    deadline.refuseWhenOver(`run "${called}"`);
     const settleMs = deadline.limit.settle * 1000;
     const isShort = options.short === true && settleMs < deadline.left;
     const command = new Command(argv, start(execa, argv, options), options);
     if (await command.endsWithin(isShort ? settleMs : deadline.left))
       return await command.result(deadline, options.bytes === true ? 'latin1' : 'utf8');
-    throw tooLong(argv, await command.end(), deadline, isShort);
+    throw tooLong(called, await command.end(), deadline, isShort);
   } finally {
     deadline.commands -= 1;
   }
@@ -220,8 +221,7 @@ export function isMissing(error: unknown): boolean {
   return error instanceof FailoverError && error.code === 'COMMAND_MISSING';
 }
 
-function tooLong(argv: Argv, fate: Fate, deadline: Deadline, isShort: boolean): FailoverError {
-  const operation = commandText(argv);
+function tooLong(operation: string, fate: Fate, deadline: Deadline, isShort: boolean): FailoverError {
   const why = `"${operation}" did not end${isShort ? ` within ${deadline.limit.settle} s` : ''}, ${fateText(fate)}`;
   const hint = fate.how === 'stuck' ? stuckHint(fate.pid) : hungHint;
   if (!isShort) return deadline.error(why, { code: 'COMMAND_TIMEOUT', hint });

@@ -47,10 +47,12 @@ export function linkMistakes({ kind, parent, bridge = '' }: InstanceLink): strin
 }
 
 /**
+ * Whether the kernel knows a kind of link: it has its module loaded, or it is tried.
  * On the loopback of a fresh namespace no macvlan or ipvlan can be, so the try never succeeds: a kernel that knows
  * the kind says "Invalid argument", one that does not "Unknown device type" (rtnetlink.c, rtnl_newlink).
  */
 async function canLink(host: Host, kind: InstanceLink['kind']): Promise<boolean> {
+  if (existsSync(host.path(`/sys/module/${kind}`))) return true;
   const argv: Argv =
     kind === 'veth'
       ? ['unshare', '--net', 'ip', 'link', 'add', 'nlm0', 'type', 'veth', 'peer', 'name', 'nlm1']

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type Action, commandText, failed, type HostContext, notSo, runOrFail } from '../../host/action.js';
 import type { Argv, Host } from '../../host/host.js';
+import { runInOrder } from '../../host/run-in-order.js';
 import { lookAtLink } from '../../host/actions/looks.js';
 import { mountAt, mounts } from '../../host/reading/mounts.js';
 import { directoriesByHand, instanceMounts, makeInstanceDirectories } from './directories.js';
@@ -84,10 +85,10 @@ export function buildInstance(settings: InstanceSettings): Action<HostContext> {
     act: async ({ host }) => {
       await makeInstanceDirectories(host, address);
       makeOwnEtc(address, settings.nfsConf);
-      for (const argv of commands) await runOrFail(host, argv);
+      await runInOrder(host, commands);
       await bindMountNamespace(host, mountNamespace);
       await dropForeignMounts(host, settings);
-      for (const argv of insideCommands) await runOrFail(host, [...inside, ...argv]);
+      await runInOrder(host, insideCommands, inside);
       return undefined;
     },
     verify: ({ host }) => {

@@ -10,9 +10,10 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { errnoOf } from '../../errors.js';
-import { commandText, runOrFail } from '../../host/action.js';
+import { commandText } from '../../host/action.js';
 import { makeDirectory, type Owner } from '../../host/directories.js';
 import type { Argv, Host } from '../../host/host.js';
+import { runInOrder } from '../../host/run-in-order.js';
 import { monitored } from '../../host/reading/statd.js';
 import { makeMarks, marksDirectory, mountMarks } from '../../rundir/marks.js';
 import { instancePlace } from './place.js';
@@ -33,7 +34,8 @@ function ownFilesystems(address: string): readonly OwnFilesystem[] {
   const below = (parent: string, ...names: string[]) => names.map((name) => path.join(parent, name));
   return [
     {
-      mount: tmpfs('mode=0700,size=64m', directory),
+      // Private: a mount namespace can be bound to a file only below a private mount (unshare(1)).
+      mount: ['mount', '--make-private', ...tmpfs('mode=0700,size=64m', directory).slice(1)],
       directories: [run, nfs, statd, ...below(nfs, 'rpc_pipefs', 'v4recovery')],
     },
     { mount: tmpfs('mode=0755,size=16m', run), directories: below(run, 'rpcbind', 'lock', 'netns') },
@@ -47,15 +49,8 @@ function tmpfs(options: string, place: string): Argv {
 
 /** What makes an instance's directories; the first one of them is there already. */
 export function instanceMounts(address: string): readonly Argv[] {
-  const { directory, runDirectory } = instancePlace(address);
-  const [top, ...others] = ownFilesystems(address).map(({ mount }) => mount);
-  return [
-    ...(top === undefined ? [] : [top]),
-    // A mount namespace can be bound to a file only below a private mount (unshare(1)).
-    ['mount', '--make-private', directory],
-    ...others,
-    mountMarks(marksDirectory(runDirectory)),
-  ];
+  const { runDirectory } = instancePlace(address);
+  return [...ownFilesystems(address).map(({ mount }) => mount), mountMarks(marksDirectory(runDirectory))];
 }
 
 /** The same in words of a shell, without the marks, which are for this program. */
@@ -64,9 +59,8 @@ export function directoriesByHand(address: string): string[] {
   const theirs = ['', '/sm', '/sm.bak', '/state'].map((name) => statd + name);
   return [
     `mkdir -p ${directory}`,
-    ...ownFilesystems(address).flatMap(({ mount, directories }, index) => [
+    ...ownFilesystems(address).flatMap(({ mount, directories }) => [
       commandText(mount),
-      ...(index === 0 ? [`mount --make-private ${directory}`] : []),
       `mkdir -p ${directories.join(' ')}`,
     ]),
     `touch ${nfs}/etab ${nfs}/rmtab ${statd}/state ${mountNamespace}`,
@@ -81,11 +75,11 @@ export async function makeInstanceDirectories(host: Host, address: string): Prom
   for (const parent of [path.dirname(path.dirname(directory)), path.dirname(directory)])
     makeDirectory(parent, 0o755);
   makeDirectory(directory, 0o700);
-  for (const { mount, directories } of ownFilesystems(address)) {
-    await runOrFail(host, mount);
-    if (mount.at(-1) === directory) await runOrFail(host, ['mount', '--make-private', directory]);
-    for (const one of directories) makeDirectory(one, 0o755);
-  }
+  const made = ownFilesystems(address).flatMap(({ mount, directories }): Argv[] => [
+    mount,
+    ['mkdir', '--mode=0755', ...directories],
+  ]);
+  await runInOrder(host, made);
   const user = monitored(host);
   for (const name of ['sm', 'sm.bak']) makeDirectory(path.join(statd, name), 0o755, user);
   makeFile(path.join(statd, 'state'), user);
