@@ -27,16 +27,18 @@ scenario(
     const { a, b, disks, moving } = lab;
     const { address } = moving;
     const fenced = startPowerSwitch(lab);
-    await prepareServers(lab, [moving], { driver: 'lockd-netns', failback: true });
+    await prepareServers(lab, [moving], { driver: 'auto', failback: true });
     await Promise.all([a, b].map((server) => setUpKeepalived(server, [a, b], address)));
     await startKeepalived(a);
     await untilSays(a, unitLog, '^  B-3 ');
     await a.endGrace(address);
     const [locked] = await Promise.all([lockThrough(lab, moving), startKeepalived(b)]);
+    await assertStartedAnew(t, lab, locked);
 
     // Planned: A does not stand for it any more.
     await stand(a, address, false);
     t.true(await b.untilLocked(disks.vol1.device, 1, patientSeconds));
+    t.deepEqual(await daemonUnits(a, address), [], 'they are gone with the instance');
     await assertHeldBy(t, lab, b, locked);
 
     // They do not hear each other, and A stands for it again: both are MASTER.
@@ -85,9 +87,50 @@ scenario(
       while systemctl is-active --quiet keepalived.service; do sleep 0.3; done`);
     t.is((await nlmFailover(a, ['status', '--is-served', address], false)).exitCode, 0);
     await assertHeldBy(t, lab, a, locked);
+
+    // What the others had registered with it is gone: it is not started anew.
+    await killUnit(a, address, 'rpcbind');
+    t.is((await nlmFailover(a, ['status'], false)).exitCode, 1);
+    t.like(await daemonUnits(a, address), { length: 2 });
   },
   { systemdOnA: true, commands: ['keepalived'], minutes: 20 },
 );
+
+/** The transient units of an instance's daemons, and what they are. */
+async function daemonUnits(server: Server, address: string): Promise<string[]> {
+  const list = ['systemctl', 'list-units', '--all', '--plain', '--no-legend', `nlm-failover-${address}-*`];
+  const lines = (await server.run(list)).stdout.split('\n').filter((line) => line !== '');
+  return lines.map((line) => line.split(/\s+/u).slice(0, 4).join(' '));
+}
+
+/** Kills the process of a daemon's unit. */
+async function killUnit(server: Server, address: string, name: string): Promise<void> {
+  await server.run(['systemctl', 'kill', '--signal=KILL', `nlm-failover-${address}-${name}.service`]);
+}
+
+/** Of the daemons of an instance systemd starts one anew that dies, and it announces whom lockd monitors now: the lock's holder gets into the record. */
+async function assertStartedAnew(
+  t: ExecutionContext,
+  { a, site }: Lab,
+  { address, holder }: Locked,
+): Promise<void> {
+  t.deepEqual(
+    await daemonUnits(a, address),
+    ['rpc.mountd', 'rpc.statd', 'rpcbind'].map(
+      (name) => `nlm-failover-${address}-${name}.service loaded active running`,
+    ),
+  );
+  const statd = `nlm-failover-${address}-rpc.statd.service`;
+  const mainPid = `systemctl show --property=MainPID --value ${statd}`;
+  const { stdout: before } = await a.run(mainPid);
+  await killUnit(a, address, 'rpc.statd');
+  // After 100 ms (RestartSec), and then it registers.
+  const script = `until [ "$(${mainPid})" != "$1" ] && [ "$(${mainPid})" != 0 ]; do sleep 0.2; done
+    until ip netns exec "nfs-$2" rpcinfo -T udp 127.0.0.1 status >/dev/null; do sleep 0.2; done`;
+  await a.run(script, { args: [before.trim(), address], timeoutSeconds: 120 });
+  t.is((await nlmFailover(a, ['status'], false)).exitCode, 0);
+  t.true((await nlmFailover(a, ['clients'])).stdout.includes(site.addressOf(holder)));
+}
 
 /** `nlm-failover setup --keepalived`, as on any node, and where the lab looks. */
 async function setUpKeepalived(server: Server, nodes: readonly Server[], address: string): Promise<void> {

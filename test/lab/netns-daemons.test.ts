@@ -55,11 +55,13 @@ scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, l
   t.regex(done[0]?.detail ?? '', /started anew: rpc\.statd, rpc\.mountd/);
   t.like(await status(), { exitCode: 0, daemons: healthy, inGrace: false, clients: 1 });
   t.is((await a.nfsLocks()).length, 1);
-  t.regex((await exec('exportfs', '-v')).stdout, /vol1/);
-  t.is((await exec('sh', '-c', 'exit 7')).exitCode, 7);
-  t.regex((await exec('ip', '-br', 'address')).stdout, new RegExp(`nfs0@\\S+ +UP .*${moving.address}/`));
-  // rpcinfo -p: program vers proto port service
-  const listens = (await exec('rpcinfo', '-p')).stdout.split('\n').map((line) => line.trim().split(/ +/));
+  const seen = await exec('sh', '-c', 'exportfs -v; echo --; ip -br address; echo --; rpcinfo -p; exit 7');
+  t.is(seen.exitCode, 7);
+  const [exported = '', addresses = '', registered = ''] = seen.stdout.split('--\n');
+  t.regex(exported, /vol1/);
+  t.regex(addresses, new RegExp(`nfs0@\\S+ +UP .*${moving.address}/`));
+  // program vers proto port service
+  const listens = registered.split('\n').map((line) => line.trim().split(/ +/));
   for (const [program, port] of [
     ['100005', ports.mountd],
     ['100024', ports.statd],
@@ -69,12 +71,13 @@ scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, l
     t.deepEqual(new Set(of.map((columns) => columns[2])), new Set(['udp', 'tcp']), program);
     t.deepEqual(new Set(of.map((columns) => columns[3])), new Set([String(port)]), program);
   }
-  for (const daemon of ['rpc.mountd', 'rpc.statd']) {
-    await kill(daemon, 'STOP');
-    t.like(await status(), { exitCode: 1, daemons: { ...healthy, [daemon]: 'silent' } });
-    await kill(daemon, 'CONT');
-  }
-  t.like(await status(), { exitCode: 0, daemons: healthy });
+  const theirs = ['rpc.mountd', 'rpc.statd'];
+  for (const daemon of theirs) await kill(daemon, 'STOP');
+  t.like(await status(), {
+    exitCode: 1,
+    daemons: { ...healthy, 'rpc.mountd': 'silent', 'rpc.statd': 'silent' },
+  });
+  for (const daemon of theirs) await kill(daemon, 'CONT');
   await kill('rpcbind');
   t.like(await status(), { exitCode: 1, daemons: { rpcbind: 'dead' } });
   // A new one knows none of those that had registered with the old one.
@@ -85,12 +88,8 @@ scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, l
     'rpc.mountd': 'unregistered',
     lockd: 'unregistered',
   });
-  for (const daemon of ['rpc.mountd', 'rpc.statd']) {
-    await kill(daemon);
-    const seen = await status();
-    t.is(seen.exitCode, 1);
-    t.is(seen.daemons[daemon], 'dead');
-  }
+  for (const daemon of theirs) await kill(daemon);
+  t.like(await status(), { exitCode: 1, daemons: { 'rpc.mountd': 'dead', 'rpc.statd': 'dead' } });
   // lockd waits for the statd that the new rpcbind does not know: 9 s for each client, 60 s on Linux 7.2.
   await exec('rpc.nfsd', '0');
   t.like(await status(), {
@@ -104,14 +103,11 @@ scenario('lockd-netns: status names a dead daemon, and ends with 1', async (t, l
   await nlmFailover(a, ['release', moving.address]);
   t.deepEqual(await a.nfsLocks(), []);
 
-  // What a takeover leaves that is ended in B-2, earlier or later, or a release in A-4: release clears it away.
+  // What a takeover leaves that is ended in B-2, or a release in A-4: release clears it away. Every moment: test/wire/unfinished.
   const made = `/run/nlm-failover/instances/${moving.address}`;
   for (const unfinished of [
-    `mkdir -p "$1"`,
-    `mkdir -p "$1"; mount -t tmpfs -o mode=0700 tmpfs "$1"; : >"$1/mnt"`,
     `mkdir -p "$1"; mount -t tmpfs -o mode=0700 tmpfs "$1"; : >"$1/mnt"; : >"/run/netns/$2"`,
     `mkdir -p "$1"; ip netns add "$2"; ip link add link vec0 name nfs0 netns "$2" type macvlan mode bridge`,
-    `ip netns add "$2"`,
   ]) {
     await a.run(unfinished, { args: [made, `nfs-${moving.address}`] });
     const released = await nlmFailover(a, ['release', moving.address], false);

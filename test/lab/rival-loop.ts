@@ -20,7 +20,7 @@ const program = `use Fcntl qw(:flock);
   print "$tries $stolen\\n";`;
 
 /** Starts `flock -n` in a loop, with so many seconds between two tries; the lock is given back at once when it was got. */
-export async function startRivalLoop(client: NfsClient, file: string, pause = 0.05): Promise<RivalLoop> {
+export async function startRivalLoop(client: NfsClient, file: string, pause = 0.25): Promise<RivalLoop> {
   const loop = await startPerlLoop(client, program, [file, String(pause)]);
   return {
     stop: async () => {

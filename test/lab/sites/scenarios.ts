@@ -91,6 +91,7 @@ const partsOfOthers: ReadonlySet<string> = new Set([
   'the order safe, with a client under I/O',
   'a pause between B-4 and B-5, as the published order has one: the application sees it',
   'lockd-netns: a bystander during a takeover is neither notified nor put into grace',
+  'lockd-netns: under systemd a daemon that dies comes back, rpcbind does not, and release leaves no unit',
   'counter-proof: a grace that is ended before the reclaim loses the lock',
   'lockd-netns: after a power cut the grace is not ended, whoever is back',
 ]);
