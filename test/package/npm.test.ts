@@ -90,7 +90,7 @@ test('npm ci --omit=dev installs what the program imports, no TypeScript and no 
   const names = runtimePackages();
   for (const name of Object.keys(manifest.dependencies)) t.true(names.includes(`node_modules/${name}`), name);
   t.deepEqual(
-    names.filter((name) => /typescript|esbuild|oxlint|prettier|\/ava$/.test(name)),
+    names.filter((name) => /typescript|esbuild|oxlint|oxfmt|\/ava$/.test(name)),
     [],
   );
 });

@@ -14,8 +14,8 @@ const unitAtOnce = machine.cpus + 1;
 export const phases = [
   {
     name: 'format',
-    headline: 'prettier has nothing to change',
-    run: check(['prettier', '--check', '--log-level=warn', '.']),
+    headline: 'oxfmt has nothing to change',
+    run: check(['oxfmt', '--check']),
   },
   {
     name: 'types',

@@ -8,7 +8,8 @@ import { type PortFound, StatdPort } from './statd-port.js';
 
 /** Where to send to a recorded client, or why nowhere: for good, or for now (`again`). */
 export type Located =
-  Exclude<ClientAddress, { readonly kind: 'name' }> | { readonly kind: 'again'; readonly reason: string };
+  | Exclude<ClientAddress, { readonly kind: 'name' }>
+  | { readonly kind: 'again'; readonly reason: string };
 
 type Place = Extract<Located, { readonly kind: 'address' }>;
 
