@@ -1,12 +1,15 @@
 // ocf:nlm-failover:ganesha on two rehearsed nodes, and a cluster of two stub commands, as no cluster runs here: what each action returns,
 // leaves running, and tells the cluster. What it sees of a real NFS-Ganesha: test/wire/ocf-ganesha.test.ts.
 import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { agentEnvironment, agentFile, ocf, type Ran, runAgent } from '../helpers/ocf-agent.js';
 import { makeRehearsal, type RehearsalNode } from '../helpers/rehearsal-site.js';
+import { isOperating, watchName } from '../../src/rundir/operating.js';
+import { watch } from '../helpers/shared-site.js';
 import { projectRoot } from '../lab/project-root.js';
 import { waitFor } from '../wire/wait-for.js';
 
@@ -184,6 +187,48 @@ test('what answers the calls is started anew where it alone has ended, and a pro
   t.is((await run('stop')).code, ocf.success);
   t.true(runs(second));
   process.kill(second, 'SIGTERM');
+});
+
+test("a watcher of the administrator's is enough, is never ended, and has its place taken when it ends", async (t) => {
+  const { a, run, watcher } = makePlace(t);
+  const isWellBy = async (action: string, says: RegExp | undefined) => {
+    const { code, stderr } = await run(action);
+    t.is(code, ocf.success, stderr);
+    if (says === undefined) t.is(stderr, '', action);
+    else t.regex(stderr, says);
+  };
+  const isLocked = () => isOperating(path.join(a.root, 'run/nlm-failover'), watchName);
+  const theirs = async () => {
+    const started = watch(t, a);
+    await waitFor('it looks', () => Promise.resolve(isLocked()));
+    return started;
+  };
+  const first = await theirs();
+  await isWellBy('start', new RegExp(`by process ${first.child.pid} already, which this agent has not`));
+  for (let times = 0; times < 2; times += 1) await isWellBy('monitor', undefined);
+  t.false(runs(watcher()), 'no second one');
+  await isWellBy('stop', undefined);
+  t.true(runs(first.child.pid));
+  t.is((await run('monitor')).code, ocf.notRunning);
+
+  await isWellBy('start', /already/);
+  await first.end();
+  await isWellBy('monitor', /has ended.*it is started anew/);
+  const own = watcher();
+  t.true(runs(own));
+  // Now theirs is the second one.
+  const second = watch(t, a);
+  const [code] = (await once(second.child, 'exit')) as [number];
+  t.is(code, 1, second.said());
+  await isWellBy('monitor', undefined);
+  t.is(watcher(), own);
+
+  process.kill(own ?? 0, 'SIGKILL');
+  await waitFor('its end', () => Promise.resolve(!isLocked()));
+  const third = await theirs();
+  await isWellBy('monitor', undefined);
+  await isWellBy('stop', undefined);
+  await third.end();
 });
 
 test('where nobody can be told that all is well, it is not', async (t) => {

@@ -5,7 +5,7 @@ export const ganeshaHa: readonly ManBlock[] = [
   { heading: 'Under Pacemaker' },
   {
     text:
-      '`nlm-failover ganesha-ha` tells a Pacemaker cluster all of it, from the configuration: a clone of `ocf:nlm-failover:ganesha` on every node of `nodes`, and an `ocf:nlm-failover:address` for each floating IP. The clone looks at NFS-Ganesha and rpc.statd every 10 s, keeps `join-grace --watch` running (a line of it goes to the log of the node as nlm-failover), ' +
+      '`nlm-failover ganesha-ha` tells a Pacemaker cluster all of it, from the configuration: a clone of `ocf:nlm-failover:ganesha` on every node of `nodes`, and an `ocf:nlm-failover:address` for each floating IP. The clone looks at NFS-Ganesha and rpc.statd every 10 s, keeps `join-grace --watch` running (a line of it goes to the log of the node as nlm-failover) unless somebody else does, ' +
       'and sets the node attribute nlm-failover-ganesha to 1 where all is well. The addresses go by that attribute. No step with locks is taken in the clone, or because of a notification of the cluster: that is start and stop of an address, so a dead node whose death nobody is notified of loses nobody a lock.',
   },
   {
@@ -28,11 +28,11 @@ export const ganeshaHa: readonly ManBlock[] = [
       ],
       [
         'To add a node',
-        'Write it into `nodes` in the configuration of every node, its own too, with an address for it if it is to have one; end what answers calls on each, which the cluster starts anew within seconds, with that configuration (kill PID: the first word in /run/nlm-failover/join-grace.pid). Then `nlm-failover ganesha-ha add NODE --apply`. It is refused before it stands in `nodes`: nobody would wait until it is in grace, and a lock could be had there that somebody else is about to reclaim.',
+        'Write it into `nodes` in the configuration of every node, its own too, with an address for it if it is to have one: what answers calls there reads it by itself. Then `nlm-failover ganesha-ha add NODE --apply`. It is refused before it stands in `nodes`: nobody would wait until it is in grace, and a lock could be had there that somebody else is about to reclaim.',
       ],
       [
         'To delete a node',
-        'Put it into standby, so that its addresses go; `nlm-failover ganesha-ha delete NODE --apply`, which refuses while it has one; end NFS-Ganesha there; then take it out of `nodes` everywhere, and have what answers calls started anew, as above. In that order: until the last step takeovers wait for it, and name it, which costs time and no lock.',
+        'Put it into standby, so that its addresses go; `nlm-failover ganesha-ha delete NODE --apply`, which refuses while it has one; end NFS-Ganesha there; then take it out of `nodes` everywhere. In that order: until the last step takeovers wait for it, and name it, which costs time and no lock.',
       ],
       [
         'refresh',
