@@ -6,6 +6,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { configure } from '../helpers/check-sites.js';
 import { agentEnvironment, agentFile, ocf, type Ran, runAgent } from '../helpers/ocf-agent.js';
 import { makeRehearsal, type RehearsalNode } from '../helpers/rehearsal-site.js';
 import { isOperating, watchName } from '../../src/rundir/operating.js';
@@ -229,6 +230,30 @@ test("a watcher of the administrator's is enough, is never ended, and has its pl
   await isWellBy('monitor', undefined);
   await isWellBy('stop', undefined);
   await third.end();
+});
+
+test('a node in standby answers on by the unit, and is not waited for in vain', async (t) => {
+  const { a, b, run } = makePlace(t);
+  const unit = readFileSync('callouts/systemd/nlm-failover-join-grace.service', 'utf8');
+  t.regex(unit, /^ExecStart=\/usr\/sbin\/nlm-failover join-grace --watch$/m, 'which is what runs below');
+  const file = path.join(a.root, 'nlm-failover-join-grace.service');
+  writeFileSync(file, unit.replace('/usr/sbin/nlm-failover', '/bin/true'));
+  t.is(spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' }).stderr, '');
+  for (const node of [a, b])
+    configure(node, '[[shared_filesystem]]', '[timeouts]\nbarrier = 3\n[[shared_filesystem]]');
+  const takeover = ['takeover', address, '--no-wait', '--notify-deadline', '1'];
+  t.is((await run('start', {}, b)).code, ocf.success);
+  t.is((await run('stop', {}, b)).code, ocf.success);
+  const alone = await a.tool(takeover);
+  t.is(alone.exitCode, 5, 'what there was before: nobody answers');
+  t.regex(alone.stdout, /NOTE: node B has not answered/);
+  const answering = watch(t, b);
+  t.is((await run('start', {}, b)).code, ocf.success);
+  t.is((await run('stop', {}, b)).code, ocf.success);
+  const released = await a.tool(['release', address]);
+  t.is(released.exitCode, 0, released.stdout + released.stderr);
+  t.regex(released.stdout, /in grace after [\d.]+ s: B/);
+  await answering.end();
 });
 
 test('where nobody can be told that all is well, it is not', async (t) => {

@@ -12,7 +12,7 @@ export const ganeshaHa: readonly ManBlock[] = [
     terms: [
       [
         'Set-up',
-        'Have the file systems mounted and exported on every node, the shared storage of the record tried (`nlm-failover try-storage`), rpc.statd with the callout (`nlm-failover setup`), and a fence device for each node. The same configuration on every node, in which `nodes` has the names of the cluster ("crm_node --list") and `node` is one of them. `nlm-failover check` on each. Then, on one: `nlm-failover ganesha-ha setup --apply`, and `nlm-failover ganesha-ha status`.',
+        'Have the file systems mounted and exported on every node, the shared storage of the record tried (`nlm-failover try-storage`), rpc.statd with the callout (`nlm-failover setup`), what answers calls into grace (`systemctl enable --now nlm-failover-join-grace.service`), and a fence device for each node. The same configuration on every node, in which `nodes` has the names of the cluster ("crm_node --list") and `node` is one of them. `nlm-failover check` on each. Then, on one: `nlm-failover ganesha-ha setup --apply`, and `nlm-failover ganesha-ha status`.',
       ],
       [
         'Who starts NFS-Ganesha',
@@ -24,7 +24,11 @@ export const ganeshaHa: readonly ManBlock[] = [
       ],
       [
         'Fail-back',
-        'The first address is at home on the first node of `nodes`, the second on the second, and so on around; the score of home is 1000 for each node, that of the others 1000, 2000... (the node before it in the ring has the highest), beyond the stickiness of 100. When NFS-Ganesha is back an address goes home by itself: released by the interim holder, which drops the locks of its clients, and taken over at home. Each move costs a grace on every node; to choose the time, put the node into standby first (crm_attribute --node NODE --name standby --update on). A node that stays in standby answers no calls, and is waited for in vain at each takeover, for `barrier` in [timeouts]: delete it.',
+        'The first address is at home on the first node of `nodes`, the second on the second, and so on around; the score of home is 1000 for each node, that of the others 1000, 2000... (the node before it in the ring has the highest), beyond the stickiness of 100. When NFS-Ganesha is back an address goes home by itself: released by the interim holder, which drops the locks of its clients, and taken over at home. Each move costs a grace on every node; to choose the time, put the node into standby first (crm_attribute --node NODE --name standby --update on).',
+      ],
+      [
+        'Standby',
+        'In standby, and where the clone is stopped or banned, a node has no address. Its NFS-Ganesha runs on, unless the cluster has its unit, and gives locks away to whoever mounted by an address of the node itself: so it has to enter grace with the others, and each release and takeover waits for its answer. nlm-failover-join-grace.service gives it, at once also where NFS-Ganesha does not run. Without that unit the clone has calls answered while it runs, and a node in standby is waited for in vain each time, for `barrier` in [timeouts], and named. That a node is proved to be down, by Pacemaker, ends the wait as ever.',
       ],
       [
         'To add a node',

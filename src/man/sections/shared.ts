@@ -45,8 +45,8 @@ interface = "eth0"`,
       example: `# once, on two nodes at about the same time: is the storage fit for the record?
 nlm-failover try-storage
 
-# on every node, always: a unit, or under Pacemaker the agent ocf:nlm-failover:ganesha
-nlm-failover join-grace --watch`,
+# on every node, always: answers when it is called ("nlm-failover join-grace --watch")
+systemctl enable --now nlm-failover-join-grace.service`,
     },
     {
       terms: [
