@@ -9,7 +9,8 @@ import { readAt, withRegularFile } from './safe-files/files.js';
 
 // The barrier of an address whose file systems every node exports: before a lock of its clients can be taken anew, every node is in grace.
 // `<state>/sm_<address>/barrier` is the call to enter it, `barrier.<node>` what that node answered. Each file has one writer and is replaced
-// as a whole, so that no lock of the storage is needed: who calls is the owner of the address, and has claimed it in the database.
+// as a whole, so that no lock of the storage is needed: who calls is the owner of the address, and has claimed it in the database. Whether a node
+// looks for calls at all is asked in `looks`, by anybody, and answered in `looks.<node>`.
 
 /** A call to every node that exports the file systems of an address to enter grace. */
 export interface GraceCall {
@@ -49,6 +50,7 @@ export interface GraceAnswer {
 type Directory = string;
 
 const callName = 'barrier';
+const questionName = 'looks';
 const mostBytes = 64 << 10;
 /** Of a sentence that another node has written. */
 const mostCharacters = 500;
@@ -93,6 +95,35 @@ export function readAnswer(directory: Directory, node: string): GraceAnswer | un
   if (!isWhole(at) || at > latestTime) return undefined;
   if (typeof host !== 'string' || typeof said !== 'string') return undefined;
   return { id, round, host, state, said: said.slice(0, mostCharacters), at };
+}
+
+/** Asks every node whether it looks for calls, durable: no server enters grace for it. Throws SYSTEM_ERROR. */
+export function writeQuestion(directory: Directory, id: string): void {
+  replaceDurably(join(directory, questionName), `${JSON.stringify({ id })}\n`, 0o600);
+}
+
+/** The id of the question that was asked last; undefined where there is none, or none that can be read. Throws RECORD_UNSAFE, SYSTEM_ERROR. */
+export function readQuestion(directory: Directory): string | undefined {
+  return idIn(join(directory, questionName));
+}
+
+/** `node` looks for calls, as it was asked. Throws SYSTEM_ERROR. */
+export function writePresence(directory: Directory, node: string, id: string): void {
+  replaceDurably(join(directory, presenceName(node)), `${JSON.stringify({ id })}\n`, 0o600);
+}
+
+/** The question that `node` has answered last. Throws RECORD_UNSAFE, SYSTEM_ERROR. */
+export function readPresence(directory: Directory, node: string): string | undefined {
+  return idIn(join(directory, presenceName(node)));
+}
+
+function presenceName(node: string): string {
+  return `${questionName}.${node}`;
+}
+
+function idIn(file: string): string | undefined {
+  const { id } = readObject(file) ?? {};
+  return isId(id) ? id : undefined;
 }
 
 function answerName(node: string): string {

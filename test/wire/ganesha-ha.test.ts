@@ -1,9 +1,12 @@
 // nlm-failover ganesha-ha with Pacemaker's own tools, on a CIB in a file: what is written, where the addresses then are, and who comes home.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { clusterToolsMissing, emptyCib, type Ended, PaperCluster } from '../site/pacemaker/cluster-tools.js';
 import { formats } from '../../src/site/pacemaker/formats.js';
+import { projectRoot } from '../lab/project-root.js';
+import { waitFor } from './wait-for.js';
 import { normalised, simulated, succeeded, withoutVersion } from '../site/pacemaker/simulated.js';
 
 const missing = clusterToolsMissing();
@@ -220,6 +223,20 @@ clusterTest(title('what somebody else has tied to it keeps all of it'), async (t
   t.is(paper.read(), before);
 });
 
+/** `join-grace --watch` of a node, which is this machine. */
+function looks(t: ExecutionContext, paper: PaperCluster, name: string) {
+  const run = path.join(paper.directory, `run-${name}`);
+  const file = path.join(paper.directory, `${name}.toml`);
+  writeFileSync(file, readFileSync(paper.toml, 'utf8').replace(/^node = .*$/m, `node = "${name}"`));
+  const program = path.join(projectRoot(), 'bin/nlm-failover');
+  const child = spawn(process.execPath, [program, 'join-grace', '--watch'], {
+    env: { ...process.env, NLM_FAILOVER_CONFIG: file, NLM_FAILOVER_RUN: run },
+    stdio: 'ignore',
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  return { isLooking: () => existsSync(path.join(run, 'locks/join-grace.looked')) };
+}
+
 clusterTest(title('status: who is well, who answered, who has which address'), async (t) => {
   const paper = cluster(t, ['A', 'B'], 2, 'false');
   const state = path.join(paper.directory, 'state');
@@ -238,12 +255,25 @@ clusterTest(title('status: who is well, who answered, who has which address'), a
   await simulated(t, paper, []);
   say(paper, ['A', 'B']);
   await simulated(t, paper, []);
+  // The clone runs, and what it is there for does not.
+  const deaf = await ha(paper, 'status');
+  t.is(deaf.code, 1);
+  t.regex(deaf.stdout, /^A +online +well +NO ANSWER +never called/m);
+  t.deepEqual(
+    [...deaf.stdout.matchAll(/^WRONG {2}(.*?):/gm)].map(([, said]) => said),
+    ['A', 'B'].map((name) => `${name} has not answered within 5 s that it looks for calls into grace`),
+  );
+  // One look is none that goes on.
+  succeeded(t, await paper.command('join-grace'));
+  t.false(existsSync(path.join(record, 'looks.A')));
+  const looking = ['A', 'B'].map((name) => looks(t, paper, name));
+  await waitFor('both to look', () => Promise.resolve(looking.every((one) => one.isLooking())));
   const well = await ha(paper, 'status');
   t.is(
     succeeded(t, well),
     `node  cluster  NFS-Ganesha  join-grace  last called into grace                               addresses
-A     online   well         runs        never called                                         10.10.1.1
-B     online   well         runs        entered it, for 10.10.1.1, 2026-01-02T00:00:00.000Z  fd00::2
+A     online   well         answers     never called                                         10.10.1.1
+B     online   well         answers     entered it, for 10.10.1.1, 2026-01-02T00:00:00.000Z  fd00::2
 `,
   );
   say(paper, ['A']);

@@ -97,7 +97,7 @@ async function watch(io: Io, { open, say, signal, json, ...watching }: Watching)
           reportError(io, error, json);
         }
       }
-      const { joined, failures } = await joinCalls(reader);
+      const { joined, failures } = await joinCalls(reader, true);
       say(joined);
       for (const one of failures) if (!complaints.includes(one.message)) reportError(io, one, json);
       complaints = failures.map(({ message }) => message);

@@ -35,7 +35,7 @@ export function addGaneshaHa(
       'Print what a Pacemaker cluster needs for [[shared_filesystem]]: a clone that watches NFS-Ganesha on every node; each floating IP with a home, which it leaves where NFS-Ganesha is not well, and comes back to. ' +
         'SHARED FILE SYSTEMS in nlm-failover(8) carries through it. Without --apply nothing is done, and but for `status` neither root nor a cluster is needed.\n\n' +
         '`setup`: all of it; `teardown`: the way back, every address is released; `refresh`: what the configuration says otherwise by now; `add`, `delete`: the same for one node; ' +
-        '`status`: each node with what the cluster has there, and when it entered grace last; ends with 1 where something is wrong.\n\n' +
+        '`status`: each node with what the cluster has there, whether it answers that it looks for calls into grace, and when it entered one last; ends with 1 where something is wrong.\n\n' +
         'Warns where fencing is off; that stops nothing (exit code 0). Which nodes a takeover waits for is what `nodes` says in the configuration of every node, which nobody can see from here.',
     )
     .addArgument(new Argument('<verb>', 'what is to be done').choices(verbs))
@@ -88,7 +88,7 @@ function statusText({ nodes, wrong }: HaStatus): string {
     node,
     cluster,
     isWell ? 'well' : 'NOT WELL',
-    watches ? 'runs' : 'NOT RUNNING',
+    watches === undefined ? 'not asked' : watches ? 'answers' : 'NO ANSWER',
     lastGrace === undefined ? 'never called' : graceText(lastGrace),
     addresses.join(', ') || 'none',
   ]);
@@ -107,8 +107,9 @@ function graceText({ address, state, said, at }: LastGrace): string {
 }
 
 function statusJson({ nodes, wrong }: HaStatus): string {
-  const lines = nodes.map(({ lastGrace = null, ...node }) => ({
+  const lines = nodes.map(({ lastGrace = null, watches = null, ...node }) => ({
     ...node,
+    watches,
     lastGrace: lastGrace && { ...lastGrace, at: new Date(lastGrace.at).toISOString() },
   }));
   return [...lines, { wrong }].map((line) => `${JSON.stringify(line)}\n`).join('');

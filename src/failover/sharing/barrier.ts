@@ -20,7 +20,7 @@ type FailoverAction = Action<FailoverContext>;
 
 const lookMs = 200;
 /** A node that looks for calls has answered by then: whoever has not may be down, which is asked. */
-const lateSeconds = 5;
+export const lateSeconds = 5;
 /** Of a grace: after that part of one whoever has joined enters it anew, and has two thirds left where it does. */
 const roundPart = 1 / 3;
 

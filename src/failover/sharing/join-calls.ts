@@ -2,7 +2,16 @@ import type { FloatingIp } from '../../config/config.js';
 import { exitCodes, FailoverError, messageOf, systemError } from '../../errors.js';
 import { within } from '../../host/running/deadline.js';
 import { chooseDriver } from '../../lockmanager/choose.js';
-import { type GraceAnswer, type GraceCall, readAnswer, readCall, writeAnswer } from '../../record/barrier.js';
+import {
+  type GraceAnswer,
+  type GraceCall,
+  readAnswer,
+  readCall,
+  readPresence,
+  readQuestion,
+  writeAnswer,
+  writePresence,
+} from '../../record/barrier.js';
 import { holdRecordDirectory } from '../../record/safe-files/record-directory.js';
 import { recordLocation, whyUnreachable } from '../access/location.js';
 import type { NodeReader } from '../access/with-record.js';
@@ -41,9 +50,10 @@ const heardMs = 2000;
 
 /**
  * Answers every call that stands (src/record/barrier.ts): this node enters grace, once for all of them, and looks whether its part of the
- * storage holds locks of who died. Where it does, that is the answer, and the next look looks again: meanwhile another call may come.
+ * storage holds locks of who died. Where it does, that is the answer, and the next look looks again: meanwhile another call may come. `goesOn`:
+ * another look follows, always, so that it is said that this node looks where that is asked (presence.ts).
  */
-export async function joinCalls(reader: NodeReader): Promise<Look> {
+export async function joinCalls(reader: NodeReader, goesOn = false): Promise<Look> {
   const { config, host } = reader;
   const failures: FailoverError[] = [];
   const failed = (thrown: unknown): undefined => {
@@ -58,7 +68,7 @@ export async function joinCalls(reader: NodeReader): Promise<Look> {
       return failed(error);
     }
   };
-  const open = config.floatingIps.flatMap((ip) => each(() => openCall(reader, ip)) ?? []);
+  const open = config.floatingIps.flatMap((ip) => each(() => openCall(reader, ip, goesOn)) ?? []);
   const answer = (one: OpenCall, state: GraceAnswer['state'], said: string): Joined[] =>
     each(() => [answered(reader, one, answerTo(one.call, state, said, host.now()))]) ?? [];
   const toEnter = open.filter((one) => !isEntered(one));
@@ -126,13 +136,16 @@ async function enter(
   }
 }
 
-function openCall(reader: NodeReader, ip: FloatingIp): OpenCall[] {
+function openCall(reader: NodeReader, ip: FloatingIp, goesOn: boolean): OpenCall[] {
   const { config } = reader;
   if (ip.shared === undefined) return [];
   const why = whyUnreachable(reader.host, ip);
   if (why !== undefined) throw unreachable(ip, why);
   return (
     inRecord(reader, ip, (way): OpenCall[] => {
+      const question = goesOn ? readQuestion(way) : undefined;
+      if (question !== undefined && readPresence(way, config.node) !== question)
+        writePresence(way, config.node, question);
       const call = readCall(way);
       if (call === undefined || call.by === config.node) return [];
       const before = readAnswer(way, config.node);

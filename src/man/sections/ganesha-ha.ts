@@ -54,10 +54,13 @@ export const ganeshaHa: readonly ManBlock[] = [
       'With fencing off Pacemaker takes requires=fencing back, and starts an address while its former node may still have it; the command warns. takeover then refuses where nobody proves that node down (FENCING).',
   },
   {
+    text: '`status` asks the nodes, in the record of an address (sm_ADDRESS/looks), whether they look for calls into grace; no server enters grace for that. `not asked`: there is no record yet. `NO ANSWER`: `join-grace --watch` does not run there, or cannot come to the storage.',
+  },
+  {
     example: `# nlm-failover ganesha-ha status
 node  cluster  NFS-Ganesha  join-grace  last called into grace                               addresses
-a     online   well         runs        never called                                         10.10.1.1, 10.10.1.2
-b     online   NOT WELL     runs        entered it, for 10.10.1.1, 2026-11-27T09:12:44.120Z  none
+a     online   well         answers     never called                                         10.10.1.1, 10.10.1.2
+b     online   NOT WELL     answers     entered it, for 10.10.1.1, 2026-11-27T09:12:44.120Z  none
 WRONG  b can serve no address: nlm-failover-ganesha is not 1`,
   },
 ];

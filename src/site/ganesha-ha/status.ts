@@ -2,6 +2,8 @@ import { limitOf } from '../../failover/limits.js';
 import { recordLocation, whyUnreachable } from '../../failover/access/location.js';
 import { failed } from '../../host/action.js';
 import type { Argv, Host } from '../../host/host.js';
+import { lateSeconds } from '../../failover/sharing/barrier.js';
+import { whoLooks } from '../../failover/sharing/presence.js';
 import { within } from '../../host/running/deadline.js';
 import { type GraceAnswer, readAnswer } from '../../record/barrier.js';
 import { holdRecordDirectory } from '../../record/safe-files/record-directory.js';
@@ -21,8 +23,8 @@ export interface NodeStatus {
   readonly cluster: 'online' | 'standby' | 'offline' | 'unclean' | 'unknown';
   /** The node attribute: whether addresses can be served there. */
   readonly isWell: boolean;
-  /** Whether the clone runs there, and with it what answers calls into grace. */
-  readonly watches: boolean;
+  /** Whether it answers that it looks for calls into grace (join-grace --watch), whoever has that run; undefined: it could not be asked. */
+  readonly watches: boolean | undefined;
   readonly lastGrace: LastGrace | undefined;
   /** Those that the cluster has there. */
   readonly addresses: readonly string[];
@@ -35,8 +37,8 @@ export interface HaStatus {
 }
 
 /**
- * The nodes that export the shared file systems, as the cluster has them, and what each answered last when it was called into grace
- * (sm_ADDRESS/barrier.NODE). Throws CLUSTER_SILENT, COMMAND_FAILED.
+ * The nodes that export the shared file systems, as the cluster has them, whether each looks for calls into grace, which it is asked, and what
+ * it answered last (sm_ADDRESS/barrier.NODE). Throws CLUSTER_SILENT, COMMAND_FAILED.
  */
 export async function haStatus(node: PlanNode): Promise<HaStatus> {
   const { host, config } = node;
@@ -48,31 +50,53 @@ export async function haStatus(node: PlanNode): Promise<HaStatus> {
   }));
   const addresses = sharedAddresses(config).map(({ address }) => address);
   const answers = await within(limit, async () => lastGraces(node));
+  const isUp = (name: string) => ['online', 'standby'].includes(standing(seen, name));
+  const looking = await within(limit, () => lookers(node, configuredNodes(config).filter(isUp)));
   const nodes = configuredNodes(config).map((name): NodeStatus => ({
     node: name,
     cluster: standing(seen, name),
     isWell: attributeOf(cib, name, agent) === '1',
-    watches: placesOf(seen, agent.primitive).includes(name),
+    watches: looking?.has(name),
     lastGrace: answers.of.get(name),
     addresses: addresses.filter((address) => placesOf(seen, resourceId(address)).includes(name)),
   }));
   const served = new Set(nodes.flatMap((one) => one.addresses));
+  const cloned = new Set(placesOf(seen, agent.primitive));
   return {
     nodes,
     wrong: [
-      ...nodes.flatMap(({ node: name, cluster, isWell, watches }) =>
+      ...nodes.flatMap(({ node: name, cluster, isWell }) =>
         cluster !== 'online'
           ? [`${name} is ${cluster === 'unknown' ? 'no node of the cluster' : cluster}`]
-          : isWell && watches
+          : isWell && cloned.has(name)
             ? []
             : [
-                `${name} can serve no address: ${watches ? `${agent.attribute} is not 1` : `${agent.primitive} does not run there`}`,
+                `${name} can serve no address: ${cloned.has(name) ? `${agent.attribute} is not 1` : `${agent.primitive} does not run there`}`,
               ],
       ),
+      ...nodes
+        .filter(({ node: name, watches }) => watches === false && isUp(name))
+        .map(
+          ({ node: name }) =>
+            `${name} has not answered within ${lateSeconds} s that it looks for calls into grace: releases and takeovers wait for it in vain`,
+        ),
       ...addresses.filter((address) => !served.has(address)).map((address) => `${address} is on no node`),
       ...answers.wrong,
     ],
   };
+}
+
+/** Asked where the first record is that can be reached: each node looks at all of them. */
+async function lookers(
+  { host, config }: PlanNode,
+  awaited: readonly string[],
+): Promise<ReadonlySet<string> | undefined> {
+  for (const ip of sharedAddresses(config)) {
+    if (whyUnreachable(host, ip) !== undefined) continue;
+    const found = await whoLooks(host, ip, awaited);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 async function monitored(host: Host): Promise<Element> {
