@@ -41,6 +41,8 @@ export class Collected {
   readonly undone: string[] = [];
   /** The call that stands, to every node that exports the file systems. */
   graceCall: GraceCall | undefined;
+  /** Until when every node that joined in it is surely in grace, by performance.now(); undefined: this command has called none. */
+  everywhereUntil: number | undefined;
   /** Nodes that did not enter grace with the others, each as a sentence. */
   readonly outOfGrace: string[] = [];
 }

@@ -106,7 +106,12 @@ function dropStep(ip: FloatingIp, driver: LockManager, filesystem: Filesystem, i
   if (index > 0) return { ...step, actions: [], covered: `with those of fsid ${firstFsid(ip)}` };
   return {
     ...step,
-    actions: [callEveryNode(ip, shared), joinHere(), awaitEveryNode(ip, shared), letGoOfLocks(ip, driver)],
+    actions: [
+      callEveryNode(ip, shared),
+      joinHere(driver),
+      awaitEveryNode(ip, shared),
+      letGoOfLocks(ip, driver),
+    ],
   };
 }
 
@@ -250,9 +255,9 @@ function graceStep(
       ...(ip.shared === undefined ? [] : [callEveryNode(ip, ip.shared)]),
       ...driver.beforeGrace(filesystem),
       ...(index === 0 ? [startRecording(ip, node, driver)] : []),
+      // Before the address is up, and anybody reclaims; and before the locks go of who has reclaimed already, where it is done again.
+      ...(ip.shared === undefined ? [] : [joinHere(driver), awaitEveryNode(ip, ip.shared)]),
       ...driver.enterGrace(filesystem),
-      // Before the address is up, and anybody reclaims.
-      ...(ip.shared === undefined ? [] : [awaitEveryNode(ip, ip.shared)]),
       ...(driver.graceTakesExports ? [restoreOtherExports(ip)] : []),
       ...(index === 0 ? [proveCallout(ip, driver)] : []),
     ],

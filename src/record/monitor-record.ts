@@ -157,8 +157,8 @@ export class MonitorRecord {
   }
 
   /** See ownership.ts. */
-  takenFrom(epoch: number): string | undefined {
-    return this.#guarded('reading the owner', () => ownership.takenFrom(this.#db, epoch));
+  takenFrom(): string[] {
+    return this.#guarded('reading the owner', () => ownership.takenFrom(this.#db));
   }
 
   /** See ownership.ts. */

@@ -149,6 +149,7 @@ export class RecordSession {
       node: this.#me.node,
       fenced: isProved ? fenced.holder : fenced,
       now: this.#host.now(),
+      isShared: this.#ip.shared !== undefined,
     });
     this.#epoch = epoch;
     if (isProved) this.#proof = fenced;
@@ -180,16 +181,16 @@ export class RecordSession {
   }
 
   /**
-   * takeover: the same, also where an earlier run of it has claimed the address, and was ended before it could deal with what that node has
-   * left (settleTakeover).
+   * takeover, of what every node exports: the same, and each one from whom an earlier run or another node took the address, and was ended before
+   * it could deal with what that one has left (settleTakeover).
    */
-  get deadOwner(): string | undefined {
-    return this.takenFrom ?? (this.#previous === undefined ? undefined : this.#record?.takenFrom(this.epoch));
+  get deadOwners(): readonly string[] {
+    return this.#previous === undefined ? [] : (this.#record?.takenFrom() ?? []);
   }
 
-  /** What it has left is dealt with: a later run has nothing to do with that node. */
+  /** What they have left is dealt with: a later run has nothing to do with those nodes. */
   settleTakeover(): void {
-    if (this.deadOwner !== undefined) this.#record?.settleTakeover(this.epoch);
+    if (this.deadOwners.length > 0) this.#record?.settleTakeover(this.epoch);
   }
 
   /** release: whether the record says that another node may take over. */

@@ -56,6 +56,8 @@ export async function takeover(
         log.step(report);
       },
     });
+    // Not before: a later run has to wait for what they have left, and not for them.
+    if (plan.steps.some(({ name }) => name === 'B-3')) session.settleTakeover();
     const { notified, notNotified, remarks: more } = collected.notified ?? nobody;
     const { undone } = collected;
     const silent = [

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { FloatingIp, Sharing } from '../../config/config.js';
 import { FailoverError, messageOf } from '../../errors.js';
 import type { Action } from '../../host/action.js';
+import type { Host } from '../../host/host.js';
 import { isTimeout } from '../../host/running/deadline.js';
 import { waitUntil } from '../../host/running/wait.js';
+import type { LockManager } from '../../lockmanager/port.js';
 import {
   type GraceAnswer,
   type GraceCall,
@@ -23,6 +25,8 @@ const lookMs = 200;
 export const lateSeconds = 5;
 /** Of a grace: after that part of one whoever has joined enters it anew, and has two thirds left where it does. */
 const roundPart = 1 / 3;
+/** Of the longest that a grace may last: so much of it every one lasts, whatever a lock manager adds to it. */
+const surePart = 1 / 2;
 
 /** Calls every other node that exports the file systems into grace, as early as it can be. The answers: `awaitEveryNode`. */
 export function callEveryNode({ address }: FloatingIp, sharing: Sharing): FailoverAction {
@@ -52,9 +56,12 @@ export function callEveryNode({ address }: FloatingIp, sharing: Sharing): Failov
 }
 
 /** This node itself enters grace, where nothing else of the step has it do so. */
-export function joinHere(): FailoverAction {
+export function joinHere({ shared }: LockManager): FailoverAction {
+  const join = shared?.joinGrace();
   return {
-    commands: ['# this node enters grace too'],
+    commands: join?.commands ?? [],
+    ...(join?.byHand === undefined ? {} : { byHand: join.byHand }),
+    ...(join?.programs === undefined ? {} : { programs: join.programs }),
     repeats: true,
     check: () => false,
     act: async (context) => enterSharedGrace(context.driver, context),
@@ -96,9 +103,15 @@ async function awaitAnswers(
   const { barrier: seconds } = config.timeouts;
   const began = performance.now();
   const down = new Map<string, string>();
-  const dead = session.deadOwner;
-  if (dead !== undefined) down.set(dead, 'it is down');
+  if (session.takenFrom !== undefined) down.set(session.takenFrom, 'it is down');
+  const earlier = session.deadOwners.filter((node) => !down.has(node));
   const standing = new StandingCall(context, call);
+  // Who was down when an earlier run, or the owner before this one, took the address may be back, and give locks away; not who says nothing at all.
+  const leaveTheSilent = () => {
+    for (const node of earlier)
+      if (!standing.isOf(readAnswer(session.opened.way, node)))
+        down.set(node, 'it was down, and answers nothing');
+  };
   const answers = () =>
     sharing.nodes
       .filter((node) => node !== config.node && !down.has(node))
@@ -106,7 +119,10 @@ async function awaitAnswers(
   const missing = () => answers().filter(({ answer }) => !standing.isJoined(answer));
   const own = awaitDeadLocks(host, ip, call.dead, seconds);
   const asking = new AbortController();
-  const asked = askWhoIsDown(context, () => missing().map(({ node }) => node), down, asking.signal);
+  const asked = Promise.all([
+    askWhoIsDown(context, () => missing().map(({ node }) => node), down, asking.signal),
+    lateOf(host, asking.signal).then((isLate) => isLate && leaveTheSilent()),
+  ]);
   let left: string | undefined;
   try {
     const look = () => {
@@ -121,9 +137,10 @@ async function awaitAnswers(
     standing.withdraw();
   }
   await standing.renewed();
+  collected.everywhereUntil = standing.everywhereUntil();
   // The runner says so.
   if (signal.aborted) return undefined;
-  session.settleTakeover();
+  leaveTheSilent();
   const late = answers().filter(({ answer }) => !standing.isJoined(answer, 1));
   collected.outOfGrace.push(
     ...late.map(({ node, answer }) => notJoined(node, standing.isOf(answer) ? answer : undefined, seconds)),
@@ -198,6 +215,11 @@ class StandingCall {
     for (const error of await Promise.all(this.#renewals)) if (error !== undefined) throw error;
   }
 
+  /** Until when the grace of whoever has joined in this round surely lasts, by performance.now(). */
+  everywhereUntil(): number {
+    return this.#roundBegan + this.#context.driver.graceSeconds() * surePart * 1000;
+  }
+
   isOf(answer: GraceAnswer | undefined): answer is GraceAnswer {
     return answer?.id === this.#call.id;
   }
@@ -237,10 +259,7 @@ async function askWhoIsDown(
   const prover = proverOf(context);
   if (prover?.onlyLooks !== true) return;
   const { session, floatingIp, host } = context;
-  const isLate = async (): Promise<boolean> => {
-    await host.delay(lateSeconds * 1000, signal).catch(() => undefined);
-    return !signal.aborted;
-  };
+  const isLate = () => lateOf(host, signal);
   const ask = async (node: string): Promise<void> => {
     while (missing().includes(node) && !signal.aborted) {
       const lastWrite = readAnswer(session.opened.way, node)?.at ?? 0;
@@ -264,11 +283,15 @@ async function askWhoIsDown(
   if (await isLate()) await Promise.all(missing().map(ask));
 }
 
-/** The hosts whose locks may be left: the node that has not released the address, and is down. */
+/** That so long has passed, and nobody has ended the wait. */
+async function lateOf(host: Host, signal: AbortSignal): Promise<boolean> {
+  await host.delay(lateSeconds * 1000, signal).catch(() => undefined);
+  return !signal.aborted;
+}
+
+/** The hosts whose locks may be left: the nodes that have not released the address, and were down when it was taken from them. */
 function deadHosts({ session }: FailoverContext): string[] {
-  const node = session.deadOwner;
-  if (node === undefined) return [];
-  return [readAnswer(session.opened.way, node)?.host ?? node];
+  return session.deadOwners.map((node) => readAnswer(session.opened.way, node)?.host ?? node);
 }
 
 function notJoined(node: string, answer: GraceAnswer | undefined, seconds: number): string {

@@ -16,21 +16,24 @@ export async function graceIsDone(context: FailoverContext, fsid: string): Promi
   // B-3 that had nobody to notify was skipped, and is done all the same.
   if (record.stepDone({ epoch, step: 'B-3' }) || nobodyToNotify(context) !== undefined)
     return `done before in epoch ${epoch}`;
+  // This node may be in grace still, or for another address, and the others not.
+  if (floatingIp.shared !== undefined) return undefined;
   return (await driver.inGrace()) === true ? `entered before in epoch ${epoch}, and still in it` : undefined;
 }
 
 /**
- * Whether the grace that B-2 of this epoch began is over and clients are still to be notified, as when B-5 or B-4 had to wait for
+ * Whether the grace that B-2 of this epoch began is over, here or on another node that exports the file systems, and clients are still to be notified, as when B-5 or B-4 had to wait for
  * something: their reclaims would be refused. Done again, B-2 enters a new one.
  */
 export async function isGraceMissed(context: FailoverContext): Promise<boolean> {
-  const { session, driver } = context;
+  const { session, driver, collected } = context;
   const { epoch } = session;
+  const { everywhereUntil = Number.POSITIVE_INFINITY } = collected;
   return (
     session.opened.stepDone({ epoch, step: 'B-2' }) &&
     !session.opened.stepDone({ epoch, step: 'B-3' }) &&
     nobodyToNotify(context) === undefined &&
-    (await driver.inGrace()) === false
+    (performance.now() > everywhereUntil || (await driver.inGrace()) === false)
   );
 }
 

@@ -6,6 +6,8 @@ import type { Argv, CommandResult, Host } from '../host.js';
 const stateSchema = v.object({
   inGrace: v.boolean(),
   exports: v.array(v.tuple([v.number(), v.string()])),
+  /** What was said of the last one: EVENT:ADDRESS. */
+  grace: v.exactOptional(v.string()),
   /** Why it enters no grace. */
   refuses: v.exactOptional(v.string()),
 });
@@ -30,7 +32,7 @@ export function rehearseGanesha(host: Host, argv: Argv): CommandResult {
       return answer([before.inGrace, true, 'Success']);
     case 'grace':
       if (before.refuses !== undefined) return refusal(before.refuses);
-      return become({ inGrace: true }, true, 'Started grace period');
+      return become({ inGrace: true, grace: first }, true, 'Started grace period');
     case 'ShowExports':
       return answer([[0, 0], before.exports]);
     case 'AddExport':

@@ -38,7 +38,7 @@ interface = "eth0"`,
     {
       text:
         'A lock can be taken through any node. So before one of a moved client is dropped (A-3), and before the address is up again (B-2), `every node of the list is in grace`: release and takeover write a call beside the record ' +
-        '(sm_ADDRESS/barrier), each node enters grace and answers there (sm_ADDRESS/barrier.NODE). Nobody is waited for who is proved to be down: the node that had the address and was fenced, and with `--resource`, as the agents have it, one that Pacemaker says ' +
+        '(sm_ADDRESS/barrier), each node enters grace and answers there (sm_ADDRESS/barrier.NODE). Nobody is waited for who is proved to be down: the node that had the address and was fenced (where that was in an earlier run, as long as it answers nothing), and with `--resource`, as the agents have it, one that Pacemaker says ' +
         'is down. A node that does not answer within `barrier` in [timeouts] is named, takeover goes on, and ends with 5: what its clients locked meanwhile may be what others held. release says it, and ends well.',
     },
     {
@@ -56,7 +56,7 @@ systemctl enable --now nlm-failover-join-grace.service`,
         ],
         [
           'B-2',
-          'the call, `grace 5:ADDRESS` here, and the answers. Each call begins the grace of a node anew, with its whole length; after a third of it, where the wait is longer, the same call does so again.',
+          'the call, a grace here (`grace 0:`), the answers, and only then `grace 5:ADDRESS`, which drops what a client has reclaimed where this is done again: it is, until B-3 is done. Each call begins the grace of a node anew, with its whole length; after a third of it, where the wait is longer, the same call does so again.',
         ],
         [
           'Dead nodes, GlusterFS',

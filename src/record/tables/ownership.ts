@@ -109,6 +109,8 @@ export interface Claim {
   readonly fenced: boolean | Holder;
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Every node exports its file systems: who died with it may have left locks there, until that is dealt with (settleTakeover). */
+  readonly isShared?: boolean;
 }
 
 /**
@@ -117,7 +119,11 @@ export interface Claim {
  * Throws NOT_RELEASED (exit code 4) where another node is the owner, has not released, and is not `fenced`; also where this
  * node is presumed to be, or where nobody knows whether it is the machine of its name that is.
  */
-export function claim(db: Database, me: NodeIdentity, { fenced, now: claimedAt }: Claim): number {
+export function claim(
+  db: Database,
+  me: NodeIdentity,
+  { fenced, now: claimedAt, isShared = false }: Claim,
+): number {
   return db
     .transaction(() => {
       const now = readOwnership(db);
@@ -126,25 +132,30 @@ export function claim(db: Database, me: NodeIdentity, { fenced, now: claimedAt }
       if (owner !== undefined && !released && !holdsStill(db, fenced))
         throw notReleased(me, owner, now, addressIn(db.name));
       claimAudit(db, owner !== undefined && released);
+      // Whoever claimed it since may have been ended, or have let go, before that was dealt with.
+      const dead = new Set([...takenFrom(db), ...(released || owner === undefined ? [] : [owner])]);
+      dead.delete(me.node);
       db.prepare(
         'UPDATE ownership SET owner = ?, machine = ?, epoch = ?, released = 0, since = ?, taken_from = ?',
-      ).run(me.node, me.machine ?? null, epoch + 1, claimedAt, released ? null : (owner ?? null));
+      ).run(
+        me.node,
+        me.machine ?? null,
+        epoch + 1,
+        claimedAt,
+        isShared && dead.size > 0 ? [...dead].join(' ') : null,
+      );
       return epoch + 1;
     })
     .immediate();
 }
 
-/** Whom the owner of this epoch has taken the address from, who had not released it, as long as that is not settled; undefined: nobody. */
-export function takenFrom(db: Database, epoch: number): string | undefined {
-  return (
-    db
-      .prepare<[number], string | null>('SELECT taken_from FROM ownership WHERE epoch = ?')
-      .pluck()
-      .get(epoch) ?? undefined
-  );
+/** From whom the address was taken, who had not released it, as long as that is not settled: the last owners, by their names. */
+export function takenFrom(db: Database): string[] {
+  const names = db.prepare<[], string | null>('SELECT taken_from FROM ownership').pluck().get();
+  return names?.split(' ') ?? [];
 }
 
-/** What that node has left is dealt with. */
+/** What those nodes have left is dealt with. */
 export function settleTakeover(db: Database, epoch: number): void {
   db.prepare('UPDATE ownership SET taken_from = NULL WHERE epoch = ?').run(epoch);
 }

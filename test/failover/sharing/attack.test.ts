@@ -5,7 +5,12 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { awaitEveryNode, callEveryNode } from '../../../src/failover/sharing/barrier.js';
+import { isGraceMissed } from '../../../src/failover/steps/rerun.js';
+import { drivers } from '../../../src/lockmanager/drivers.js';
 import { configure } from '../../helpers/check-sites.js';
+import { rehearsalContext } from '../../helpers/rehearsal-context.js';
+import { addClient } from '../../helpers/rehearsal-steps.js';
 import type { RehearsalNode } from '../../helpers/rehearsal-site.js';
 import { address, endGrace, isInGrace, other, sharedSite, watch } from '../../helpers/shared-site.js';
 import { projectRoot } from '../../lab/project-root.js';
@@ -148,7 +153,7 @@ test('killed at the barrier, the same command again knows who died', async (t) =
   t.deepEqual(call?.dead, left?.dead);
   answerOf(record, 'C', call as Call);
   t.is(await again.exited, 0, again.said());
-  t.regex(again.said(), /in grace after [\d.]+ s: C; not waited for A: it is down/);
+  t.regex(again.said(), /in grace after [\d.]+ s: C; not waited for A: it was down, and answers nothing/);
   // From now on A is a node as any other.
   endGrace(a, b);
   const releasing = start(t, b, 'release', address);
@@ -158,6 +163,66 @@ test('killed at the barrier, the same command again knows who died', async (t) =
   answerOf(record, 'A', callOf(record) as Call);
   t.is(await releasing.exited, 0, releasing.said());
   t.notRegex(releasing.said(), /it is down/);
+});
+
+test('whoever has it next knows who died, though the one before let go; who is back is waited for', async (t) => {
+  const { a, b, record } = sharedSite(t, 'barrier = 2');
+  t.is((await a.tool(['takeover', address, ...quick])).exitCode, 5);
+  const taking = start(t, b, 'takeover', address, '--fenced', ...quick);
+  await until(t, 'the call', () => callOf(record)?.dead.length === 1);
+  taking.child.kill('SIGKILL');
+  await taking.exited;
+  t.is((await b.tool(['release', address])).exitCode, 0);
+  endGrace(a, b);
+  watch(t, a);
+  const again = start(t, b, 'takeover', address, ...quick);
+  await until(t, 'the call', () => callOf(record)?.dead.length === 1);
+  t.is(await again.exited, 0, again.said());
+  t.regex(again.said(), /in grace after [\d.]+ s: A\n/);
+});
+
+test('no lock of the address goes before every node is in grace', async (t) => {
+  const { a, b, record } = sharedSite(t, 'barrier = 20');
+  const told = () => (JSON.parse(a.read('/dbus.json')) as { grace?: string }).grace;
+  const taking = start(t, a, 'takeover', address, ...quick);
+  await until(t, 'the call', () => callOf(record) !== undefined && isInGrace(a));
+  await delay(300);
+  t.is(told(), '0:');
+  watch(t, b);
+  t.is(await taking.exited, 0, taking.said());
+  t.is(told(), `5:${address}`);
+});
+
+test('a later run calls every node again before anybody is notified, though this one is in grace still', async (t) => {
+  const { a, b } = sharedSite(t, 'barrier = 1');
+  t.is((await a.tool(['takeover', address, ...quick])).exitCode, 5);
+  addClient(a, '127.78.1.98');
+  t.is((await a.tool(['release', address])).exitCode, 0);
+  t.is((await a.tool(['takeover', address, '--steps', 'B-1,B-2'])).exitCode, 5);
+  t.true(isInGrace(a) && !isInGrace(b));
+  const context = await rehearsalContext(a, {}, (site) => {
+    const found = drivers.find(({ name }) => name === 'ganesha');
+    if (found === undefined) throw new Error('no such driver');
+    return found.make(site);
+  });
+  const { session, collected, driver, floatingIp } = context;
+  session.open({ create: false });
+  session.claim(false);
+  t.false(await isGraceMissed(context));
+  collected.everywhereUntil = performance.now() - 1;
+  t.true(await isGraceMissed(context), 'that of another node may be over');
+  collected.everywhereUntil = undefined;
+  const { shared } = floatingIp;
+  if (shared === undefined) throw new Error('nothing is shared');
+  for (const action of [callEveryNode(floatingIp, shared), awaitEveryNode(floatingIp, shared)])
+    await action.act(context);
+  const left = (collected.everywhereUntil ?? 0) - performance.now();
+  t.true(left > 0 && left < driver.graceSeconds() * 500, String(left));
+  session.close();
+  watch(t, b);
+  const again = await a.tool(['takeover', address, ...quick]);
+  t.regex(again.stdout, /B-2 +grace .*in grace after [\d.]+ s: B\n/);
+  t.true(isInGrace(b));
 });
 
 test('interrupted at the barrier: it stops, the call is withdrawn, and the same command goes on', async (t) => {

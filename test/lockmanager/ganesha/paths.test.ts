@@ -11,9 +11,9 @@ test('a path behind a symbolic link is refused before anything is touched', asyn
   const { a } = site;
   const well = await a.here(['takeover', address, '--no-wait']);
   t.is(well.exitCode, 0, well.stderr);
-  t.is(a.read('/dbus.json'), '{"inGrace":true,"exports":[[1,"/mnt/vol1"]]}');
+  t.is(a.read('/dbus.json'), `{"inGrace":true,"exports":[[1,"/mnt/vol1"]],"grace":"5:${address}"}`);
   t.is((await a.here(['release', address])).exitCode, 0);
-  t.is(a.read('/dbus.json'), '{"inGrace":true,"exports":[]}');
+  t.is(a.read('/dbus.json'), `{"inGrace":true,"exports":[],"grace":"5:${address}"}`);
 
   // That of the configuration is now a link.
   renameSync(a.path('/mnt'), a.path('/volumes'));

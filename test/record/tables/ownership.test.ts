@@ -74,6 +74,24 @@ test('another node, which vouches that the owner is dead', (t) => {
   t.throws(() => record.claim(A), { code: 'NOT_RELEASED' });
 });
 
+test('who died with what every node exports is known to each owner, until it is dealt with', (t) => {
+  const record = makeSite(t).open();
+  const take = (node: string, isShared = true) => record.claim({ node, fenced: true, now: wall, isShared });
+  take('A');
+  t.deepEqual(record.takenFrom(), []);
+  take('B');
+  take('C');
+  t.deepEqual(record.takenFrom(), ['A', 'B']);
+  record.setReleased('C', take('C'), true);
+  take('B');
+  t.deepEqual(record.takenFrom(), ['A'], 'nobody has died with his own locks in the way');
+  const epoch = take('D');
+  t.deepEqual(record.takenFrom(), ['A', 'B']);
+  record.settleTakeover(epoch);
+  take('A', false);
+  t.deepEqual(record.takenFrom(), []);
+});
+
 test('the same node, after it has released: a new epoch', (t) => {
   const record = makeSite(t).open();
   record.setReleased('A', record.claim(A), true);
