@@ -20,6 +20,24 @@ test('each driver has both halves, each with its steps in the order in which the
   }
 });
 
+test('of what every node exports too, and every node is in grace before anything of the address goes or is up', (t) => {
+  for (const [what, steps, after] of [
+    ['release', ['A-1', 'A-3', 'A-4'], / grace s 2:10\.10\.1\.1$/],
+    ['takeover', ['B-1', 'B-2', 'B-5', 'B-4', 'B-3'], / grace s 5:10\.10\.1\.1$/],
+  ] as const) {
+    const { lines: own = [] } =
+      examples.find(({ heading }) => heading === `${what} 10.10.1.1 of what every node exports`) ?? {};
+    t.deepEqual(
+      own.flatMap((line) => /^# ([AB]-\d) /.exec(line)?.[1] ?? []),
+      steps,
+    );
+    const at = (pattern: RegExp) => own.findIndex((line) => pattern.test(line));
+    t.true(at(/^# on each of a, b that is not dead/) >= 0);
+    t.true(at(/^# on each of/) < at(/ grace s 0:$/) && at(/ grace s 0:$/) < at(after));
+    t.true(own.every((line) => !/>> \/etc\/hosts/.test(line) || /'10\.10\.1\.1 \S+'/.test(line)));
+  }
+});
+
 test('a shell takes every line, nothing is for some cases only, and nothing is this machine’s', (t) => {
   t.true(lines.length > 150);
   for (const line of lines) {

@@ -34,7 +34,9 @@ export function callEveryNode({ address }: FloatingIp, sharing: Sharing): Failov
     commands: [
       `# sm_${address}/barrier calls each other node of ${listed(sharing)} into grace: "nlm-failover join-grace" answers there`,
     ],
-    byHand: [`# on each other node of ${listed(sharing)}: the server into grace, before another step`],
+    byHand: [
+      `# on each of ${listed(sharing)} that is not dead, and here: the next two lines that begin with "busctl" and "until"`,
+    ],
     repeats: true,
     check: () => false,
     act: async (context) => {

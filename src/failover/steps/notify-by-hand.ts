@@ -22,7 +22,8 @@ export function notifyByHand(ip: FloatingIp, enter: readonly string[]): string[]
   const isName = `/^${clientNamePattern.replaceAll(/\{.*\}/g, '*')}$/`;
   const awk = `awk '($3 == "add-client" || $3 == "recorded") && $4 ~ ${isName} { print $4 }' ${commandText([record])}/journal.*`;
   const line = `printf '${lockdCallback} %032d %s %s\\n' 0 "$c" ${address}`;
-  const named = [address, ...names].join(' ');
+  // Where it has none, any does: what is sent is the name in the files.
+  const named = [address, ...(names.length === 0 ? ['floating-ip'] : names)].join(' ');
   return [
     `rm -rf ${commandText([directory])} && mkdir -p ${below('sm')} ${below('sm.bak')}`,
     `{ ${select}; ${awk}; } | sort -u > ${below('clients')}   # rather one too many`,

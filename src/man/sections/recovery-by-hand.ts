@@ -1,9 +1,13 @@
 import type { FloatingIp } from '../../config/config.js';
+import { findFloatingIp } from '../../config/floating-ip.js';
+import { parseConfig } from '../../config/parse-config.js';
 import { planRelease, planTakeover } from '../../failover/plan.js';
 import { planByHand } from '../../failover/steps/by-hand.js';
-import { exampleDrivers } from '../../lockmanager/drivers.js';
+import type { Plan } from '../../failover/steps/steps.js';
+import { drivers, exampleDrivers } from '../../lockmanager/drivers.js';
 import type { LockManager } from '../../lockmanager/port.js';
 import type { ManBlock, ManSection } from '../man-page.js';
+import { sharedExample } from './shared.js';
 
 /** A release and a takeover by hand with each driver, of the plans that the program itself runs. */
 export function byHandSections(ip: FloatingIp): ManSection[] {
@@ -26,12 +30,42 @@ export function byHandSections(ip: FloatingIp): ManSection[] {
       title: `BY HAND WITH ${driver.name.toUpperCase()}`,
       blocks: driverBlocks(ip, driver),
     })),
+    byHandShared(),
   ];
 }
 
+/** The first address of the example in SHARED FILE SYSTEMS. */
+function byHandShared(): ManSection {
+  const config = parseConfig(sharedExample, { file: 'example', hostname: 'b', drivers });
+  const ip = findFloatingIp(config, '10.10.1.1');
+  const [driver] = exampleDrivers(ip).filter(({ shared }) => shared !== undefined);
+  if (driver === undefined) throw new Error('no driver serves shared file systems');
+  const [release, takeover] = plansOf(ip, driver);
+  const half = (plan: Plan): ManBlock[] => [
+    { heading: `${plan.kind} ${plan.address} of what every node exports` },
+    { example: planByHand(plan, driver).join('\n') },
+  ];
+  return {
+    title: 'BY HAND WITH SHARED FILE SYSTEMS',
+    blocks: [
+      {
+        text:
+          'The first address of the example of SHARED FILE SYSTEMS in nlm-failover(8), on the nodes a and b; under Pacemaker first take it out of its hands ("pcs property set maintenance-mode=true"). No volume moves: of the questions above those about a state volume, e2mmpstatus and dumpe2fs fall away, the record can be read on every node, and nothing shows that a node is dead but who fenced it.\n\n' +
+          'A lock can be had through any node. So `every node that is not dead is in grace` from before A-3 on, and from before B-2 on until B-3 is done and the clients have their locks again: type the lines for the other nodes there at the same time, and once more before Grace_Period of NFS-Ganesha has passed since. Where nlm-failover works on the other nodes, let `nlm-failover join-grace --watch` run there, and takeover here: it waits for them. A node that nobody can reach, and nobody can fence, may give away any lock meanwhile.\n\n' +
+          'With GlusterFS the bricks keep the locks of a dead node until they notice (`gluster volume get gv server.tcp-user-timeout`; 42 s): wait for that after its death, before B-4, or reclaims are refused for good. After a release by hand locks of clients that lock over UDP stay, until that NFS-Ganesha ends.',
+      },
+      ...half(release),
+      ...half(takeover),
+    ],
+  };
+}
+
+function plansOf(ip: FloatingIp, driver: LockManager): [Plan, Plan] {
+  return [planRelease(ip, driver), planTakeover(ip, driver, { node: 'nfs-b', order: 'safe' })];
+}
+
 function driverBlocks(ip: FloatingIp, driver: LockManager): ManBlock[] {
-  const plans = [planRelease(ip, driver), planTakeover(ip, driver, { node: 'nfs-b', order: 'safe' })];
-  return plans.flatMap((plan) => [
+  return plansOf(ip, driver).flatMap((plan) => [
     { heading: `${plan.kind} ${plan.address} with ${driver.name}` },
     { example: planByHand(plan, driver).join('\n') },
   ]);

@@ -77,7 +77,9 @@ export function recoveryTrees(): ManSection[] {
         {
           text:
             'With lockd-netns the node itself tells nothing of the address: the link is in /run/nlm-failover/instances/10.10.1.1/run/nlm-failover/serving/, and for threads, rpcinfo, nlm_end_grace, etab, exportfs and ip write `nlm-failover exec 10.10.1.1 --` before the line, or without the tool ' +
-            'the nsenter of the first line of BY HAND WITH LOCKD-NETNS. /proc/mounts and /proc/locks are those of the node.',
+            'the nsenter of the first line of BY HAND WITH LOCKD-NETNS. /proc/mounts and /proc/locks are those of the node.\n\n' +
+            'With ganesha there is neither nfsd nor etab. `busctl --system call org.ganesha.nfsd /org/ganesha/nfsd/admin org.ganesha.nfsd.admin get_grace` begins with true while it is in grace, and ShowExports (.../ExportMgr org.ganesha.nfsd.exportmgr ShowExports) has what it exports; in /proc/locks its locks are OFDLCK. ' +
+            'Of what every node exports STATE/sm_ADDRESS/barrier is there while a takeover or release waits for the nodes, and barrier.NODE is what each has answered.',
         },
       ],
     },

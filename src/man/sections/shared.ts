@@ -1,18 +1,7 @@
 import type { ManSection } from '../man-page.js';
 import { ganeshaHa } from './ganesha-ha.js';
 
-/** File systems that do not move. */
-export const shared: ManSection = {
-  title: 'SHARED FILE SYSTEMS',
-  blocks: [
-    {
-      text:
-        'Where every node has mounted a cluster file system and exports it always, an address has no file system of its own: it moves alone, and the locks of its clients with it. The configuration says so once, in ' +
-        '[[shared_filesystem]]. Nothing is mounted, unmounted, exported or unexported then. It is for NFS-Ganesha (`driver = "ganesha"`); the kernel’s lockd cannot enter grace without a restart, in which a rival gets in. The record lies on shared storage ' +
-        '(`directory` in [state]) that no NFS client reaches.',
-    },
-    {
-      example: `[state]
+export const sharedExample = `[state]
 directory = "/shared_state"      # seen by every node, exported by none
 
 [lock_manager]
@@ -33,7 +22,20 @@ interface = "eth0"
 
 [[floating_ip]]
 address = "10.10.1.2/24"
-interface = "eth0"`,
+interface = "eth0"`;
+
+/** File systems that do not move. */
+export const shared: ManSection = {
+  title: 'SHARED FILE SYSTEMS',
+  blocks: [
+    {
+      text:
+        'Where every node has mounted a cluster file system and exports it always, an address has no file system of its own: it moves alone, and the locks of its clients with it. The configuration says so once, in ' +
+        '[[shared_filesystem]]. Nothing is mounted, unmounted, exported or unexported then. It is for NFS-Ganesha (`driver = "ganesha"`); the kernel’s lockd cannot enter grace without a restart, in which a rival gets in. The record lies on shared storage ' +
+        '(`directory` in [state]) that no NFS client reaches.',
+    },
+    {
+      example: sharedExample,
     },
     {
       text:
