@@ -45,9 +45,9 @@ export type LockOnFile = Pick<KernelLock, 'inode' | 'mode' | 'start' | 'end'>;
 
 /**
  * unregistered: it runs, but no client finds it, as after an rpcbind that was started anew. silent: it is found, and does
- * not answer. anew: it is not the one that the clients of the address had their locks from.
+ * not answer. deaf: it serves, and can be told nothing until it is started anew. anew: it is not the one that the clients of the address had their locks from.
  */
-export type DaemonState = 'running' | 'silent' | 'unregistered' | 'anew' | 'dead';
+export type DaemonState = 'running' | 'silent' | 'unregistered' | 'deaf' | 'anew' | 'dead';
 
 /** How a lock manager is, for `status`. */
 export interface Health {

@@ -78,9 +78,14 @@ export class GaneshaServer {
   }
 
   async startGanesha(): Promise<void> {
+    this.beginGanesha();
+    await waitFor('NFS-Ganesha on the bus', async () => (await this.grace()) !== undefined);
+  }
+
+  /** The same, on the bus or not. */
+  beginGanesha(): void {
     const words = ['-F', '-f', '/run/ganesha.conf', '-L', '/run/ganesha.log', '-p', '/run/ganesha.pid'];
     this.netns.start('ganesha.nfsd', [...words, '-N', 'NIV_EVENT']);
-    await waitFor('NFS-Ganesha on the bus', async () => (await this.grace()) !== undefined);
   }
 
   /** Its own word, by dbus-send, which the program does not use. */
@@ -109,8 +114,18 @@ export class GaneshaServer {
 
   /** Of the machine, as the test sees it. */
   pid(name: string): number {
+    const found = this.#find(name);
+    if (found === undefined) throw new Error(`no ${name} runs`);
+    return Number(found);
+  }
+
+  runs(name: string): boolean {
+    return this.#find(name) !== undefined;
+  }
+
+  #find(name: string): string | undefined {
     const namespace = execFileSync('readlink', [`/proc/${this.netns.pid}/ns/net`], { encoding: 'utf8' });
-    const found = readdirSync('/proc').find((pid) => {
+    return readdirSync('/proc').find((pid) => {
       try {
         return (
           /^\d+$/.test(pid) &&
@@ -121,8 +136,6 @@ export class GaneshaServer {
         return false;
       }
     });
-    if (found === undefined) throw new Error(`no ${name} runs`);
-    return Number(found);
   }
 
   signal(name: string, signal: NodeJS.Signals): void {

@@ -44,6 +44,37 @@ ganeshaTest('no bus, nobody on it, a policy, Ganesha or the bus stopped: one sen
     const released = await server.tool('release', address);
     t.is(released.code, 0, released.output);
   }
+  // It ends with its bus (libdbus, dbus_connection_set_exit_on_disconnect), and comes to no bus that was not there at its start.
+  const again = await server.tool('takeover', address, '--no-wait');
+  t.is(again.code, 0, again.output);
+  server.signal('dbus-daemon', 'SIGKILL');
+  await waitFor('its end', () => Promise.resolve(!server.runs('ganesha.nfsd')));
+  server.beginGanesha();
+  await waitFor('NFS-Ganesha', async () => {
+    const { exited } = netns.start('rpcinfo', ['-T', 'tcp', '127.0.0.1', 'nlockmgr', '4']);
+    return (await exited) === 0;
+  });
+  await server.startBus('allow');
+  const lost =
+    /NFS-Ganesha runs \(pid (\d+)\), and nobody has the name org\.ganesha\.nfsd on the D-Bus, as where/;
+  t.regex(
+    (await server.tool('status', address)).output,
+    /NOT SERVING: ganesha\.nfsd runs, and can be told nothing/,
+  );
+  const checked = await server.tool('check', address);
+  t.regex(checked.output.split('\n').find((line) => / driver /.test(line)) ?? '', lost);
+  const kept = await server.tool('release', address);
+  t.is(kept.code, 1, kept.output);
+  t.regex(kept.output, lost);
+  t.regex(await netns.run('cat', '/proc/self/mountinfo'), /vol1/, 'it is exported, and stays mounted');
+  // As the hint has it.
+  const [, pid = ''] = /kill -s KILL (\d+)/.exec(kept.output) ?? [];
+  await netns.run('kill', '-s', 'KILL', pid);
+  const freed = await server.tool('release', address);
+  t.is(freed.code, 0, freed.output);
+  t.notRegex(await netns.run('cat', '/proc/self/mountinfo'), /vol1/);
+  await server.startGanesha();
+
   // rpc.statd takes its registration away, and another statd has it.
   server.signal('rpc.statd', 'SIGTERM');
   await symlink(process.execPath, netns.path('/run/ganesha.nfsd'));

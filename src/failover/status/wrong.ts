@@ -135,6 +135,7 @@ export const illTexts = {
   dead: 'is dead',
   unregistered: 'is not registered with rpcbind',
   silent: 'does not answer',
+  deaf: 'runs, and can be told nothing until it is started anew: "nlm-failover check" says why',
   anew: 'was started anew, and the locks of the address are gone: take it over again',
 } satisfies Record<Exclude<DaemonState, 'running'>, string>;
 

@@ -2,6 +2,7 @@ import { exitCodes, FailoverError } from '../../errors.js';
 import type { Obstacle } from '../../host/action.js';
 import { type Argv, commandText, type Host } from '../../host/host.js';
 import { currentDeadline } from '../../host/running/deadline.js';
+import { ganeshaProcess } from './process.js';
 
 // NFS-Ganesha over D-Bus, by busctl(1). What its methods take and answer: src/dbus/ and src/support/export_mgr.c of NFS-Ganesha.
 
@@ -25,14 +26,15 @@ export interface Call {
 /**
  * Why there is no answer.
  * - busless: the bus cannot be reached
- * - absent: nobody has Ganesha's name there
+ * - absent: nobody has Ganesha's name there, and it does not run here
+ * - lost: the same, and it runs: it looks for the bus at its start alone (src/dbus/dbus_server.c, gsh_dbus_pkginit)
  * - denied: the bus does not let this user ask
  * - silent: no answer in time
  * - refused: it answered with an error
  */
 export interface Fault {
-  readonly kind: 'busless' | 'absent' | 'denied' | 'silent' | 'refused';
-  /** What was said, on one line. */
+  readonly kind: 'busless' | 'absent' | 'lost' | 'denied' | 'silent' | 'refused';
+  /** What was said, on one line; where it is lost, its pid. */
   readonly said: string;
 }
 
@@ -88,7 +90,10 @@ export async function ask(bus: Bus, call: Call, patient = false): Promise<Answer
     true,
   );
   if ('fault' in known || known.data[0] !== false) return answer;
-  return { fault: { kind: 'absent', said: answer.fault.said } };
+  const pid = bus.host.kind === 'real' ? ganeshaProcess(bus.host)?.pid : undefined;
+  return {
+    fault: pid === undefined ? { kind: 'absent', said: answer.fault.said } : { kind: 'lost', said: pid },
+  };
 }
 
 function optionsFor(seconds: number): string[] {
@@ -158,7 +163,13 @@ function faultText(
     case 'absent': {
       return {
         message: `NFS-Ganesha is not on the D-Bus: nobody has the name ${service}`,
-        hint: 'Start it (systemctl start nfs-ganesha). Where it runs, as after a new start of dbus, end it first: takeover brings back the locks that go with it.',
+        hint: 'Start it (systemctl start nfs-ganesha).',
+      };
+    }
+    case 'lost': {
+      return {
+        message: `NFS-Ganesha runs (pid ${said}), and nobody has the name ${service} on the D-Bus, as where it was started before the bus, or is on another one: it has to be ended, and started anew`,
+        hint: `All its locks end with it, and nobody else can be told of that first. End it (kill -s KILL ${said}; systemctl stop waits for minutes); run the same command again if it is a release; start it, and run takeover for each address that stays: their clients are notified, and reclaim.`,
       };
     }
     case 'denied': {

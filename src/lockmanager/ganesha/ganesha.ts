@@ -231,7 +231,10 @@ async function serverState(
   served: ServedBy,
   answer: Awaited<ReturnType<typeof askGrace>>,
 ): Promise<DaemonState> {
-  if (typeof answer !== 'boolean') return ganeshaProcess(served.host) === undefined ? 'dead' : 'silent';
+  if (typeof answer !== 'boolean') {
+    if ('fault' in answer && answer.fault.kind === 'lost') return 'deaf';
+    return ganeshaProcess(served.host) === undefined ? 'dead' : 'silent';
+  }
   if (isAnotherProcess(served)) return 'anew';
   return (await nlmRegistered()) === false ? 'unregistered' : 'running';
 }

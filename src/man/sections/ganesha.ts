@@ -70,6 +70,7 @@ NFSv4 { Grace_Period = 45; }`,
         'The grace is the whole server’s: no lock is lost, but who asks for a new one waits, through every address. takeover and `status` name those others. It ends by itself, and not before its time.\n\n' +
         'Where NFS-Ganesha dies, `status` says so, and release goes on without it. One that was started anew has neither its exports nor anybody’s lock, and has had rpc.statd forget every client: the record keeps them, `status` names ' +
         'it, and takeover, run again, enters a grace, exports and notifies. Until then whoever asks has a stale file handle, so do not let a service manager start it anew by itself (`Restart=`): move the address, or take it over again.\n\n' +
+        'A new start of dbus ends NFS-Ganesha within a second (seen with 4.3), without a word in its log, and all its locks with it: release the addresses first. Where it runs and is not on the bus, as it was started before the bus, nobody can tell it anything, and release refuses with its pid: end it (kill -s KILL), and go on as above.\n\n' +
         'Held locks are seen with the back ends VFS and XFS. With another one (Gluster, Ceph) they are in the storage: nothing is noted at A-1, and the audit goes by who came back, as after a crash.\n\n' +
         'An NFS-Ganesha that is its own statd, as it can be since 2026, has registered program 100024 with rpcbind and runs no callout: nobody would be recorded, so takeover and `check` refuse it.',
     },
