@@ -14,6 +14,8 @@ import {
   withdrawCall,
   writeCall,
 } from '../../record/barrier.js';
+import { notedConfiguration } from '../../rundir/configuration.js';
+import { runDirectory } from '../../rundir/serving.js';
 import { proverOf } from '../access/vouching.js';
 import type { FailoverContext } from '../context.js';
 import { awaitDeadLocks, enterSharedGrace } from './join.js';
@@ -38,7 +40,7 @@ export function callEveryNode({ address }: FloatingIp, sharing: Sharing): Failov
       `# on each of ${listed(sharing)} that is not dead, and here: the next two lines that begin with "busctl" and "until"`,
     ],
     repeats: true,
-    check: () => false,
+    check: (context) => isNothingHere(context),
     act: async (context) => {
       const { session, config, collected } = context;
       const call: GraceCall = {
@@ -57,6 +59,13 @@ export function callEveryNode({ address }: FloatingIp, sharing: Sharing): Failov
   };
 }
 
+/** There is no record, or none of this node's, and no takeover has had anything of the address here: see release.ts. */
+export function isNothingHere({ session, host, floatingIp }: FailoverContext): boolean {
+  return (
+    session.record === undefined && notedConfiguration(runDirectory(host), floatingIp.address) === undefined
+  );
+}
+
 /** This node itself enters grace, where nothing else of the step has it do so. */
 export function joinHere({ shared }: LockManager): FailoverAction {
   const join = shared?.joinGrace();
@@ -65,7 +74,7 @@ export function joinHere({ shared }: LockManager): FailoverAction {
     ...(join?.byHand === undefined ? {} : { byHand: join.byHand }),
     ...(join?.programs === undefined ? {} : { programs: join.programs }),
     repeats: true,
-    check: () => false,
+    check: (context) => isNothingHere(context),
     act: async (context) => enterSharedGrace(context.driver, context),
     verify: () => undefined,
   };
@@ -150,11 +159,12 @@ async function awaitAnswers(
   );
   const joined = answers().flatMap(({ node, answer }) => (standing.isJoined(answer, 1) ? [node] : []));
   const took = ((performance.now() - began) / 1000).toFixed(1);
-  return [
+  const said = [
     ...(joined.length === 0 ? [] : [`in grace after ${took} s: ${joined.join(', ')}`]),
     ...[...down].map(([node, why]) => `not waited for ${node}: ${why}`),
     ...collected.outOfGrace,
-  ].join('; ');
+  ];
+  return said.length === 0 ? undefined : said.join('; ');
 }
 
 /**

@@ -5,18 +5,12 @@ import type { Action } from '../../host/action.js';
 import { isTimeout } from '../../host/running/deadline.js';
 import { settleText, waitUntil } from '../../host/running/wait.js';
 import type { LockManager } from '../../lockmanager/port.js';
-import { notedConfiguration } from '../../rundir/configuration.js';
-import {
-  freezeServing,
-  runDirectory,
-  servedAddresses,
-  servingJournal,
-  thawServing,
-} from '../../rundir/serving.js';
+import { freezeServing, servedAddresses, servingJournal, thawServing } from '../../rundir/serving.js';
 import { RecordSession } from '../access/session.js';
 import type { FailoverContext } from '../context.js';
 import { notifyRecorded } from '../steps/notify-clients.js';
 import { isNotOwner, openOther } from '../steps/other-addresses.js';
+import { isNothingHere } from './barrier.js';
 
 /**
  * A-3 where the exports stay: what clients hold through the address goes, with every node in grace. What the same clients hold through
@@ -33,9 +27,7 @@ export function letGoOfLocks(ip: FloatingIp, driver: LockManager): Action<Failov
     ],
     ...(drop?.byHand === undefined ? {} : { byHand: drop.byHand }),
     ...(drop?.programs === undefined ? {} : { programs: drop.programs }),
-    // Not this node's any more, and given up: see release.ts.
-    check: ({ session, host }) =>
-      session.record === undefined && notedConfiguration(runDirectory(host), ip.address) === undefined,
+    check: (context) => isNothingHere(context),
     act: async (context) => {
       const { session } = context;
       session.record?.fold();

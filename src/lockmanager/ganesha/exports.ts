@@ -154,10 +154,15 @@ function ownOf(
   const exported = pathOf(filesystem);
   const other = all.find((one) => (one.id === id) !== (one.path === exported));
   if (other === undefined) return all.find(isOwn(filesystem));
+  // What it calls its path is then the Pseudo (export_mgr.c, ctx_export_path), by which clients mount.
+  const pseudo =
+    other.id === id
+      ? ` Where ${other.path} is its Pseudo, as Mount_Path_Pseudo is set, write that as path, without mountpoint.`
+      : '';
   throw notSo(
     step,
     `NFS-Ganesha exports ${other.path} as Export_Id ${other.id}, and the configuration says that ${exported} is Export_Id ${id}: clients of the one would get the other, or stale file handles`,
-    'Correct export_id in the configuration, the same on every node, or the EXPORT block of NFS-Ganesha. Nothing was changed.',
+    `Correct export_id or path in the configuration, the same on every node, or the EXPORT block of NFS-Ganesha.${pseudo} Nothing was changed.`,
   );
 }
 

@@ -40,7 +40,7 @@ state_directory = "/srv/state1"
   Enable_TCP_keepalive = true;    # for A-1, below
   TCP_KEEPIDLE = 5; TCP_KEEPINTVL = 2; TCP_KEEPCNT = 3;
 }
-NFSv4 { Grace_Period = 45; }`,
+NFSv4 { Grace_Period = 45; Lease_Lifetime = 45; }`,
     },
     {
       text: 'A grace lasts up to ten seconds longer than Grace_Period, as a thread that looks now and then ends it. It has to be read: `ganesha_conf`, or say it in `ganesha_grace`.',

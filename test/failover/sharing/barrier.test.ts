@@ -2,6 +2,7 @@
 import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
+import { configure } from '../../helpers/check-sites.js';
 import { makeRehearsal } from '../../helpers/rehearsal-site.js';
 import { address, endGrace, isInGrace, sharedSite, watch } from '../../helpers/shared-site.js';
 
@@ -55,6 +56,24 @@ test('a node that does not answer in time is named, and nobody waits for it any 
   t.is(released.exitCode, 0, released.stdout + released.stderr);
   t.regex(released.stdout, /NOTE: node B has not answered/);
   t.regex((await b.here(['status', address])).stdout, /owner +A, epoch 1, released/);
+});
+
+test('where no takeover has made a record there is nothing to release', async (t) => {
+  const { a } = sharedSite(t);
+  a.write('/dbus.json', '{ "inGrace": false, "exports": [] }');
+  t.is((await a.here(['takeover', address, ...quick])).exitCode, 3);
+  // As Pacemaker stops what it could not start: where that fails it has the node fenced.
+  const released = await a.here(['release', address]);
+  t.is(released.exitCode, 0, released.output);
+  t.false(isInGrace(a));
+});
+
+test('a node that is the only one says nothing of others', async (t) => {
+  const { a } = sharedSite(t);
+  configure(a, 'nodes = ["A", "B"]', 'nodes = ["A"]');
+  const taken = await a.here(['takeover', address, ...quick]);
+  t.is(taken.exitCode, 0, taken.output);
+  t.regex(taken.stdout, /B-2 .*fsid 1 \(\/gv\)\n/);
 });
 
 test('a node that died with the address is not waited for', async (t) => {

@@ -58,6 +58,12 @@ test('what is not exported here is said before anything is claimed', async (t) =
   t.is(refused.exitCode, 3, refused.output);
   t.regex(refused.stderr, /\/gv is not exported/);
   t.false(existsSync(record));
+  // As with Mount_Path_Pseudo.
+  a.write('/dbus.json', '{ "inGrace": false, "exports": [[1, "/pseudo"]] }');
+  t.regex(
+    (await a.here(['check', address])).output,
+    /exports \/pseudo as Export_Id 1, and .* Where \/pseudo is its Pseudo, as Mount_Path_Pseudo is set, write that as path/s,
+  );
   endGrace(a);
   t.is((await a.here(['takeover', address, ...quick])).exitCode, 5);
   t.false(
