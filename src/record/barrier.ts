@@ -1,4 +1,4 @@
-import { constants, fstatSync, rmSync } from 'node:fs';
+import { constants, fstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemError } from '../errors.js';
 import { syncDirectory } from '../host/directories.js';
@@ -124,6 +124,17 @@ function presenceName(node: string): string {
 function idIn(file: string): string | undefined {
   const { id } = readObject(file) ?? {};
   return isId(id) ? id : undefined;
+}
+
+/** Every node that has answered a call here, whichever and whenever. Throws SYSTEM_ERROR. */
+export function answeringNodes(directory: Directory): string[] {
+  try {
+    return readdirSync(directory)
+      .flatMap((name) => (name.startsWith(`${callName}.`) ? [name.slice(callName.length + 1)] : []))
+      .filter((name) => isNodeName(name));
+  } catch (error) {
+    throw systemError(error, `reading ${inPlainWords(directory)}`);
+  }
 }
 
 function answerName(node: string): string {

@@ -385,6 +385,18 @@ export const rehearsedSites: readonly RehearsedSite[] = [
     verdict: 'warning',
     says: /^B was not ready at its last call, 2001-09-09T01:46:40\.000Z: it hangs$/,
   },
+  {
+    check: 'sharing',
+    what: 'a node that only others have in "nodes"',
+    isShared: true,
+    make: async (node, other) => {
+      await taken(node);
+      const answer = { id: '0'.repeat(36), round: 1, host: 'c', state: 'joined', said: '', at: 1e12 };
+      other.write('/shared_storage/sm_127.77.41.1/barrier.C', JSON.stringify(answer));
+    },
+    verdict: 'warning',
+    says: /^C has answered calls into grace, last at 2001-09-09T01:46:40\.000Z, and is not in "nodes" here/,
+  },
   ...(
     [
       [

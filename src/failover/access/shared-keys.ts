@@ -30,10 +30,12 @@ export function sharedKeys(
     ...(ip.shared === undefined ? {} : { 'nodes of shared_filesystem': ip.shared.nodes.toSorted() }),
     ...(ip.stateVolume === undefined ? {} : { 'state volume: mountpoint': ip.stateVolume.mountpoint }),
   };
-  for (const { fsid, mountpoint, type, options, exports } of ip.filesystems) {
+  for (const { fsid, mountpoint, type, options, exports, exportId, glusterVolume } of ip.filesystems) {
     values[`fsid ${fsid}: mountpoint`] = mountpoint;
     values[`fsid ${fsid}: type`] = type;
     values[`fsid ${fsid}: options`] = sorted(options);
+    if (exportId !== undefined) values[`fsid ${fsid}: export_id`] = exportId;
+    if (glusterVolume !== undefined) values[`fsid ${fsid}: gluster_volume`] = glusterVolume;
     for (const one of exports)
       values[`fsid ${fsid}: export of ${one.path} to ${one.clients}`] = sorted(one.options);
   }
@@ -49,9 +51,12 @@ export function differingKeys(
   return [...keys].filter((key) => one[key] !== other[key]).toSorted();
 }
 
-/** Whether clients would find something else, or nothing, after a failover: their file handles have the fsid, their mounts the path. */
+/**
+ * Whether clients would find something else, or nothing, after a failover: their file handles have the fsid and the Export_Id, their mounts the
+ * path.
+ */
 export function losesClients(key: string): boolean {
-  return /^fsid \S+: (?:mountpoint|export of )/.test(key) || key === 'state volume: mountpoint';
+  return /^fsid \S+: (?:mountpoint|export_id|export of )/.test(key) || key === 'state volume: mountpoint';
 }
 
 function sorted(list: string): string {

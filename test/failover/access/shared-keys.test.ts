@@ -37,6 +37,30 @@ for (const [from, to, differing] of [
   });
 }
 
+test('another Export_Id is a stale file handle, whatever the fsid; another volume leaves its bricks unseen', (t) => {
+  const served = `[lock_manager]
+driver = "ganesha"
+[state]
+directory = "/state"
+[[shared_filesystem]]
+fsid = 9
+export_id = 77
+path = "/gv"
+gluster_volume = "gv"
+nodes = ["A", "B"]
+[[floating_ip]]
+address = "10.10.1.1/24"
+interface = "eth0"
+`;
+  const from = (one: string, other: string) =>
+    differingKeys(keysOf(`node = "A"\n${served}`), keysOf(`node = "A"\n${replaced(served, one, other)}`));
+  const ids = from('export_id = 77', 'export_id = 78');
+  t.deepEqual(ids, ['fsid 9: export_id']);
+  t.true(ids.every(losesClients));
+  t.deepEqual(from('"gv"', '"gw"'), ['fsid 9: gluster_volume']);
+  t.deepEqual(from('["A", "B"]', '["A", "B", "C"]'), ['nodes of shared_filesystem']);
+});
+
 test('a file system that one node has alone, another fsid, another mount point: clients would lose it', (t) => {
   const more = differingKeys(own, keysOf(sample + secondFilesystem));
   t.true(more.length > 3 && more.every((key) => key.startsWith('fsid 1235: ')));

@@ -3,7 +3,7 @@ import { FailoverError } from '../../../errors.js';
 import { recordLocation } from '../../../failover/access/location.js';
 import { whyUnheard } from '../../../failover/sharing/heard.js';
 import { glusterSeconds } from '../../../host/gluster-options.js';
-import { type GraceAnswer, readAnswer } from '../../../record/barrier.js';
+import { answeringNodes, type GraceAnswer, readAnswer } from '../../../record/barrier.js';
 import { holdRecordDirectory } from '../../../record/safe-files/record-directory.js';
 import { type AddressSite, type Check, failure, type Finding, ofObstacle, ok, warning } from '../check.js';
 
@@ -15,7 +15,7 @@ const reclaimSeconds = 10;
 /** That every node enters grace when it is called, and that the storage lets the locks of a dead node go in time. */
 export const sharingCheck: Check<AddressSite> = {
   name: 'sharing',
-  text: 'of what every node exports: `join-grace --watch` runs here and looks, how each other node answered when it was called last, and, with `gluster_volume`, that network.ping-timeout is smaller than server.tcp-user-timeout, and `barrier` and the grace longer',
+  text: 'of what every node exports: `join-grace --watch` runs here and looks, how each other node answered when it was called last, also one that is not in `nodes` here, and, with `gluster_volume`, that network.ping-timeout is smaller than server.tcp-user-timeout, and `barrier` and the grace longer',
   look: async (site) => {
     const { ip, reader } = site;
     if (ip.shared === undefined) return [ok('nothing that another node exports too')];
@@ -36,9 +36,13 @@ function answersOf(
   const held = holdRecordDirectory(recordLocation(host, ip).directory, { create: false });
   if (held === undefined) return [];
   try {
-    return nodes
-      .filter((node) => node !== config.node)
-      .map((node) => ofAnswer(node, readAnswer(held.way, node)));
+    const { way } = held;
+    return [
+      ...nodes.filter((node) => node !== config.node).map((node) => ofAnswer(node, readAnswer(way, node))),
+      ...answeringNodes(way)
+        .filter((node) => !nodes.includes(node))
+        .map((node) => strange(node, readAnswer(way, node))),
+    ];
   } finally {
     held.close();
   }
@@ -52,6 +56,15 @@ function ofAnswer(node: string, answer: GraceAnswer | undefined): Finding {
   return state === 'joined'
     ? ok(`${node} was in grace ${when}`)
     : warning(`${node} was not ready ${when}: ${said}`, hint);
+}
+
+/** Whose configuration has it in `nodes`, and this one has not. */
+function strange(node: string, answer: GraceAnswer | undefined): Finding {
+  const when = answer === undefined ? '' : `, last at ${new Date(answer.at).toISOString()}`;
+  return warning(
+    `${node} has answered calls into grace${when}, and is not in "nodes" here: nobody waits for it, and it may give locks away`,
+    `Write it into "nodes" on every node. Where it has been taken out for good, remove its file barrier.${node} beside the record.`,
+  );
 }
 
 async function ofStorage(
