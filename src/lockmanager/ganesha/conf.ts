@@ -2,14 +2,22 @@
 
 /** NFSv4's Grace_Period in the text of a ganesha.conf, which is NLM's too; undefined where it does not say. */
 export function gracePeriodOf(text: string): number | undefined {
-  const words = blocksNamed(text, 'NFSv4').map((block) => wordOf(block, 'Grace_Period'));
-  const found = words.findLast((word) => word !== undefined);
+  const found = lastWord(text, 'NFSv4', 'Grace_Period');
   return found !== undefined && /^\d+$/.test(found) ? Number(found) : undefined;
 }
 
 /** What a ganesha.conf says of the server itself; the key: as in ganesha-core-config(8). Undefined: its default. */
 export function coreParam(text: string, key: string): string | undefined {
-  return blocksNamed(text, 'NFS_Core_Param')
+  return lastWord(text, 'NFS_Core_Param', key);
+}
+
+/** Whether it never enters a grace (NFSv4's Graceless; nfs4_recovery.c, nfs_start_grace). */
+export function isGraceless(text: string): boolean {
+  return booleanOf(lastWord(text, 'NFSv4', 'Graceless')) === true;
+}
+
+function lastWord(text: string, name: string, key: string): string | undefined {
+  return blocksNamed(text, name)
     .map((block) => wordOf(block, key))
     .findLast((word) => word !== undefined);
 }

@@ -1,7 +1,7 @@
 import type { Filesystem } from '../../config/config.js';
 import type { Obstacle } from '../../host/action.js';
 import { exportBlocks } from './block.js';
-import { booleanOf, coreParam, gracePeriodOf } from './conf.js';
+import { booleanOf, coreParam, gracePeriodOf, isGraceless } from './conf.js';
 
 /** What is looked at. */
 export interface Settings {
@@ -33,6 +33,11 @@ export function settingsAmiss({ file, text, isGraceSaid, moving }: Settings): Ob
     });
   if (booleanOf(coreParam(text, 'Enable_NLM')) === false)
     found.push({ message: `Enable_NLM in ${file} is off: nobody can lock over NFSv3`, hint: restart });
+  if (isGraceless(text))
+    found.push({
+      message: `Graceless in ${file} is on: NFS-Ganesha enters no grace, in which clients reclaim`,
+      hint: restart,
+    });
   if (booleanOf(coreParam(text, 'NSM_Use_Caller_Name')) === true)
     note(
       `NSM_Use_Caller_Name in ${file} is on: clients are recorded by the names that they give themselves, and one that does not resolve here is not notified`,

@@ -27,6 +27,7 @@ const rows: readonly (readonly [what: string, text: string | undefined, says?: R
     ['no length of a grace', 'NFSv4 { }', /No Grace_Period is in the block NFSv4 of \/g\.conf/, true],
     ['no version 3', `${sound}NFS_Core_Param { NFS_Protocols = 4; }`, /does not serve NFSv3/, false],
     ['no NLM', `${sound}nfs_core_param { enable_nlm = No; }`, /Enable_NLM in \/g\.conf is off/, false],
+    ['no grace', `${sound}NFSv4 { Graceless = true; }`, /^Graceless in \/g\.conf is on/, false],
     ['names', `${sound}NFS_Core_Param { NSM_Use_Caller_Name = true; }`, /recorded by the names/, true],
     [
       'an export that moves',
