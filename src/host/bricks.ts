@@ -7,8 +7,6 @@ import { waitUntil } from './running/wait.js';
 /** Where a brick writes what it holds when SIGUSR1 asks for it (server.statedump-path). */
 const dumpDirectory = '/run/gluster';
 
-/** The last line of a dump that is whole. */
-const dumpEnd = 'DUMP-END';
 const dumpSeconds = 5;
 
 /** Whose locks the bricks of a volume on this node hold, by the names of the hosts; `silent`: one of them does not say. */
@@ -37,6 +35,11 @@ export function lockHosts(dump: string): string[] | undefined {
     hosts.push(name);
   }
   return hosts;
+}
+
+/** Whether the text of a dump is all of it: its last line says when it ended (libglusterfs/src/statedump.c, gf_proc_dump_info). */
+export function isWholeDump(text: string): boolean {
+  return /^DUMP-END-TIME: .*$/.test(text.trimEnd().split('\n').at(-1) ?? '');
 }
 
 /** The brick processes of a volume here, by their command lines: `glusterfsd -s HOST --volfile-id VOLUME.HOST.BRICK ...`. Root's alone. */
@@ -74,7 +77,7 @@ async function dumpOf(host: Host, pid: number): Promise<string | undefined> {
     () => {
       file = dumpsOf(host, pid).find((one) => !before.has(one)) ?? '';
       text = file === '' ? '' : (host.readText(file) ?? '');
-      return text.trimEnd().endsWith(dumpEnd);
+      return isWholeDump(text);
     },
     { seconds: dumpSeconds, intervalMs: 50 },
   );

@@ -425,7 +425,13 @@ export const rehearsedSites: readonly RehearsedSite[] = [
         'warning',
         /^what the volume gv has set could not be asked: Volume gv does not exist$/,
       ],
-      ['as it should be', ['5 (DEFAULT)', 15], 'ok', /^gv: locks of a dead node go after 15 s$/],
+      [
+        'over before a node is fenced',
+        [5, 15],
+        'warning',
+        /^server\.tcp-user-timeout of gv \(15 s\), until which the locks of a dead node stay, may be over before/,
+      ],
+      ['as it should be', ['5 (DEFAULT)', 42], 'ok', /^gv: locks of a dead node go after 42 s$/],
     ] as const
   ).map(([what, options, verdict, says]): RehearsedSite => ({
     check: 'sharing',

@@ -1,6 +1,6 @@
 // Whose locks a brick of GlusterFS holds, by what it writes about itself.
 import test from 'ava';
-import { lockHosts } from '../../src/host/bricks.js';
+import { isWholeDump, lockHosts } from '../../src/host/bricks.js';
 
 /** CTX_ID of a connection (client.c, client_setvolume), as GlusterFS 10.3 has it. */
 const connection = (host: string, pid = 970) =>
@@ -31,7 +31,6 @@ conn.0.bound_xl=/srv/brick/b
 client=${connection('asking')}
 
 DUMP-END-TIME: 2026-11-27 20:12:09.491202 +0000
-DUMP-END
 `;
 
 test('locks that are held and that are waited for, of every kind', (t) => {
@@ -46,6 +45,14 @@ test('locks that are held and that are waited for, of every kind', (t) => {
     `entrylk.entrylk[0](ACTIVE)=type=ENTRYLK_WRLCK on basename=file, pid = 9, owner=00, client=0x7f, connection-id=${connection('d')}, granted at 2026-11-27 20:12:05`,
   );
   t.deepEqual(lockHosts(text), ['a', 'b', 'c', 'd']);
+});
+
+test('a dump is whole once its last line says when it ended', (t) => {
+  const text = dump(granted('posixlk', 'a'));
+  t.true(isWholeDump(text));
+  t.false(isWholeDump(text.slice(0, text.indexOf('DUMP-END'))));
+  t.false(isWholeDump(''));
+  t.false(isWholeDump(`${text}\n[of another]\n`));
 });
 
 test('a connection is no lock, nor is what is asked, nor a count', (t) => {

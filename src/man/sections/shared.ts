@@ -62,14 +62,14 @@ systemctl enable --now nlm-failover-join-grace.service`,
         ],
         [
           'Dead nodes, GlusterFS',
-          'the bricks keep the locks of a node that died until they notice (`server.tcp-user-timeout`, 42 s by default), and a reclaim before that is refused for good. With `gluster_volume` each node looks at its own bricks (SIGUSR1, /run/gluster), and answers only when they hold no lock of that host any more. Let Grace_Period be longer than that, and than the clients take.',
+          'the bricks keep the locks of a node that died until they notice (`server.tcp-user-timeout`, 42 s by default), and a reclaim before that is refused for good. With `gluster_volume` each node looks at its own bricks (SIGUSR1, /run/gluster), and answers only when they hold no lock of that host any more. Let Grace_Period be longer than that, and than the clients take. And let that be longer than it takes from the death of a node until it is fenced and every other is in grace (20 s and more under Pacemaker): from then on a rival may get what its clients hold.',
         ],
       ],
     },
     {
       text:
         'The grace is that of every server: no other lock is lost, but whoever asks for a new one waits, through every address, up to ten seconds longer than Grace_Period.\n\n' +
-        'What no barrier closes: where a lock manager dies, and its node or the storage lets its locks go at once, a rival may get one before any takeover begins. With a storage that keeps them for a while (GlusterFS does, of a node that lost its power), fencing and grace come first.\n\n' +
+        'What no barrier closes: where a lock manager dies, and its node or the storage lets its locks go at once, a rival may get one before any takeover begins. With a storage that keeps them for a while (GlusterFS does, of a node that lost its power, for `server.tcp-user-timeout`), fencing and grace come first where they take less.\n\n' +
         'Which locks are held through which address cannot be seen: nothing is noted at A-1, and the audit goes by who was notified, as after a crash.',
     },
     ...ganeshaHa,

@@ -11,11 +11,13 @@ const ping = 'network.ping-timeout';
 const user = 'server.tcp-user-timeout';
 /** What clients take to reclaim once they are notified (seen: 5 s), and some. */
 const reclaimSeconds = 10;
+/** From the death of a node until every other one is in grace, where a cluster manager fences it first (seen: more than 15 s). */
+const fencedSeconds = 20;
 
 /** That every node enters grace when it is called, and that the storage lets the locks of a dead node go in time. */
 export const sharingCheck: Check<AddressSite> = {
   name: 'sharing',
-  text: 'of what every node exports: `join-grace --watch` runs here and looks, how each other node answered when it was called last, also one that is not in `nodes` here, and, with `gluster_volume`, that network.ping-timeout is smaller than server.tcp-user-timeout, and `barrier` and the grace longer',
+  text: 'of what every node exports: `join-grace --watch` runs here and looks, how each other node answered when it was called last, also one that is not in `nodes` here, and, with `gluster_volume`, that network.ping-timeout is smaller than server.tcp-user-timeout, which leaves time to fence a node, and `barrier` and the grace longer',
   look: async (site) => {
     const { ip, reader } = site;
     if (ip.shared === undefined) return [ok('nothing that another node exports too')];
@@ -102,7 +104,7 @@ async function ofStorage(
       found.push(
         failure(
           `${ping} of ${volume} (${pinged} s) is not smaller than ${user} (${gone} s): a lock call that is under way when a node dies may get what that node's clients hold`,
-          `For example: gluster volume set ${volume} ${ping} 5; gluster volume set ${volume} ${user} 15.`,
+          `For example: gluster volume set ${volume} ${ping} 5; gluster volume set ${volume} ${user} 42.`,
         ),
       );
     if (barrier <= gone)
@@ -117,6 +119,13 @@ async function ofStorage(
         warning(
           `a grace (${grace} s) is hardly longer than ${seconds}: a node that runs join-grace without --watch may be out of it before clients reclaim`,
           `Let Grace_Period be ${gone + reclaimSeconds} or more.`,
+        ),
+      );
+    if (gone < fencedSeconds)
+      found.push(
+        warning(
+          `${seconds}, may be over before that node is fenced and the others are in grace: what its clients hold anybody may get then`,
+          `Let it be ${fencedSeconds} or more, and more than that takes here: gluster volume set ${volume} ${user} 42, which is its default.`,
         ),
       );
     if (found.length === 0) found.push(ok(`${volume}: locks of a dead node go after ${gone} s`));
