@@ -144,12 +144,12 @@ async function openConfigured(
   };
 }
 
-/** As it was when this node took it over; looked at only where something is left to others by now. */
+/** As it was when this node took it over. */
 async function takenAs(
   { drivers, run }: Pick<NodeReader, 'drivers' | 'run'>,
-  { address, managedByOthers = [] }: FloatingIp,
+  { address }: FloatingIp,
 ): Promise<FloatingIp | undefined> {
-  const taken = managedByOthers.length === 0 ? undefined : await takenOverAs(run, address, drivers);
+  const taken = await takenOverAs(run, address, drivers);
   return taken?.floatingIps.find((one) => one.address === address);
 }
 

@@ -72,6 +72,37 @@ test('a file system that was taken out of the configuration is seen, and given u
   t.is((await a.here(['status', '--is-served', address])).exitCode, 7);
 });
 
+for (const [what, edit] of [
+  ['taken out of the configuration', (text: string) => text.replace(second(text), '')],
+  ['given another Export_Id', (text: string) => text.replace('export_id = 1235', 'export_id = 9')],
+] as const)
+  test(`NFS-Ganesha: a file system that was ${what} is given up with the Export_Id that it has`, async (t) => {
+    const site = makeRehearsal({ address, rpcbindPort: 1, fsids: [1234, 1235] });
+    t.teardown(() => site.remove());
+    const { a } = site;
+    const before = a
+      .read(file)
+      .replace(/^driver = .*\n/m, '')
+      .replace(/^\[lock_manager\]\n/m, '[lock_manager]\ndriver = "ganesha"\n')
+      .replaceAll(/^( *)fsid = (\d+)$/gm, '$1fsid = $2\n$1export_id = $2');
+    a.write(file, before);
+    a.write('/dbus.json', '{ "inGrace": false, "exports": [] }');
+    const taken = await a.here(['takeover', address, '--no-wait']);
+    t.is(taken.exitCode, 0, taken.stderr);
+    const exported = () => (JSON.parse(a.read('/dbus.json')) as { exports: [number, string][] }).exports;
+    t.deepEqual(
+      exported().map(([id]) => id),
+      [1234, 1235],
+    );
+    a.write(file, edit(before));
+    t.not(a.read(file), before);
+    const release = await a.here(['release', address]);
+    t.is(release.exitCode, 0, release.stdout + release.stderr);
+    t.regex(release.stdout, /^ {2}NOTE: .*vol2.*, as it was taken over: /m);
+    t.deepEqual(exported(), []);
+    t.is(a.read('/proc/self/mountinfo'), '');
+  });
+
 test('mounts that were left to others while it was served: what was mounted for it is unmounted, the record last', async (t) => {
   const { a, before, mounted } = await served(t);
   a.write(file, before.replace('interface = "eth0"', 'interface = "eth0"\nmanaged_by_others = ["mount"]'));

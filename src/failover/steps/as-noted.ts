@@ -17,7 +17,7 @@ export interface AsNoted {
 /**
  * An address as this node has mounted it (src/rundir/mounts.ts), where its file systems were edited, or taken out of the configuration, while
  * it was served: its exports, its locks, its record and the mounts are where they were, and so are to be given up there; `taken`: as the
- * configuration had it with which it was taken over, where that is known and asked for: see withoutLater. Not what others mount; nor a record that the configuration has on another device, which the next owner would not find: A-4 refuses that.
+ * configuration had it with which it was taken over, where that is known: see withoutLater, exportedAs. Not what others mount; nor a record that the configuration has on another device, which the next owner would not find: A-4 refuses that.
  */
 export function asNoted(
   host: Host,
@@ -25,6 +25,9 @@ export function asNoted(
   configured: FloatingIp,
   taken: FloatingIp | undefined,
 ): AsNoted {
+  // Locks of what every node exports go another way than those of what moves along.
+  if (taken !== undefined && (taken.shared === undefined) !== (configured.shared === undefined))
+    return { floatingIp: taken, remarks: [sharedText] };
   const ip = withoutLater(configured, taken);
   const notes = isManaged(ip, 'mount') ? [] : mountedAsNoted(host, config, ip);
   const { stateVolume, filesystems } = ip;
@@ -77,10 +80,12 @@ export function asNoted(
       ...('fsid' in volume && fsid !== undefined ? { fsid } : {}),
     };
   };
-  // Nobody has noted the Export_Id by which an export of NFS-Ganesha goes: it is unmounted alone then, which finds it busy as long as it is exported.
-  const isById = filesystems.some(({ exportId }) => exportId !== undefined);
+  // Where nobody knows the Export_Id by which an export of NFS-Ganesha goes, it is unmounted alone, which finds it busy as long as it is exported.
+  const isById = [...filesystems, ...(taken?.filesystems ?? [])].some(
+    ({ exportId }) => exportId !== undefined,
+  );
   const gone = [...left].flatMap((noted) => {
-    const filesystem = isById ? undefined : takenOut(noted);
+    const filesystem = isById ? exportedAs(taken, noted.note.fsid) : takenOut(noted);
     if (filesystem === undefined) return [];
     remarks.push(`${placeOf(noted)}, as it was taken over: it is not in the configuration any more`);
     return [filesystem];
@@ -91,10 +96,34 @@ export function asNoted(
       ...ip,
       stateDirectory: moved(ip.stateDirectory, onRecord, onRecord && there(onRecord)),
       ...(stateVolume === undefined ? {} : { stateVolume: there(stateVolume) }),
-      filesystems: [...ours.map((filesystem) => withExports(filesystem, there(filesystem))), ...gone],
+      filesystems: [
+        ...ours.map((filesystem) => {
+          const by = exportedAs(taken, there(filesystem).fsid);
+          if (by === undefined || (by.exportId === filesystem.exportId && pathOf(by) === pathOf(filesystem)))
+            return withExports(filesystem, there(filesystem));
+          remarks.push(
+            `${by.mountpoint} is exported as Export_Id ${by.exportId}, as it was taken over: the configuration has it otherwise by now`,
+          );
+          const { device, mountpoint, type, options } = there(filesystem);
+          return { ...by, device, mountpoint, type, options };
+        }),
+        ...gone,
+      ],
     },
   };
 }
+
+/** Of what goes by an Export_Id, as it was taken over. */
+function exportedAs(taken: FloatingIp | undefined, fsid: string | undefined): Filesystem | undefined {
+  return taken?.filesystems.find((one) => one.exportId !== undefined && one.fsid === fsid);
+}
+
+function pathOf({ exports, mountpoint }: Filesystem): string {
+  return exports[0]?.path ?? mountpoint;
+}
+
+const sharedText =
+  'what it serves is shared by every node (shared_filesystem) in the configuration of one time and not of another: given up as it was taken over';
 
 const laterText =
   'what others do of it by now (managed_by_others), this node did when it was taken over: taken away here';

@@ -85,6 +85,28 @@ test('a node that died with the address is not waited for', async (t) => {
   t.regex(taken.stdout, /not waited for A: it is down/);
 });
 
+test('a file system that is shared no more in the configuration: its locks go as it was taken over', async (t) => {
+  const { a, b } = sharedSite(t, 'barrier = 20');
+  const onB = watch(t, b);
+  t.is((await a.tool(['takeover', address, ...quick])).exitCode, 0);
+  endGrace(a, b);
+  let fsid = 7;
+  const own = a
+    .read('/etc/nlm-failover.toml')
+    .replace(/^\[\[shared_filesystem\]\]\n(?:\w.*\n)*/m, '')
+    .replaceAll(/^state_directory = .*$/gm, (line) => {
+      fsid += 1;
+      return `${line}\n[[floating_ip.filesystem]]\nfsid = ${fsid}\nexport_id = ${fsid}\ndevice = "/dev/vol${fsid}"\nmountpoint = "/mnt/vol${fsid}"\ntype = "ext4"\n[[floating_ip.filesystem.export]]\nclients = "*"\noptions = "rw"`;
+    });
+  a.write('/etc/nlm-failover.toml', own);
+  t.notRegex(own, /shared_filesystem/);
+  const released = await a.tool(['release', address]);
+  t.is(released.exitCode, 0, released.stdout + released.stderr);
+  t.regex(released.stdout, /NOTE: what it serves is shared by every node \(shared_filesystem\)/);
+  t.regex(released.stdout, /A-3 +drop the locks .*in grace after [\d.]+ s: B/);
+  await onB.end();
+});
+
 test('what stands in the place of a call and is none calls nobody; a link is refused', async (t) => {
   const { b, a, record } = sharedSite(t, 'barrier = 1');
   await a.tool(['takeover', address, ...quick]);
