@@ -1,10 +1,10 @@
 import { constants, fstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemError } from '../errors.js';
+import { FailoverError, systemError } from '../errors.js';
 import { syncDirectory } from '../host/directories.js';
 import { replaceDurably } from '../host/replace-file.js';
 import { isNodeName } from '../names.js';
-import { inPlainWords } from './record-error.js';
+import { inPlainWords, recordError } from './record-error.js';
 import { readAt, withRegularFile } from './safe-files/files.js';
 
 // The barrier of an address whose file systems every node exports: before a lock of its clients can be taken anew, every node is in grace.
@@ -57,9 +57,9 @@ const mostCharacters = 500;
 /** Of a Date (ECMA-262, Time Values). */
 const latestTime = 8.64e15;
 
-/** Calls, durable: whoever looks from now on sees it. Throws SYSTEM_ERROR. */
+/** Calls, durable: whoever looks from now on sees it. Throws RECORD_FULL, RECORD_UNUSABLE. */
 export function writeCall(directory: Directory, call: GraceCall): void {
-  replaceDurably(join(directory, callName), `${JSON.stringify(call)}\n`, 0o600);
+  put(directory, callName, call);
 }
 
 /** The call is over: nobody needs to enter grace for it any more. Throws RECORD_UNSAFE, SYSTEM_ERROR. */
@@ -82,9 +82,9 @@ export function readCall(directory: Directory): GraceCall | undefined {
   return { id, round, by, epoch, dead: dead.filter((one): one is string => typeof one === 'string') };
 }
 
-/** Answers as `node`, durable. Throws SYSTEM_ERROR. */
+/** Answers as `node`, durable. Throws RECORD_FULL, RECORD_UNUSABLE. */
 export function writeAnswer(directory: Directory, node: string, answer: GraceAnswer): void {
-  replaceDurably(join(directory, answerName(node)), `${JSON.stringify(answer)}\n`, 0o600);
+  put(directory, answerName(node), answer);
 }
 
 /** What `node` answered last, whichever call it was. Undefined where it never did, or what is there cannot be read. Throws RECORD_UNSAFE, SYSTEM_ERROR. */
@@ -97,9 +97,9 @@ export function readAnswer(directory: Directory, node: string): GraceAnswer | un
   return { id, round, host, state, said: said.slice(0, mostCharacters), at };
 }
 
-/** Asks every node whether it looks for calls, durable: no server enters grace for it. Throws SYSTEM_ERROR. */
+/** Asks every node whether it looks for calls, durable: no server enters grace for it. Throws RECORD_FULL, RECORD_UNUSABLE. */
 export function writeQuestion(directory: Directory, id: string): void {
-  replaceDurably(join(directory, questionName), `${JSON.stringify({ id })}\n`, 0o600);
+  put(directory, questionName, { id });
 }
 
 /** The id of the question that was asked last; undefined where there is none, or none that can be read. Throws RECORD_UNSAFE, SYSTEM_ERROR. */
@@ -107,9 +107,9 @@ export function readQuestion(directory: Directory): string | undefined {
   return idIn(join(directory, questionName));
 }
 
-/** `node` looks for calls, as it was asked. Throws SYSTEM_ERROR. */
+/** `node` looks for calls, as it was asked. Throws RECORD_FULL, RECORD_UNUSABLE. */
 export function writePresence(directory: Directory, node: string, id: string): void {
-  replaceDurably(join(directory, presenceName(node)), `${JSON.stringify({ id })}\n`, 0o600);
+  put(directory, presenceName(node), { id });
 }
 
 /** The question that `node` has answered last. Throws RECORD_UNSAFE, SYSTEM_ERROR. */
@@ -134,6 +134,17 @@ export function answeringNodes(directory: Directory): string[] {
       .filter((name) => isNodeName(name));
   } catch (error) {
     throw systemError(error, `reading ${inPlainWords(directory)}`);
+  }
+}
+
+/** Throws RECORD_FULL, RECORD_UNUSABLE. */
+function put(directory: Directory, name: string, content: object): void {
+  const file = join(directory, name);
+  try {
+    replaceDurably(file, `${JSON.stringify(content)}\n`, 0o600);
+  } catch (error) {
+    const cause = error instanceof FailoverError ? error.cause : error;
+    throw recordError(`writing ${inPlainWords(file)}`, cause);
   }
 }
 

@@ -51,7 +51,7 @@ export function callEveryNode({ address }: FloatingIp, sharing: Sharing): Failov
         dead: deadHosts(context),
       };
       session.assertStillOwner();
-      writeCall(session.opened.way, call);
+      await session.withReserve(async () => writeCall(session.opened.way, call));
       collected.graceCall = call;
       return undefined;
     },

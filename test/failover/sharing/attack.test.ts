@@ -1,6 +1,6 @@
 // What goes wrong around the barrier: who is killed, who is late, who is out of step, and what lies there instead of a call.
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -224,6 +224,27 @@ test('a later run calls every node again before anybody is notified, though this
   t.regex(again.stdout, /B-2 +grace .*in grace after [\d.]+ s: B\n/);
   t.true(isInGrace(b));
 });
+
+(process.getuid?.() === 0 ? test : test.skip)(
+  'on a full disk a call has the space of the reserve',
+  async (t) => {
+    const { a, shared } = sharedSite(t, 'barrier = 1');
+    t.is((await a.tool(['takeover', address, ...quick])).exitCode, 5);
+    const script = `cp -a "$1" "$1.copy" && mount -t tmpfs -o size=4m,mode=755 tmpfs "$1" && cp -a "$1.copy/." "$1" || exit 99
+    cat /dev/zero >"$1/filler" 2>/dev/null; shift; exec "$@"`;
+    const tool = [process.execPath, path.join(projectRoot(), 'bin/nlm-failover'), 'release', address];
+    const { status, stdout, stderr } = spawnSync(
+      'unshare',
+      ['-m', 'sh', '-c', script, 'sh', shared, ...tool],
+      {
+        encoding: 'utf8',
+        env: { ...process.env, NLM_FAILOVER_REHEARSAL: a.root, NLM_FAILOVER_CONFIG: a.config },
+      },
+    );
+    t.is(status, 0, stdout + stderr);
+    t.regex(stdout, /A-3 .*node B has not answered/);
+  },
+);
 
 test('interrupted at the barrier: it stops, the call is withdrawn, and the same command goes on', async (t) => {
   const { a, b, record } = sharedSite(t, 'barrier = 20');
