@@ -24,6 +24,11 @@ export interface GraceCall {
   readonly epoch: number;
   /** Hosts that died with locks, by their names: a node has joined when its storage has none of theirs any more. */
   readonly dead: readonly string[];
+  /**
+   * It was a release's, which has ended: until another call takes its place, as that of the takeover which is to come, nobody has the locks that went,
+   * and every node that looks stays in grace (join-calls.ts).
+   */
+  readonly stands?: boolean;
 }
 
 const states = ['called', 'joined', 'in-grace', 'failed'] as const;
@@ -76,10 +81,11 @@ export function withdrawCall(directory: Directory, { id }: Pick<GraceCall, 'id'>
 /** The call that stands; undefined where there is none, or none that can be read. Throws RECORD_UNSAFE, SYSTEM_ERROR. */
 export function readCall(directory: Directory): GraceCall | undefined {
   const found = readObject(join(directory, callName));
-  const { id, round, by, epoch, dead } = found ?? {};
+  const { id, round, by, epoch, dead, stands } = found ?? {};
   if (!isId(id) || !isWhole(round) || typeof by !== 'string' || !isNodeName(by)) return undefined;
   if (!isWhole(epoch) || !Array.isArray(dead)) return undefined;
-  return { id, round, by, epoch, dead: dead.filter((one): one is string => typeof one === 'string') };
+  const names = dead.filter((one): one is string => typeof one === 'string');
+  return { id, round, by, epoch, dead: names, ...(stands === true ? { stands } : {}) };
 }
 
 /** Answers as `node`, durable. Throws RECORD_FULL, RECORD_UNUSABLE. */

@@ -58,7 +58,7 @@ test('what leads to them fails: that is named', async (t) => {
   t.regex(error.message, /^"nsenter --net=\/nowhere -- sh" exited with 1: nsenter: .*No such file/u);
 });
 
-test('they do not end in time: all are ended, and called by the first and the last', async (t) => {
+test.serial('they do not end in time: all are ended, and called by the first and the last', async (t) => {
   const limit = { ...limitOf('B-2', { timeouts: toTimeouts({}) }), seconds: 2, key: '[timeouts].B-2' };
   const file = join(directory, 'late');
   const slow = () => runInOrder(realHost, [['true'], ['sleep', '600'], ['touch', file]], ['env', 'A=1']);

@@ -221,7 +221,7 @@ const prose: Readonly<Record<string, readonly string[]>> = {
   'man/sections/systemd.ts': ['lockd-netns', 'nlm-fsid'],
   'man/sections/pacemaker-command.ts': ['lockd-netns', 'nlm-fsid'],
   'man/sections/recovery-by-hand.ts': ['ganesha', 'lockd', 'lockd-netns', 'nlm-fsid'],
-  'man/sections/recovery-trees.ts': ['lockd-netns'],
+  'man/sections/recovery-trees.ts': ['ganesha', 'lockd-netns'],
   'site/check/address/ports.ts': ['lockd'],
   // The kernel's thread.
   'host/reading/locks.ts': ['lockd'],

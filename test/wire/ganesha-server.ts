@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { projectRoot } from '../lab/project-root.js';
 import type { Netns, Program } from '../helpers/netns.js';
@@ -110,6 +110,12 @@ export class GaneshaServer {
   /** Ends the grace that runs, as it does by itself. */
   async untilGraceIsOver(): Promise<void> {
     await waitFor('the end of the grace', async () => (await this.grace()) === false, 250);
+  }
+
+  /** How often it has entered grace, anew or not, by its log. */
+  async graces(): Promise<number> {
+    const log = await readFile(this.netns.path('/run/ganesha.log'), 'utf8');
+    return log.split('NFS Server Now IN GRACE').length - 1;
   }
 
   /** Of the machine, as the test sees it. */

@@ -161,7 +161,7 @@ async function join(clients: Netns, netns: Netns, name: string, address: string)
 ganeshaTest(
   'moved there and back again and again: its locks are kept, and those that go with them are notified',
   async (t) => {
-    const { a, b, ask, tries, notified } = await site(t);
+    const { a, b, ask, tries, notified } = await site(t, { barrier: 60 });
     a.watch();
     b.watch();
     for (const [node, address] of [
@@ -179,18 +179,26 @@ ganeshaTest(
     t.is(await ask(rival, staying, 'lock', handle, 'rival'), 'denied', 'the file system is one');
     const trying = tries(staying, handle);
     await waitFor('the rival', async () => trying.said().includes('denied'));
-    const move = async (from: Node, to: Node) => {
-      for (const [node, ...words] of [
-        [from, 'release', moving],
-        [to, 'takeover', moving, '--no-wait'],
-      ] as const) {
-        const { code, output } = await node.tool(...words);
-        t.is(code, 0, output);
-      }
+    const move = async (from: Node, to: Node, between = async () => {}) => {
+      const released = await from.tool('release', moving);
+      t.is(released.code, 0, released.output);
+      await between();
+      const taken = await to.tool('takeover', moving, '--no-wait');
+      t.is(taken.code, 0, taken.output);
       t.is(await ask(client, moving, 'reclaim', handle, 'holder'), 'granted');
     };
     for (let times = 1; times <= rounds; times += 1) {
-      await move(a, b);
+      // The takeover comes late: every node stays in grace, until it does.
+      await move(a, b, async () => {
+        if (times > 1) return;
+        const entered = await Promise.all([a, b].map((node) => node.graces()));
+        for (const [index, node] of [a, b].entries())
+          await waitFor(
+            'graces entered anew',
+            async () => (await node.graces()) >= (entered[index] ?? 0) + 4,
+            250,
+          );
+      });
       if (times === 1) {
         t.true((await notified(moving)) > 0);
         await b.untilGraceIsOver();

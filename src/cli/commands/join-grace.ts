@@ -74,7 +74,7 @@ interface Watching {
 
 /** Looks until it is interrupted. The storage may go and come back, and the configuration change: what is wrong is said once. */
 async function watch(io: Io, { open, say, signal, json, ...watching }: Watching): Promise<void> {
-  const { joinCalls } = await import('../../failover/sharing/join-calls.js');
+  const { joinCalls, LeftCalls } = await import('../../failover/sharing/join-calls.js');
   const { reportError } = await import('../report-error.js');
   const { lockWatch } = await import('../../rundir/operation-lock.js');
   const { noteLook } = await import('../../rundir/operating.js');
@@ -82,6 +82,7 @@ async function watch(io: Io, { open, say, signal, json, ...watching }: Watching)
   const lock = lockWatch(reader.run);
   let seen = versionOf(reader.config.file);
   let complaints: readonly string[] = [];
+  const left = new LeftCalls();
   try {
     while (!signal.aborted) {
       const version = versionOf(reader.config.file);
@@ -97,7 +98,7 @@ async function watch(io: Io, { open, say, signal, json, ...watching }: Watching)
           reportError(io, error, json);
         }
       }
-      const { joined, failures } = await joinCalls(reader, true);
+      const { joined, failures } = await joinCalls(reader, left);
       say(joined);
       for (const one of failures) if (!complaints.includes(one.message)) reportError(io, one, json);
       complaints = failures.map(({ message }) => message);

@@ -18,15 +18,13 @@ import { notedConfiguration } from '../../rundir/configuration.js';
 import { runDirectory } from '../../rundir/serving.js';
 import { proverOf } from '../access/vouching.js';
 import type { FailoverContext } from '../context.js';
-import { awaitDeadLocks, enterSharedGrace } from './join.js';
+import { awaitDeadLocks, enterSharedGrace, roundPart } from './join.js';
 
 type FailoverAction = Action<FailoverContext>;
 
 const lookMs = 200;
 /** A node that looks for calls has answered by then: whoever has not may be down, which is asked. */
 export const lateSeconds = 5;
-/** Of a grace: after that part of one whoever has joined enters it anew, and has two thirds left where it does. */
-const roundPart = 1 / 3;
 /** Of the longest that a grace may last: so much of it every one lasts, whatever a lock manager adds to it. */
 const surePart = 1 / 2;
 
@@ -82,11 +80,23 @@ export function joinHere({ shared }: LockManager): FailoverAction {
 
 /**
  * Waits until each node has answered the call: it is in grace, and its storage holds no lock of a node that died. A node that is
- * proved to be down need not; one that does not answer in time is named, and nobody waits for it any longer.
+ * proved to be down need not; one that does not answer in time is named, and nobody waits for it any longer. `leaves`: the locks go now,
+ * and the call stands until a takeover calls.
  */
-export function awaitEveryNode(ip: FloatingIp, sharing: Sharing): FailoverAction {
+export function awaitEveryNode(
+  ip: FloatingIp,
+  sharing: Sharing,
+  { leaves = false }: { readonly leaves?: boolean } = {},
+): FailoverAction {
   return {
-    commands: [`# wait until each of ${listed(sharing)} is in grace, at the longest [timeouts].barrier`],
+    commands: [
+      `# wait until each of ${listed(sharing)} is in grace, at the longest [timeouts].barrier`,
+      ...(leaves
+        ? [
+            '# the call stands: every node stays in grace until a takeover calls, at the longest [timeouts].barrier',
+          ]
+        : []),
+    ],
     byHand: [],
     repeats: true,
     check: ({ collected }) => collected.graceCall === undefined,
@@ -95,7 +105,7 @@ export function awaitEveryNode(ip: FloatingIp, sharing: Sharing): FailoverAction
       const call = collected.graceCall;
       if (call === undefined) return undefined;
       try {
-        return await awaitAnswers(context, ip, sharing, call);
+        return await awaitAnswers(context, ip, sharing, { call, leaves });
       } finally {
         collected.graceCall = undefined;
       }
@@ -108,7 +118,7 @@ async function awaitAnswers(
   context: FailoverContext,
   ip: FloatingIp,
   sharing: Sharing,
-  call: GraceCall,
+  { call, leaves }: { readonly call: GraceCall; readonly leaves: boolean },
 ): Promise<string | undefined> {
   const { host, config, session, collected, signal } = context;
   const { barrier: seconds } = config.timeouts;
@@ -145,7 +155,8 @@ async function awaitAnswers(
   } finally {
     asking.abort();
     await asked;
-    standing.withdraw();
+    if (leaves && !signal.aborted) await standing.leave();
+    else standing.withdraw();
   }
   await standing.renewed();
   collected.everywhereUntil = standing.everywhereUntil();
@@ -239,6 +250,19 @@ class StandingCall {
   /** `late`: by how many rounds it may be. */
   isJoined(answer: GraceAnswer | undefined, late = 0): boolean {
     return this.isOf(answer) && answer.state === 'joined' && answer.round >= this.#call.round - late;
+  }
+
+  /** It stands, as whose operation is over. Where that cannot be written nobody stays in grace for it, as with a withdrawn one. */
+  async leave(): Promise<void> {
+    const { session, log } = this.#context;
+    const { way } = session.opened;
+    try {
+      if (readCall(way)?.id !== this.#call.id) return;
+      await session.withReserve(async () => writeCall(way, { ...this.#call, stands: true }));
+    } catch (error) {
+      if (!(error instanceof FailoverError)) throw error;
+      log('warn', { error: error.message }, 'no node stays in grace until the takeover');
+    }
   }
 
   /** Where the storage has gone nothing can be: the next call takes its place. */

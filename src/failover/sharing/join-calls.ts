@@ -2,6 +2,7 @@ import type { FloatingIp } from '../../config/config.js';
 import { exitCodes, FailoverError, messageOf, systemError } from '../../errors.js';
 import { within } from '../../host/running/deadline.js';
 import { chooseDriver } from '../../lockmanager/choose.js';
+import type { LockManager } from '../../lockmanager/port.js';
 import {
   type GraceAnswer,
   type GraceCall,
@@ -16,7 +17,7 @@ import { holdRecordDirectory } from '../../record/safe-files/record-directory.js
 import { recordLocation, whyUnreachable } from '../access/location.js';
 import type { NodeReader } from '../access/with-record.js';
 import { limitOf } from '../limits.js';
-import { answerTo, deadLocksText, enterSharedGrace } from './join.js';
+import { answerTo, deadLocksText, enterSharedGrace, roundPart } from './join.js';
 
 /** How this node stands to one call. */
 export interface Joined {
@@ -45,15 +46,60 @@ interface OpenCall {
   readonly before: GraceAnswer | undefined;
 }
 
+/** One that lies there, whatever has become of it. */
+interface SeenCall extends OpenCall {
+  readonly isOpen: boolean;
+}
+
+/** A call that a release has left. */
+interface LeftCall {
+  readonly ip: FloatingIp;
+  readonly call: GraceCall;
+}
+
+/**
+ * The calls that releases have left, as one watcher sees them: this node stays in grace, as the locks of an address that is on its way are nobody's.
+ * At the longest [timeouts].barrier from when it first saw the call: an address that nobody takes over keeps nobody waiting for ever.
+ */
+export class LeftCalls {
+  #seen = new Map<string, { readonly first: number; entered: number; readonly everyMs: number }>();
+
+  /** Of which of them this node is to enter grace anew by now, at `now` (performance.now()). */
+  async due(reader: NodeReader, left: readonly LeftCall[], now: number): Promise<LeftCall[]> {
+    const seen = new Map<string, { readonly first: number; entered: number; readonly everyMs: number }>();
+    for (const { ip, call } of left)
+      seen.set(
+        call.id,
+        this.#seen.get(call.id) ?? {
+          first: now,
+          entered: now,
+          everyMs: (await driverFor(reader, ip)).graceSeconds() * roundPart * 1000,
+        },
+      );
+    this.#seen = seen;
+    const lastsMs = reader.config.timeouts.barrier * 1000;
+    return left.filter(({ call }) => {
+      const { first = 0, entered = 0, everyMs = 0 } = seen.get(call.id) ?? {};
+      return now - first < lastsMs && now - entered >= everyMs;
+    });
+  }
+
+  /** It has entered grace: for all of them. */
+  entered(now: number): void {
+    for (const one of this.#seen.values()) one.entered = now;
+  }
+}
+
 /** After so long, ms, whoever calls is told that he was heard. */
 const heardMs = 2000;
 
 /**
  * Answers every call that stands (src/record/barrier.ts): this node enters grace, once for all of them, and looks whether its part of the
  * storage holds locks of who died. Where it does, that is the answer, and the next look looks again: meanwhile another call may come. `goesOn`:
- * another look follows, always, so that it is said that this node looks where that is asked (presence.ts).
+ * another look follows, always, so that it is said that this node looks where that is asked (presence.ts), and that it stays in grace for what
+ * releases have left.
  */
-export async function joinCalls(reader: NodeReader, goesOn = false): Promise<Look> {
+export async function joinCalls(reader: NodeReader, goesOn?: LeftCalls): Promise<Look> {
   const { config, host } = reader;
   const failures: FailoverError[] = [];
   const failed = (thrown: unknown): undefined => {
@@ -68,13 +114,23 @@ export async function joinCalls(reader: NodeReader, goesOn = false): Promise<Loo
       return failed(error);
     }
   };
-  const open = config.floatingIps.flatMap((ip) => each(() => openCall(reader, ip, goesOn)) ?? []);
+  const seen = config.floatingIps.flatMap(
+    (ip) => each(() => callsFor(reader, ip, goesOn !== undefined)) ?? [],
+  );
+  const open = seen.filter((one) => one.isOpen);
   const answer = (one: OpenCall, state: GraceAnswer['state'], said: string): Joined[] =>
     each(() => [answered(reader, one, answerTo(one.call, state, said, host.now()))]) ?? [];
   const toEnter = open.filter((one) => !isEntered(one));
   const entered = await enter(reader, toEnter, (one) => {
     if (!isHeard(one)) answer(one, 'called', 'it is entering grace');
   });
+  if (goesOn !== undefined) {
+    try {
+      await stayInGrace(reader, goesOn, seen, toEnter.length > 0 && entered.failed === undefined);
+    } catch (error) {
+      failed(error);
+    }
+  }
   const joined: Joined[] = [];
   for (const one of open) {
     if (entered.failed !== undefined && toEnter.includes(one)) {
@@ -120,13 +176,7 @@ async function enter(
   const late = setTimeout(() => open.forEach(heard), heardMs);
   try {
     return await within(limit, async () => {
-      // It is the server's, whichever address is asked for.
-      const { driver } = await chooseDriver(
-        reader.drivers,
-        { ...reader, floatingIp: first.ip },
-        { takesOver: false },
-      );
-      return { remark: await enterSharedGrace(driver, reader) };
+      return { remark: await enterSharedGrace(await driverFor(reader, first.ip), reader) };
     });
   } catch (error) {
     if (!(error instanceof FailoverError)) throw error;
@@ -136,21 +186,52 @@ async function enter(
   }
 }
 
-function openCall(reader: NodeReader, ip: FloatingIp, goesOn: boolean): OpenCall[] {
+/** The lock manager is the server's, whichever address is asked for. Throws FailoverError. */
+async function driverFor(reader: NodeReader, floatingIp: FloatingIp): Promise<LockManager> {
+  return (await chooseDriver(reader.drivers, { ...reader, floatingIp }, { takesOver: false })).driver;
+}
+
+/** For what releases have left. `isIn`: it has just entered grace for another call. Throws FailoverError. */
+async function stayInGrace(
+  reader: NodeReader,
+  leftCalls: LeftCalls,
+  seen: readonly SeenCall[],
+  isIn: boolean,
+): Promise<void> {
+  const left = seen.filter(({ call }) => call.stands === true);
+  const [first] = await leftCalls.due(reader, left, performance.now());
+  if (!isIn && first === undefined) return;
+  if (!isIn && first !== undefined) {
+    const { failed } = await enter(reader, [{ ...first, before: undefined }], () => undefined);
+    if (failed !== undefined) throw notStaying(first, failed);
+  }
+  leftCalls.entered(performance.now());
+}
+
+function notStaying({ ip: { address } }: LeftCall, why: string): FailoverError {
+  return new FailoverError(`This node does not stay in grace until ${address} is taken over: ${why}`, {
+    code: 'NOT_VERIFIED',
+    exitCode: exitCodes.stepFailed,
+    operation: 'join-grace',
+    hint: 'What its clients lock meanwhile may be what clients of that address held.',
+  });
+}
+
+function callsFor(reader: NodeReader, ip: FloatingIp, goesOn: boolean): SeenCall[] {
   const { config } = reader;
   if (ip.shared === undefined) return [];
   const why = whyUnreachable(reader.host, ip);
   if (why !== undefined) throw unreachable(ip, why);
   return (
-    inRecord(reader, ip, (way): OpenCall[] => {
+    inRecord(reader, ip, (way): SeenCall[] => {
       const question = goesOn ? readQuestion(way) : undefined;
       if (question !== undefined && readPresence(way, config.node) !== question)
         writePresence(way, config.node, question);
       const call = readCall(way);
-      if (call === undefined || call.by === config.node) return [];
+      if (call === undefined) return [];
       const before = readAnswer(way, config.node);
       const isOver = before?.id === call.id && before.round >= call.round && before.state === 'joined';
-      return isOver ? [] : [{ ip, call, before }];
+      return [{ ip, call, before, isOpen: call.by !== config.node && !isOver }];
     }) ?? []
   );
 }

@@ -7,6 +7,8 @@ import type { LockManager, LockManagerContext } from '../../lockmanager/port.js'
 import type { GraceAnswer, GraceCall } from '../../record/barrier.js';
 
 const lookMs = 500;
+/** Of the longest that a grace may last: after that part of one whoever is to stay in it enters it anew. */
+export const roundPart = 1 / 3;
 
 /** Enters grace on this node, and proves it. Returns a remark. Throws FailoverError. */
 export async function enterSharedGrace(

@@ -61,6 +61,10 @@ systemctl enable --now nlm-failover-join-grace.service`,
           'the call, a grace here (`grace 0:`), the answers, and only then `grace 5:ADDRESS`, which drops what a client has reclaimed where this is done again: it is, until B-3 is done. Each call begins the grace of a node anew, with its whole length; after a third of it, where the wait is longer, the same call does so again.',
         ],
         [
+          'Between release and takeover',
+          'the locks of the address are nobody’s. So the call of a release stays, and `join-grace --watch` has its node enter grace anew, at each third of one, until the takeover calls: at the longest for `barrier`, from when it saw the call. A takeover that comes later than that and one grace finds locks given away. Where nobody takes the address over, new locks wait that long on every node.',
+        ],
+        [
           'Dead nodes, GlusterFS',
           'the bricks keep the locks of a node that died until they notice (`server.tcp-user-timeout`, 42 s by default), and a reclaim before that is refused for good. With `gluster_volume` each node looks at its own bricks (SIGUSR1, /run/gluster), and answers only when they hold no lock of that host any more. Let Grace_Period be longer than that, and than the clients take. And let that be longer than it takes from the death of a node until it is fenced and every other is in grace (20 s and more under Pacemaker): from then on a rival may get what its clients hold.',
         ],

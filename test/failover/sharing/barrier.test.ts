@@ -1,5 +1,5 @@
 // An address whose file system every node exports, on two rehearsed nodes: nobody's lock is taken anew before both are in grace.
-import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { configure } from '../../helpers/check-sites.js';
@@ -22,6 +22,7 @@ test('both nodes are in grace when the address is up, and when its locks go', as
   t.is(released.exitCode, 0, released.stdout + released.stderr);
   t.regex(released.stdout, /A-3 +drop the locks .*in grace after [\d.]+ s: B/);
   t.true(isInGrace(a) && isInGrace(b));
+  t.like(JSON.parse(readFileSync(path.join(record, 'barrier'), 'utf8')), { by: 'A', stands: true });
   t.is(
     onB
       .said()
@@ -30,7 +31,10 @@ test('both nodes are in grace when the address is up, and when its locks go', as
     2,
     onB.said(),
   );
-  await onB.end();
+  const onA = watch(t, a);
+  t.is((await b.tool(['takeover', address, ...quick])).exitCode, 0);
+  t.false(existsSync(path.join(record, 'barrier')), 'nobody waits for a takeover any more');
+  await Promise.all([onA, onB].map((one) => one.end()));
 });
 
 test('a node that does not answer in time is named, and nobody waits for it any longer', async (t) => {
