@@ -13,6 +13,7 @@ import { bootLab, type Lab, labUnavailable } from './lab.js';
 import { file } from './scenario-steps.js';
 import type { Server } from './server.js';
 import { configure, nlmFailover } from './site.js';
+import { tryStorage } from './gluster/try-storage.js';
 import { useLab } from './use-lab.js';
 
 const graceSeconds = 10;
@@ -88,7 +89,7 @@ async function assertTried(t: ExecutionContext, { a, b }: Lab, gluster: Gluster)
   const mountState = (options?: string) =>
     Promise.all(servers.map((server) => gluster.mount(server, 'state', shared, options)));
   const tried = async (exitCode: number) => {
-    const said = await Promise.all(servers.map((server) => nlmFailover(server, ['try-storage'], false)));
+    const said = await tryStorage(servers);
     for (const one of said) t.is(one.exitCode, exitCode, one.stdout + one.stderr);
     t.log(said.map(({ stdout }) => stdout).join(''));
     return said;

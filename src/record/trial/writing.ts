@@ -2,6 +2,7 @@ import { closeSync, constants, fsyncSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
+import { counted } from '../../counted.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import { openDatabase } from '../database/database.js';
 import { guarded, isUnwritable, recordError } from '../record-error.js';
@@ -203,7 +204,7 @@ function refuseSeldom(
   if (turns >= leastTurns && counts.every((count) => count >= leastWritten)) return;
   const directory = path.dirname(held.path);
   throw new FailoverError(
-    `Nothing was shown in ${directory}: ${me} wrote ${counts[0]} times and ${other} ${counts[1]} times in ${longest} s, hardly one beside the other`,
+    `Nothing was shown in ${directory}: ${me} wrote ${counted(counts[0] ?? 0, 'time')} and ${other} ${counted(counts[1] ?? 0, 'time')}, hardly one beside the other`,
     {
       code: 'STORAGE_UNTRIED',
       exitCode: exitCodes.stepFailed,

@@ -1,15 +1,25 @@
 import { inGuest } from '../project-root.js';
 import type { Lab } from '../lab.js';
 import type { Server } from '../server.js';
+import type { SiteTraits } from '../sites/traits.js';
 
 /** For `labUnavailable`. */
 export const glusterCommands = ['glusterd', 'gluster', 'mount.glusterfs'];
 
-/** What a volume has whose locks are to outlive a node: clients of a dead one, and its locks, are given up soon, and in this order. */
+/** The volume that both export, and its Export_Id. */
+export const volume = 'gv';
+export const exportId = 77;
+/** The one that carries the records. */
+export const recordVolume = 'state';
+
+/**
+ * What a volume has whose locks are to outlive a node: clients of a dead one, and its locks, are given up soon, and in this order; the locks not
+ * before the other node is in grace, which with a cluster manager that fences first was more than 15 s.
+ */
 export const lockOptions = {
   'cluster.quorum-type': 'none',
   'network.ping-timeout': '5',
-  'server.tcp-user-timeout': '15',
+  'server.tcp-user-timeout': '30',
   'server.keepalive-time': '2',
   'server.keepalive-interval': '1',
   'server.keepalive-count': '3',
@@ -48,15 +58,18 @@ export class Gluster {
 
   /** Starts glusterd on both, until each knows the other. */
   async start(): Promise<void> {
-    const names = this.#servers.flatMap(({ server: { address, name } }) => [address, name]);
-    const script = inGuest('test/lab/sh/start-glusterd');
-    await Promise.all(
-      this.#servers.map(({ server, device }) => server.run([script, device, ...names], { timeoutSeconds })),
-    );
+    await Promise.all(this.#servers.map(({ server }) => this.startOn(server)));
     const others = this.#servers.map(({ server }) => server.name).slice(1);
     const probe = `gluster --mode=script peer probe "$1"
       until gluster pool list | grep -q "$1.*Connected"; do sleep 0.3; done`;
     for (const name of others) await this.#first.run(probe, { args: [name], timeoutSeconds });
+  }
+
+  /** Starts glusterd on one, as after its boot, and with it the bricks that it has. */
+  async startOn(server: Server): Promise<void> {
+    const names = this.#servers.flatMap(({ server: { address, name } }) => [address, name]);
+    const { device = '' } = this.#servers.find((one) => one.server === server) ?? {};
+    await server.run([inGuest('test/lab/sh/start-glusterd'), device, ...names], { timeoutSeconds });
   }
 
   /** Makes a volume with a brick on each server, and starts it. */
@@ -72,10 +85,10 @@ export class Gluster {
   }
 
   /** Mounts a volume by the server's own glusterd, as mount(8) does. */
-  async mount(server: Server, volume: string, at: string, options = ''): Promise<void> {
+  async mount(server: Server, name: string, at: string, options = ''): Promise<void> {
     const words = options === '' ? [] : ['-o', options];
     await server.run('mkdir -p "$1" && shift && exec mount -t glusterfs "$@"', {
-      args: [at, ...words, `localhost:/${volume}`, at],
+      args: [at, ...words, `localhost:/${name}`, at],
       timeoutSeconds,
     });
   }
@@ -84,15 +97,15 @@ export class Gluster {
    * The locks in the brick of a volume on a server, as its dump has them (glusterfs --signal: SIGUSR1; xlators/features/locks): those of NFS clients
    * are nowhere else, not in /proc/locks.
    */
-  async brickLocks(server: Server, volume: string): Promise<readonly BrickLock[]> {
+  async brickLocks(server: Server, name: string): Promise<readonly BrickLock[]> {
     const script = `set -e
       read -r pid <"/run/gluster/vols/$1/$2-srv-brick-$1.pid"
       dumps=/run/gluster/srv-brick-$1.$pid.dump.
       rm -f "$dumps"*
       kill -USR1 "$pid"
-      until grep -qs DUMP-END "$dumps"*; do sleep 0.1; done
+      until grep -qs ^DUMP-END-TIME "$dumps"*; do sleep 0.1; done
       grep -h 'posixlk.*(ACTIVE)' "$dumps"* || :`;
-    const { stdout } = await server.run(script, { args: [volume, server.name] });
+    const { stdout } = await server.run(script, { args: [name, server.name] });
     return [...stdout.matchAll(/\(ACTIVE\)=type=(\w+),.*\bHOST:(.+?)-PC_NAME:/gu)].map(
       ([, type = '', host = '']) => ({ host, type }),
     );
@@ -104,11 +117,17 @@ export class Gluster {
 }
 
 /** An EXPORT block of a volume, for AddExport (ganesha-gluster-config(8)). */
-export function exportBlock(volume: string, id: number): string {
+export function exportBlock(
+  name: string,
+  id: number,
+  { options }: { readonly options?: SiteTraits['options'] } = {},
+): string {
+  const squash = { root_squash: 'Root_Squash', all_squash: 'All_Squash' };
   return `EXPORT {
-  Export_Id = ${id}; Path = "/${volume}"; Pseudo = "/${volume}"; Access_Type = RW; Squash = No_Root_Squash;
+  Export_Id = ${id}; Path = "/${name}"; Pseudo = "/${name}"; Access_Type = RW;
+  Squash = ${squash[options as keyof typeof squash] ?? 'No_Root_Squash'};
   Protocols = 3; Transports = TCP; SecType = sys; Disable_ACL = true;
-  FSAL { Name = GLUSTER; Hostname = localhost; Volume = ${volume}; }
+  FSAL { Name = GLUSTER; Hostname = localhost; Volume = ${name}; }
 }
 `;
 }

@@ -10,6 +10,17 @@ const pastTheKernel: SiteLimits = {
   family: ['IPv4'],
 };
 
+/** What is exported is a volume of GlusterFS, to everybody: the disks are its bricks. */
+const onAVolume: SiteLimits = {
+  clients: ['everybody'],
+  device: ['node'],
+  type: ['ext4'],
+  mountpoint: ['plain'],
+  path: ['volume'],
+  state: ['volume'],
+  nfsConf: ['none'],
+};
+
 /** Every scenario by its title, with what it cannot do without; the first one has the default site. A new one goes to the end, so that the others keep their sites. */
 const all: Readonly<Record<string, SiteLimits>> = {
   'planned failover: the client keeps its lock and the rival never gets it': onTheServer,
@@ -83,6 +94,8 @@ const all: Readonly<Record<string, SiteLimits>> = {
     clients: ['everybody', 'names', 'wildcard'],
     family: ['IPv4'],
   },
+  'GlusterFS: two addresses of NFS-Ganesha on both servers; one moves there and back, then its node dies':
+    onAVolume,
 };
 
 /** Those that are parts of another one by now: they are drawn still, so that those after them keep their sites. */
@@ -105,6 +118,7 @@ const onlyInFullRun: ReadonlySet<string> = new Set([
   'systemd: a clean reboot with an instance',
   'systemd: the unit where not all is well',
   'systemd: a clean reboot without nlm-failover',
+  'GlusterFS: two addresses of NFS-Ganesha on both servers; one moves there and back, then its node dies',
 ]);
 
 /** Every scenario of a CI run by its title. */
