@@ -1,6 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import * as v from 'valibot';
-import { replaceFile } from '../replace-file.js';
 import type { Argv, CommandResult, Host } from '../host.js';
 
 const stateSchema = v.object({
@@ -24,7 +23,10 @@ export function rehearseGanesha(host: Host, argv: Argv): CommandResult {
     JSON.parse(host.readText(file) ?? '{ "inGrace": false, "exports": [] }'),
   );
   const become = (next: Partial<State>, ...data: unknown[]): CommandResult => {
-    replaceFile(host.path(file), JSON.stringify({ ...before, ...next }), 0o644);
+    // Two commands of a node at once, as a takeover and join-grace --watch: each has a name of its own for what is not whole yet.
+    const beside = `${host.path(file)}.${process.pid}`;
+    writeFileSync(beside, JSON.stringify({ ...before, ...next }), { mode: 0o644 });
+    renameSync(beside, host.path(file));
     return answer(data);
   };
   switch (method) {
