@@ -51,10 +51,11 @@ interface SeenCall extends OpenCall {
   readonly isOpen: boolean;
 }
 
-/** A call that a release has left. */
+/** When a watcher first saw a call that a release has left, and last entered grace for it, by performance.now(); and how often it is to. */
 interface LeftCall {
-  readonly ip: FloatingIp;
-  readonly call: GraceCall;
+  readonly first: number;
+  entered: number;
+  readonly everyMs: number;
 }
 
 /**
@@ -62,11 +63,11 @@ interface LeftCall {
  * At the longest [timeouts].barrier from when it first saw the call: an address that nobody takes over keeps nobody waiting for ever.
  */
 export class LeftCalls {
-  #seen = new Map<string, { readonly first: number; entered: number; readonly everyMs: number }>();
+  #seen = new Map<string, LeftCall>();
 
-  /** Of which of them this node is to enter grace anew by now, at `now` (performance.now()). */
-  async due(reader: NodeReader, left: readonly LeftCall[], now: number): Promise<LeftCall[]> {
-    const seen = new Map<string, { readonly first: number; entered: number; readonly everyMs: number }>();
+  /** The first of them for which this node is to enter grace anew by now, at `now` (performance.now()). Throws FailoverError. */
+  async due(reader: NodeReader, left: readonly SeenCall[], now: number): Promise<SeenCall | undefined> {
+    const seen = new Map<string, LeftCall>();
     for (const { ip, call } of left)
       seen.set(
         call.id,
@@ -78,7 +79,7 @@ export class LeftCalls {
       );
     this.#seen = seen;
     const lastsMs = reader.config.timeouts.barrier * 1000;
-    return left.filter(({ call }) => {
+    return left.find(({ call }) => {
       const { first = 0, entered = 0, everyMs = 0 } = seen.get(call.id) ?? {};
       return now - first < lastsMs && now - entered >= everyMs;
     });
@@ -199,16 +200,16 @@ async function stayInGrace(
   isIn: boolean,
 ): Promise<void> {
   const left = seen.filter(({ call }) => call.stands === true);
-  const [first] = await leftCalls.due(reader, left, performance.now());
-  if (!isIn && first === undefined) return;
-  if (!isIn && first !== undefined) {
-    const { failed } = await enter(reader, [{ ...first, before: undefined }], () => undefined);
-    if (failed !== undefined) throw notStaying(first, failed);
+  const due = await leftCalls.due(reader, left, performance.now());
+  if (!isIn) {
+    if (due === undefined) return;
+    const { failed } = await enter(reader, [due], () => undefined);
+    if (failed !== undefined) throw notStaying(due.ip, failed);
   }
   leftCalls.entered(performance.now());
 }
 
-function notStaying({ ip: { address } }: LeftCall, why: string): FailoverError {
+function notStaying({ address }: FloatingIp, why: string): FailoverError {
   return new FailoverError(`This node does not stay in grace until ${address} is taken over: ${why}`, {
     code: 'NOT_VERIFIED',
     exitCode: exitCodes.stepFailed,

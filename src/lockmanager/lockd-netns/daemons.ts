@@ -96,18 +96,19 @@ export function startDaemon(address: string, daemon: Daemon): LockManagerAction 
           `Run it by hand to see what it says: ${byHand}`,
         );
       }
+      const startedAs = `It was started as: ${commandText(startCommand(host, supervised))}`;
       if (!(await registeredAt(rpcbindSocket, program))) {
         throw notSo(
           'B-2',
           `${name} is not registered with the rpcbind of the instance of ${address} ${settleText()} after it was started`,
-          `It was started as: ${commandText(startCommand(host, supervised))}`,
+          startedAs,
         );
       }
       if (!(await answers(context))) {
         throw notSo(
           'B-2',
           `${name} of the instance of ${address} does not answer ${settleText()} after it was started`,
-          `It was started as: ${commandText(startCommand(host, supervised))}`,
+          startedAs,
         );
       }
     },
