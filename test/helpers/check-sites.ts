@@ -377,11 +377,7 @@ export const rehearsedSites: readonly RehearsedSite[] = [
     check: 'sharing',
     what: 'a node that could not enter grace',
     isShared: true,
-    make: async (node, other) => {
-      await taken(node);
-      const answer = { id: '0'.repeat(36), round: 1, host: 'b', state: 'failed', said: 'it hangs', at: 1e12 };
-      other.write('/shared_storage/sm_127.77.41.1/barrier.B', JSON.stringify(answer));
-    },
+    make: answered('B', { state: 'failed', said: 'it hangs' }),
     verdict: 'warning',
     says: /^B was not ready at its last call, 2001-09-09T01:46:40\.000Z: it hangs$/,
   },
@@ -389,11 +385,7 @@ export const rehearsedSites: readonly RehearsedSite[] = [
     check: 'sharing',
     what: 'a node that only others have in "nodes"',
     isShared: true,
-    make: async (node, other) => {
-      await taken(node);
-      const answer = { id: '0'.repeat(36), round: 1, host: 'c', state: 'joined', said: '', at: 1e12 };
-      other.write('/shared_storage/sm_127.77.41.1/barrier.C', JSON.stringify(answer));
-    },
+    make: answered('C', { state: 'joined', said: '' }),
     verdict: 'warning',
     says: /^C has answered calls into grace, last at 2001-09-09T01:46:40\.000Z, and is not in "nodes" here/,
   },
@@ -505,4 +497,16 @@ export function networkd(node: RehearsalNode): void {
     '/run/systemd/netif/links/2',
     'ADMIN_STATE=configured\nNETWORK_FILE=/etc/systemd/network/10-eth0.network\n',
   );
+}
+
+/** The same, and what a node answered when it was called, long ago. */
+function answered(
+  name: string,
+  { state, said }: { readonly state: string; readonly said: string },
+): (node: RehearsalNode, other: RehearsalNode) => Promise<void> {
+  return async (node, other) => {
+    await taken(node);
+    const answer = { id: '0'.repeat(36), round: 1, host: name.toLowerCase(), state, said, at: 1e12 };
+    other.write(`/shared_storage/sm_127.77.41.1/barrier.${name}`, JSON.stringify(answer));
+  };
 }

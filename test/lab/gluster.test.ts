@@ -1,39 +1,30 @@
 // GlusterFS on both servers, exported by NFS-Ganesha on both: what the product builds on there, and what it makes of such storage.
 import test, { type ExecutionContext } from 'ava';
 import {
-  exportBlock,
+  exportVolume,
   Gluster,
   glusterCommands,
   lockOptions,
   recordMount,
   recordOptions,
+  recordVolume,
+  volume,
 } from './gluster/gluster.js';
+import { records } from './gluster/shared.js';
+import { tryStorage } from './gluster/try-storage.js';
 import type { NfsClient } from './client.js';
 import { bootLab, type Lab, labUnavailable } from './lab.js';
 import { file } from './scenario-steps.js';
-import type { Server } from './server.js';
 import { configure, nlmFailover } from './site.js';
-import { tryStorage } from './gluster/try-storage.js';
 import { useLab } from './use-lab.js';
 
 const graceSeconds = 10;
-const exportId = 77;
-const shared = '/shared';
 
 const reason = labUnavailable(['ganesha.nfsd', 'dbus-daemon', ...glusterCommands]);
 const title =
   'GlusterFS: a lock through one server is one for clients of the other; what a record needs of a volume is tried by two nodes';
 if (reason !== undefined) test.serial.skip(`${title} (${reason})`, () => {});
 else test.serial(title, (t) => useLab(t, 10, bootLab, (lab) => prove(t, lab)));
-
-async function exportVolume(server: Server, volume: string, address: string): Promise<void> {
-  const script = `set -e
-    printf %s "$1" >/run/export.conf
-    dbus-send --system --print-reply --reply-timeout=60000 --dest=org.ganesha.nfsd /org/ganesha/nfsd/ExportMgr \\
-      org.ganesha.nfsd.exportmgr.AddExport string:/run/export.conf "string:EXPORT(Export_Id=$2)"
-    ip addr add "$3/24" dev vec0`;
-  await server.run(script, { args: [exportBlock(volume, exportId), String(exportId), address] });
-}
 
 /** What the server calls the file: the NFS client has it in its own handle (Linux fs/nfs/export.c, nfs_encode_fh). */
 async function handleOf(client: NfsClient): Promise<string> {
@@ -52,23 +43,26 @@ async function prove(t: ExecutionContext, lab: Lab): Promise<void> {
   for (const client of [holder, rival]) void client.setUp();
   const gluster = new Gluster(lab);
   const servers = [a, b];
-  const ip = { ...lab.site.ip(3, [{ disk: 'vol3', fsid: 3 }]), stateDirectory: shared };
+  const ip = { ...lab.site.ip(3, [{ disk: 'vol3', fsid: 3 }]), stateDirectory: records };
   const addresses = ['10.10.1.1', '10.10.1.2'] as const;
   await gluster.start();
-  await gluster.createVolume('gv', lockOptions);
-  await gluster.createVolume('state', { 'cluster.quorum-type': 'none' });
+  await gluster.createVolume(volume, lockOptions);
+  await gluster.createVolume(recordVolume, { 'cluster.quorum-type': 'none' });
   await Promise.all(
     servers.map(async (server, index) => {
       await server.startGanesha({ graceSeconds, callout: '/bin/true' });
-      await exportVolume(server, 'gv', addresses[index] ?? '');
+      await exportVolume(server);
+      await server.run(['ip', 'addr', 'add', `${addresses[index] ?? ''}/24`, 'dev', 'vec0']);
       await configure(lab, server, [ip], { driver: 'ganesha' });
     }),
   );
 
-  await gluster.mount(a, 'gv', '/mnt/gv');
+  await gluster.mount(a, volume, '/mnt/gv');
   await a.run(['chmod', '1777', '/mnt/gv']);
   await Promise.all(
-    [holder, rival].map((client, index) => client.mount({ server: addresses[index] ?? '', path: '/gv' })),
+    [holder, rival].map((client, index) =>
+      client.mount({ server: addresses[index] ?? '', path: `/${volume}` }),
+    ),
   );
   await holder.lock(file);
   t.false(await rival.tryLock(file), 'refused through the other server');
@@ -77,7 +71,7 @@ async function prove(t: ExecutionContext, lab: Lab): Promise<void> {
   t.is(one, other, 'the same file handle through both');
   for (const server of servers) {
     t.deepEqual(await server.nfsLocks(), [], 'not in /proc/locks');
-    t.deepEqual(await gluster.brickLocks(server, 'gv'), [{ host: 'A', type: 'WRITE' }]);
+    t.deepEqual(await gluster.brickLocks(server, volume), [{ host: 'A', type: 'WRITE' }]);
   }
 
   await assertTried(t, lab, gluster);
@@ -87,7 +81,7 @@ async function prove(t: ExecutionContext, lab: Lab): Promise<void> {
 async function assertTried(t: ExecutionContext, { a, b }: Lab, gluster: Gluster): Promise<void> {
   const servers = [a, b];
   const mountState = (options?: string) =>
-    Promise.all(servers.map((server) => gluster.mount(server, 'state', shared, options)));
+    Promise.all(servers.map((server) => gluster.mount(server, recordVolume, records, options)));
   const tried = async (exitCode: number) => {
     const said = await tryStorage(servers);
     for (const one of said) t.is(one.exitCode, exitCode, one.stdout + one.stderr);
@@ -107,13 +101,13 @@ async function assertTried(t: ExecutionContext, { a, b }: Lab, gluster: Gluster)
       t.true(error?.hint?.includes(option), option);
   }
   t.regex(await recordOfA(), /"verdict":"failure".* lost what A and B wrote at once/u);
-  await Promise.all(servers.map((server) => server.run(['umount', shared])));
-  await gluster.setOptions('state', recordOptions);
+  await Promise.all(servers.map((server) => server.run(['umount', records])));
+  await gluster.setOptions(recordVolume, recordOptions);
   await mountState(recordMount);
   await tried(0);
   t.regex(await recordOfA(), /"verdict":"ok"/u);
   // mountinfo shows no difference.
-  await a.run(['umount', shared]);
-  await gluster.mount(a, 'state', shared);
+  await a.run(['umount', records]);
+  await gluster.mount(a, recordVolume, records);
   t.regex(await recordOfA(), /"verdict":"warning".* mounted otherwise now/u);
 }

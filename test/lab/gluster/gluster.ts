@@ -58,18 +58,15 @@ export class Gluster {
 
   /** Starts glusterd on both, until each knows the other. */
   async start(): Promise<void> {
-    await Promise.all(this.#servers.map(({ server }) => this.startOn(server)));
+    const names = this.#servers.flatMap(({ server: { address, name } }) => [address, name]);
+    const script = inGuest('test/lab/sh/start-glusterd');
+    await Promise.all(
+      this.#servers.map(({ server, device }) => server.run([script, device, ...names], { timeoutSeconds })),
+    );
     const others = this.#servers.map(({ server }) => server.name).slice(1);
     const probe = `gluster --mode=script peer probe "$1"
       until gluster pool list | grep -q "$1.*Connected"; do sleep 0.3; done`;
     for (const name of others) await this.#first.run(probe, { args: [name], timeoutSeconds });
-  }
-
-  /** Starts glusterd on one, as after its boot, and with it the bricks that it has. */
-  async startOn(server: Server): Promise<void> {
-    const names = this.#servers.flatMap(({ server: { address, name } }) => [address, name]);
-    const { device = '' } = this.#servers.find((one) => one.server === server) ?? {};
-    await server.run([inGuest('test/lab/sh/start-glusterd'), device, ...names], { timeoutSeconds });
   }
 
   /** Makes a volume with a brick on each server, and starts it. */
@@ -116,18 +113,22 @@ export class Gluster {
   }
 }
 
-/** An EXPORT block of a volume, for AddExport (ganesha-gluster-config(8)). */
-export function exportBlock(
-  name: string,
-  id: number,
+/** Has NFS-Ganesha on a server export the volume, as ganesha-gluster-config(8) has it. */
+export async function exportVolume(
+  server: Server,
   { options }: { readonly options?: SiteTraits['options'] } = {},
-): string {
+): Promise<void> {
   const squash = { root_squash: 'Root_Squash', all_squash: 'All_Squash' };
-  return `EXPORT {
-  Export_Id = ${id}; Path = "/${name}"; Pseudo = "/${name}"; Access_Type = RW;
+  const block = `EXPORT {
+  Export_Id = ${exportId}; Path = "/${volume}"; Pseudo = "/${volume}"; Access_Type = RW;
   Squash = ${squash[options as keyof typeof squash] ?? 'No_Root_Squash'};
   Protocols = 3; Transports = TCP; SecType = sys; Disable_ACL = true;
-  FSAL { Name = GLUSTER; Hostname = localhost; Volume = ${name}; }
+  FSAL { Name = GLUSTER; Hostname = localhost; Volume = ${volume}; }
 }
 `;
+  const script = `set -e
+    printf %s "$1" >/run/export.conf
+    exec dbus-send --system --print-reply --reply-timeout=60000 --dest=org.ganesha.nfsd /org/ganesha/nfsd/ExportMgr \\
+      org.ganesha.nfsd.exportmgr.AddExport string:/run/export.conf "string:EXPORT(Export_Id=$2)"`;
+  await server.run(script, { args: [block, String(exportId)] });
 }

@@ -3,7 +3,7 @@ import type { Job } from '../guest.js';
 import type { Lab } from '../lab.js';
 import { dataFile, file, type Locked } from '../scenario-steps.js';
 import type { Server } from '../server.js';
-import { Gluster, exportBlock, exportId, lockOptions, recordVolume, volume } from './gluster.js';
+import { exportId, exportVolume, Gluster, lockOptions, recordVolume, volume } from './gluster.js';
 
 /** Where both servers mount the volume that carries the records. */
 export const records = '/shared';
@@ -54,19 +54,14 @@ export async function prepareShared(lab: Lab, graceSeconds: number): Promise<Glu
   await gluster.createVolume(recordVolume, lockOptions);
   await gluster.mount(a, volume, '/mnt/gv');
   await a.run('chmod 1777 /mnt/gv && umount /mnt/gv');
-  await Promise.all([a, b].map((server) => prepareSharedOn(lab, server, graceSeconds)));
+  await Promise.all(
+    [a, b].map(async (server) => {
+      await configureShared(lab, server);
+      await server.startGanesha({ graceSeconds, callout: server.callout });
+      await exportVolume(server, lab.site.traits);
+    }),
+  );
   return gluster;
-}
-
-/** The same on one of them, as after its boot, where glusterd runs. */
-export async function prepareSharedOn(lab: Lab, server: Server, graceSeconds: number): Promise<void> {
-  await configureShared(lab, server);
-  await server.startGanesha({ graceSeconds, callout: server.callout });
-  const script = `set -e
-    printf %s "$1" >/run/export.conf
-    exec dbus-send --system --print-reply --reply-timeout=60000 --dest=org.ganesha.nfsd /org/ganesha/nfsd/ExportMgr \\
-      org.ganesha.nfsd.exportmgr.AddExport string:/run/export.conf "string:EXPORT(Export_Id=$2)"`;
-  await server.run(script, { args: [exportBlock(volume, exportId, lab.site.traits), String(exportId)] });
 }
 
 /** Has a server answer the calls into grace of the other, until the job is killed. */
