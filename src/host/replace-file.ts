@@ -6,18 +6,17 @@ import {
   fsyncSync,
   lstatSync,
   openSync,
-  renameSync,
-  rmSync,
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
 import { errnoOf, exitCodes, FailoverError, systemError } from '../errors.js';
 import { syncDirectory } from './directories.js';
+import { putInPlace } from './in-place.js';
 import { type Place, wayTo } from './way.js';
 
 /**
  * Puts a file with this text and mode, whatever the umask, in the place of what has its name: whoever reads it sees the one or the other,
- * whole (rename(2)). What is made first lies beside it, hidden. Throws FILE_UNFIT where the name is that of no regular file, also of a link;
+ * whole (rename(2)), also where two write it at once. What is made first lies beside it, hidden. Throws FILE_UNFIT where the name is that of no regular file, also of a link;
  * SYSTEM_ERROR; nothing is left then. `name`: what its sentences call it.
  */
 export function replaceFile(file: string, text: string, mode: number, name = file): void {
@@ -38,24 +37,21 @@ function put(
   mode: number,
   { name, isDurable }: { readonly name: string; readonly isDurable: boolean },
 ): void {
-  const beside = path.join(path.dirname(file), `.${path.basename(file)}.new`);
   const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
   try {
-    // Of a run that was killed.
-    rmSync(beside, { force: true });
-    const fd = openSync(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-    try {
-      const bytes = Buffer.from(text);
-      for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
-      fchmodSync(fd, mode);
-      if (isDurable) fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(beside, file);
+    putInPlace(file, (beside) => {
+      const fd = openSync(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+      try {
+        const bytes = Buffer.from(text);
+        for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
+        fchmodSync(fd, mode);
+        if (isDurable) fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+    });
     if (isDurable) syncDirectory(path.dirname(file));
   } catch (error) {
-    rmSync(beside, { force: true });
     throw systemError(error, `writing ${name}`);
   }
 }

@@ -1,8 +1,10 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errnoOf } from '../errors.js';
 import type { Remembered, RememberedExports } from '../host/actions/exports.js';
 import { makeDirectory } from '../host/directories.js';
+import { removeUnfinished } from '../host/in-place.js';
+import { replaceFile } from '../host/replace-file.js';
 
 /**
  * What exportfs made of each export, in `<run>/exported`, a file for each: its words for a client are not those of the
@@ -34,11 +36,12 @@ export function rememberedExports(run: string): RememberedExports {
       ])
         makeDirectory(made, 0o755);
       const lines = [asked, entry.path, entry.clients, entry.options.join(',')];
-      writeFileSync(`${file}.new`, `${lines.join('\n')}\n`, { mode: 0o644 });
-      renameSync(`${file}.new`, file);
+      replaceFile(file, `${lines.join('\n')}\n`, 0o644);
     },
     forget: (one) => {
-      for (const file of [fileOf(one), `${fileOf(one)}.new`]) rmSync(file, { force: true });
+      const file = fileOf(one);
+      rmSync(file, { force: true });
+      removeUnfinished(file);
     },
   };
 }

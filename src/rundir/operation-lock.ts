@@ -36,6 +36,15 @@ export function lockWatch(run: string): OperationLock {
   }
 }
 
+/** The same for `setup`: of two at once one would forget what the other has made. Throws OPERATION_RUNNING, SYSTEM_ERROR. */
+export function lockSetup(run: string): OperationLock {
+  try {
+    return lockIn(run, 'setup', 'setup', settingUp);
+  } catch (error) {
+    throw systemError(error, 'locking setup');
+  }
+}
+
 function lockIn(
   run: string,
   address: string,
@@ -96,5 +105,14 @@ function watching(_: string, operation: string, holder: string): FailoverError {
     exitCode: exitCodes.stepFailed,
     operation,
     hint: 'One is enough, for all addresses. Leave it, or end that process first.',
+  });
+}
+
+function settingUp(_: string, operation: string, holder: string): FailoverError {
+  return new FailoverError(`Another nlm-failover sets this node up (${holder})`, {
+    code: 'OPERATION_RUNNING',
+    exitCode: exitCodes.stepFailed,
+    operation,
+    hint: 'Nothing was touched. Wait for it to end. Then run the same command again.',
   });
 }

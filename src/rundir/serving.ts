@@ -1,9 +1,10 @@
-import { lstatSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import type { Environment } from '../environment.js';
 import { errnoOf } from '../errors.js';
 import { makeDirectory } from '../host/directories.js';
 import type { Host } from '../host/host.js';
+import { putInPlace, removeUnfinished, unfinished } from '../host/in-place.js';
 import { doing } from '../host/running/watchdog.js';
 
 /** Where the callout looks, unless NLM_FAILOVER_RUN says otherwise; on tmpfs, so a reboot records nothing. */
@@ -109,7 +110,7 @@ export function thawServing(run: string, address: string): void {
 export function isServingCleared(run: string, address: string): boolean {
   return kinds.every((kind) => {
     const link = path.join(run, kind, address);
-    return linkTarget(link) === undefined && linkTarget(temporaryLink(link)) === undefined;
+    return linkTarget(link) === undefined && unfinished(link).length === 0;
   });
 }
 
@@ -125,20 +126,12 @@ const kinds = ['serving', 'sync', 'frozen'] as const;
 
 function removeLink(link: string): void {
   rmSync(link, { force: true });
-  rmSync(temporaryLink(link), { force: true });
+  removeUnfinished(link);
 }
 
 /** rename(2) over the old link, so that the callout never finds none. The dot keeps `serving/*` blind to it. */
 function replaceLink(link: string, target: string): void {
-  const temporary = temporaryLink(link);
-  rmSync(temporary, { force: true });
-  symlinkSync(target, temporary);
-  renameSync(temporary, link);
-}
-
-/** One name, so that what a killed run left is found; operations of an address exclude each other. */
-function temporaryLink(link: string): string {
-  return path.join(path.dirname(link), `.${path.basename(link)}.new`);
+  putInPlace(link, (beside) => symlinkSync(target, beside));
 }
 
 function linksIn(directory: string): string[] {

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { lockOperation } from '../../src/rundir/operation-lock.js';
+import { makeRehearsal } from '../helpers/rehearsal-site.js';
+import { lockOperation, lockSetup } from '../../src/rundir/operation-lock.js';
 
 const address = 'fd00::1';
 const holder = fileURLToPath(new URL('helpers/hold-operation-lock.js', import.meta.url));
@@ -43,4 +44,20 @@ test('nobody but root sees the locks', (t) => {
   lockOperation(run, address, 'takeover').release();
   t.is(statSync(path.join(run, 'locks')).mode & 0o777, 0o700);
   t.deepEqual(readdirSync(path.join(run, 'locks')).toSorted(), [address, `${address}.holder`]);
+});
+
+test('two that set a node up at once: the second one touches nothing, and may look', async (t) => {
+  const site = makeRehearsal({ address: '127.78.9.1', rpcbindPort: 1 });
+  t.teardown(() => site.remove());
+  const lock = lockSetup(site.a.path('/run/nlm-failover'));
+  for (const args of [['setup'], ['setup', '--undo']]) {
+    const { exitCode, stderr } = await site.a.here(args);
+    t.is(exitCode, 1, stderr);
+    t.regex(stderr, /Another nlm-failover sets this node up \(setup, pid \d+\)/);
+  }
+  const looked = await site.a.here(['setup', '--dry-run']);
+  t.notRegex(looked.output, /Another nlm-failover/);
+  t.regex(looked.stdout, /^setup on A$/m);
+  lock.release();
+  t.notRegex((await site.a.here(['setup'])).output, /Another nlm-failover/);
 });

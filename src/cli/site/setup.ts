@@ -81,6 +81,7 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
     const { within } = await import('../../host/running/deadline.js');
     const { setupItems, undoItems } = await import('../../site/setup/setup.js');
     const { runItems } = await import('../../site/setup/item.js');
+    const { lockSetup } = await import('../../rundir/operation-lock.js');
     const { floatingIps, ...reader } = await openReader(drivers, address, options);
     const node = { ...reader, installation: thisInstallation(reader.callout) };
     const { undo = false, dryRun = false, alone = false, pacemaker = false, stateDevice, enable } = options;
@@ -89,10 +90,15 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
     const report = (item: SetupItem, finding: Finding): void =>
       io.out(options.json === true ? lineJson(item, finding) : lineText(item, finding, dryRun));
     const { byHand } = await within(limitOf(title, reader.config), async () => {
-      const items = undo
-        ? await undoItems(node, address === undefined ? undefined : floatingIps[0])
-        : await setupItems(node, { floatingIps, stateDevice, alone, enable, pacemaker, keepalived });
-      return runItems(items, { dryRun }, report);
+      const lock = dryRun ? undefined : lockSetup(reader.run);
+      try {
+        const items = undo
+          ? await undoItems(node, address === undefined ? undefined : floatingIps[0])
+          : await setupItems(node, { floatingIps, stateDevice, alone, enable, pacemaker, keepalived });
+        return await runItems(items, { dryRun }, report);
+      } finally {
+        lock?.release();
+      }
     });
     const isDone = byHand === 0;
     if (options.json === true)

@@ -1,7 +1,8 @@
-import { readlinkSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { readlinkSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { errnoOf } from '../../errors.js';
 import type { Host } from '../../host/host.js';
+import { putInPlace } from '../../host/in-place.js';
 import type { Finding, SetupItem } from './item.js';
 import { expectRoots } from './ledger.js';
 import type { Installation } from './units.js';
@@ -35,10 +36,7 @@ export function agentsLinked(place: SetupPlace, { callouts }: Pick<Installation,
     act: async () => {
       makeDirectories(place, path.dirname(agentsLink));
       ledger.addLink(agentsLink, target);
-      const fresh = `${host.path(agentsLink)}.new`;
-      rmSync(fresh, { force: true });
-      symlinkSync(target, fresh);
-      renameSync(fresh, host.path(agentsLink));
+      putInPlace(host.path(agentsLink), (beside) => symlinkSync(target, beside));
       return { state: 'done', detail: `${agentsLink}: ${target}` };
     },
   };
