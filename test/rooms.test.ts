@@ -64,15 +64,33 @@ const rooms: Readonly<Record<string, Room>> = {
     rooms: ['config', 'host', 'rundir', 'record', 'nsm', 'lockmanager', 'fencing'],
     packages: [],
   },
+  ctdb: {
+    holds:
+      'Shared addresses of CTDB with the lock manager of the kernel: the barrier of all nodes, and what each does at it.',
+    rooms: ['config', 'host', 'rundir', 'record', 'nsm', 'lockmanager', 'failover'],
+    packages: [],
+  },
   site: {
     holds:
       'What is done with an address or a node once, before or beside failovers: adopt, check, init, pacemaker, setup.',
-    rooms: ['config', 'host', 'rundir', 'record', 'nsm', 'lockmanager', 'fencing', 'failover'],
+    rooms: ['config', 'host', 'rundir', 'record', 'nsm', 'lockmanager', 'fencing', 'failover', 'ctdb'],
     packages: ['@rgrove/parse-xml'],
   },
   cli: {
     holds: 'Commands, options, and what people see. Makes the parts and hands them to failover.',
-    rooms: ['config', 'host', 'rpc', 'rundir', 'record', 'nsm', 'lockmanager', 'fencing', 'failover', 'site'],
+    rooms: [
+      'config',
+      'host',
+      'rpc',
+      'rundir',
+      'record',
+      'nsm',
+      'lockmanager',
+      'fencing',
+      'failover',
+      'ctdb',
+      'site',
+    ],
     packages: ['commander', 'pino'],
   },
   man: {
@@ -154,6 +172,8 @@ const pure = [
   'fencing/pacemaker/answers.ts',
   'fencing/pacemaker/resource-id.ts',
   'fencing/pacemaker/verdict.ts',
+  'ctdb/note.ts',
+  'ctdb/machine.ts',
   'failover/limits.ts',
   'failover/reclaim/end-of-grace.ts',
   'failover/reclaim/reclaim.ts',

@@ -1,0 +1,271 @@
+// The barrier in a model of a cluster (helpers/cluster.ts): what must never be, and what must be in the end, whatever happens.
+import test from 'ava';
+import fc from 'fast-check';
+import {
+  type Act,
+  decide,
+  done,
+  type Found,
+  initialState,
+  refusalMs,
+  type State,
+} from '../../src/ctdb/machine.js';
+import { nobodyBehind, type Phase } from '../../src/ctdb/note.js';
+import {
+  type Broken,
+  Cluster,
+  type Disturbance,
+  graceMs,
+  limits,
+  noticedMs,
+  type Pace,
+} from './helpers/cluster.js';
+
+const duration = (max: number) => fc.integer({ min: 100, max });
+const pace = fc.record<Pace>({
+  refuse: fc.array(duration(1000), { minLength: 3, maxLength: 6 }),
+  stop: fc.array(duration(2500), { minLength: 3, maxLength: 6 }),
+  start: fc.array(duration(4000), { minLength: 3, maxLength: 6 }),
+});
+const nodes = fc.integer({ min: 1, max: 5 });
+const when = fc.integer({ min: 0, max: 60_000 });
+const node = fc.integer({ min: 0, max: 4 });
+const disturbance = (what: readonly Disturbance['what'][], forMs: number) =>
+  fc.record<Disturbance>({ at: when, node, what: fc.constantFrom(...what), forMs: duration(forMs) });
+const moves = fc.array(disturbance(['event', 'event', 'found'], 100), { minLength: 1, maxLength: 6 });
+const runs = {
+  numRuns: process.env['NLM_FULL'] === '1' ? 10_000 : 150,
+  includeErrorInReport: true,
+  endOnFailure: true,
+};
+/** After that everything has come to an end, and so has a wait for it. */
+const endMs = 60_000 + 400_000;
+
+/** As slow as was seen on a busy machine. */
+const slow: Pace = { refuse: [500, 1000], stop: [1500, 2500], start: [2500, 4000] };
+/** As many troubles as the waits allow for: one of each node, shorter than `waitMs` together with what its acts take. */
+const mild = fc
+  .uniqueArray(disturbance(['hang', 'kill', 'part', 'die'], 3000), {
+    selector: (one) => one.node,
+    maxLength: 4,
+  })
+  .map((all) => all.map((one) => (one.what === 'die' ? { ...one, forMs: one.forMs + 20_000 } : one)));
+
+test('nobody grants what the clients of another node have not reclaimed', (t) => {
+  fc.assert(
+    fc.property(nodes, pace, moves, mild, (count, speeds, events, troubles) => {
+      const cluster = new Cluster(count, speeds);
+      cluster.run([...events, ...troubles], endMs);
+      if (cluster.wrong.length > 0 || !cluster.isQuiet) throw new Error(cluster.text());
+    }),
+    runs,
+  );
+  t.pass();
+});
+
+test('whatever happens, no node stays closed, and all who live serve in the end', (t) => {
+  const wild = fc.array(disturbance(['hang', 'kill', 'die', 'part', 'blind'], 80_000), { maxLength: 10 });
+  fc.assert(
+    fc.property(nodes, pace, moves, wild, (count, speeds, events, troubles) => {
+      const cluster = new Cluster(count, speeds);
+      cluster.run([...events, ...troubles], endMs + 160_000);
+      if (!cluster.isQuiet) throw new Error(cluster.text());
+      for (const { pnn, longestClosed } of cluster.nodes)
+        if (longestClosed > limits.closedMs + limits.waitMs)
+          throw new Error(`node ${pnn} was closed for ${longestClosed} ms: ${cluster.text()}`);
+    }),
+    runs,
+  );
+  t.pass();
+});
+
+test('one event: every node refuses, stops and starts once, in one generation', (t) => {
+  const cluster = new Cluster(3, slow);
+  cluster.run([{ at: 0, node: 1, what: 'event', forMs: 100 }], endMs);
+  t.deepEqual(cluster.wrong, []);
+  t.deepEqual(
+    cluster.nodes.map(({ state, acts }) => [state?.generation, acts]),
+    cluster.nodes.map(() => [1, ['refuse', 'stop', 'start']]),
+  );
+});
+
+test('CTDB says the same on every node, within half a second: one generation', (t) => {
+  const cluster = new Cluster(4, slow);
+  cluster.run(
+    [0, 200, 300, 500].map((at, one) => ({ at, node: one, what: 'event', forMs: 100 })),
+    endMs,
+  );
+  t.deepEqual(
+    cluster.nodes.map(({ state }) => state?.generation),
+    [1, 1, 1, 1],
+  );
+});
+
+test('an address that is found to have moved, which no event has said, waits until no grace runs', (t) => {
+  const cluster = new Cluster(3, slow);
+  cluster.run(
+    [
+      { at: 0, node: 1, what: 'event', forMs: 100 },
+      { at: 15_000, node: 2, what: 'found', forMs: 100 },
+    ],
+    endMs,
+  );
+  t.deepEqual(cluster.wrong, []);
+  t.deepEqual(
+    cluster.nodes.map(({ acts }) => acts.length),
+    [6, 6, 6],
+  );
+  for (const { startedAt } of cluster.nodes) t.true((startedAt[1] ?? 0) - (startedAt[0] ?? 0) > graceMs);
+});
+
+test('an event in a grace begins a new generation at once', (t) => {
+  const cluster = new Cluster(3, slow);
+  cluster.run(
+    [
+      { at: 0, node: 1, what: 'event', forMs: 100 },
+      { at: 15_000, node: 2, what: 'event', forMs: 100 },
+    ],
+    endMs,
+  );
+  t.deepEqual(cluster.wrong, []);
+  for (const { startedAt } of cluster.nodes) t.true((startedAt[1] ?? 0) - (startedAt[0] ?? 0) < graceMs);
+});
+
+test('a node that hangs is left behind and named, and when it is back all do it again with it', (t) => {
+  const cluster = new Cluster(3, slow);
+  const events: Disturbance[] = [
+    { at: 0, node: 0, what: 'event', forMs: 100 },
+    { at: 0, node: 1, what: 'hang', forMs: 30_000 },
+  ];
+  cluster.run(events, 25_000);
+  t.deepEqual(cluster.nodes[0]?.state?.behind.refusing, [1]);
+  t.is(cluster.nodes[0]?.state?.phase, 'started');
+  cluster.run([], endMs);
+  t.deepEqual(
+    cluster.nodes.map(({ acts }) => acts),
+    [
+      ['refuse', 'stop', 'start', 'refuse', 'stop', 'start'],
+      ['refuse', 'stop', 'start'],
+      ['refuse', 'stop', 'start', 'refuse', 'stop', 'start'],
+    ],
+  );
+  t.true(cluster.isQuiet);
+});
+
+test('a dead node that CTDB has not noticed yet costs one wait, and one that it has, none', (t) => {
+  const dies: Disturbance = { at: 0, node: 2, what: 'die', forMs: 10 * endMs };
+  const startsAfter = (events: readonly Disturbance[]) => {
+    const cluster = new Cluster(3, slow);
+    cluster.run([dies, ...events], noticedMs + limits.waitMs);
+    return cluster.nodes[0]?.startedAt[0] ?? 0;
+  };
+  t.true(startsAfter([{ at: 1000, node: 0, what: 'event', forMs: 100 }]) > 1000 + limits.waitMs);
+  const noticed = startsAfter([]);
+  t.true(noticed > noticedMs && noticed < noticedMs + limits.waitMs, `${noticed}`);
+});
+
+test('a machine that dies when it has stopped: the others wait for it once, and start', (t) => {
+  const cluster = new Cluster(3, { refuse: [100], stop: [100], start: [3000] });
+  cluster.run(
+    [
+      { at: 0, node: 0, what: 'event', forMs: 100 },
+      { at: 600, node: 2, what: 'die', forMs: 10 * endMs },
+    ],
+    100_000,
+  );
+  t.deepEqual(cluster.wrong, []);
+  t.true(cluster.isQuiet);
+});
+
+test('the counter-proofs: without one of its rules, the properties see a lock given away', (t) => {
+  const event: Disturbance = { at: 0, node: 0, what: 'event', forMs: 100 };
+  const uneven: Pace = { refuse: [100, 2500], stop: [100, 600, 1100], start: [100, 4000] };
+  const without = (broken: Broken) => {
+    const cluster = new Cluster(3, uneven, broken);
+    cluster.run([event], endMs);
+    return cluster.wrong.join('\n');
+  };
+  t.is(without({}), '');
+  t.regex(without({ refusesNothing: true }), /grants what clients of node/);
+  t.regex(
+    without({ change: (act, { phase }) => (act === 'none' && phase === 'refusing' ? 'stop' : act) }),
+    /grants what clients of node/,
+  );
+  t.regex(
+    without({ change: (act, { phase }) => (act === 'none' && phase === 'stopped' ? 'start' : act) }),
+    /has its locks still/,
+  );
+});
+
+test('a stop that fails again and again: it opens in the end, with its locks, and tries again later', (t) => {
+  const others = new Map([[1, { generation: 3, phase: 'stopped', behind: nobodyBehind, beat: 1 } as const]]);
+  let state: State = { ...atWork('refusing', 3), closedSince: 0 };
+  const seen = { notes: others, connected: new Set([1]), wanted: undefined, inGrace: false };
+  const acts: Act[] = [];
+  for (let now = 1000; now <= limits.closedMs; now += 1000) {
+    const decision = decide(state, { ...seen, now }, limits);
+    acts.push(decision.act);
+    state = done(decision.state, decision.act, decision.act !== 'stop', now, limits);
+  }
+  t.deepEqual([...new Set(acts)], ['stop', 'open']);
+  t.is(state.phase, 'idle');
+  t.is(decide(state, { ...seen, now: limits.closedMs + 1000 }, limits).act, 'none');
+  t.true(state.generation < 3);
+});
+
+test('a refusal that fails for as long as the others wait is given up', (t) => {
+  let state = atWork('called', 3);
+  state = done(state, 'refuse', false, limits.waitMs - 1, limits);
+  t.is(state.phase, 'called');
+  state = done(state, 'refuse', false, limits.waitMs, limits);
+  t.deepEqual([state.phase, state.generation, state.missed], ['idle', 2, 3]);
+});
+
+test('a process goes on by what is so', (t) => {
+  const note = (phase: Phase) => ({ generation: 7, phase, behind: nobodyBehind, beat: 9 });
+  const begin = (phase: Phase, lockManager: Found['lockManager'], isRebooted = false) => {
+    const found = { now: 1000, note: note(phase), isRebooted, lockManager, closedSince: undefined };
+    const state = initialState(found);
+    return [state.phase, state.generation];
+  };
+  t.deepEqual(begin('idle', 'up'), ['idle', 7]);
+  t.deepEqual(begin('gone', 'up', true), ['idle', 7]);
+  t.deepEqual(begin('started', 'up'), ['started', 7]);
+  t.deepEqual(begin('refusing', 'up'), ['called', 7], 'the refusal has ended by itself');
+  t.deepEqual(begin('refusing', 'refusing'), ['refusing', 7]);
+  t.deepEqual(begin('called', 'refusing'), ['refusing', 7], 'killed before it could say so');
+  t.deepEqual(begin('refusing', 'down'), ['stopped', 7], 'killed before it could say so');
+  t.deepEqual(begin('stopped', 'up'), ['called', 7], 'somebody else has started it');
+  t.deepEqual(begin('stopped', 'up', true), ['idle', 6], 'its locks are gone, and it is in grace');
+  const first = initialState({
+    now: 0,
+    note: undefined,
+    isRebooted: true,
+    lockManager: 'up',
+    closedSince: undefined,
+  });
+  t.deepEqual([first.phase, first.generation], ['idle', 0]);
+});
+
+test('without its storage a node that refuses opens in the end, and one that has stopped starts', (t) => {
+  const blind = { notes: undefined, connected: new Set([1]), wanted: undefined, inGrace: false };
+  const act = (phase: Phase, now: number) =>
+    decide({ ...atWork(phase, 3), closedSince: 0 }, { ...blind, now }, limits).act;
+  t.is(act('refusing', limits.closedMs - 1), 'none');
+  t.is(act('refusing', limits.closedMs), 'open');
+  t.is(act('stopped', limits.closedMs - 1), 'none');
+  t.is(act('stopped', limits.closedMs), 'start');
+});
+
+test('the refusal of the kernel ends in time, however often it is renewed', (t) => {
+  t.is(refusalMs({ closedSince: undefined }, 5, limits), limits.ruleMs);
+  t.is(refusalMs({ closedSince: 0 }, 1000, limits), limits.ruleMs);
+  t.is(refusalMs({ closedSince: 0 }, limits.closedMs, limits), limits.waitMs);
+  t.is(refusalMs({ closedSince: 0 }, 10 * limits.closedMs, limits), 0);
+});
+
+function atWork(phase: Phase, generation: number): State {
+  const note = { generation, phase, behind: nobodyBehind, beat: 1 };
+  const state = initialState({ now: 0, note, isRebooted: false, lockManager: 'up', closedSince: undefined });
+  return { ...state, phase, watched: { generation, noneStartedAt: 0 } };
+}
