@@ -39,8 +39,8 @@ export class Collected {
   watchedToTheEnd: boolean | undefined;
   /** What could not be done and kept nothing else from being done; see HostContext. */
   readonly undone: string[] = [];
-  /** The call that stands, to every node that exports the file systems. */
-  graceCall: GraceCall | undefined;
+  /** The call that stands, to every node that exports the file systems, and when it was written, by performance.now(). */
+  graceCall: { readonly call: GraceCall; readonly since: number } | undefined;
   /** Until when every node that joined in it is surely in grace, by performance.now(); undefined: this command has called none. */
   everywhereUntil: number | undefined;
   /** Nodes that did not enter grace with the others, each as a sentence. */

@@ -109,7 +109,7 @@ function dropStep(ip: FloatingIp, driver: LockManager, filesystem: Filesystem, i
     actions: [
       callEveryNode(ip, shared),
       joinHere(driver),
-      awaitEveryNode(ip, shared, { leaves: true }),
+      awaitEveryNode(ip, shared, 'a takeover calls'),
       letGoOfLocks(ip, driver),
     ],
   };

@@ -25,8 +25,8 @@ export interface GraceCall {
   /** Hosts that died with locks, by their names: a node has joined when its storage has none of theirs any more. */
   readonly dead: readonly string[];
   /**
-   * It was a release's, which has ended: until another call takes its place, as that of the takeover which is to come, nobody has the locks that went,
-   * and every node that looks stays in grace (join-calls.ts).
+   * Nobody waits for answers any more: a release has ended, or a takeover is on its way to B-3. Until the call is withdrawn, or another one takes its
+   * place, as that of the takeover which is to come, nobody has the locks that went, and every node that looks stays in grace (join-calls.ts).
    */
   readonly stands?: boolean;
 }

@@ -8,6 +8,7 @@ import { expectRecordedHere } from '../access/recorded-elsewhere.js';
 import type { RecordSession } from '../access/session.js';
 import { claimVouched } from '../access/vouching.js';
 import { limitOf, stepLimit } from '../limits.js';
+import { withdrawStanding } from '../sharing/barrier.js';
 import { withOthers } from '../steps/other-addresses.js';
 import { expectPlaces } from '../steps/places.js';
 import { isGraceMissed } from '../steps/rerun.js';
@@ -99,6 +100,7 @@ async function runWithinGrace(plan: Plan, context: FailoverContext, reporter: Re
     (await within(stepLimit(next, context), () => isGraceMissed(context)));
   if (isMissed) await runPlan(again, context, reporter);
   await runPlan(notifying, context, reporter);
+  if (next !== undefined && context.floatingIp.shared !== undefined) withdrawStanding(context);
   return isMissed
     ? ['the grace period had ended before anybody could be notified, so it was entered again']
     : [];

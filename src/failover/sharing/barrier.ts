@@ -17,7 +17,7 @@ import {
 import { notedConfiguration } from '../../rundir/configuration.js';
 import { runDirectory } from '../../rundir/serving.js';
 import { proverOf } from '../access/vouching.js';
-import type { FailoverContext } from '../context.js';
+import type { Collected, FailoverContext } from '../context.js';
 import { awaitDeadLocks, enterSharedGrace, roundPart } from './join.js';
 
 type FailoverAction = Action<FailoverContext>;
@@ -49,8 +49,10 @@ export function callEveryNode({ address }: FloatingIp, sharing: Sharing): Failov
         dead: deadHosts(context),
       };
       session.assertStillOwner();
+      // Whoever answers at once is in grace from then on, however long this node itself takes.
+      const since = performance.now();
       await session.withReserve(async () => writeCall(session.opened.way, call));
-      collected.graceCall = call;
+      collected.graceCall = { call, since };
       return undefined;
     },
     verify: () => undefined,
@@ -80,32 +82,24 @@ export function joinHere({ shared }: LockManager): FailoverAction {
 
 /**
  * Waits until each node has answered the call: it is in grace, and its storage holds no lock of a node that died. A node that is
- * proved to be down need not; one that does not answer in time is named, and nobody waits for it any longer. `leaves`: the locks go now,
- * and the call stands until a takeover calls.
+ * proved to be down need not; one that does not answer in time is named, and nobody waits for it any longer. From then on the locks are nobody's,
+ * so the call stands: `until` what, for people.
  */
-export function awaitEveryNode(
-  ip: FloatingIp,
-  sharing: Sharing,
-  { leaves = false }: { readonly leaves?: boolean } = {},
-): FailoverAction {
+export function awaitEveryNode(ip: FloatingIp, sharing: Sharing, until = 'B-3 is done'): FailoverAction {
   return {
     commands: [
       `# wait until each of ${listed(sharing)} is in grace, at the longest [timeouts].barrier`,
-      ...(leaves
-        ? [
-            '# the call stands: every node stays in grace until a takeover calls, at the longest [timeouts].barrier',
-          ]
-        : []),
+      `# the call stands: every node stays in grace until ${until}, at the longest [timeouts].barrier`,
     ],
     byHand: [],
     repeats: true,
     check: ({ collected }) => collected.graceCall === undefined,
     act: async (context) => {
       const { collected } = context;
-      const call = collected.graceCall;
-      if (call === undefined) return undefined;
+      const called = collected.graceCall;
+      if (called === undefined) return undefined;
       try {
-        return await awaitAnswers(context, ip, sharing, { call, leaves });
+        return await awaitAnswers(context, ip, sharing, called);
       } finally {
         collected.graceCall = undefined;
       }
@@ -118,7 +112,7 @@ async function awaitAnswers(
   context: FailoverContext,
   ip: FloatingIp,
   sharing: Sharing,
-  { call, leaves }: { readonly call: GraceCall; readonly leaves: boolean },
+  { call, since }: NonNullable<Collected['graceCall']>,
 ): Promise<string | undefined> {
   const { host, config, session, collected, signal } = context;
   const { barrier: seconds } = config.timeouts;
@@ -126,7 +120,7 @@ async function awaitAnswers(
   const down = new Map<string, string>();
   if (session.takenFrom !== undefined) down.set(session.takenFrom, 'it is down');
   const earlier = session.deadOwners.filter((node) => !down.has(node));
-  const standing = new StandingCall(context, call);
+  const standing = new StandingCall(context, call, since);
   // Who was down when an earlier run, or the owner before this one, took the address may be back, and give locks away; not who says nothing at all.
   const leaveTheSilent = () => {
     for (const node of earlier)
@@ -155,8 +149,8 @@ async function awaitAnswers(
   } finally {
     asking.abort();
     await asked;
-    if (leaves && !signal.aborted) await standing.leave();
-    else standing.withdraw();
+    if (signal.aborted) standing.withdraw();
+    else await standing.leave();
   }
   await standing.renewed();
   collected.everywhereUntil = standing.everywhereUntil();
@@ -185,12 +179,13 @@ async function awaitAnswers(
 class StandingCall {
   readonly #context: FailoverContext;
   #call: GraceCall;
-  #roundBegan = performance.now();
+  #roundBegan: number;
   readonly #renewals: Promise<unknown>[] = [];
 
-  constructor(context: FailoverContext, call: GraceCall) {
+  constructor(context: FailoverContext, call: GraceCall, since: number) {
     this.#context = context;
     this.#call = call;
+    this.#roundBegan = since;
   }
 
   /** To be called at each look. */
@@ -252,7 +247,7 @@ class StandingCall {
     return this.isOf(answer) && answer.state === 'joined' && answer.round >= this.#call.round - late;
   }
 
-  /** It stands, as whose operation is over. Where that cannot be written nobody stays in grace for it, as with a withdrawn one. */
+  /** It stands, though nobody waits for it any more. Where that cannot be written nobody stays in grace for it, as with a withdrawn one. */
   async leave(): Promise<void> {
     const { session, log } = this.#context;
     const { way } = session.opened;
@@ -261,7 +256,7 @@ class StandingCall {
       await session.withReserve(async () => writeCall(way, { ...this.#call, stands: true }));
     } catch (error) {
       if (!(error instanceof FailoverError)) throw error;
-      log('warn', { error: error.message }, 'no node stays in grace until the takeover');
+      log('warn', { error: error.message }, 'no node stays in grace until its clients can reclaim');
     }
   }
 
@@ -276,13 +271,25 @@ class StandingCall {
   }
 }
 
+/** B-3 is done: what is left of the grace is for who was notified. */
+export function withdrawStanding({ session, config, log }: FailoverContext): void {
+  try {
+    const { way } = session.opened;
+    const call = readCall(way);
+    if (call?.stands === true && call.by === config.node) withdrawCall(way, call);
+  } catch (error) {
+    if (!(error instanceof FailoverError)) throw error;
+    log('warn', { error: error.message }, 'the call into grace stands');
+  }
+}
+
 /** Of an operation that ended before it waited: nobody is called any longer. */
 export function withdrawLeft(context: FailoverContext): void {
   const { collected, session } = context;
   const { graceCall } = collected;
   collected.graceCall = undefined;
   if (graceCall !== undefined && session.record !== undefined)
-    new StandingCall(context, graceCall).withdraw();
+    new StandingCall(context, graceCall.call, graceCall.since).withdraw();
 }
 
 /** Who does not answer may be down: whoever only knows of that, and ends nobody, is asked, of each, until it is so or has joined. */

@@ -51,7 +51,7 @@ interface SeenCall extends OpenCall {
   readonly isOpen: boolean;
 }
 
-/** When a watcher first saw a call that a release has left, and last entered grace for it, by performance.now(); and how often it is to. */
+/** When a watcher first saw a call that stands without anybody who waits, and last entered grace for it, by performance.now(); and how often it is to. */
 interface LeftCall {
   readonly first: number;
   entered: number;
@@ -59,7 +59,8 @@ interface LeftCall {
 }
 
 /**
- * The calls that releases have left, as one watcher sees them: this node stays in grace, as the locks of an address that is on its way are nobody's.
+ * The calls that releases have left, and takeovers on their way to B-3, as one watcher sees them: this node stays in grace, as
+ * the locks of an address that is on its way are nobody's.
  * At the longest [timeouts].barrier from when it first saw the call: an address that nobody takes over keeps nobody waiting for ever.
  */
 export class LeftCalls {
@@ -68,15 +69,11 @@ export class LeftCalls {
   /** The first of them for which this node is to enter grace anew by now, at `now` (performance.now()). Throws FailoverError. */
   async due(reader: NodeReader, left: readonly SeenCall[], now: number): Promise<SeenCall | undefined> {
     const seen = new Map<string, LeftCall>();
-    for (const { ip, call } of left)
-      seen.set(
-        call.id,
-        this.#seen.get(call.id) ?? {
-          first: now,
-          entered: now,
-          everyMs: (await driverFor(reader, ip)).graceSeconds() * roundPart * 1000,
-        },
-      );
+    for (const { ip, call } of left) {
+      const everyMs = (await driverFor(reader, ip)).graceSeconds() * roundPart * 1000;
+      // Whoever waited has had it entered anew as often: it was at the longest so long ago, and is due after half of it.
+      seen.set(call.id, this.#seen.get(call.id) ?? { first: now, entered: now - everyMs / 2, everyMs });
+    }
     this.#seen = seen;
     const lastsMs = reader.config.timeouts.barrier * 1000;
     return left.find(({ call }) => {
@@ -98,7 +95,7 @@ const heardMs = 2000;
  * Answers every call that stands (src/record/barrier.ts): this node enters grace, once for all of them, and looks whether its part of the
  * storage holds locks of who died. Where it does, that is the answer, and the next look looks again: meanwhile another call may come. `goesOn`:
  * another look follows, always, so that it is said that this node looks where that is asked (presence.ts), and that it stays in grace for what
- * releases have left.
+ * releases and takeovers have left.
  */
 export async function joinCalls(reader: NodeReader, goesOn?: LeftCalls): Promise<Look> {
   const { config, host } = reader;
@@ -192,7 +189,7 @@ async function driverFor(reader: NodeReader, floatingIp: FloatingIp): Promise<Lo
   return (await chooseDriver(reader.drivers, { ...reader, floatingIp }, { takesOver: false })).driver;
 }
 
-/** For what releases have left. `isIn`: it has just entered grace for another call. Throws FailoverError. */
+/** For what releases and takeovers have left. `isIn`: it has just entered grace for another call. Throws FailoverError. */
 async function stayInGrace(
   reader: NodeReader,
   leftCalls: LeftCalls,

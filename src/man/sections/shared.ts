@@ -61,8 +61,8 @@ systemctl enable --now nlm-failover-join-grace.service`,
           'the call, a grace here (`grace 0:`), the answers, and only then `grace 5:ADDRESS`, which drops what a client has reclaimed where this is done again: it is, until B-3 is done. Each call begins the grace of a node anew, with its whole length; after a third of it, where the wait is longer, the same call does so again.',
         ],
         [
-          'Between release and takeover',
-          'the locks of the address are nobody’s. So the call of a release stays, and `join-grace --watch` has its node enter grace anew, at each third of one, until the takeover calls: at the longest for `barrier`, from when it saw the call. A takeover that comes later than that and one grace finds locks given away. Where nobody takes the address over, new locks wait that long on every node.',
+          'Until B-3 is done',
+          'the locks of the address are nobody’s. So the call of a release stays until the takeover calls, and that of the takeover until the clients are notified; `join-grace --watch` has its node enter grace anew, at each third of one: at the longest for `barrier`, from when it saw the call. A takeover that comes later than that and one grace finds locks given away. Where nobody takes the address over, new locks wait that long on every node.',
         ],
         [
           'Dead nodes, GlusterFS',

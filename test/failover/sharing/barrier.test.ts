@@ -1,6 +1,7 @@
 // An address whose file system every node exports, on two rehearsed nodes: nobody's lock is taken anew before both are in grace.
 import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
 import { configure } from '../../helpers/check-sites.js';
 import { makeRehearsal } from '../../helpers/rehearsal-site.js';
@@ -35,6 +36,20 @@ test('both nodes are in grace when the address is up, and when its locks go', as
   t.is((await b.tool(['takeover', address, ...quick])).exitCode, 0);
   t.false(existsSync(path.join(record, 'barrier')), 'nobody waits for a takeover any more');
   await Promise.all([onA, onB].map((one) => one.end()));
+});
+
+test('the call of a takeover stands until its clients are notified, and every node stays in grace', async (t) => {
+  const { a, b, record } = sharedSite(t);
+  for (const node of [a, b]) configure(node, 'driver = "ganesha"', 'driver = "ganesha"\nganesha_grace = 10');
+  const onB = watch(t, b);
+  t.is((await a.tool(['takeover', address, '--steps', 'B-1,B-2'])).exitCode, 0);
+  t.like(JSON.parse(readFileSync(path.join(record, 'barrier'), 'utf8')), { by: 'A', stands: true });
+  endGrace(b);
+  for (let left = 1200; left > 0 && !isInGrace(b); left -= 1) await delay(25);
+  t.true(isInGrace(b), 'entered anew');
+  t.is((await a.tool(['takeover', address, ...quick])).exitCode, 0);
+  t.false(existsSync(path.join(record, 'barrier')));
+  await onB.end();
 });
 
 test('a node that does not answer in time is named, and nobody waits for it any longer', async (t) => {
