@@ -16,6 +16,7 @@ import {
 } from '../../record/barrier.js';
 import { notedConfiguration } from '../../rundir/configuration.js';
 import { runDirectory } from '../../rundir/serving.js';
+import { recordReachable } from '../access/location.js';
 import { proverOf } from '../access/vouching.js';
 import type { Collected, FailoverContext } from '../context.js';
 import { awaitDeadLocks, enterSharedGrace, roundPart } from './join.js';
@@ -29,7 +30,8 @@ export const lateSeconds = 5;
 const surePart = 1 / 2;
 
 /** Calls every other node that exports the file systems into grace, as early as it can be. The answers: `awaitEveryNode`. */
-export function callEveryNode({ address }: FloatingIp, sharing: Sharing): FailoverAction {
+export function callEveryNode(floatingIp: FloatingIp, sharing: Sharing): FailoverAction {
+  const { address } = floatingIp;
   return {
     commands: [
       `# sm_${address}/barrier calls each other node of ${listed(sharing)} into grace: "nlm-failover join-grace" answers there`,
@@ -40,7 +42,11 @@ export function callEveryNode({ address }: FloatingIp, sharing: Sharing): Failov
     repeats: true,
     check: (context) => isNothingHere(context),
     act: async (context) => {
-      const { session, config, collected } = context;
+      const { session, config, collected, host } = context;
+      if (session.record === undefined && recordReachable(host, floatingIp)) {
+        collected.outOfGrace.push(noRecordText(floatingIp));
+        return undefined;
+      }
       const call: GraceCall = {
         id: randomUUID(),
         round: 1,
@@ -57,6 +63,11 @@ export function callEveryNode({ address }: FloatingIp, sharing: Sharing): Failov
     },
     verify: () => undefined,
   };
+}
+
+/** release, of what an adopt that was killed has noted, and no more: nobody is to be asked, and what is here goes all the same. */
+function noRecordText({ address, stateDirectory }: FloatingIp): string {
+  return `there is no record of ${address} in ${stateDirectory}, as where adopt was ended before it had made one: no other node was called into grace, and nobody can be notified; what its clients held here is given up, and others may lock it`;
 }
 
 /** There is no record, or none of this node's, and no takeover has had anything of the address here: see release.ts. */

@@ -1,8 +1,16 @@
 // An address whose file system every node exports, on two rehearsed nodes: nobody's lock is taken anew before both are in grace.
-import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
+import { noteConfiguration } from '../../../src/rundir/configuration.js';
 import { configure } from '../../helpers/check-sites.js';
 import { makeRehearsal } from '../../helpers/rehearsal-site.js';
 import { address, endGrace, isInGrace, sharedSite, watch } from '../../helpers/shared-site.js';
@@ -85,6 +93,29 @@ test('where no takeover has made a record there is nothing to release', async (t
   const released = await a.here(['release', address]);
   t.is(released.exitCode, 0, released.output);
   t.false(isInGrace(a));
+});
+
+test('an adopt that was killed before it had made a record: release says so, and gives up what is here', async (t) => {
+  const { a, b, shared } = sharedSite(t);
+  const up = JSON.stringify([{ ifname: 'eth0', addr_info: [{ local: address, prefixlen: 24 }] }]);
+  a.write('/addresses.json', up);
+  // As B-1 of adopt begins, which no daemon runs for here.
+  const noted = () => noteConfiguration(a.path('/run/nlm-failover'), address, { file: a.config, node: 'A' });
+  noted();
+  const released = await a.here(['release', address]);
+  t.is(released.exitCode, 0, released.output);
+  t.regex(released.stdout, /NOTE: there is no record of 127\.78\.1\.1 in \/shared_storage, as where adopt was ended/);
+  t.regex(a.read('/dbus.json'), /"grace":"2:127\.78\.1\.1"/);
+  t.is(a.read('/addresses.json'), '[]');
+  t.false(isInGrace(b));
+  endGrace(a);
+  t.is((await a.here(['release', address])).exitCode, 0);
+  t.false(isInGrace(a), 'nothing is left to do');
+  // Storage that is not there is another matter.
+  a.write('/addresses.json', up);
+  noted();
+  renameSync(shared, `${shared}.gone`);
+  t.is((await a.here(['release', address])).exitCode, 1);
 });
 
 test('a node that is the only one says nothing of others', async (t) => {
