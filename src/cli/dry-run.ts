@@ -1,3 +1,4 @@
+import type { FailoverError } from '../errors.js';
 import type { FailoverContext } from '../failover/context.js';
 import { lookAhead, refuseObstacles } from '../failover/operations/preflight.js';
 import type { Plan } from '../failover/steps/steps.js';
@@ -12,6 +13,8 @@ export interface DryRunHead {
   readonly why: string;
   /** release: what of the address the configuration has otherwise than this node, as sentences. */
   readonly otherwise?: readonly string[];
+  /** What this host lacks for the driver: said with what else stands in the way. */
+  readonly unable?: FailoverError | undefined;
 }
 
 /**
@@ -22,7 +25,7 @@ export async function dryRun(
   io: Io,
   plan: Plan,
   context: FailoverContext,
-  { title, json, why, otherwise = [] }: DryRunHead,
+  { title, json, why, otherwise = [], unable }: DryRunHead,
 ): Promise<void> {
   const { kind, address } = plan;
   if (json) line(io, { plan: kind, address, node: context.config.node, driver: context.driver.name, why });
@@ -37,7 +40,7 @@ export async function dryRun(
     if (json) line(io, { note: message, hint });
     else io.out(`NOTE: ${message}. ${hint ?? ''}\n`);
   }
-  refuseObstacles(plan, obstacles);
+  refuseObstacles(plan, [...(unable === undefined ? [] : [unable]), ...obstacles]);
 }
 
 function line(io: Io, value: unknown): void {

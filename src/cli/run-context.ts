@@ -26,8 +26,9 @@ export interface RunOptions extends CommonOptions {
   readonly fenced?: boolean;
   /** Seconds. */
   readonly notifyDeadline?: number;
-  /** See ChooseOptions. */
+  /** See LooksOptions. */
   readonly takesOver?: boolean;
+  readonly dryRun?: boolean;
   /** takeover, where another node has not released the address, and wherever nodes are called into grace: whether one is down may be asked. */
   readonly asksForProof?: boolean;
   /** release: the address as it was taken over, whatever the configuration says of its file systems by now. */
@@ -116,7 +117,11 @@ async function openConfigured(
       ? asNoted(host, config, configured, await takenAs(node, configured))
       : { floatingIp: configured, remarks: [] };
   const choice = await within(limitOf('Choosing the lock manager driver', config), () =>
-    chooseDriver(node.drivers, { ...node, floatingIp }, { takesOver: options.takesOver === true }),
+    chooseDriver(
+      node.drivers,
+      { ...node, floatingIp },
+      { takesOver: options.takesOver === true, onlyLooks: options.dryRun === true },
+    ),
   );
   const collected = new Collected();
   const seconds = options.notifyDeadline ?? config.timeouts.notify;

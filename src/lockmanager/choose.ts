@@ -11,6 +11,8 @@ export interface DriverChoice {
   readonly why: string;
   /** With `auto`: the drivers before it in the list, and every reason why it is none of them. */
   readonly passedOver: readonly PassedOver[];
+  /** With `onlyLooks`: what this host lacks for it, as it would be thrown. */
+  readonly unable?: FailoverError;
 }
 
 interface PassedOver {
@@ -45,8 +47,16 @@ export async function chooseDriver(
   const named = candidates.find(({ module }) => module.name === wanted);
   if (named !== undefined) {
     refuseOther(named, serving, onNode, site);
-    if (soleOf(serving) !== named) await refuseUnable(named, site, options, sharingHint(modules, site));
-    return { driver: named.driver, why: 'configured', passedOver: [] };
+    const unable =
+      soleOf(serving) === named
+        ? undefined
+        : await refuseUnable(named, site, options, sharingHint(modules, site));
+    return {
+      driver: named.driver,
+      why: 'configured',
+      passedOver: [],
+      ...(unable === undefined ? {} : { unable }),
+    };
   }
   const sole = soleOf(serving);
   if (sole !== undefined) return { driver: sole.driver, why: `auto: ${sole.sign ?? ''}`, passedOver: [] };
@@ -218,12 +228,13 @@ function sharingHint(
     : `What is in [[shared_filesystem]] only ${able.join(', ')} can serve: set [lock_manager].driver.`;
 }
 
+/** With `onlyLooks` what a host lacks that may be there later is returned. */
 async function refuseUnable(
   { module }: Candidate,
   site: Site,
   options: LooksOptions,
   hint: string | undefined,
-): Promise<void> {
+): Promise<FailoverError | undefined> {
   const unsuited = unsuitedOf(module, site);
   const lacks = await module.lacks(site, options);
   const sentences = [
@@ -236,14 +247,16 @@ async function refuseUnable(
       ? []
       : [`This host cannot do the lock manager driver ${module.name}: ${lacks.join(', ')}`]),
   ];
-  if (sentences.length === 0) return;
-  throw refusal(
+  if (sentences.length === 0) return undefined;
+  const unable = refusal(
     sentences.join('. '),
     'DRIVER_UNSUITED',
     hint ??
       module.remedy ??
       `It is for ${module.summary}. Set [lock_manager].driver to "auto", or to another one.`,
   );
+  if (options.onlyLooks === true && unsuited.length === 0) return unable;
+  throw unable;
 }
 
 function servedOtherwise(message: string, address: string): FailoverError {

@@ -26,6 +26,8 @@ export interface InstanceHere extends Pick<LockManager, 'host' | 'run'> {
 export interface LooksOptions {
   /** Whether grace, address and exports are all about to be made by us. */
   readonly takesOver: boolean;
+  /** Nothing is to be done (--dry-run): what this host lacks for the driver that the configuration names is told, and not thrown. */
+  readonly onlyLooks?: boolean | undefined;
 }
 
 /** A port, undefined where it comes as it likes, and the key that fixes it. */

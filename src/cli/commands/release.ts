@@ -75,7 +75,7 @@ export function addRelease(
     if (options.dryRun === true) {
       const { dryRun } = await import('../dry-run.js');
       const isJson = options.json === true;
-      await dryRun(io, plan, context, { title, json: isJson, why: choice.why, otherwise });
+      await dryRun(io, plan, context, { title, json: isJson, ...choice, otherwise });
       return;
     }
     const { release } = await import('../../failover/operations/release.js');

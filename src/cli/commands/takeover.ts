@@ -100,7 +100,7 @@ export function addTakeover(
     const title = `takeover ${floatingIp.address} on ${config.node}, lock manager ${driver.name} (${choice.why})`;
     if (options.dryRun === true) {
       const { dryRun } = await import('../dry-run.js');
-      await dryRun(io, plan, context, { title, json: options.json === true, why: choice.why });
+      await dryRun(io, plan, context, { title, json: options.json === true, ...choice });
       return;
     }
     const { takeover } = await import('../../failover/operations/takeover.js');

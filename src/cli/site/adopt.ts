@@ -56,7 +56,7 @@ export function addAdopt(program: Command, io: Io, drivers: LoadDrivers, exit: (
     const isJson = options.json === true;
     if (options.dryRun === true) {
       const { dryRun } = await import('../dry-run.js');
-      await dryRun(io, plan, context, { title, json: isJson, why: choice.why });
+      await dryRun(io, plan, context, { title, json: isJson, ...choice });
       return;
     }
     const reporter = isJson ? jsonReporter(io) : textReporter(io, plan, title);

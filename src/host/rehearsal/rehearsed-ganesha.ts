@@ -9,6 +9,8 @@ const stateSchema = v.object({
   grace: v.exactOptional(v.string()),
   /** Why it enters no grace. */
   refuses: v.exactOptional(v.string()),
+  /** It does not run. */
+  isDown: v.exactOptional(v.boolean()),
 });
 type State = v.InferOutput<typeof stateSchema>;
 
@@ -29,6 +31,8 @@ export function rehearseGanesha(host: Host, argv: Argv): CommandResult {
     renameSync(beside, host.path(file));
     return answer(data);
   };
+  if (method === 'NameHasOwner') return answer([before.isDown !== true]);
+  if (before.isDown === true) return refusal('The name is not activatable');
   switch (method) {
     case 'get_grace':
       return answer([before.inGrace, true, 'Success']);

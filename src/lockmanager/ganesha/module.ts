@@ -149,15 +149,15 @@ function exportIdProblems({ lockManager, filesystems, shared }: RawFile): Proble
 /** What keeps NFS-Ganesha from serving an address here, each as a clause. */
 async function serverLacks(bus: Bus): Promise<string[]> {
   const { host } = bus;
-  if (host.kind === 'rehearsal') return [];
-  const missing = ['busctl', 'ss'].filter((program) => !isInstalled(program));
+  const isReal = host.kind === 'real';
+  const missing = isReal ? ['busctl', 'ss'].filter((program) => !isInstalled(program)) : [];
   if (missing.length > 0) return missing.map((program) => `${program} not installed`);
   // A policy may let root ask one of the two only.
   for (const call of [getGrace, showExports]) {
     const answer = await ask(bus, call);
     if ('fault' in answer) return [faultClause(answer.fault, call, bus.address)];
   }
-  return (await isItsOwnStatd(host))
+  return isReal && (await isItsOwnStatd(host))
     ? [
         'NFS-Ganesha is its own statd (it has registered program 100024) and runs no callout, so that no client would be recorded: let it use rpc.statd',
       ]

@@ -1,12 +1,5 @@
 // An address whose file system every node exports, on two rehearsed nodes: nobody's lock is taken anew before both are in grace.
-import {
-  existsSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
@@ -104,7 +97,10 @@ test('an adopt that was killed before it had made a record: release says so, and
   noted();
   const released = await a.here(['release', address]);
   t.is(released.exitCode, 0, released.output);
-  t.regex(released.stdout, /NOTE: there is no record of 127\.78\.1\.1 in \/shared_storage, as where adopt was ended/);
+  t.regex(
+    released.stdout,
+    /NOTE: there is no record of 127\.78\.1\.1 in \/shared_storage, as where adopt was ended/,
+  );
   t.regex(a.read('/dbus.json'), /"grace":"2:127\.78\.1\.1"/);
   t.is(a.read('/addresses.json'), '[]');
   t.false(isInGrace(b));

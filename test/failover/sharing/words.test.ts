@@ -109,3 +109,31 @@ for (const driver of ['lockd', 'lockd-netns', 'nlm-fsid', 'auto'])
     t.regex(checked.output, new RegExp(`FAILURE +driver [^]*${says.source}`));
     t.false(existsSync(record));
   });
+
+test('a dry run while NFS-Ganesha is down has every command, and says what it could not ask', async (t) => {
+  const { a } = sharedSite(t);
+  const whole = await a.here(['takeover', address, '--dry-run']);
+  t.is(whole.exitCode, 0, whole.output);
+  a.write('/dbus.json', '{ "inGrace": false, "exports": [], "isDown": true }');
+  const dry = await a.here(['takeover', address, '--dry-run']);
+  t.is(dry.exitCode, 3, dry.output);
+  t.is(dry.stdout, whole.stdout);
+  t.regex(dry.stdout, /^ +busctl --system call org\.ganesha\.nfsd .* grace s 5:127\.78\.1\.1$/m);
+  t.regex(
+    dry.stderr,
+    /2 things stand in its way:\n {2}- This host cannot do the lock manager driver ganesha: NFS-Ganesha is not on the D-Bus: .*\n {2}- NFS-Ganesha is not on the D-Bus/,
+  );
+  const refused = await a.here(['takeover', address]);
+  t.is(refused.exitCode, 3);
+  t.is(refused.stdout, '');
+  t.regex(
+    refused.stderr,
+    /^nlm-failover: This host cannot do the lock manager driver ganesha: NFS-Ganesha is not/,
+  );
+  // What the configuration has wrong is another matter: there is no plan of it.
+  a.write(
+    '/etc/nlm-failover.toml',
+    a.read('/etc/nlm-failover.toml').replace('driver = "ganesha"', 'driver = "lockd"'),
+  );
+  t.is((await a.here(['takeover', address, '--dry-run'])).stdout, '');
+});
