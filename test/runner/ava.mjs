@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { bundleWorker } from './ava-worker.mjs';
 import { withLocalBin } from './check.mjs';
 import { fileOfTitle } from './file-of-title.mjs';
 import { startMeasuring } from './costs.mjs';
@@ -13,10 +14,11 @@ const marks = { passed: 'ok  ', failed: 'FAIL', skipped: 'skip' };
 /**
  * Adds the outcome of the test files to the tally. Resolves to the seconds that each took, of those that ran.
  *
+ * @param options.env what is in their environment beside what is in this one
  * @param options.missing why none of them can be run here, if so: each file counts as skipped
  * @param options.each show every test with what it logged, and how far into the phase it ended, not only those that failed
  */
-export async function runAva(tally, { files, args, missing, each = false }) {
+export async function runAva(tally, { files, args, env = {}, missing, each = false }) {
   if (files.length === 0) {
     tally.failed++;
     write('   FAILED: there is no test file for this phase');
@@ -28,13 +30,15 @@ export async function runAva(tally, { files, args, missing, each = false }) {
     for (const file of files) write(`   skip ${file}`);
     return {};
   }
+  await bundleWorker();
   const failedTitles = [];
   const tap = tapReader(reporter(each, failedTitles));
   const measuring = startMeasuring();
   // Not a shell's expansion and not ava's: exactly these files.
   // Killed with this process, as it would notice only when it has something to say.
-  const ava = spawn('setpriv', ['--pdeathsig', 'KILL', 'ava', '--tap', ...args, ...files], {
-    env: withLocalBin({ ...process.env, ...measuring.env }),
+  const command = [process.execPath, 'test/runner/ava-cli.mjs', '--tap', ...args, ...files];
+  const ava = spawn('setpriv', ['--pdeathsig', 'KILL', ...command], {
+    env: withLocalBin({ ...process.env, ...env, ...measuring.env }),
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(ava, 'close').catch((error) => [error.message]);

@@ -1,6 +1,6 @@
 // What the tests with real kernels and real daemons need from this machine.
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism, freemem, totalmem } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -23,6 +23,18 @@ function labsAtOnce() {
     1,
     Math.min(2 * availableParallelism(), Math.floor(Math.min(available, bavail * bsize) / lab)),
   );
+}
+
+/**
+ * The environment of tests that write in memory, where /dev/shm has room and nobody has named another place: they sync, make and remove
+ * small files all the time, and wait for the disk then. No test cuts the power of this machine.
+ */
+export function inMemory() {
+  const room = 4 * 2 ** 30;
+  if (process.env.TMPDIR !== undefined || !existsSync('/dev/shm')) return {};
+  const { type, bavail, bsize } = statfsSync('/dev/shm');
+  const isTmpfs = type === 0x01021994; // include/uapi/linux/magic.h, TMPFS_MAGIC
+  return isTmpfs && Math.min(bavail * bsize, freemem()) >= room ? { TMPDIR: '/dev/shm' } : {};
 }
 
 function readText(file) {

@@ -3,7 +3,7 @@
 import { rmSync } from 'node:fs';
 import { runAva } from './ava.mjs';
 import { check } from './check.mjs';
-import { machine, missingForLab, missingForWire } from './machine.mjs';
+import { inMemory, machine, missingForLab, missingForWire } from './machine.mjs';
 import { manDrift } from './man-drift.mjs';
 import { testFiles } from './test-files.mjs';
 
@@ -50,6 +50,7 @@ export const phases = [
       runAva(tally, {
         files: files.unit,
         args: ['--timeout=6m', `--concurrency=${unitAtOnce}`],
+        env: inMemory(),
       }),
   },
   // It waits more than it computes.

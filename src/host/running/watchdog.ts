@@ -160,10 +160,10 @@ let watchdog: Watchdog | undefined;
 
 /**
  * Files that no disk and no server is waited for with. Those of nfsd and lockd may be: their locks are held while nfsd's last thread
- * waits for a disk (fs/nfsd/nfsctl.c, nfsd_mutex).
+ * waits for a disk (fs/nfsd/nfsctl.c, nfsd_mutex). In /dev/shm anybody may keep the lease of a file.
  */
 function isKernelMemory(file: string): boolean {
-  return /^\/(?:proc|sys|run|dev)\//.test(file) && !/\/fs\/(?:nfsd|lockd)\//.test(file);
+  return /^\/(?:proc|sys|run|dev(?!\/shm))\//.test(file) && !/\/fs\/(?:nfsd|lockd)\//.test(file);
 }
 
 /** Once, at the beginning of a process. `json`: also a last line on standard output, as every failure of --json has it. `printable`: makes a name harmless for a terminal. */
