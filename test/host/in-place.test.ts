@@ -1,9 +1,8 @@
 // What two processes put in the place of one file at once, and what a killed one leaves.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { putInPlace, unfinished } from '../../src/host/in-place.js';
@@ -16,9 +15,20 @@ function directoryFor(t: ExecutionContext): string {
 }
 
 const module = new URL('../../src/host/replace-file.js', import.meta.url).href;
-/** Of this host, the process `pid`. */
-const nameOf = (pid: number | string) =>
-  `.looks.${createHash('sha256').update(hostname()).digest('hex').slice(0, 8)}-${pid}-0123abcd.new`;
+/** Of this host, the process `pid`: as its own are, but for the last part. */
+function nameOf(pid: number | string): string {
+  let own = '';
+  try {
+    putInPlace(path.join(tmpdir(), 'looks'), (beside) => {
+      own = path.basename(beside);
+      throw new Error('nothing is to be made');
+    });
+  } catch {}
+  return own.replace(
+    new RegExp(`^(\\.looks\\.[0-9a-f]{8}-)${process.pid}-[0-9a-f]{8}\\.new$`),
+    `$1${pid}-0123abcd.new`,
+  );
+}
 
 test('six processes replace one file at once, three hundred times each: all of them succeed', async (t) => {
   t.timeout(120_000);
