@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Places } from '../wire/places-inside.js';
-import type { Netns, Program } from './netns.js';
+import { askInside } from './inside.js';
+import type { Netns } from './netns.js';
 
 export interface PlaceOptions {
   readonly type?: string;
@@ -20,23 +21,6 @@ export const thereAndBack = [
   ['unmount', false],
   ['unmount', true],
 ] as const;
-
-interface Asked {
-  readonly program: Program;
-  questions: number;
-}
-
-/** One process for each namespace: to load the modules takes it ten times as long as to answer. */
-const asked = new WeakMap<Netns, Asked>();
-
-function askedIn(host: Netns): Asked {
-  const there = asked.get(host);
-  if (there !== undefined) return there;
-  const script = path.join(import.meta.dirname, '../wire/places-inside.js');
-  const made = { program: host.start(process.execPath, [script]), questions: 0 };
-  asked.set(host, made);
-  return made;
-}
 
 /** Asks places-inside.js of a configuration with these file systems; see there. One question at a time. */
 export async function places(
@@ -69,9 +53,6 @@ trust_clients = true
 state_directory = ${JSON.stringify(stateDirectory)}
 ${tables.join('')}`,
   );
-  const ask = askedIn(host);
-  ask.questions += 1;
-  ask.program.write(`${verb} ${file}`);
-  const [, answer = ''] = await ask.program.saw(new RegExp(`^${ask.questions} (.*)\n`, 'm'));
-  return JSON.parse(answer) as Places;
+  const script = path.join(import.meta.dirname, '../wire/places-inside.js');
+  return askInside<Places>(host, script, `${verb} ${file}`);
 }

@@ -1,5 +1,6 @@
-// Usage: node act.js ACTION JSON [ACTION JSON...]: checks, does and verifies each action, one after another, on the host it runs
-// on; prints JSON, of several an array.
+// Usage: node act.js, with lines "ACTION JSON" on standard input: checks, does and verifies each action on the host it runs on; prints
+// the number of the line and JSON for each.
+import { createInterface } from 'node:readline';
 import type { Action, HostContext } from '../../src/host/action.js';
 import { type AddressOnInterface, addressDown, addressUp } from '../../src/host/actions/address.js';
 import { announce } from '../../src/host/actions/announce.js';
@@ -108,12 +109,12 @@ function expectSaid(name: string, effects: readonly string[], { commands }: Acti
   if (missing.length > 0) throw new Error(`done, and not in the commands of ${name}: ${missing.join('; ')}`);
 }
 
-const words = process.argv.slice(2);
-const acted: Acted[] = [];
-for (let at = 0; at + 1 < words.length; at += 2) {
-  const [name = '', json = '{}'] = words.slice(at);
+let count = 0;
+for await (const line of createInterface({ input: process.stdin })) {
+  const [name = '', ...json] = line.split(' ');
   // Long enough for two umounts on a machine that has much else to do.
   const limit = { what: name, seconds: 60, key: 'the test', settle: 15, busy: 3, record: 15 };
-  acted.push(await within(limit, () => act(name, JSON.parse(json) as Argument)));
+  const acted = await within(limit, () => act(name, JSON.parse(json.join(' ')) as Argument));
+  count += 1;
+  process.stdout.write(`${count} ${JSON.stringify(acted)}\n`);
 }
-process.stdout.write(JSON.stringify(acted.length === 1 ? acted[0] : acted));

@@ -2,15 +2,15 @@
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type Netns, netnsUnavailable, withNetns, withNetnsPair } from '../helpers/netns.js';
+import { askInside } from '../helpers/inside.js';
 import type { Acted } from './act.js';
 
 const reason = netnsUnavailable();
 const wireTest = reason === undefined ? test.serial : test.serial.skip;
 
-async function act(netns: Netns, name: string, argument: unknown): Promise<Acted> {
-  const script = join(import.meta.dirname, 'act.js');
-  return JSON.parse(await netns.run(process.execPath, script, name, JSON.stringify(argument))) as Acted;
-}
+const actScript = join(import.meta.dirname, 'act.js');
+const act = (netns: Netns, name: string, argument: unknown) =>
+  askInside<Acted>(netns, actScript, `${name} ${JSON.stringify(argument)}`);
 
 const ip4 = { address: '10.10.1.1', family: 4, prefix: 24, interface: 'veth0' };
 const ip6 = { address: 'fd00:10:10:1::1', family: 6, prefix: 64, interface: 'veth0' };

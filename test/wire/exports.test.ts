@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { type ExportEntry, parseEtab } from '../../src/host/reading/exports.js';
 import { type Netns, withNetns } from '../helpers/netns.js';
+import { askInside } from '../helpers/inside.js';
 import type { Acted, ExportArgument } from './act.js';
 import { netnsTest as test } from './netns-test.js';
 
@@ -31,17 +32,15 @@ class Exporter {
     writeFileSync(this.#netns.path(file), text);
   }
 
-  /** One process for all of them: its start is what takes the time. */
   async acts(...actions: readonly (readonly ['export' | 'unexport', ExportArgument])[]): Promise<Acted[]> {
-    const script = join(import.meta.dirname, 'act.js');
-    const words = actions.flatMap(([action, wanted]) => [action, JSON.stringify(wanted)]);
-    const acted = JSON.parse(await this.#netns.run(process.execPath, script, ...words)) as Acted | Acted[];
-    return [acted].flat();
+    const acted: Acted[] = [];
+    for (const [action, wanted] of actions) acted.push(await this.act(action, wanted));
+    return acted;
   }
 
-  async act(action: 'export' | 'unexport', wanted: ExportArgument): Promise<Acted> {
-    const [acted = { already: false, error: 'nothing was done' }] = await this.acts([action, wanted]);
-    return acted;
+  act(action: 'export' | 'unexport', wanted: ExportArgument): Promise<Acted> {
+    const script = join(import.meta.dirname, 'act.js');
+    return askInside<Acted>(this.#netns, script, `${action} ${JSON.stringify(wanted)}`);
   }
 
   async etab(): Promise<ExportEntry[]> {

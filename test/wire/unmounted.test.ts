@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { imageFile, loopDevice } from '../helpers/loop-device.js';
 import { type Netns, withNetns } from '../helpers/netns.js';
+import { askInside } from '../helpers/inside.js';
 import type { Acted } from './act.js';
 import { netnsTest } from './netns-test.js';
 
@@ -16,10 +17,9 @@ interface Volume {
   readonly act: (name: string) => Promise<Acted>;
 }
 
-async function act(netns: Netns, name: string, argument: unknown): Promise<Acted> {
-  const script = join(import.meta.dirname, 'act.js');
-  return JSON.parse(await netns.run(process.execPath, script, name, JSON.stringify(argument))) as Acted;
-}
+const actScript = join(import.meta.dirname, 'act.js');
+const act = (netns: Netns, name: string, argument: unknown) =>
+  askInside<Acted>(netns, actScript, `${name} ${JSON.stringify(argument)}`);
 
 /** `isFile`: the configuration names the image file itself. */
 async function mounted(t: ExecutionContext, { isFile = false } = {}): Promise<Volume> {
