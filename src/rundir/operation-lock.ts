@@ -45,6 +45,19 @@ export function lockSetup(run: string): OperationLock {
   }
 }
 
+/**
+ * The same for whoever has the bricks of this node write what they hold: who asks one takes the file away that it wrote. Undefined: another process
+ * asks just now. Throws SYSTEM_ERROR.
+ */
+export function lockBricks(run: string): OperationLock | undefined {
+  try {
+    return lockIn(run, 'bricks', 'asking the bricks', running);
+  } catch (error) {
+    if (error instanceof FailoverError && error.code === 'OPERATION_RUNNING') return undefined;
+    throw systemError(error, 'locking the bricks');
+  }
+}
+
 function lockIn(
   run: string,
   address: string,

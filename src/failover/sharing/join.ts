@@ -5,8 +5,12 @@ import { brickLockHosts } from '../../host/bricks.js';
 import { waitUntil } from '../../host/running/wait.js';
 import type { LockManager, LockManagerContext } from '../../lockmanager/port.js';
 import type { GraceAnswer, GraceCall } from '../../record/barrier.js';
+import { lockBricks, type OperationLock } from '../../rundir/operation-lock.js';
+import { runDirectory } from '../../rundir/serving.js';
 
 const lookMs = 500;
+/** What another command may have the bricks for: a few of them, none of which says anything. */
+const othersSeconds = 20;
 /** Of the longest that a grace may last: after that part of one whoever is to stay in it enters it anew. */
 export const roundPart = 1 / 3;
 
@@ -36,11 +40,28 @@ async function deadLocks(
   const found = new Set<string>();
   for (const { glusterVolume } of dead.length === 0 ? [] : filesystems) {
     if (glusterVolume === undefined) continue;
-    const hosts = await brickLockHosts(host, glusterVolume);
+    const hosts = await aloneAtBricks(host, () => brickLockHosts(host, glusterVolume));
     if (hosts === 'silent') return 'silent';
     for (const one of dead) if (hosts.has(one)) found.add(one);
   }
   return [...found];
+}
+
+/** Two takeovers here, or one and `join-grace`, would remove each other's dump. `silent` where the other one does not end. */
+async function aloneAtBricks<T>(host: Host, ask: () => Promise<T>): Promise<T | 'silent'> {
+  const run = runDirectory(host);
+  let lock: OperationLock | undefined;
+  const isFree = () => {
+    lock = lockBricks(run);
+    return lock !== undefined;
+  };
+  await waitUntil(host, 'another command to have asked the bricks', isFree, { seconds: othersSeconds });
+  if (lock === undefined) return 'silent';
+  try {
+    return await ask();
+  } finally {
+    lock.release();
+  }
 }
 
 /** Waits until none of them is in the way any more, at the longest `seconds`. Returns what is left to say, as a sentence; undefined: none is. */
