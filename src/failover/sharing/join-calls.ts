@@ -13,7 +13,9 @@ import {
   writeAnswer,
   writePresence,
 } from '../../record/barrier.js';
+import { isFull } from '../../record/record-error.js';
 import { holdRecordDirectory } from '../../record/safe-files/record-directory.js';
+import { spendReserve } from '../../record/safe-files/reserve.js';
 import { recordLocation, whyUnreachable } from '../access/location.js';
 import type { NodeReader } from '../access/with-record.js';
 import { limitOf } from '../limits.js';
@@ -238,7 +240,16 @@ function answered(reader: NodeReader, { ip, call, before }: OpenCall, answer: Gr
   const { id, round, state, said } = answer;
   const isNews = before?.id !== id || before.state !== state || before.said !== said;
   if (isNews || before.round !== round)
-    inRecord(reader, ip, (way) => writeAnswer(way, reader.config.node, answer));
+    inRecord(reader, ip, (way) => {
+      const write = () => writeAnswer(way, reader.config.node, answer);
+      try {
+        write();
+      } catch (error) {
+        // A full disk must not hold up a failover: the space that stands there for one is for its answers too.
+        if (!isFull(error) || !(spendReserve(way, 'serving') || spendReserve(way, 'failover'))) throw error;
+        write();
+      }
+    });
   return { address: ip.address, by: call.by, state, said, isNews };
 }
 

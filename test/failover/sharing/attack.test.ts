@@ -272,6 +272,28 @@ test.serial(
   },
 );
 
+(process.getuid?.() === 0 ? test.serial : test.serial.skip)('and so has the answer', async (t) => {
+  const { a, b, shared, record } = sharedSite(t, 'barrier = 1');
+  t.is((await a.tool(['takeover', address, ...quick])).exitCode, 5);
+  const call = { id: foreign, round: 1, by: 'A', epoch: 1, dead: [] };
+  writeFileSync(path.join(record, 'barrier'), JSON.stringify(call));
+  const script = `cp -a "$1" "$1.copy" && mount -t tmpfs -o size=4m,mode=755 tmpfs "$1" && cp -a "$1.copy/." "$1" || exit 99
+    cat /dev/zero >"$1/filler" 2>/dev/null; record=$2; shift 2; "$@" && cat "$record/barrier.B" && ls "$record"`;
+  const tool = [process.execPath, path.join(projectRoot(), 'bin/nlm-failover'), 'join-grace'];
+  const { status, stdout, stderr } = spawnSync(
+    'unshare',
+    ['-m', 'sh', '-c', script, 'sh', shared, record, ...tool],
+    {
+      encoding: 'utf8',
+      env: { ...process.env, NLM_FAILOVER_REHEARSAL: b.root, NLM_FAILOVER_CONFIG: b.config },
+    },
+  );
+  t.is(status, 0, stdout + stderr);
+  t.regex(stdout, /^\{"id":"6f1c0b62-.*"state":"joined"/m);
+  t.regex(stdout, /^reserve\.failover$/m);
+  t.notRegex(stdout, /^reserve\.serving$/m);
+});
+
 test.serial(
   'interrupted at the barrier: it stops, the call is withdrawn, and the same command goes on',
   async (t) => {
