@@ -137,7 +137,7 @@ function takeoverSteps(
 ): Record<TakeoverStepName, readonly Step[]> {
   const { address, filesystems } = ip;
   const { first, others } = mountOrder(ip);
-  const exposed = ip.trustClients ? [] : [refuseExposed(ip)];
+  const exposed = ip.trustClients ? [] : [refuseExposed(ip, driver)];
   // Said once in a plan.
   const exposedAgain = exposed.map((action) => ({ ...action, commands: [] }));
   const served = servedIp(ip, driver);

@@ -38,6 +38,8 @@ export interface Exports {
   has(one: PathExport, filesystem: ExportedFilesystem): Promise<boolean>;
   /** Everything that is exported now; nothing where that which exports does not run. */
   current(): Promise<readonly ExportEntry[]>;
+  /** What shows that to a person. Absent: "exportfs -v". */
+  readonly shownBy?: string;
 }
 
 /** A lock that some client holds on a file system. */

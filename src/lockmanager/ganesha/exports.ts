@@ -10,7 +10,14 @@ import { replaceDurably } from '../../host/replace-file.js';
 import type { Exports, LockManagerAction } from '../port.js';
 import { blockText, readOwnBlock } from './block.js';
 import { type Bus, callArgv, demand } from './bus.js';
-import { exportCall, exportsIfAny, exportsOf, type GaneshaExport, removeExport } from './methods.js';
+import {
+  exportCall,
+  exportsIfAny,
+  exportsOf,
+  type GaneshaExport,
+  removeExport,
+  showExports,
+} from './methods.js';
 import { ganeshaProcess } from './process.js';
 
 /** What it needs to know of an address. */
@@ -53,6 +60,7 @@ export function ganeshaExports(site: ExportSite): Exports {
       const filesystem = filesystemOf(site, fsid);
       return (await exportsIfAny(bus)).some(isOwn(filesystem)) && isAsMade(site, filesystem);
     },
+    shownBy: commandText(callArgv(bus.address, showExports)),
     current: async () =>
       (await exportsIfAny(bus)).map(({ id, path: exported }) => {
         const fsid = site.filesystems.find(({ exportId }) => exportId === id)?.fsid;

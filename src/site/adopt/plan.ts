@@ -39,7 +39,7 @@ export function planAdopt(ip: FloatingIp, driver: LockManager, { node, clients }
           expectServed(ip),
           sayUnknown(ip, clients),
           ...recordMounts(ip),
-          ...(ip.trustClients ? [] : [refuseExposed(ip)]),
+          ...(ip.trustClients ? [] : [refuseExposed(ip, driver)]),
           claimNew(ip),
         ],
       },

@@ -118,6 +118,8 @@ test('a dry run while NFS-Ganesha is down has every command, and says what it co
   const dry = await a.here(['takeover', address, '--dry-run']);
   t.is(dry.exitCode, 3, dry.output);
   t.is(dry.stdout, whole.stdout);
+  t.regex(dry.stdout, /findmnt .*not that of anything in "busctl .* ShowExports" that is not sec=krb5/);
+  t.notRegex(dry.stdout, /exportfs/);
   t.regex(dry.stdout, /^ +busctl --system call org\.ganesha\.nfsd .* grace s 5:127\.78\.1\.1$/m);
   t.regex(
     dry.stderr,
