@@ -67,8 +67,8 @@ const rooms: Readonly<Record<string, Room>> = {
   ctdb: {
     holds:
       'Shared addresses of CTDB with the lock manager of the kernel: the barrier of all nodes, and what each does at it.',
-    rooms: ['config', 'host', 'rundir', 'record', 'nsm', 'lockmanager', 'failover'],
-    packages: [],
+    rooms: ['config', 'host', 'rundir', 'record', 'nsm', 'lockmanager', 'fencing', 'failover'],
+    packages: ['valibot'],
   },
   site: {
     holds:
@@ -174,6 +174,10 @@ const pure = [
   'fencing/pacemaker/verdict.ts',
   'ctdb/note.ts',
   'ctdb/machine.ts',
+  'ctdb/barrier-process.ts',
+  'ctdb/grace.ts',
+  'ctdb/limits.ts',
+  'ctdb/wanted.ts',
   'failover/limits.ts',
   'failover/reclaim/end-of-grace.ts',
   'failover/reclaim/reclaim.ts',

@@ -1,11 +1,10 @@
-import { constants, fstatSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { FailoverError, systemError } from '../errors.js';
+import { systemError } from '../errors.js';
 import { syncDirectory } from '../host/directories.js';
-import { replaceDurably } from '../host/replace-file.js';
 import { isNodeName } from '../names.js';
-import { inPlainWords, recordError } from './record-error.js';
-import { readAt, withRegularFile } from './safe-files/files.js';
+import { inPlainWords } from './record-error.js';
+import { isWhole, putShared, readShared } from './shared-file.js';
 
 // The barrier of an address whose file systems every node exports: before a lock of its clients can be taken anew, every node is in grace.
 // `<state>/sm_<address>/barrier` is the call to enter it, `barrier.<node>` what that node answered. Each file has one writer and is replaced
@@ -56,7 +55,6 @@ type Directory = string;
 
 const callName = 'barrier';
 const questionName = 'looks';
-const mostBytes = 64 << 10;
 /** Of a sentence that another node has written. */
 const mostCharacters = 500;
 /** Of a Date (ECMA-262, Time Values). */
@@ -64,7 +62,7 @@ const latestTime = 8.64e15;
 
 /** Calls, durable: whoever looks from now on sees it. Throws RECORD_FULL, RECORD_UNUSABLE. */
 export function writeCall(directory: Directory, call: GraceCall): void {
-  put(directory, callName, call);
+  putShared(join(directory, callName), call);
 }
 
 /** The call is over: nobody needs to enter grace for it any more. Throws RECORD_UNSAFE, SYSTEM_ERROR. */
@@ -80,7 +78,7 @@ export function withdrawCall(directory: Directory, { id }: Pick<GraceCall, 'id'>
 
 /** The call that stands; undefined where there is none, or none that can be read. Throws RECORD_UNSAFE, SYSTEM_ERROR. */
 export function readCall(directory: Directory): GraceCall | undefined {
-  const found = readObject(join(directory, callName));
+  const found = readShared(join(directory, callName));
   const { id, round, by, epoch, dead, stands } = found ?? {};
   if (!isId(id) || !isWhole(round) || typeof by !== 'string' || !isNodeName(by)) return undefined;
   if (!isWhole(epoch) || !Array.isArray(dead)) return undefined;
@@ -90,12 +88,12 @@ export function readCall(directory: Directory): GraceCall | undefined {
 
 /** Answers as `node`, durable. Throws RECORD_FULL, RECORD_UNUSABLE. */
 export function writeAnswer(directory: Directory, node: string, answer: GraceAnswer): void {
-  put(directory, answerName(node), answer);
+  putShared(join(directory, answerName(node)), answer);
 }
 
 /** What `node` answered last, whichever call it was. Undefined where it never did, or what is there cannot be read. Throws RECORD_UNSAFE, SYSTEM_ERROR. */
 export function readAnswer(directory: Directory, node: string): GraceAnswer | undefined {
-  const { id, round, host, state: word, said, at } = readObject(join(directory, answerName(node))) ?? {};
+  const { id, round, host, state: word, said, at } = readShared(join(directory, answerName(node))) ?? {};
   const state = states.find((one) => one === word);
   if (!isId(id) || !isWhole(round) || state === undefined) return undefined;
   if (!isWhole(at) || at > latestTime) return undefined;
@@ -105,7 +103,7 @@ export function readAnswer(directory: Directory, node: string): GraceAnswer | un
 
 /** Asks every node whether it looks for calls, durable: no server enters grace for it. Throws RECORD_FULL, RECORD_UNUSABLE. */
 export function writeQuestion(directory: Directory, id: string): void {
-  put(directory, questionName, { id });
+  putShared(join(directory, questionName), { id });
 }
 
 /** The id of the question that was asked last; undefined where there is none, or none that can be read. Throws RECORD_UNSAFE, SYSTEM_ERROR. */
@@ -115,7 +113,7 @@ export function readQuestion(directory: Directory): string | undefined {
 
 /** `node` looks for calls, as it was asked. Throws RECORD_FULL, RECORD_UNUSABLE. */
 export function writePresence(directory: Directory, node: string, id: string): void {
-  put(directory, presenceName(node), { id });
+  putShared(join(directory, presenceName(node)), { id });
 }
 
 /** The question that `node` has answered last. Throws RECORD_UNSAFE, SYSTEM_ERROR. */
@@ -128,7 +126,7 @@ function presenceName(node: string): string {
 }
 
 function idIn(file: string): string | undefined {
-  const { id } = readObject(file) ?? {};
+  const { id } = readShared(file) ?? {};
   return isId(id) ? id : undefined;
 }
 
@@ -143,52 +141,10 @@ export function answeringNodes(directory: Directory): string[] {
   }
 }
 
-/** Throws RECORD_FULL, RECORD_UNUSABLE. */
-function put(directory: Directory, name: string, content: object): void {
-  const file = join(directory, name);
-  try {
-    replaceDurably(file, `${JSON.stringify(content)}\n`, 0o600);
-  } catch (error) {
-    const cause = error instanceof FailoverError ? error.cause : error;
-    throw recordError(`writing ${inPlainWords(file)}`, cause);
-  }
-}
-
 function answerName(node: string): string {
   return `${callName}.${node}`;
 }
 
 function isId(value: unknown): value is string {
   return typeof value === 'string' && /^[0-9a-f-]{36}$/.test(value);
-}
-
-function isWhole(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
-
-function readObject(file: string): Readonly<Record<string, unknown>> | undefined {
-  const text = textOf(file);
-  if (text === undefined) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Undefined where it is not there, or too long to be one of ours. */
-function textOf(file: string): string | undefined {
-  try {
-    return withRegularFile(file, constants.O_RDONLY, (fd) => {
-      const { size } = fstatSync(fd);
-      return size > mostBytes ? undefined : readAt(fd, 0, size).toString('utf8');
-    });
-  } catch (error) {
-    throw systemError(error, `reading ${inPlainWords(file)}`);
-  }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

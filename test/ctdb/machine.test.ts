@@ -10,7 +10,7 @@ import {
   refusalMs,
   type State,
 } from '../../src/ctdb/machine.js';
-import { nobodyBehind, type Phase } from '../../src/ctdb/note.js';
+import { nobodyBehind, type Note, type Phase } from '../../src/ctdb/note.js';
 import {
   type Broken,
   Cluster,
@@ -219,6 +219,64 @@ test('a refusal that fails for as long as the others wait is given up', (t) => {
   t.is(state.phase, 'called');
   state = done(state, 'refuse', false, limits.waitMs, limits);
   t.deepEqual([state.phase, state.generation, state.missed], ['idle', 2, 3]);
+});
+
+test('whom another node has given up waiting for, this one does not wait for either', (t) => {
+  const behind = { refusing: [2], stopped: [] };
+  const notes = (of: Note['behind']) =>
+    new Map([[1, { generation: 3, phase: 'stopped', behind: of, beat: 1 } as const]]);
+  const seen = { now: 1000, connected: new Set([1, 2]), wanted: undefined, inGrace: false };
+  const refusing = { ...atWork('refusing', 3), closedSince: 0 };
+  t.is(decide(refusing, { ...seen, notes: notes(nobodyBehind) }, limits).act, 'none');
+  const decision = decide(refusing, { ...seen, notes: notes(behind) }, limits);
+  t.is(decision.act, 'stop');
+  t.deepEqual(decision.state.behind, behind);
+});
+
+test('whoever was left behind, and has caught up, is waited for again', (t) => {
+  const notes = (generation: number, phase: Phase) =>
+    new Map([[2, { generation, phase, behind: nobodyBehind, beat: 1 }]]);
+  const seen = { now: 1000, connected: new Set([2]), wanted: undefined, inGrace: false };
+  const stopped = { ...atWork('stopped', 3), behind: { refusing: [2], stopped: [] } };
+  t.is(decide(stopped, { ...seen, notes: notes(2, 'idle') }, limits).act, 'start');
+  t.is(decide(stopped, { ...seen, notes: notes(3, 'refusing') }, limits).act, 'none');
+  t.is(decide(stopped, { ...seen, notes: notes(3, 'stopped') }, limits).act, 'start');
+});
+
+test('whoever is too late again and again begins no generation each time: it opens, and waits longer', (t) => {
+  const started = new Map([[1, { generation: 3, phase: 'started', behind: nobodyBehind, beat: 1 } as const]]);
+  const now = limits.spreadMs + 1000;
+  const seen = { now, notes: started, connected: new Set([1]), wanted: undefined, inGrace: false };
+  const refusing = { ...atWork('refusing', 3), closedSince: 0 };
+  const first = decide(refusing, seen, limits);
+  t.is(first.state.generation, 4);
+  t.is(first.state.late.notBefore, now + limits.retryMs);
+  const late = { times: 1, notBefore: now + 1 };
+  t.is(decide({ ...refusing, late }, seen, limits).act, 'open');
+  t.is(decide({ ...atWork('stopped', 3), late }, seen, limits).act, 'start', 'its locks are gone already');
+  t.is(decide({ ...atWork('called', 3), late }, seen, limits).state.phase, 'idle');
+  const again = decide({ ...refusing, late: { times: 1, notBefore: now } }, seen, limits);
+  t.is(again.state.late.notBefore, now + 2 * limits.retryMs);
+});
+
+test('whoever has started later than the grace of the others covers, has all do it again; who has started first, not', (t) => {
+  const slowly = done(atWork('stopped', 3), 'start', true, limits.spreadMs + 1, limits);
+  const look = (phase: Phase) =>
+    decide(
+      slowly,
+      {
+        now: limits.spreadMs + 2,
+        notes: new Map([[1, { generation: 3, phase, behind: nobodyBehind, beat: 1 }]]),
+        connected: new Set([1]),
+        wanted: undefined,
+        inGrace: true,
+      },
+      limits,
+    ).state;
+  t.deepEqual([look('started').generation, look('started').phase], [4, 'called']);
+  t.deepEqual([look('stopped').generation, look('stopped').phase], [3, 'started']);
+  const inTime = done(atWork('stopped', 3), 'start', true, limits.spreadMs, limits);
+  t.true(inTime.missed < 3);
 });
 
 test('a process goes on by what is so', (t) => {

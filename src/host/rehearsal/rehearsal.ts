@@ -59,7 +59,7 @@ export function rehearsalHost(directory: string): Host {
   const host: Host = {
     kind: 'rehearsal',
     path: inside,
-    run: async (argv) => rehearseCommand(host, argv),
+    run: async (argv, options) => rehearseCommand(host, argv, options?.input),
     readText: (absolute) => readTextIfThere(inside(absolute)),
     writeKernel: async (absolute, text) => rehearseWrite(host, absolute, text),
     now: () => Date.now(),

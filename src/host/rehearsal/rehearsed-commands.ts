@@ -5,22 +5,24 @@ import type { Argv, CommandResult, Host } from '../host.js';
 import { linksSchema } from '../reading/addresses.js';
 import { etab } from '../reading/exports.js';
 import { parseMountinfo } from '../reading/mounts.js';
+import { nfsdThreads, nlmProgram } from '../reading/nfsd.js';
 import { rehearseGanesha } from './rehearsed-ganesha.js';
+import { rehearseNft } from './rehearsed-nft.js';
 
 const nfsd = '/proc/fs/nfsd';
 const succeeded: CommandResult = { exitCode: 0, stdout: '', stderr: '' };
 
 /** A command on the files of a rehearsal. One whose own write fails says so and exits with 1: it throws nothing at who started it. */
-export function rehearseCommand(host: Host, argv: Argv): CommandResult {
+export function rehearseCommand(host: Host, argv: Argv, input?: string): CommandResult {
   try {
-    return command(host, argv);
+    return command(host, argv, input);
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     return { exitCode: 1, stdout: '', stderr: messageOf(error) };
   }
 }
 
-function command(host: Host, argv: Argv): CommandResult {
+function command(host: Host, argv: Argv, input?: string): CommandResult {
   const [program, ...args] = argv;
   switch (program) {
     case 'ip':
@@ -45,7 +47,11 @@ function command(host: Host, argv: Argv): CommandResult {
     case 'gluster':
       return rehearseGluster(host, args.at(-1) ?? '');
     case 'nft':
-      return { ...succeeded, stdout: host.readText('/nft.json') ?? '{"nftables":[]}' };
+      return rehearseNft(host, args, input);
+    case 'rpcinfo':
+      return rehearseRpcinfo(host);
+    case 'ctdb':
+      return rehearseCtdb(host);
     case 'crm_node':
     case 'crm_attribute':
     case 'crm_resource':
@@ -69,6 +75,23 @@ function rehearseGluster(host: Host, option: string): CommandResult {
   if (text === undefined) return { exitCode: 1, stdout: '', stderr: 'Volume gv does not exist' };
   const lines = text.split('\n').filter((line) => line.startsWith(option));
   return { ...succeeded, stdout: ['Option Value', '------ -----', ...lines, ''].join('\n') };
+}
+
+/** `rpcinfo`: lockd is registered while nfsd has threads. */
+function rehearseRpcinfo(host: Host): CommandResult {
+  const lines = ['tcp', 'udp'].map(
+    (netid) => `    ${nlmProgram}    4    ${netid}    0.0.0.0.15.205    nlockmgr   superuser`,
+  );
+  const head = '   program version netid     address                service    owner';
+  return { ...succeeded, stdout: [head, ...(nfsdThreads(host, nfsd) > 0 ? lines : []), ''].join('\n') };
+}
+
+/** `ctdb -X status`: as a file has it; without one no ctdbd runs. */
+function rehearseCtdb(host: Host): CommandResult {
+  const text = host.readText('/ctdb-status');
+  if (text === undefined)
+    return { exitCode: 1, stdout: '', stderr: 'Failed to connect to CTDB daemon (/run/ctdb/ctdbd.socket)' };
+  return { ...succeeded, stdout: text };
 }
 
 /** What each command line answers; nothing without a cluster. */

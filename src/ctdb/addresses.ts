@@ -1,0 +1,108 @@
+import type { Config, FloatingIp } from '../config/config.js';
+import { counted } from '../counted.js';
+import { FailoverError, messageOf } from '../errors.js';
+import type { FailoverContext } from '../failover/context.js';
+import { renotify } from '../failover/operations/notify.js';
+import { takeover } from '../failover/operations/takeover.js';
+import { claimOwnership } from '../failover/steps/ownership.js';
+import { proveCallout } from '../failover/steps/recorded-clients.js';
+import { prepareNotification, startRecording } from '../failover/steps/recording.js';
+import type { Plan } from '../failover/steps/steps.js';
+import type { Prover } from '../fencing/prover.js';
+import type { Host } from '../host/host.js';
+import { localAddresses } from '../host/reading/addresses.js';
+import type { LockManager } from '../lockmanager/port.js';
+import { freezeServing, servedAddresses, servingJournal, stopServing } from '../rundir/serving.js';
+
+// What a reconfiguration does with the records of the public addresses: who is recorded, whose an address is, who is notified.
+
+/** Of one address, for one use; `signal` ends it. */
+export type ContextOf = (ip: FloatingIp, signal: AbortSignal) => FailoverContext;
+
+/** The public addresses: those whose file systems every node exports. */
+export function publicAddresses({ floatingIps }: Pick<Config, 'floatingIps'>): FloatingIp[] {
+  return floatingIps.filter(({ shared }) => shared !== undefined);
+}
+
+/** Those of them that this node has, whatever CTDB or an event says; sorted by their text. */
+export async function addressesHere(host: Host, config: Pick<Config, 'floatingIps'>): Promise<FloatingIp[]> {
+  const here = new Set((await localAddresses(host)).map(({ address }) => address));
+  return publicAddresses(config)
+    .filter(({ address }) => here.has(address))
+    .toSorted((a, b) => (a.address < b.address ? -1 : 1));
+}
+
+/**
+ * Before the lock manager ends: nobody leaves the record of an address that this node has. As lockd ends it has statd forget the clients (seen on
+ * Linux 6.12), each of whom would be taken for one that has left. Of an address that is not here any more nothing is recorded.
+ */
+export function freezeRecords(run: string, here: readonly FloatingIp[]): void {
+  for (const address of servedAddresses(run)) {
+    const journal = servingJournal(run, address);
+    if (journal === undefined || !here.some((ip) => ip.address === address)) stopServing(run, address);
+    else freezeServing(run, address, journal);
+  }
+}
+
+/** The lock manager as one address sees it whose grace comes with that of the whole node: each address has a list of its own. */
+export function forOneAddress(driver: LockManager): LockManager {
+  return { ...driver, graceTakesLocksOf: 'address', graceTakesExports: false };
+}
+
+/**
+ * While the lock manager is down: the address is this node's, whoever had it before, the list of whom to notify is made, and from now on is
+ * recorded who comes. Returns what is worth a person's attention. Throws FailoverError.
+ */
+export async function takeRecord(context: FailoverContext): Promise<readonly string[]> {
+  const { floatingIp: ip, driver, config } = context;
+  const plan: Plan = {
+    kind: 'takeover',
+    address: ip.address,
+    steps: [
+      { name: 'B-1', subject: 'the record', actions: [claimOwnership(ip)] },
+      {
+        name: 'B-2',
+        subject: 'the record',
+        actions: [prepareNotification(ip), startRecording(ip, config.node, driver), proveCallout(ip, driver)],
+      },
+    ],
+  };
+  const { remarks, undone } = await takeover(plan, context, { begin: () => undefined, end: () => undefined });
+  return [...remarks, ...undone];
+}
+
+/** The word of CTDB that an address is this node's: in a reconfiguration nobody who had it before has a lock of it any more. */
+export const byCtdb: Prover = {
+  name: 'ctdb',
+  onlyLooks: true,
+  asks: () => [],
+  prove: async ({ address, node }) => `CTDB has moved ${address} from ${node} to this node`,
+};
+
+/** SM_NOTIFY to the clients of each address, all at once. Returns whom that did not reach, and why, as sentences. */
+export async function notifyAll(
+  here: readonly FloatingIp[],
+  contextOf: ContextOf,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const all = await Promise.all(
+    here.map(async (ip): Promise<string[]> => {
+      try {
+        const { notNotified, remarks } = await renotify(contextOf(ip, signal));
+        const missed = notNotified.map(({ client, reason }) => `${client} (${reason})`).join(', ');
+        return [
+          ...(notNotified.length === 0
+            ? []
+            : [`${ip.address}: ${counted(notNotified.length, 'client')} NOT NOTIFIED: ${missed}`]),
+          ...remarks.map((remark) => `${ip.address}: ${remark}`),
+        ];
+      } catch (error) {
+        // What comes next notifies them.
+        if (signal.aborted) return [];
+        if (!(error instanceof FailoverError)) throw error;
+        return [`${ip.address}: ${messageOf(error)}`];
+      }
+    }),
+  );
+  return all.flat();
+}

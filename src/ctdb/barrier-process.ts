@@ -1,0 +1,286 @@
+import { messageOf } from '../errors.js';
+import {
+  type Act,
+  decide,
+  done,
+  initialState,
+  type Limits,
+  noteOf,
+  refusalMs,
+  type Seen,
+  type State,
+} from './machine.js';
+import type { Note, Pnn } from './note.js';
+
+// One process on each node: looks at the others, decides (machine.ts), acts. Whatever it does to the machine comes in as `Effects`.
+
+/** What the process does, and what it looks at. What throws is tried again by the next look, and said. */
+export interface Effects {
+  /** By the clock since the boot, ms. */
+  now(): number;
+  /** What CTDB said last, as far as it answers; never waits. Undefined: nothing yet. */
+  members(): { readonly self: Pnn; readonly connected: ReadonlySet<Pnn> } | undefined;
+  /** The notes of all nodes, this one's too. */
+  readNotes(): ReadonlyMap<Pnn, Note>;
+  writeNote(pnn: Pnn, note: Note): void;
+  /** What it wants, by its addresses and by what events have said. */
+  wanted(): Seen['wanted'] | Promise<Seen['wanted']>;
+  /** Whether the own note was written before the kernel was started. */
+  isRebooted(): boolean;
+  lockManager(): Promise<'up' | 'refusing' | 'down'>;
+  closedSince(): number | undefined;
+  noteClosed(since: number | undefined): void;
+  inGrace(): Promise<boolean>;
+  /** For so long, or as long anew, ms. */
+  refuse(ms: number): Promise<void>;
+  letThrough(): Promise<void>;
+  /** The lock manager ends; whoever is recorded stays so. */
+  stop(): Promise<void>;
+  /** The lock manager starts, in grace, and clients are recorded from then on. From its begin on, what moves is not covered by it. */
+  start(): Promise<void>;
+  /** SM_NOTIFY to the clients of this node's addresses, until they are notified or the signal comes. */
+  notify(signal: AbortSignal): Promise<void>;
+  /** For people. */
+  say(level: 'info' | 'warn', text: string): void;
+  /** Once for each look: how the process is. */
+  looked(state: State, wrong: readonly string[]): void;
+  delay(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Between two looks, ms. */
+export const lookMs = 200;
+/** So often a note changes, and a refusal is renewed, while something is under way; and while nothing is. */
+const beatMs = { busy: 1000, idle: 5000 };
+
+export class BarrierProcess {
+  readonly #effects: Effects;
+  readonly #limits: Limits;
+  #state: State | undefined;
+  #self: Pnn | undefined;
+  #beat: number;
+  #wroteAt = Number.NEGATIVE_INFINITY;
+  #renewedAt = Number.NEGATIVE_INFINITY;
+  #written = '';
+  /** One change of the packet filter at a time; and none that refuses any more, once this act lets everything through. */
+  #filtering: Promise<unknown> = Promise.resolve();
+  #isOpening = false;
+  #notifying: { readonly generation: number; readonly abort: AbortController } | undefined;
+  /** Each once, until the next look that goes well. */
+  readonly #wrong = new Map<string, string>();
+
+  constructor(effects: Effects, limits: Limits) {
+    this.#effects = effects;
+    this.#limits = limits;
+    // Another one than a process before this had.
+    this.#beat = Date.now();
+  }
+
+  get state(): State | undefined {
+    return this.#state;
+  }
+
+  /** Looks until the signal comes. What is refused then ends by itself. */
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      while (!signal.aborted) {
+        await this.look();
+        await this.#effects.delay(lookMs, signal).catch(() => undefined);
+      }
+    } finally {
+      this.#notifying?.abort.abort();
+    }
+  }
+
+  /** One look, and what follows from it. */
+  async look(): Promise<void> {
+    const members = await this.#try('asking CTDB', () => this.#effects.members());
+    if (members === undefined) return;
+    this.#self = members.self;
+    const notes = await this.#try('reading what the others are at', () => this.#effects.readNotes());
+    if (this.#state === undefined) {
+      // What it did before it was killed stands there alone.
+      if (notes === undefined) return;
+      const began = await this.#try('looking at the lock manager', () =>
+        this.#begin(notes.get(members.self)),
+      );
+      if (began === undefined) return;
+      this.#state = began;
+    }
+    const wanted = await this.#try('looking for what has moved', () => this.#effects.wanted());
+    const inGrace = await this.#try('looking at the grace', () => this.#effects.inGrace());
+    const others = notes === undefined ? undefined : new Map(notes);
+    others?.delete(members.self);
+    const now = this.#effects.now();
+    const seen: Seen = {
+      now,
+      notes: others,
+      connected: members.connected,
+      wanted,
+      inGrace: inGrace ?? true,
+    };
+    const before = this.#state;
+    const { state, act } = decide(before, seen, this.#limits);
+    this.#become(state);
+    this.#tell(before, state);
+    await this.#write();
+    if (act !== 'none') await this.#act(act);
+    await this.#keepRefusing();
+    this.#notify();
+    this.#effects.looked(this.#state, [...this.#wrong.values()]);
+  }
+
+  async #begin(own: Note | undefined): Promise<State> {
+    const effects = this.#effects;
+    const state = initialState({
+      now: effects.now(),
+      note: own,
+      isRebooted: own !== undefined && effects.isRebooted(),
+      lockManager: await effects.lockManager(),
+      closedSince: effects.closedSince(),
+    });
+    if (state.phase !== 'idle')
+      this.#effects.say('warn', `goes on in generation ${state.generation}: ${state.phase}`);
+    return state;
+  }
+
+  /** Others see meanwhile that it lives, and the kernel goes on refusing. */
+  async #act(act: Exclude<Act, 'none'>): Promise<void> {
+    const meanwhile = setInterval(() => {
+      void this.#write();
+      void this.#keepRefusing();
+    }, beatMs.busy);
+    let hasWorked: boolean;
+    try {
+      hasWorked = (await this.#try(actTexts[act], async () => this.#do(act))) === true;
+    } finally {
+      clearInterval(meanwhile);
+      this.#isOpening = false;
+    }
+    if (this.#state === undefined) return;
+    const before = this.#state;
+    this.#become(done(before, act, hasWorked, this.#effects.now(), this.#limits));
+    this.#tell(before, this.#state);
+    await this.#write();
+  }
+
+  async #do(act: Exclude<Act, 'none'>): Promise<true> {
+    switch (act) {
+      case 'refuse':
+        await this.#filtered(() => this.#effects.refuse(this.#limits.ruleMs));
+        this.#renewedAt = this.#effects.now();
+        return true;
+      case 'stop':
+        await this.#effects.stop();
+        return true;
+      case 'start':
+        await this.#effects.start();
+        // In its grace: what comes through is a reclaim, or waits.
+        await this.#letThrough();
+        return true;
+      case 'open':
+        await this.#letThrough();
+        return true;
+    }
+  }
+
+  async #letThrough(): Promise<void> {
+    this.#isOpening = true;
+    await this.#filtered(() => this.#effects.letThrough());
+  }
+
+  /** One after the other: a renewal that is under way must not end after what takes it away. */
+  #filtered(change: () => Promise<void>): Promise<void> {
+    const next = this.#filtering.then(change, change);
+    this.#filtering = next.catch(() => undefined);
+    return next;
+  }
+
+  #become(state: State): void {
+    const was = this.#state?.closedSince;
+    this.#state = state;
+    const { closedSince } = state;
+    if (closedSince !== was) void this.#try('noting it', () => this.#effects.noteClosed(closedSince));
+  }
+
+  /** Writes the note where it says something new, or it is time that it changes. */
+  async #write(): Promise<void> {
+    const state = this.#state;
+    const self = this.#self;
+    if (state === undefined || self === undefined) return;
+    const { generation, phase, behind } = state;
+    const text = JSON.stringify([generation, phase, behind]);
+    const now = this.#effects.now();
+    const isDue = now - this.#wroteAt >= (phase === 'idle' ? beatMs.idle : beatMs.busy);
+    if (text === this.#written && !isDue) return;
+    this.#beat += 1;
+    const note = noteOf(state, this.#beat);
+    const hasWritten = await this.#try('saying what this node is at', () => {
+      this.#effects.writeNote(self, note);
+      return true;
+    });
+    if (hasWritten !== true) return;
+    this.#written = text;
+    this.#wroteAt = now;
+  }
+
+  async #keepRefusing(): Promise<void> {
+    const state = this.#state;
+    if (state === undefined || (state.phase !== 'refusing' && state.phase !== 'stopped')) return;
+    const now = this.#effects.now();
+    if (now - this.#renewedAt < beatMs.busy) return;
+    this.#renewedAt = now;
+    const ms = refusalMs(state, now, this.#limits);
+    const renew = async () => (this.#isOpening ? undefined : this.#effects.refuse(ms));
+    if (ms > 0) await this.#try('going on refusing', () => this.#filtered(renew));
+  }
+
+  /** Once for each generation, from its start; one that is overtaken ends. */
+  #notify(): void {
+    const state = this.#state;
+    if (state === undefined) return;
+    const isDue = state.phase === 'started' && this.#notifying?.generation !== state.generation;
+    if (state.phase !== 'started' && state.phase !== 'idle') this.#notifying?.abort.abort();
+    if (!isDue) return;
+    this.#notifying?.abort.abort();
+    const abort = new AbortController();
+    this.#notifying = { generation: state.generation, abort };
+    void this.#try('notifying the clients', () => this.#effects.notify(abort.signal));
+  }
+
+  #tell(before: State, after: State): void {
+    const say = (level: 'info' | 'warn', text: string) => this.#effects.say(level, text);
+    if (before.generation !== after.generation || before.phase !== after.phase)
+      say('info', `generation ${after.generation}: ${after.phase}`);
+    for (const awaited of ['refusing', 'stopped'] as const) {
+      const left = after.behind[awaited].filter((pnn) => !before.behind[awaited].includes(pnn));
+      if (left.length > 0)
+        say(
+          'warn',
+          `generation ${after.generation}: node ${left.join(', ')} has not reached "${awaited}" in time, and is not waited for; what its clients lock meanwhile may be what others held`,
+        );
+    }
+    if (after.late.times > before.late.times)
+      say('warn', `generation ${after.generation}: this node was too late for the grace of the others`);
+  }
+
+  /** Undefined where it throws, which is said once. */
+  async #try<T>(what: string, work: () => T | Promise<T>): Promise<T | undefined> {
+    try {
+      const result = await work();
+      this.#wrong.delete(what);
+      return result;
+    } catch (error) {
+      const text = `${what}: ${messageOf(error)}`;
+      if (this.#wrong.get(what) !== text) this.#effects.say('warn', text);
+      this.#wrong.set(what, text);
+      return undefined;
+    }
+  }
+}
+
+const actTexts = {
+  refuse: 'refusing NLM',
+  stop: 'stopping the lock manager',
+  start: 'starting the lock manager',
+  open: 'letting NLM through',
+} satisfies Record<Exclude<Act, 'none'>, string>;

@@ -1,0 +1,53 @@
+import { exitCodes, FailoverError } from '../errors.js';
+import { failed } from '../host/action.js';
+import type { Host } from '../host/host.js';
+import type { Pnn } from './note.js';
+
+/** What CTDB says of the cluster. */
+export interface Members {
+  /** This node's number. */
+  readonly self: Pnn;
+  /** The others that are connected, also those that are banned, stopped, disabled or unhealthy: their lock managers run. */
+  readonly connected: ReadonlySet<Pnn>;
+}
+
+/** Machine-readable, and no answer is waited for longer than that (ctdb(1)). */
+const command = ['ctdb', '-X', '-t', '5', 'status'] as const;
+
+/** Asks this node's ctdbd. Throws FailoverError COMMAND_FAILED, COMMAND_MISSING, COMMAND_TIMEOUT, NOT_VERIFIED. */
+export async function askMembers(host: Host): Promise<Members> {
+  const result = await host.run(command, { short: true });
+  if (result.exitCode !== 0)
+    throw failed(command, result, 'See that ctdbd runs on this node: "ctdb status".');
+  const members = membersIn(result.stdout);
+  if (members === undefined)
+    throw new FailoverError(`"${command.join(' ')}" does not say which node this is`, {
+      code: 'NOT_VERIFIED',
+      exitCode: exitCodes.stepFailed,
+      operation: command.join(' '),
+      hint: 'See "ctdb status".',
+    });
+  return members;
+}
+
+/**
+ * Of `ctdb -X status`: a line of names and one for each node, with "|" before, between and behind the fields (ctdb(1), -X). Fields came and went
+ * between versions, so that they are found by their names. Undefined where it does not say which node this is.
+ */
+export function membersIn(text: string): Members | undefined {
+  const [names = [], ...rows] = text
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .map((line) => line.split('|').slice(1, -1));
+  const field = (row: readonly string[], name: string) => row[names.indexOf(name)];
+  const nodes = rows.filter((row) => /^\d{1,6}$/.test(field(row, 'Node') ?? ''));
+  const numberOf = (row: readonly string[]) => Number(field(row, 'Node'));
+  const own = nodes.find((row) => field(row, 'ThisNode') === 'Y');
+  if (own === undefined) return undefined;
+  return {
+    self: numberOf(own),
+    connected: new Set(
+      nodes.filter((row) => row !== own && field(row, 'Disconnected') === '0').map(numberOf),
+    ),
+  };
+}

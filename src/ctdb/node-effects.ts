@@ -1,0 +1,224 @@
+import { FailoverError, messageOf } from '../errors.js';
+import type { Config } from '../config/config.js';
+import { limitOf } from '../failover/limits.js';
+import type { Host } from '../host/host.js';
+import { bootClock } from '../host/reading/boot.js';
+import { within } from '../host/running/deadline.js';
+import type { LockManager, LockManagerAction, LockManagerContext } from '../lockmanager/port.js';
+import { addressesHere, type ContextOf, freezeRecords, notifyAll, takeRecord } from './addresses.js';
+import type { Effects } from './barrier-process.js';
+import { quietMs } from './limits.js';
+import {
+  closedSince,
+  lastCovered,
+  movedNow,
+  noteClosed,
+  noteCovered,
+  noteLooked,
+  settledMove,
+  sinceBoot,
+} from './local.js';
+import type { State } from './machine.js';
+import { askMembers, type Members } from './members.js';
+import type { Pnn } from './note.js';
+import { notesDirectory, readNotes, type Signed, writeNote } from './note-files.js';
+import { isRefusing, letThrough, lockPorts, type Port, refuse } from './refusal.js';
+import { type Since, wantedBy } from './wanted.js';
+
+/** This node, as the effects need to know it. */
+export interface BarrierNode extends LockManagerContext {
+  readonly host: Host;
+  readonly config: Config;
+  /** Where serving links are, and what local.ts keeps. */
+  readonly run: string;
+  /** Whose lock manager is stopped and started, whichever address is asked for. */
+  readonly driver: LockManager;
+  /** `[state].directory`, as this machine names it. */
+  readonly stateDirectory: string;
+  readonly contextOf: ContextOf;
+  readonly say: Effects['say'];
+}
+
+/** CTDB is asked so often, ms. */
+const askMs = 1000;
+
+/** The machine, as the process needs it. */
+export class NodeEffects implements Effects {
+  readonly #node: BarrierNode;
+  readonly #directory: string;
+  readonly #bootId: string;
+  readonly say: Effects['say'];
+  #members: Members | undefined;
+  #askedAt = Number.NEGATIVE_INFINITY;
+  #asking = false;
+  #notAnswered: string | undefined;
+  #ownNote: Signed | undefined;
+  #ports: readonly Port[] = [];
+  #since: Since | undefined;
+  #startedAt: number | undefined;
+  /** What of the last reconfiguration went wrong, and is no reason to do it again. */
+  #left: readonly string[] = [];
+
+  constructor(node: BarrierNode) {
+    this.#node = node;
+    this.#directory = notesDirectory(node.stateDirectory);
+    this.#bootId = bootClock(node.host).bootId;
+    this.say = node.say;
+  }
+
+  now(): number {
+    return sinceBoot();
+  }
+
+  /** The last answer; a ctdbd that is gone or hangs holds nobody up, and its nodes are waited for as they were, each for a bounded time. */
+  members(): Members | undefined {
+    if (!this.#asking && this.now() - this.#askedAt >= askMs) void this.#ask();
+    return this.#members;
+  }
+
+  async #ask(): Promise<void> {
+    this.#asking = true;
+    try {
+      this.#members = await askMembers(this.#node.host);
+      this.#notAnswered = undefined;
+    } catch (error) {
+      const text = `CTDB does not answer: ${messageOf(error)}`;
+      if (this.#notAnswered === undefined) this.say('warn', text);
+      this.#notAnswered = text;
+    } finally {
+      this.#askedAt = this.now();
+      this.#asking = false;
+    }
+  }
+
+  readNotes(): ReadonlyMap<Pnn, Signed> {
+    const notes = readNotes(this.#directory);
+    if (this.#members !== undefined) this.#ownNote = notes.get(this.#members.self);
+    return notes;
+  }
+
+  writeNote(pnn: Pnn, note: Parameters<Effects['writeNote']>[1]): void {
+    writeNote(this.#directory, pnn, { ...note, node: this.#node.config.node, bootId: this.#bootId });
+  }
+
+  async wanted(): Promise<ReturnType<typeof wantedBy>['wanted']> {
+    const { run } = this.#node;
+    const { wanted, since } = wantedBy(
+      {
+        now: this.now(),
+        addresses: (await this.#here()).map(({ address }) => address),
+        moved: movedNow(run),
+        settled: settledMove(run),
+        covered: lastCovered(run),
+      },
+      this.#since,
+      quietMs,
+    );
+    this.#since = since;
+    return wanted;
+  }
+
+  isRebooted(): boolean {
+    return this.#ownNote?.bootId !== this.#bootId;
+  }
+
+  async lockManager(): Promise<'up' | 'refusing' | 'down'> {
+    if (!(await this.#node.driver.isUp(this.#node))) return 'down';
+    if (!(await isRefusing(this.#node.host))) return 'up';
+    this.#ports = await lockPorts(this.#node.host);
+    return 'refusing';
+  }
+
+  closedSince(): number | undefined {
+    return closedSince(this.#node.run);
+  }
+
+  noteClosed(since: number | undefined): void {
+    noteClosed(this.#node.run, since);
+  }
+
+  async inGrace(): Promise<boolean> {
+    const { driver } = this.#node;
+    const said = await driver.inGrace();
+    if (said !== undefined || this.#startedAt === undefined) return said === true;
+    return this.now() - this.#startedAt < driver.graceSeconds() * 1000;
+  }
+
+  async refuse(ms: number): Promise<void> {
+    const { host } = this.#node;
+    // While it is down nobody is registered: those that it had are refused still.
+    const ports = await lockPorts(host);
+    if (ports.length > 0) this.#ports = ports;
+    const addresses = (await this.#here()).map(({ address }) => address);
+    await refuse(host, { ports: this.#ports, addresses }, ms);
+  }
+
+  async letThrough(): Promise<void> {
+    await letThrough(this.#node.host);
+  }
+
+  async stop(): Promise<void> {
+    const { run, driver } = this.#node;
+    freezeRecords(run, await this.#here());
+    await this.#all('Stopping the lock manager', (one) => driver.beforeGrace(one));
+  }
+
+  async start(): Promise<void> {
+    const { run, driver, contextOf } = this.#node;
+    const moved = movedNow(run) ?? '';
+    const here = await this.#here();
+    const left: string[] = [];
+    for (const ip of here) {
+      try {
+        left.push(...(await takeRecord(contextOf(ip, new AbortController().signal))));
+      } catch (error) {
+        // Nothing is better for its clients while no lock manager runs.
+        if (!(error instanceof FailoverError)) throw error;
+        left.push(`${ip.address} is not recorded, and its clients are not notified: ${messageOf(error)}`);
+      }
+    }
+    await this.#all('Starting the lock manager', (one) => driver.enterGrace(one));
+    this.#startedAt = this.now();
+    noteCovered(run, { moved, addresses: here.map(({ address }) => address) });
+    this.#leave(left);
+  }
+
+  async notify(signal: AbortSignal): Promise<void> {
+    this.#leave([...this.#left, ...(await notifyAll(await this.#here(), this.#node.contextOf, signal))]);
+  }
+
+  looked({ phase, generation }: State, wrong: readonly string[]): void {
+    const all = [...(this.#notAnswered === undefined ? [] : [this.#notAnswered]), ...wrong, ...this.#left];
+    noteLooked(this.#node.run, { at: this.now(), phase, generation, wrong: all });
+  }
+
+  async delay(ms: number, signal: AbortSignal): Promise<void> {
+    await this.#node.host.delay(ms, signal);
+  }
+
+  #here() {
+    return addressesHere(this.#node.host, this.#node.config);
+  }
+
+  #leave(left: readonly string[]): void {
+    for (const one of left) if (!this.#left.includes(one)) this.say('warn', one);
+    this.#left = left;
+  }
+
+  /** Of a lock manager whose grace is that of the node, whichever file system is named. */
+  async #all(
+    what: string,
+    of: (filesystem: { fsid: string; device: string; mountpoint: string }) => readonly LockManagerAction[],
+  ): Promise<void> {
+    const { config } = this.#node;
+    const [filesystem] = config.floatingIps.flatMap(({ filesystems }) => filesystems);
+    if (filesystem === undefined) return;
+    await within(limitOf(what, config), async () => {
+      for (const action of of(filesystem)) {
+        if (await action.check(this.#node)) continue;
+        await action.act(this.#node);
+        await action.verify(this.#node);
+      }
+    });
+  }
+}

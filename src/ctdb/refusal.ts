@@ -1,0 +1,124 @@
+import { isIPv4 } from 'node:net';
+import { exitCodes, FailoverError } from '../errors.js';
+import { runOrFail, saidOf } from '../host/action.js';
+import type { Argv, Host } from '../host/host.js';
+import { nlmProgram } from '../host/reading/nfsd.js';
+
+// How a node refuses NLM while its lock manager still has its locks: by a table of its own of the kernel's packet filter, which nothing else uses. Its
+// rules drop what matches sets whose elements time out (nft(8), SETS): nobody has to be there for that, so that they let everything through again
+// also when the process that renews them was killed. Dropped, and not rejected: a client asks again, and none is told that there is no lock manager.
+
+/** A port of the lock manager, as rpcbind has it. */
+export interface Port {
+  readonly protocol: 'tcp' | 'udp';
+  readonly port: number;
+}
+
+export interface Refused {
+  readonly ports: readonly Port[];
+  /** The public addresses of this node. */
+  readonly addresses: readonly string[];
+}
+
+const family = 'inet';
+/** Of this node; no other program makes one of that name. */
+export const tableName = 'nlm_failover_ctdb';
+
+/**
+ * nft's input: the table as it is to be, put in the place of the one that is there in one transaction.
+ *
+ * Into the node goes nothing for the lock manager's ports. Out of it goes nothing that lockd begins by itself: it calls a client back whose
+ * blocked lock it can grant by now (fs/lockd/svclock.c, nlmsvc_grant_blocked), from the address that the client had asked (fs/lockd/host.c,
+ * h_srcaddr) and a reserved port (net/sunrpc/xprtsock.c, xs_bind; 665 to 1023 unless set otherwise). As the first node's locks go, another one would
+ * grant them so, closed ports or not. The loopback is left alone: statd and rpcbind talk to lockd there.
+ */
+export function refusalText({ ports, addresses }: Refused, ms: number): string {
+  const timeout = `timeout ${Math.max(1, Math.ceil(ms / 1000))}s`;
+  const elements = (list: readonly string[]) =>
+    list.length === 0 ? '' : ` elements = { ${list.map((one) => `${one} ${timeout}`).join(', ')} };`;
+  const calls = 'meta l4proto { tcp, udp } th sport 512-1023';
+  return [
+    ...removalText().split('\n').filter(Boolean),
+    `table ${family} ${tableName} {`,
+    `  set ports { type inet_proto . inet_service; flags timeout;${elements(ports.map(({ protocol, port }) => `${protocol} . ${port}`))} }`,
+    `  set own4 { type ipv4_addr; flags timeout;${elements(addresses.filter((one) => isIPv4(one)))} }`,
+    `  set own6 { type ipv6_addr; flags timeout;${elements(addresses.filter((one) => !isIPv4(one)))} }`,
+    '  chain in { type filter hook input priority -10; policy accept;',
+    '    iifname != "lo" meta l4proto . th dport @ports drop; }',
+    '  chain out { type filter hook output priority -10; policy accept;',
+    `    oifname != "lo" ${calls} ip saddr @own4 drop; oifname != "lo" ${calls} ip6 saddr @own6 drop; }`,
+    '}',
+    '',
+  ].join('\n');
+}
+
+/** Without an error where there is none. */
+export function removalText(): string {
+  return `add table ${family} ${tableName}\ndelete table ${family} ${tableName}\n`;
+}
+
+/** Of rpcinfo(8), without options: program, version, netid, universal address, service, owner. The last two bytes of the address are the port (RFC 5665). */
+export function lockPortsIn(text: string): Port[] {
+  const found = new Map<string, Port>();
+  for (const line of text.split('\n')) {
+    const [program, , netid = '', address = ''] = line.trim().split(/\s+/);
+    const [, protocol] = /^(tcp|udp)6?$/.exec(netid) ?? [];
+    const [, high, low] = /\.(\d{1,3})\.(\d{1,3})$/.exec(address) ?? [];
+    if (program !== String(nlmProgram) || high === undefined || low === undefined) continue;
+    if (protocol !== 'tcp' && protocol !== 'udp') continue;
+    const port = Number(high) * 256 + Number(low);
+    if (port > 0 && port < 65_536) found.set(`${protocol} ${port}`, { protocol, port });
+  }
+  return [...found.values()];
+}
+
+/** Where the lock manager of this node listens; nowhere where it does not run. Throws FailoverError COMMAND_FAILED, COMMAND_MISSING. */
+export async function lockPorts(host: Host): Promise<Port[]> {
+  const { stdout } = await runOrFail(host, ['rpcinfo'], 'See that rpcbind of this host runs.');
+  return lockPortsIn(stdout);
+}
+
+// By the system's PATH alone: others have programs of that name (node_modules/.bin/nft of @vercel/nft was seen in its place).
+const nft: Argv = ['nft', '-f', '-'];
+const list: Argv = ['nft', 'list', 'set', family, tableName, 'ports'];
+
+/**
+ * Refuses for so long, ms, or as long anew. Proved by what the kernel then has. Throws FailoverError COMMAND_FAILED, COMMAND_MISSING,
+ * NOT_VERIFIED.
+ */
+export async function refuse(host: Host, refused: Refused, ms: number): Promise<void> {
+  await apply(host, refusalText(refused, ms));
+  const there = await host.run(list, { bare: true });
+  const missing = refused.ports.filter(
+    ({ protocol, port }) => !there.stdout.includes(`${protocol} . ${port} timeout`),
+  );
+  if (there.exitCode === 0 && missing.length === 0) return;
+  throw new FailoverError(`The kernel does not refuse NLM, though nft said so: ${saidOf(there)}`, {
+    code: 'NOT_VERIFIED',
+    exitCode: exitCodes.stepFailed,
+    operation: 'refusing NLM',
+    hint: `See "nft list table ${family} ${tableName}".`,
+  });
+}
+
+/** Lets everything through again. Throws FailoverError. */
+export async function letThrough(host: Host): Promise<void> {
+  await apply(host, removalText());
+}
+
+/** Whether anything is refused at this moment. */
+export async function isRefusing(host: Host): Promise<boolean> {
+  const { exitCode, stdout } = await host.run(list, { bare: true });
+  return exitCode === 0 && stdout.includes('elements');
+}
+
+async function apply(host: Host, input: string): Promise<void> {
+  const result = await host.run(nft, { input, bare: true });
+  if (result.exitCode === 0) return;
+  throw new FailoverError(`nft cannot change the table ${family} ${tableName}: ${saidOf(result)}`, {
+    code: 'COMMAND_FAILED',
+    exitCode: exitCodes.stepFailed,
+    operation: 'refusing NLM',
+    hint: 'The kernel needs nf_tables, and this host the package nftables.',
+  });
+}

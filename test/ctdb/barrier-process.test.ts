@@ -1,0 +1,236 @@
+// The process of two rehearsed nodes, with real records, journals, notes and SM_NOTIFY: what CTDB moves, and what is so afterwards.
+import { appendFileSync, chmodSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { loadConfig } from '../../src/config/load-config.js';
+import { byCtdb, forOneAddress } from '../../src/ctdb/addresses.js';
+import { BarrierProcess } from '../../src/ctdb/barrier-process.js';
+import { usualLimits } from '../../src/ctdb/limits.js';
+import { lastLooked, noteMoved, noteSettled } from '../../src/ctdb/local.js';
+import { NodeEffects } from '../../src/ctdb/node-effects.js';
+import { RecordSession } from '../../src/failover/access/session.js';
+import { Collected } from '../../src/failover/context.js';
+import { rehearsalHost } from '../../src/host/rehearsal/rehearsal.js';
+import { drivers } from '../../src/lockmanager/drivers.js';
+import { openRecord } from '../../src/record/record.js';
+import { servingJournal } from '../../src/rundir/serving.js';
+import { startLoopbackClient } from '../demo/loopback-client.js';
+import type { RehearsalNode } from '../helpers/rehearsal-site.js';
+import { addresses, ctdbSite } from './helpers/ctdb-site.js';
+
+const [moving, staying] = addresses;
+
+interface Running {
+  readonly node: RehearsalNode;
+  readonly run: string;
+  readonly process: BarrierProcess;
+  readonly said: string[];
+  /** What was done to the machine, in order. */
+  readonly done: string[];
+  end(): Promise<void>;
+}
+
+async function start(t: ExecutionContext, node: RehearsalNode, rpcbindPort: number): Promise<Running> {
+  const config = await loadConfig({ drivers, file: node.config });
+  const host = rehearsalHost(node.root);
+  const run = path.join(node.root, 'run/nlm-failover');
+  const done: string[] = [];
+  const seen: typeof host = {
+    ...host,
+    run: async (argv, options) => {
+      if (argv[0] === 'start-nfsd') done.push('start');
+      if (argv[0] === 'nft' && argv[1] === '-f')
+        done.push(options?.input?.includes('elements') === true ? 'refuse' : 'let through');
+      return host.run(argv, options);
+    },
+    writeKernel: async (file, text) => {
+      if (text === '0\n') done.push('stop');
+      return host.writeKernel(file, text);
+    },
+  };
+  const [module] = drivers.slice(-1);
+  const [first] = config.floatingIps;
+  if (module === undefined || first === undefined) throw new Error('there is none');
+  const view = { host: seen, config, run, callout: '/ha-callout', floatingIp: first };
+  const driver = module.make(view);
+  const said: string[] = [];
+  const lock = {
+    nlmRegistered: async () => Number(node.read('/proc/fs/nfsd/threads')) > 0,
+    registeredAt: async () => true,
+  };
+  const effects = new NodeEffects({
+    ...lock,
+    host: seen,
+    config,
+    run,
+    driver,
+    stateDirectory: host.path('/shared_storage'),
+    contextOf: (floatingIp, signal) => {
+      const collected = new Collected();
+      return {
+        ...lock,
+        host: seen,
+        config,
+        floatingIp,
+        driver: forOneAddress(driver),
+        run,
+        session: new RecordSession(seen, floatingIp, config),
+        voucher: byCtdb,
+        notifyDeadlineMs: 20_000,
+        rpcbindPort,
+        signal,
+        log: () => undefined,
+        collected,
+        undone: (sentence) => void collected.undone.push(sentence),
+        onNotifyProgress: () => undefined,
+      };
+    },
+    say: (_, text) => void said.push(text),
+  });
+  const process = new BarrierProcess(effects, usualLimits);
+  const abort = new AbortController();
+  const running = process.run(abort.signal);
+  const end = async () => {
+    abort.abort();
+    await running;
+  };
+  t.teardown(end);
+  return { node, run, process, said, done, end };
+}
+
+/** Looks again and again, without a limit but the test's own. */
+async function until(what: () => boolean): Promise<void> {
+  while (!what()) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** A client locks through an address: its line of the journal, and its lock. */
+function locks({ node, run }: Running, address: string, client: string) {
+  const journal = servingJournal(run, address);
+  if (journal === undefined) throw new Error(`${address} is not recorded on ${node.name}`);
+  appendFileSync(journal, `\n@1 1.00 add-client ${client} ${node.name} - .\n`);
+  node.write('/proc/locks', '1: POSIX  ADVISORY  WRITE 42 0b:01:99 0 EOF\n');
+}
+
+/** As it was first: what is refused is renewed. */
+const ordered = (all: readonly string[]) => [...new Set(all)];
+
+test('an address moves: both nodes refuse, stop, start; its client hears from it, and the other one from the other', async (t) => {
+  const heard: string[] = [];
+  const client = await startLoopbackClient('127.79.2.1', 0, (name, _, source) =>
+    heard.push(`${name} ${source}`),
+  );
+  t.teardown(() => client.close());
+  const site = ctdbSite(t, client.port);
+  const [a, b] = [await start(t, site.a, client.port), await start(t, site.b, client.port)];
+  site.give(site.a, [moving]);
+  site.give(site.b, [staying]);
+  for (const { run } of [a, b]) {
+    noteMoved(run);
+    noteSettled(run);
+  }
+  const phases = () => [a, b].map(({ process: { state } }) => `${state?.generation} ${state?.phase}`);
+  await until(() => phases().every((one) => one === '1 started'));
+  t.deepEqual(
+    [a, b].map(({ done }) => ordered(done)),
+    [
+      ['refuse', 'stop', 'start', 'let through'],
+      ['refuse', 'stop', 'start', 'let through'],
+    ],
+  );
+  for (const node of site.nodes) node.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
+  await until(() => phases().every((one) => one === '1 idle'));
+
+  locks(a, moving, client.address);
+  locks(b, staying, client.address);
+  site.give(site.a, []);
+  site.give(site.b, [moving, staying]);
+  for (const { run } of [a, b]) noteMoved(run);
+  // As after `ctdb moveip`: no ipreallocated comes.
+  await until(() => phases().every((one) => one === '2 started'));
+  t.deepEqual(
+    site.nodes.map((node) => node.read('/proc/locks')),
+    ['', ''],
+    'nothing is held any more',
+  );
+  await until(() => heard.length >= 2);
+  t.deepEqual([...new Set(heard)].toSorted(), [`${moving} ${moving}`, `${staying} ${staying}`]);
+  t.is(servingJournal(a.run, moving), undefined);
+  t.regex(servingJournal(b.run, moving) ?? '', /journal\.B$/);
+  const record = openRecord({
+    directory: path.join(site.shared, `sm_${moving}`),
+    node: 'B',
+    machine: undefined,
+    create: false,
+  });
+  t.teardown(() => record?.close());
+  t.is(record?.ownership().owner, 'B');
+  t.deepEqual(record?.clientNames(), [client.address], 'it is recorded still, for the next move');
+  t.deepEqual(readdirSync(path.join(site.shared, 'ctdb')).toSorted(), ['node.0', 'node.1']);
+  t.deepEqual(lastLooked(b.run)?.wrong, []);
+});
+
+test('a process that was killed goes on where it was, by what is so; meanwhile the other one waits for it', async (t) => {
+  const client = await startLoopbackClient('127.79.2.2', 0, () => undefined);
+  t.teardown(() => client.close());
+  const site = ctdbSite(t, client.port);
+  const [a, b] = [await start(t, site.a, client.port), await start(t, site.b, client.port)];
+  await until(() => [a, b].every(({ process }) => process.state !== undefined));
+  // It stops, and is gone before it can start.
+  const has = (one: Running, phase: string) => one.process.state?.phase === phase;
+  site.b.write('/etc/machine-id', 'c'.repeat(32));
+  site.give(site.a, [moving]);
+  noteMoved(a.run);
+  noteSettled(a.run);
+  await until(() => has(b, 'refusing') || has(b, 'stopped'));
+  await b.end();
+  const again = await start(t, site.b, client.port);
+  await until(() => has(a, 'started') && has(again, 'started'));
+  t.is(site.b.read('/proc/fs/nfsd/threads'), '8\n');
+  t.is(again.process.state?.generation, a.process.state?.generation);
+  t.deepEqual(a.process.state?.behind, { refusing: [], stopped: [] });
+});
+
+test('an address that comes back without an event is found, and its record taken back', async (t) => {
+  const client = await startLoopbackClient('127.79.2.3', 0, () => undefined);
+  t.teardown(() => client.close());
+  const site = ctdbSite(t, client.port);
+  const [a, b] = [await start(t, site.a, client.port), await start(t, site.b, client.port)];
+  site.give(site.a, [moving]);
+  await until(() => servingJournal(a.run, moving) !== undefined);
+  await until(() => [a, b].every(({ process }) => process.state?.phase === 'started'));
+  // A partition: CTDB gives it to B, which sees its event, and A not; then it is back.
+  site.connect(false);
+  site.give(site.b, [moving]);
+  site.give(site.a, []);
+  noteMoved(b.run);
+  noteSettled(b.run);
+  await until(
+    () => servingJournal(b.run, moving) !== undefined && servingJournal(a.run, moving) === undefined,
+  );
+  await until(() => [a, b].every(({ process }) => process.state?.phase === 'started'));
+  site.connect(true);
+  site.give(site.b, []);
+  site.give(site.a, [moving]);
+  for (const node of site.nodes) node.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
+  await until(
+    () => servingJournal(a.run, moving) !== undefined && servingJournal(b.run, moving) === undefined,
+  );
+  t.true((a.process.state?.generation ?? 0) >= 3);
+});
+
+test('without its storage nothing is done, and that is said; with it, what has moved', async (t) => {
+  const site = ctdbSite(t, 1);
+  const a = await start(t, site.a, 1);
+  await until(() => a.process.state !== undefined);
+  site.connect(false);
+  chmodSync(site.shared, 0o777);
+  await until(() => a.said.some((one) => /writable by others/.test(one)));
+  site.give(site.a, [moving]);
+  noteMoved(a.run);
+  noteSettled(a.run);
+  await until(() => lastLooked(a.run)?.wrong.some((one) => /writable by others/.test(one)) === true);
+  t.deepEqual(a.done, []);
+  chmodSync(site.shared, 0o755);
+  await until(() => a.process.state?.phase === 'started');
+  t.deepEqual(ordered(a.done), ['refuse', 'stop', 'start', 'let through']);
+});

@@ -1,0 +1,211 @@
+// What the barrier reads and writes: CTDB's answers, ports, notes, rules, and what is wanted.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
+import { graceNeeded, whyTooShort } from '../../src/ctdb/grace.js';
+import { usualLimits } from '../../src/ctdb/limits.js';
+import {
+  closedSince,
+  lastCovered,
+  movedNow,
+  noteClosed,
+  noteCovered,
+  noteMoved,
+  noteSettled,
+  settledMove,
+} from '../../src/ctdb/local.js';
+import { membersIn } from '../../src/ctdb/members.js';
+import { phases } from '../../src/ctdb/note.js';
+import { readNotes, writeNote } from '../../src/ctdb/note-files.js';
+import { lockPortsIn, refusalText } from '../../src/ctdb/refusal.js';
+import { wantedBy } from '../../src/ctdb/wanted.js';
+import { FailoverError } from '../../src/errors.js';
+
+function directory(t: ExecutionContext): string {
+  const made = mkdtempSync(path.join(tmpdir(), 'nlm-ctdb-'));
+  t.teardown(() => rmSync(made, { recursive: true }));
+  return made;
+}
+
+test("CTDB's nodes: connected whatever else they are; fields by their names", (t) => {
+  const text = `|Node|IP|Disconnected|Banned|Disabled|Unhealthy|Stopped|Inactive|PartiallyOnline|ThisNode|
+|0|10.0.0.1|0|0|0|0|0|0|0|N|
+|1|10.0.0.2|0|1|1|1|1|1|0|N|
+|2|10.0.0.3|1|0|0|1|0|1|0|N|
+|4|10.0.0.5|0|0|0|0|0|0|0|Y|
+`;
+  t.deepEqual(membersIn(text), { self: 4, connected: new Set([0, 1]) });
+  t.deepEqual(
+    membersIn(text.replaceAll('|Banned', '').replaceAll(/^((?:\|[^|\n]*){3})\|[^|\n]*/gm, '$1')),
+    undefined,
+  );
+  t.is(membersIn('Failed to connect to CTDB daemon'), undefined);
+  t.is(membersIn(''), undefined);
+});
+
+test('the ports of lockd, of either family, each once', (t) => {
+  const text = `   program version netid     address                service    owner
+    100000    4    tcp6      ::.0.111               portmapper superuser
+    100021    1    udp       0.0.0.0.15.205         nlockmgr   superuser
+    100021    4    udp       0.0.0.0.15.205         nlockmgr   superuser
+    100021    4    tcp       0.0.0.0.15.205         nlockmgr   superuser
+    100021    4    tcp6      ::.160.1               nlockmgr   superuser
+    100021    4    local     /run/x.0.1             nlockmgr   superuser
+`;
+  t.deepEqual(lockPortsIn(text), [
+    { protocol: 'udp', port: 4045 },
+    { protocol: 'tcp', port: 4045 },
+    { protocol: 'tcp', port: 40_961 },
+  ]);
+  t.deepEqual(lockPortsIn(''), []);
+});
+
+test('the refusal: a timeout of whole seconds with each element, none of less than one', (t) => {
+  const text = refusalText(
+    { ports: [{ protocol: 'tcp', port: 4045 }], addresses: ['10.1.1.1', 'fd00::1'] },
+    1500,
+  );
+  t.regex(text, /elements = \{ tcp \. 4045 timeout 2s \}/);
+  t.regex(text, /ipv4_addr; flags timeout; elements = \{ 10\.1\.1\.1 timeout 2s \}/);
+  t.regex(text, /ipv6_addr; flags timeout; elements = \{ fd00::1 timeout 2s \}/);
+  t.regex(refusalText({ ports: [{ protocol: 'udp', port: 1 }], addresses: [] }, 0), /timeout 1s/);
+  t.notRegex(refusalText({ ports: [], addresses: [] }, 1000), /elements/);
+});
+
+test('notes: what was written is read, whatever lies beside it', (t) => {
+  const notes = path.join(directory(t), 'ctdb');
+  t.deepEqual(readNotes(notes), new Map());
+  t.is(statSync(notes).mode & 0o777, 0o711);
+  const note = {
+    generation: 7,
+    phase: 'refusing',
+    behind: { refusing: [2], stopped: [] },
+    beat: 9,
+    node: 'A',
+    bootId: 'x',
+  } as const;
+  writeNote(notes, 12, note);
+  t.is(statSync(path.join(notes, 'node.12')).mode & 0o777, 0o600);
+  for (const name of ['node.012', 'node.x', 'node.', 'node.1234567', '.node.3.new', 'other'])
+    writeFileSync(path.join(notes, name), JSON.stringify(note));
+  for (const [name, text] of [
+    ['node.1', '{'],
+    ['node.2', JSON.stringify({ ...note, generation: -1 })],
+    ['node.3', JSON.stringify({ ...note, generation: 1.5 })],
+    ['node.4', JSON.stringify({ ...note, phase: 'other' })],
+    ['node.5', JSON.stringify({ ...note, beat: '9' })],
+    ['node.6', ''],
+    ['node.7', 'x'.repeat(70_000)],
+  ] as const)
+    writeFileSync(path.join(notes, name), text);
+  t.deepEqual([...readNotes(notes)], [[12, note]]);
+  writeFileSync(path.join(notes, 'node.8'), JSON.stringify({ ...note, behind: { refusing: 'x' } }));
+  t.deepEqual(readNotes(notes).get(8)?.behind, { refusing: [], stopped: [] });
+});
+
+test('notes: a link is not followed, and nothing is made where the storage is not mounted', (t) => {
+  const state = directory(t);
+  const notes = path.join(state, 'ctdb');
+  mkdirSync(notes, { mode: 0o711 });
+  symlinkSync('/etc/passwd', path.join(notes, 'node.0'));
+  t.throws(() => readNotes(notes), { instanceOf: FailoverError, code: 'RECORD_UNSAFE' });
+  writeNote(notes, 0, {
+    generation: 1,
+    phase: 'idle',
+    behind: { refusing: [], stopped: [] },
+    beat: 1,
+    node: 'A',
+    bootId: 'x',
+  });
+  t.false(readFileSync('/etc/passwd', 'utf8').includes('generation'));
+  t.throws(() => readNotes(path.join(state, 'unmounted', 'ctdb')), { instanceOf: FailoverError });
+});
+
+test('every phase and number comes through', (t) => {
+  const notes = path.join(directory(t), 'ctdb');
+  const whole = fc.integer({ min: 0, max: 2 ** 40 });
+  const pnns = fc.array(fc.integer({ min: 0, max: 999_999 }), { maxLength: 4 });
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 999_999 }),
+      fc.record(
+        {
+          generation: whole,
+          phase: fc.constantFrom(...phases),
+          behind: fc.record({ refusing: pnns, stopped: pnns }, { noNullPrototype: true }),
+          beat: whole,
+          node: fc.constantFrom('A', 'node-1.example.com'),
+          bootId: fc.uuid(),
+        },
+        { noNullPrototype: true },
+      ),
+      (pnn, note) => {
+        writeNote(notes, pnn, note);
+        t.deepEqual(readNotes(notes).get(pnn), note);
+      },
+    ),
+    { numRuns: 30 },
+  );
+});
+
+test('what is wanted: after an event when CTDB has done, or when it is quiet; without one, when it stays so', (t) => {
+  const base = {
+    now: 1000,
+    addresses: ['a'],
+    moved: 'x',
+    settled: undefined,
+    covered: { moved: '', addresses: ['a'] },
+  };
+  const first = wantedBy(base, undefined, 3000);
+  t.is(first.wanted, undefined);
+  t.is(wantedBy({ ...base, settled: 'x' }, first.since, 3000).wanted, 'event');
+  t.is(wantedBy({ ...base, settled: 'w' }, first.since, 3000).wanted, undefined, 'of the move before');
+  t.is(wantedBy({ ...base, now: 4000 }, first.since, 3000).wanted, 'event');
+  const second = wantedBy({ ...base, now: 3900, moved: 'y' }, first.since, 3000);
+  t.is(
+    wantedBy({ ...base, now: 4000, moved: 'y' }, second.since, 3000).wanted,
+    undefined,
+    'another one came',
+  );
+  const covered = { moved: 'x', addresses: ['a'] };
+  t.is(wantedBy({ ...base, covered }, first.since, 3000).wanted, undefined);
+  const other = wantedBy({ ...base, covered, addresses: [] }, undefined, 3000);
+  t.is(other.wanted, undefined);
+  t.is(wantedBy({ ...base, covered, addresses: [], now: 4000 }, other.since, 3000).wanted, 'found');
+  const booted = { ...base, moved: undefined, covered: undefined, addresses: [] };
+  t.is(wantedBy(booted, undefined, 0).wanted, undefined, 'it has nothing, and nothing has come');
+});
+
+test('what the process and the events remember of each other', (t) => {
+  const run = path.join(directory(t), 'run');
+  t.is(movedNow(run), undefined);
+  t.is(lastCovered(run), undefined);
+  noteSettled(run);
+  t.is(settledMove(run), undefined, 'nothing had moved');
+  noteMoved(run);
+  const first = movedNow(run);
+  noteSettled(run);
+  t.is(settledMove(run), first);
+  noteMoved(run);
+  t.not(movedNow(run), first);
+  noteCovered(run, { moved: first ?? '', addresses: ['10.1.1.1'] });
+  t.deepEqual(lastCovered(run), { moved: first ?? '', addresses: ['10.1.1.1'] });
+  noteClosed(run, 1234);
+  t.is(closedSince(run), 1234);
+  noteClosed(run, undefined);
+  t.is(closedSince(run), undefined);
+  t.is(statSync(path.join(run, 'ctdb')).mode & 0o777, 0o700);
+  writeFileSync(path.join(run, 'ctdb', 'covered'), '{"moved":1}');
+  t.is(lastCovered(run), undefined);
+});
+
+test('the grace covers the spread of the starts, the notification and the reclaim, and the waits fit into each other', (t) => {
+  t.is(whyTooShort(graceNeeded()), undefined);
+  t.regex(whyTooShort(graceNeeded() - 1) ?? '', /^a grace of 29 s is too short: .* together 30 s$/);
+  const { waitMs, spreadMs, ruleMs, closedMs, freshMs } = usualLimits;
+  t.true(ruleMs >= 2 * waitMs + spreadMs, 'who is killed refuses until the others are in grace');
+  t.true(closedMs > 2 * waitMs, 'whoever waits is not overdue before that');
+  t.true(freshMs > 3 * 5000);
+});
