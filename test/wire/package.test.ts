@@ -135,6 +135,9 @@ async function assertPurged(
   ])
     mkdirSync(root.path(directory), { recursive: true });
   symlinkSync('/usr/lib/systemd/system/nlm-failover@.service', root.path(enabled));
+  const watching = 'nlm-failover-join-grace.service';
+  await root.run('test', '-f', `/usr/lib/systemd/system/${watching}`);
+  symlinkSync(`/etc/systemd/system/${watching}`, root.path(path.join(path.dirname(enabled), watching)));
   // As setup writes them, and one of the administrator's.
   const madeBySetup = '# Made by "nlm-failover setup"; "nlm-failover setup --undo" takes it away.\n[Unit]\n';
   for (const [address, text] of [
@@ -144,6 +147,7 @@ async function assertPurged(
     mkdirSync(root.path(unitDropIns(address)), { recursive: true });
     writeFileSync(root.path(`${unitDropIns(address)}/nlm-failover.conf`), text);
   }
+  writeFileSync(root.path(`/etc/systemd/system/${watching}`), madeBySetup);
   writeFileSync(root.path('/etc/nfs.conf.d/nlm-failover.conf'), `[statd]\nha-callout=${callout}\n`);
   electedByKeepalived(root, mainText());
   writeFileSync(root.path('/etc/nlm-failover.toml'), '# mine\n');

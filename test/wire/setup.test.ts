@@ -501,6 +501,36 @@ test('the unit: systemd accepts it, with a configuration elsewhere and --alone; 
   t.is((await setup('--no-enable')).states['unit'], undefined);
 });
 
+test('what answers calls into grace: its unit is written and enabled, systemd accepts it, and --undo takes it back', async (t) => {
+  const { host, setup, tree } = await setupHost(t);
+  writeFileSync(
+    host.path('/etc/nlm-failover.toml'),
+    `node = "A"
+[lock_manager]
+driver = "ganesha"
+[[shared_filesystem]]
+export_id = 1
+path = "/gv"
+nodes = ["A", "B"]
+[[floating_ip]]
+address = "10.10.1.1/24"
+interface = "lo"
+state_directory = "/srv"
+`,
+  );
+  const before = await tree();
+  const done = await setup('--pacemaker');
+  t.is(done.states['grace unit'], 'done', done.text);
+  const watchUnit = '/etc/systemd/system/nlm-failover-join-grace.service';
+  const link = '/etc/systemd/system/multi-user.target.wants/nlm-failover-join-grace.service';
+  t.is((await host.run('readlink', link)).trim(), watchUnit);
+  t.regex(await host.run('cat', watchUnit), /^ExecStart=\S+ \S+ join-grace --watch$/m);
+  await host.run('systemd-analyze', 'verify', '--man=no', watchUnit);
+  t.is((await setup('--pacemaker')).states['grace unit'], 'unchanged');
+  t.is((await setup('--undo')).code, 0);
+  t.is(await tree(), before);
+});
+
 test('installed as a package the unit is there, and setup writes none, but where it must say more', async (t) => {
   const { host, setup } = await setupHost(t, await loop(t, 'mkfs.ext4', '-q', '-O', 'mmp'));
   const overlays = ['/usr/sbin', '/usr/lib/systemd/system'].map(

@@ -16,7 +16,7 @@ export function whyUnheard(run: string, { floatingIps, timeouts }: Config): Obst
   if (watcher === undefined)
     return {
       message: `"nlm-failover join-grace --watch" does not run here: ${inVain}`,
-      hint: 'Have it run always, as nlm-failover-join-grace.service does, or the OCF agent: SHARED FILE SYSTEMS in nlm-failover(8).',
+      hint: 'Have it run always, as nlm-failover-join-grace.service does ("nlm-failover setup" enables it, "systemctl start" begins it now), or the OCF agent: SHARED FILE SYSTEMS in nlm-failover(8).',
     };
   const { looked } = watcher;
   if (looked !== undefined && looked <= timeouts.barrier + spareSeconds) return undefined;

@@ -8,7 +8,7 @@ import { chooseDriver } from '../../lockmanager/choose.js';
 import type { DriverModule } from '../../lockmanager/module.js';
 import { servedHere } from '../../lockmanager/served-here.js';
 import { isAtOrBelow } from '../../paths.js';
-import { unitDropIns, unitOf } from '../unit/names.js';
+import { unitDropIns, unitOf, unitTemplate, watchUnit } from '../unit/names.js';
 import { mountPoints } from './directories.js';
 import type { SetupItem } from './item.js';
 import {
@@ -32,6 +32,7 @@ import {
   unitEnabled,
   unitFile,
   unitOrder,
+  watchEnabled,
 } from './units.js';
 import { lookAtWritten, removeFile, type SetupPlace } from './written-file.js';
 
@@ -82,7 +83,13 @@ export async function setupItems(node: SetupNode, options: SetupOptions): Promis
       : [nfsConf(place, callout), statdRestart(host, callout, callout)]),
     mountPoints(place, floatingIps),
     ...stateVolumes(place, floatingIps, stateDevice),
-    unitFile(place, installation, { config: file }),
+    unitFile(place, installation, { config: file, unit: unitTemplate }),
+    ...(isCalled(config)
+      ? [
+          unitFile(place, installation, { config: file, unit: watchUnit }),
+          ...(options.enable ? [watchEnabled(place)] : []),
+        ]
+      : []),
     ...onNode
       .filter((ip) => enable || isElected(ip))
       .flatMap((ip) => unitOrder(place, ip, config.floatingIps)),
@@ -149,6 +156,11 @@ export async function undoItems(
       .map((directory) => directoryTakenBack(place, directory)),
     ...filesystems.filter(isTheirs).map((device) => filesystemLeft(place, device)),
   ];
+}
+
+/** Whether another node calls this one into grace, as whyUnheard has it. */
+function isCalled({ floatingIps }: Config): boolean {
+  return floatingIps.some(({ shared }) => shared !== undefined && shared.nodes.length > 1);
 }
 
 const madeForAny = () => true;

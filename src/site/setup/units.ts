@@ -7,7 +7,7 @@ import { runOrFail } from '../../host/action.js';
 import type { Argv, Host } from '../../host/host.js';
 import { systemdRuns } from '../../host/reading/boot.js';
 import { isInstalled } from '../../host/running/command.js';
-import { unitTemplate, unitDropIns, unitOf } from '../unit/names.js';
+import { unitDropIns, unitOf, watchUnit } from '../unit/names.js';
 import type { Finding, SetupItem } from './item.js';
 import { expectRoots } from './ledger.js';
 import {
@@ -20,8 +20,8 @@ import {
 } from './written-file.js';
 
 /** Where a package has it, and where the administrator's goes, which counts more (systemd.unit(5)). */
-const packagedUnit = `/usr/lib/systemd/system/${unitTemplate}`;
-const ownUnit = `/etc/systemd/system/${unitTemplate}`;
+const packagedIn = '/usr/lib/systemd/system';
+const ownIn = '/etc/systemd/system';
 /** How the unit names the command. */
 const packagedCommand = '/usr/sbin/nlm-failover';
 
@@ -38,6 +38,8 @@ export interface Installation {
 export interface UnitOptions {
   /** The configuration file. */
   readonly config: string;
+  /** The name of its file. */
+  readonly unit: string;
 }
 
 const aloneText = `# Made by "nlm-failover setup --alone": no other node reaches these devices. "nlm-failover setup ADDRESS --undo" takes it away.
@@ -48,7 +50,10 @@ Environment=TAKEOVER_OPTIONS=--fenced
 /** The unit file where that of a package does not do: another installation, another configuration. */
 export function unitFile(place: SetupPlace, installation: Installation, options: UnitOptions): SetupItem {
   const { host } = place;
-  const isPackaged = options.config === defaultConfigFile && isPackageOf(host, installation.script);
+  const packagedUnit = path.join(packagedIn, options.unit);
+  const ownUnit = path.join(ownIn, options.unit);
+  const isPackaged =
+    options.config === defaultConfigFile && isPackageOf(host, packagedUnit, installation.script);
   const look = async (): Promise<Finding> => {
     if (!isPackaged) return lookAtFile(place, ownUnit, unitText(host, installation, options));
     const written = await lookAtWritten(place, ownUnit);
@@ -136,6 +141,32 @@ export function unitEnabled(
   };
 }
 
+/** What answers calls into grace is started at every boot, whoever decides which node has an address: a node in standby serves clients too. */
+export function watchEnabled({ host, ledger }: SetupPlace): SetupItem {
+  const enable: Argv = ['systemctl', 'enable', watchUnit];
+  return {
+    name: 'grace unit',
+    look: async (): Promise<Finding> => {
+      if (!isInstalled('systemctl'))
+        return {
+          state: 'by hand',
+          detail: 'no systemd here: have "nlm-failover join-grace --watch" run always',
+        };
+      if (await isEnabled(host, watchUnit)) return { state: 'unchanged', detail: `${watchUnit} is enabled` };
+      return { state: 'to do', detail: `enable ${watchUnit}`, commands: [enable.join(' ')] };
+    },
+    act: async () => {
+      ledger.add('units', watchUnit);
+      await runOrFail(host, enable, `See "systemctl cat ${watchUnit}".`);
+      if (!(await isEnabled(host, watchUnit))) throw notEnabled(watchUnit);
+      return {
+        state: 'done',
+        detail: `${watchUnit} is enabled: started at the next boot, or now by "systemctl start ${watchUnit}"`,
+      };
+    },
+  };
+}
+
 /**
  * Where B-2 starts the lock manager of the whole node anew, two takeovers at once would take each other's grace and exports away: at boot each
  * address waits for those before it in the configuration. Nothing where it is the first one.
@@ -190,16 +221,21 @@ export async function isEnabled(host: Host, unit: string): Promise<boolean> {
   return stdout.trim() === 'enabled';
 }
 
-function unitText(host: Host, { node, script, callouts }: Installation, { config }: UnitOptions): string {
+function unitText(
+  host: Host,
+  { node, script, callouts }: Installation,
+  { config, unit }: UnitOptions,
+): string {
   // A package has it where systemd looks, and nowhere else.
-  const shipped = path.join(callouts, 'systemd', unitTemplate);
-  const text = readFileSync(existsSync(shipped) ? shipped : host.path(packagedUnit), 'utf8');
+  const shipped = path.join(callouts, 'systemd', unit);
+  const text = readFileSync(existsSync(shipped) ? shipped : host.path(path.join(packagedIn, unit)), 'utf8');
   const command = [node, script].map(unitWord).join(' ');
   const environment =
     config === defaultConfigFile ? '' : `Environment=${unitWord(`NLM_FAILOVER_CONFIG=${config}`)}\n`;
   return text
     .replace(/^/, '# Made by "nlm-failover setup"; "nlm-failover setup --undo" takes it away.\n')
     .replace('[Service]\n', () => `[Service]\n${environment}`)
+    .replace(`ConditionPathExists=${defaultConfigFile}\n`, () => `ConditionPathExists=${config}\n`)
     .replaceAll(packagedCommand, () => command);
 }
 
@@ -210,15 +246,15 @@ function unitWord(word: string): string {
   throw new FailoverError(`${JSON.stringify(word)} cannot stand in a unit of systemd`, {
     code: 'CONFIG_INVALID',
     exitCode: exitCodes.configuration,
-    operation: `writing ${ownUnit}`,
+    operation: 'writing a unit of systemd',
     hint: 'Install nlm-failover, and put its configuration, where the path has letters, digits, blanks and _@+=:,./- only.',
   });
 }
 
 /** Whether the packaged unit runs this very program. */
-function isPackageOf(host: Host, script: string): boolean {
+function isPackageOf(host: Host, packagedUnit: string, script: string): boolean {
   const text = host.readText(packagedUnit) ?? '';
-  const [, command = ''] = /^ExecStart=-?(\S+) takeover/m.exec(text) ?? [];
+  const [, command = ''] = /^ExecStart=-?(\S+) (?:takeover|join-grace)/m.exec(text) ?? [];
   try {
     return command !== '' && realpathSync(host.path(command)) === script;
   } catch {

@@ -45,6 +45,23 @@ test('its unit is set up as that of any address', async (t) => {
   t.false(output.includes('(managed_by_others)'), output);
 });
 
+test('what answers calls into grace is set up too, also where Pacemaker decides; not where no other node calls', async (t) => {
+  const { a } = sharedSite(t);
+  for (const more of [[], ['--pacemaker']]) {
+    const { stdout } = await a.tool(['setup', '--dry-run', ...more]);
+    t.regex(stdout, / unit file +to do +\/etc\/systemd\/system\/nlm-failover-join-grace\.service$/m);
+    t.regex(stdout, new RegExp(`Environment=NLM_FAILOVER_CONFIG=${a.config}$`, 'm'));
+    t.regex(stdout, new RegExp(`ConditionPathExists=${a.config}$`, 'm'));
+    t.regex(stdout, /ExecStart=\S+ \S+ join-grace --watch$/m);
+    t.regex(stdout, / grace unit +to do +enable nlm-failover-join-grace\.service$/m);
+  }
+  t.notRegex((await a.tool(['setup', '--dry-run', '--no-enable'])).stdout, /enable nlm-failover-join-grace/);
+  configure(a, 'nodes = ["A", "B"]', 'nodes = ["A"]');
+  const alone = (await a.tool(['setup', '--dry-run'])).stdout;
+  t.regex(alone, / unit +to do /);
+  t.notRegex(alone, /join-grace/);
+});
+
 test('what is not exported here is said before anything is claimed', async (t) => {
   const { a, b, record } = sharedSite(t, 'barrier = 1');
   a.write('/dbus.json', '{ "inGrace": false, "exports": [] }');
