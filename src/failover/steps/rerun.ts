@@ -23,7 +23,7 @@ export async function graceIsDone(context: FailoverContext, fsid: string): Promi
 
 /**
  * Whether the grace that B-2 of this epoch began is over, here or on another node that exports the file systems, and clients are still to be notified, as when B-5 or B-4 had to wait for
- * something: their reclaims would be refused. Done again, B-2 enters a new one.
+ * something, or the lock manager was started anew since: their reclaims would be refused, or not recorded. Done again, B-2 enters a new one.
  */
 export async function isGraceMissed(context: FailoverContext): Promise<boolean> {
   const { session, driver, collected } = context;
@@ -33,7 +33,10 @@ export async function isGraceMissed(context: FailoverContext): Promise<boolean> 
     session.opened.stepDone({ epoch, step: 'B-2' }) &&
     !session.opened.stepDone({ epoch, step: 'B-3' }) &&
     nobodyToNotify(context) === undefined &&
-    (performance.now() > everywhereUntil || (await driver.inGrace()) === false)
+    (performance.now() > everywhereUntil ||
+      (await driver.inGrace()) === false ||
+      // Started anew it is in a grace of its own: it has forgotten whom it monitored, and what it was told to export.
+      (driver.noteServer !== undefined && !(await driver.isUp(context))))
   );
 }
 

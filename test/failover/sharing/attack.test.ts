@@ -231,6 +231,19 @@ test.serial(
     session.open({ create: false });
     session.claim(false);
     t.false(await isGraceMissed(context));
+    // NFS-Ganesha as B-2 has noted it, and as whoever starts it anew has it: in a grace of its own.
+    const runs = (started: number) => {
+      mkdirSync(a.path('/proc/777'), { recursive: true });
+      a.write('/proc/777/comm', 'ganesha.nfsd\n');
+      a.write('/proc/777/status', 'Uid:\t0\t0\t0\t0\n');
+      a.write('/proc/777/stat', `777 (ganesha.nfsd) S ${'0 '.repeat(18)}${started} 0\n`);
+    };
+    runs(100);
+    driver.noteServer?.();
+    t.false(await isGraceMissed(context));
+    runs(200);
+    t.true(await isGraceMissed(context), 'it is another one');
+    driver.noteServer?.();
     collected.everywhereUntil = performance.now() - 1;
     t.true(await isGraceMissed(context), 'that of another node may be over');
     collected.everywhereUntil = undefined;
