@@ -1,32 +1,23 @@
 // GlusterFS on both servers, exported by NFS-Ganesha on both: an address that moves there and back, and whose node dies, with a lock that a rival
 // tries to get through the other address all the while. Five minutes: only in the full run.
-import type { ExecutionContext } from 'ava';
 import { lastTakeover } from './cluster/ours.js';
-import {
-  type Gluster,
-  glusterCommands,
-  recordMount,
-  recordOptions,
-  recordVolume,
-} from './gluster/gluster.js';
+import { glusterCommands } from './gluster/gluster.js';
 import {
   inGraceSince,
   lockThroughBoth,
+  mountRecords,
   openTry,
   prepareShared,
-  records,
   sharedAddresses,
   untilHeldBy,
   watchCalls,
 } from './gluster/shared.js';
-import type { Lab } from './lab.js';
 import { startRivalLoop } from './rival-loop.js';
 import { dataFile, file, logSteps, scenario } from './scenario.js';
 import { nlmFailover } from './site.js';
-import { tryStorage } from './gluster/try-storage.js';
 
 /** Nobody can end this grace: clients are notified and reclaim in it, at the end of a takeover on a busy machine. */
-const graceSeconds = 30;
+const graceSeconds = 60;
 /** Seconds between two tries. */
 const pause = 0.4;
 
@@ -37,7 +28,7 @@ scenario(
     const servers = [a, b];
     const [moving, staying] = sharedAddresses(lab);
     const gluster = await prepareShared(lab, graceSeconds);
-    await mountRecords(t, lab, gluster);
+    await mountRecords(t, servers, gluster);
 
     const [, watching] = await Promise.all(servers.map(watchCalls));
     await Promise.all([nlmFailover(a, ['takeover', moving]), nlmFailover(b, ['takeover', staying])]);
@@ -87,11 +78,3 @@ scenario(
   },
   { commands: ['ganesha.nfsd', 'dbus-daemon', 'busctl', ...glusterCommands], minutes: 15 },
 );
-
-/** Mounts the storage of the records as it has to be, and has both nodes try it, without which none of them claims an address. */
-async function mountRecords(t: ExecutionContext, { a, b }: Lab, gluster: Gluster): Promise<void> {
-  const servers = [a, b];
-  await gluster.setOptions(recordVolume, recordOptions);
-  await Promise.all(servers.map((server) => gluster.mount(server, recordVolume, records, recordMount)));
-  for (const { exitCode, stdout, stderr } of await tryStorage(servers)) t.is(exitCode, 0, stdout + stderr);
-}

@@ -1,9 +1,21 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ExecutionContext } from 'ava';
 import type { NfsClient } from '../client.js';
 import type { Job } from '../guest.js';
 import type { Lab } from '../lab.js';
 import { dataFile, file, type Locked } from '../scenario-steps.js';
 import type { Server } from '../server.js';
-import { exportId, exportVolume, Gluster, lockOptions, recordVolume, volume } from './gluster.js';
+import {
+  exportId,
+  exportVolume,
+  Gluster,
+  lockOptions,
+  recordMount,
+  recordOptions,
+  recordVolume,
+  volume,
+} from './gluster.js';
+import { tryStorage } from './try-storage.js';
 
 /** Where both servers mount the volume that carries the records. */
 export const records = '/shared';
@@ -12,6 +24,9 @@ export const records = '/shared';
 export function sharedAddresses({ site }: Pick<Lab, 'site'>): readonly [string, string] {
   return [site.ip(1, []).address, site.ip(2, []).address];
 }
+
+/** Beyond `server.tcp-user-timeout`, for which a brick keeps the locks of a node that died. */
+const barrierSeconds = 180;
 
 /** Writes /etc/nlm-failover.toml on a server: the volume, which both export, and the addresses. */
 async function configureShared(lab: Lab, server: Server): Promise<void> {
@@ -28,6 +43,7 @@ directory = "${records}"
 
 [timeouts]
 settle = 40
+barrier = ${barrierSeconds}
 
 [lock_manager]
 driver = "ganesha"
@@ -64,6 +80,17 @@ export async function prepareShared(lab: Lab, graceSeconds: number): Promise<Glu
   return gluster;
 }
 
+/** Mounts the storage of the records as it has to be, and has both servers try it, without which none of them claims an address. */
+export async function mountRecords(
+  t: ExecutionContext,
+  servers: readonly Server[],
+  gluster: Gluster,
+): Promise<void> {
+  await gluster.setOptions(recordVolume, recordOptions);
+  await Promise.all(servers.map((server) => gluster.mount(server, recordVolume, records, recordMount)));
+  for (const { exitCode, stdout, stderr } of await tryStorage(servers)) t.is(exitCode, 0, stdout + stderr);
+}
+
 /** Has a server answer the calls into grace of the other, until the job is killed. */
 export async function watchCalls(server: Server): Promise<Job> {
   const job = await server.start([server.tool, 'join-grace', '--watch'], { timeoutSeconds: 3600 });
@@ -71,7 +98,9 @@ export async function watchCalls(server: Server): Promise<Job> {
   return job;
 }
 
-const heldSeconds = 240;
+const heldSeconds = 600;
+/** Between two looks, each of which starts a program in a guest. */
+const lookMs = 2000;
 
 /** Waits until the bricks of a server hold locks of these hosts, and no others. @throws Error with what they hold instead, and what the clients' kernel says */
 export async function untilHeldBy(
@@ -83,6 +112,7 @@ export async function untilHeldBy(
   const wanted = hosts.toSorted().join();
   let held: string | undefined;
   for (const end = Date.now() + heldSeconds * 1000; Date.now() < end && held !== wanted;) {
+    if (held !== undefined) await delay(lookMs);
     const holders = (await gluster.brickLocks(server, volume)).map(({ host }) => host);
     held = holders.toSorted().join();
   }
