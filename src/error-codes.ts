@@ -27,6 +27,10 @@ export const errorCodes = {
       'pacemaker wrote nothing: what the configuration says cannot work in a cluster, or not in this one (an id is that of something else, a unit of systemd has the address, an agent is missing). The message says what.',
     todo: 'Remove that, or correct the configuration; see PACEMAKER.',
   },
+  CTDB_EVENT: {
+    means: 'The words of an event of CTDB are none of it.',
+    todo: 'Have the scripts of callouts/ctdb hand on what CTDB gives them; see CTDB.',
+  },
   COMMAND_FAILED: {
     means:
       'A command of the system failed, or printed what cannot be read. The message has the command and what it said.',

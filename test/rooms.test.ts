@@ -96,7 +96,7 @@ const rooms: Readonly<Record<string, Room>> = {
   man: {
     holds:
       'The manual pages, made from the definitions that the commands are made from; what sections say, each in a file.',
-    rooms: ['config', 'lockmanager', 'failover', 'site', 'cli'],
+    rooms: ['config', 'lockmanager', 'failover', 'ctdb', 'site', 'cli'],
     packages: ['commander'],
   },
   package: {

@@ -8,6 +8,7 @@ import { addHistory } from './daily/history.js';
 import { addCompletion } from './daily/completion.js';
 import { addMetrics } from './daily/metrics.js';
 import { addSmDirectory } from './daily/sm-directory.js';
+import { addCtdb } from './commands/ctdb.js';
 import { addExec } from './commands/exec.js';
 import type { Io } from './io.js';
 import { addJoinGrace } from './commands/join-grace.js';
@@ -81,6 +82,7 @@ export function buildProgram(
   addSetup(program, io, drivers, exit);
   addPacemaker(program, io, drivers);
   addGaneshaHa(program, io, drivers, exit);
+  addCtdb(program, io, drivers, exit);
   addRebuild(program, io, drivers);
   addMoveRecord(program, io, drivers);
   addAdopt(program, io, drivers, exit);

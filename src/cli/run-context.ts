@@ -28,6 +28,7 @@ export interface RunOptions extends CommonOptions {
   readonly notifyDeadline?: number;
   /** See LooksOptions. */
   readonly takesOver?: boolean;
+  readonly leavesAlone?: boolean;
   readonly dryRun?: boolean;
   /** takeover, where another node has not released the address, and wherever nodes are called into grace: whether one is down may be asked. */
   readonly asksForProof?: boolean;
@@ -120,7 +121,11 @@ async function openConfigured(
     chooseDriver(
       node.drivers,
       { ...node, floatingIp },
-      { takesOver: options.takesOver === true, onlyLooks: options.dryRun === true },
+      {
+        takesOver: options.takesOver === true,
+        leavesAlone: options.leavesAlone === true,
+        onlyLooks: options.dryRun === true,
+      },
     ),
   );
   const collected = new Collected();
@@ -199,7 +204,7 @@ function refuseLoopback(host: Host, { address }: FloatingIp, file: string): void
 }
 
 /** pino to standard error, synchronously, so that nothing is lost when the process ends. */
-async function openLog(level: CommonOptions['logLevel']): Promise<Log> {
+export async function openLog(level: CommonOptions['logLevel']): Promise<Log> {
   const { pino } = await import('pino');
   // Node writes to standard error before it returns, whatever that is on Linux (process I/O).
   const logger = pino({ name: 'nlm-failover', level }, { write: (line: string) => processIo.err(line) });

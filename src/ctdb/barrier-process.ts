@@ -31,6 +31,8 @@ export interface Effects {
   closedSince(): number | undefined;
   noteClosed(since: number | undefined): void;
   inGrace(): Promise<boolean>;
+  /** Throws where the lock manager does not run. */
+  expectUp(): Promise<void>;
   /** For so long, or as long anew, ms. */
   refuse(ms: number): Promise<void>;
   letThrough(): Promise<void>;
@@ -108,6 +110,10 @@ export class BarrierProcess {
     }
     const wanted = await this.#try('looking for what has moved', () => this.#effects.wanted());
     const inGrace = await this.#try('looking at the grace', () => this.#effects.inGrace());
+    const { phase } = this.#state;
+    if (phase === 'idle' || phase === 'started')
+      await this.#try('the lock manager', () => this.#effects.expectUp());
+    else this.#wrong.delete('the lock manager');
     const others = notes === undefined ? undefined : new Map(notes);
     others?.delete(members.self);
     const now = this.#effects.now();
@@ -145,9 +151,12 @@ export class BarrierProcess {
 
   /** Others see meanwhile that it lives, and the kernel goes on refusing. */
   async #act(act: Exclude<Act, 'none'>): Promise<void> {
+    const state = this.#state;
+    if (state === undefined) return;
     const meanwhile = setInterval(() => {
       void this.#write();
       void this.#keepRefusing();
+      this.#effects.looked(state, [...this.#wrong.values()]);
     }, beatMs.busy);
     let hasWorked: boolean;
     try {

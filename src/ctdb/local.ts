@@ -73,7 +73,10 @@ const lookedSchema = v.object({
   at: v.number(),
   phase: v.string(),
   generation: v.number(),
+  /** What keeps it from its work. */
   wrong: v.array(v.string()),
+  /** What else is worth a person's attention. */
+  remarks: v.array(v.string()),
 });
 
 /** How the process is, for `monitor`, which must not wait for anything. */
@@ -87,6 +90,11 @@ export function noteLooked(run: string, looked: Looked): void {
 /** Undefined: it has never looked since the boot. */
 export function lastLooked(run: string): Looked | undefined {
   return parsed(lookedSchema, get(fileOf(run, 'looked')));
+}
+
+/** Whether the process of CTDB's barrier runs on this node, or has since the boot. */
+export function isMovedByCtdb(run: string): boolean {
+  return lastLooked(run) !== undefined;
 }
 
 function put(file: string, text: string): void {

@@ -1,12 +1,14 @@
 import { FailoverError, messageOf } from '../errors.js';
 import type { Config } from '../config/config.js';
 import { limitOf } from '../failover/limits.js';
+import { notSo } from '../host/action.js';
 import type { Host } from '../host/host.js';
 import { bootClock } from '../host/reading/boot.js';
 import { within } from '../host/running/deadline.js';
 import type { LockManager, LockManagerAction, LockManagerContext } from '../lockmanager/port.js';
 import { addressesHere, type ContextOf, freezeRecords, notifyAll, takeRecord } from './addresses.js';
 import type { Effects } from './barrier-process.js';
+import { whyTooShort } from './grace.js';
 import { quietMs } from './limits.js';
 import {
   closedSince,
@@ -144,6 +146,12 @@ export class NodeEffects implements Effects {
     return this.now() - this.#startedAt < driver.graceSeconds() * 1000;
   }
 
+  async expectUp(): Promise<void> {
+    const { driver } = this.#node;
+    if (!(await driver.isUp(this.#node)))
+      throw notSo('B-2', 'it does not run', 'Start it: see [lock_manager].restart.');
+  }
+
   async refuse(ms: number): Promise<void> {
     const { host } = this.#node;
     // While it is down nobody is registered: those that it had are refused still.
@@ -180,7 +188,8 @@ export class NodeEffects implements Effects {
     await this.#all('Starting the lock manager', (one) => driver.enterGrace(one));
     this.#startedAt = this.now();
     noteCovered(run, { moved, addresses: here.map(({ address }) => address) });
-    this.#leave(left);
+    const tooShort = whyTooShort(driver.graceSeconds());
+    this.#leave([...left, ...(tooShort === undefined ? [] : [tooShort])]);
   }
 
   async notify(signal: AbortSignal): Promise<void> {
@@ -188,8 +197,8 @@ export class NodeEffects implements Effects {
   }
 
   looked({ phase, generation }: State, wrong: readonly string[]): void {
-    const all = [...(this.#notAnswered === undefined ? [] : [this.#notAnswered]), ...wrong, ...this.#left];
-    noteLooked(this.#node.run, { at: this.now(), phase, generation, wrong: all });
+    const remarks = [...(this.#notAnswered === undefined ? [] : [this.#notAnswered]), ...this.#left];
+    noteLooked(this.#node.run, { at: this.now(), phase, generation, wrong: [...wrong], remarks });
   }
 
   async delay(ms: number, signal: AbortSignal): Promise<void> {

@@ -172,12 +172,17 @@ function servedElsewhere(
 async function reasonsAgainst(module: DriverModule, site: Site, options: LooksOptions): Promise<string[]> {
   const mistakes = module.mistakes?.(site) ?? [];
   const lacks = await module.lacks(site, options);
-  return [...unsuitedOf(module, site), ...lacks.filter((one) => !mistakes.includes(one))];
+  return [...unsuitedOf(module, site, options), ...lacks.filter((one) => !mistakes.includes(one))];
 }
 
 /** Where entering grace means a restart, a rival gets in between the first node's end and the last one's. */
-function unsuitedOf(module: DriverModule, { floatingIp }: Pick<Site, 'floatingIp'>): string[] {
-  const cannotShare = floatingIp.shared !== undefined && module.servesShared !== true;
+function unsuitedOf(
+  module: DriverModule,
+  { floatingIp }: Pick<Site, 'floatingIp'>,
+  { leavesAlone = false }: LooksOptions,
+): string[] {
+  const canShare = module.servesShared === true || (leavesAlone && module.startsTogether === true);
+  const cannotShare = floatingIp.shared !== undefined && !canShare;
   return [
     ...module.unsuited(floatingIp),
     ...(cannotShare ? ['it cannot bring every node that exports a shared file system into grace'] : []),
@@ -235,7 +240,7 @@ async function refuseUnable(
   options: LooksOptions,
   hint: string | undefined,
 ): Promise<FailoverError | undefined> {
-  const unsuited = unsuitedOf(module, site);
+  const unsuited = unsuitedOf(module, site, options);
   const lacks = await module.lacks(site, options);
   const sentences = [
     ...(unsuited.length === 0

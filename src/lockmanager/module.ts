@@ -24,6 +24,8 @@ export interface InstanceHere extends Pick<LockManager, 'host' | 'run'> {
 }
 
 export interface LooksOptions {
+  /** The lock manager is left alone: where all nodes start theirs together, that is enough for what every node exports. */
+  readonly leavesAlone?: boolean;
   /** Whether grace, address and exports are all about to be made by us. */
   readonly takesOver: boolean;
   /** Nothing is to be done (--dry-run): what this host lacks for the driver that the configuration names is told, and not thrown. */
@@ -45,6 +47,8 @@ export interface DriverModule extends DriverSettings {
   readonly servesFrom: 'node' | 'instance';
   /** It can serve file systems that every node exports; LockManager.shared. */
   readonly servesShared?: boolean;
+  /** It serves them where all nodes start their lock managers together (src/ctdb), and no takeover or release of one address does. */
+  readonly startsTogether?: boolean;
   /** It is taken only where the configuration names it, and `auto` passes it over without a word: it is no part of every host. */
   readonly isOnlyNamed?: boolean;
   /** What to do where it cannot be had here, as a sentence; absent: take another one. */

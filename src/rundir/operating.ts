@@ -20,6 +20,9 @@ export function isOperating(run: string, address: string): boolean {
 /** Of the lock of `join-grace --watch`, among those of addresses. */
 export const watchName = 'join-grace';
 
+/** Of the lock of `ctdb serve`, beside it. */
+export const barrierName = 'ctdb';
+
 /**
  * Whether `join-grace --watch` runs here. `looked`: whole seconds since it last had looked whether any address calls; undefined: it has not
  * been able to. Nothing where it does not run.

@@ -3,7 +3,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { errnoOf, exitCodes, FailoverError, systemError } from '../errors.js';
 import { makeDirectory } from '../host/directories.js';
-import { locksDirectory, watchName } from './operating.js';
+import { barrierName, locksDirectory, watchName } from './operating.js';
 
 /** One release or takeover of an address at a time on this node. */
 export interface OperationLock {
@@ -33,6 +33,15 @@ export function lockWatch(run: string): OperationLock {
     return lockIn(run, watchName, 'join-grace --watch', watching);
   } catch (error) {
     throw systemError(error, 'locking join-grace --watch');
+  }
+}
+
+/** The same for the process of CTDB's barrier: one on a node. Throws OPERATION_RUNNING, SYSTEM_ERROR. */
+export function lockBarrier(run: string): OperationLock {
+  try {
+    return lockIn(run, barrierName, 'ctdb serve', serving);
+  } catch (error) {
+    throw systemError(error, 'locking ctdb serve');
   }
 }
 
@@ -114,6 +123,15 @@ function running(address: string, operation: string, holder: string): FailoverEr
 
 function watching(_: string, operation: string, holder: string): FailoverError {
   return new FailoverError(`Calls into grace are answered on this node already (${holder})`, {
+    code: 'OPERATION_RUNNING',
+    exitCode: exitCodes.stepFailed,
+    operation,
+    hint: 'One is enough, for all addresses. Leave it, or end that process first.',
+  });
+}
+
+function serving(_: string, operation: string, holder: string): FailoverError {
+  return new FailoverError(`"nlm-failover ${operation}" runs on this node already (${holder})`, {
     code: 'OPERATION_RUNNING',
     exitCode: exitCodes.stepFailed,
     operation,

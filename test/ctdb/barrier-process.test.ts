@@ -1,5 +1,5 @@
 // The process of two rehearsed nodes, with real records, journals, notes and SM_NOTIFY: what CTDB moves, and what is so afterwards.
-import { appendFileSync, chmodSync, readdirSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { loadConfig } from '../../src/config/load-config.js';
@@ -231,6 +231,11 @@ test('without its storage nothing is done, and that is said; with it, what has m
   await until(() => lastLooked(a.run)?.wrong.some((one) => /writable by others/.test(one)) === true);
   t.deepEqual(a.done, []);
   chmodSync(site.shared, 0o755);
+  mkdirSync(site.a.path('/proc/sys/fs/nfs'), { recursive: true });
+  site.a.write('/proc/sys/fs/nfs/nlm_grace_period', '20\n');
   await until(() => a.process.state?.phase === 'started');
   t.deepEqual(ordered(a.done), ['refuse', 'stop', 'start', 'let through']);
+  await until(
+    () => lastLooked(a.run)?.remarks.some((one) => /a grace of 20 s is too short/.test(one)) === true,
+  );
 });

@@ -214,8 +214,10 @@ const prose: Readonly<Record<string, readonly string[]>> = {
   'man/sections/adopt.ts': ['lockd-netns', 'nlm-fsid'],
   'man/sections/check.ts': ['lockd-netns'],
   'man/sections/ganesha.ts': ['ganesha'],
-  'man/sections/shared.ts': ['ganesha'],
-  'man/sections/ganesha-ha.ts': ['ganesha'],
+  // CTDB restarts it on all nodes together.
+  'man/sections/shared/ctdb.ts': ['lockd'],
+  'man/sections/shared/shared.ts': ['ganesha'],
+  'man/sections/shared/ganesha-ha.ts': ['ganesha'],
   'man/sections/pacemaker.ts': ['ganesha', 'lockd', 'lockd-netns', 'nlm-fsid'],
   'man/sections/hooks.ts': ['lockd'],
   'man/sections/systemd.ts': ['lockd-netns', 'nlm-fsid'],

@@ -35,8 +35,11 @@ export function addNotify(
     const { jsonReporter, textReporter } = await import('../text/step-reporter.js');
     const { renotify } = await import('../../failover/operations/notify.js');
     let reporter: ReturnType<typeof jsonReporter> | undefined;
-    const { context } = await openRunContext(drivers, address, options, (progress) =>
-      reporter?.progress(progress),
+    const { context } = await openRunContext(
+      drivers,
+      address,
+      { ...options, leavesAlone: true },
+      (progress) => reporter?.progress(progress),
     );
     const { floatingIp, config } = context;
     const plan = { kind: 'notify' as const, address: floatingIp.address };

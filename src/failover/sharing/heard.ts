@@ -1,15 +1,26 @@
 import type { Config } from '../../config/config.js';
 import type { Obstacle } from '../../host/action.js';
-import { watcherHere } from '../../rundir/operating.js';
+import { barrierName, isOperating, watcherHere } from '../../rundir/operating.js';
+
+const notServed: Obstacle = {
+  message:
+    '"nlm-failover ctdb serve" does not run here: no client keeps its locks when CTDB moves an address',
+  hint: 'Have it run always, as nlm-failover-ctdb.service does: CTDB in nlm-failover(8).',
+};
 
 /** A look may wait for that of another address, beside the grace itself. */
 const spareSeconds = 15;
 
 /**
  * Why nobody on this node would answer a call into grace; undefined: somebody would, as far as can be seen, or no other node calls. `run`: the
- * node's directory of serving links.
+ * node's directory of serving links. `together`: all nodes start their lock managers together, which `ctdb serve` does.
  */
-export function whyUnheard(run: string, { floatingIps, timeouts }: Config): Obstacle | undefined {
+export function whyUnheard(
+  run: string,
+  { floatingIps, timeouts }: Config,
+  together = false,
+): Obstacle | undefined {
+  if (together) return isOperating(run, barrierName) ? undefined : notServed;
   if (!floatingIps.some(({ shared }) => shared !== undefined && shared.nodes.length > 1)) return undefined;
   const watcher = watcherHere(run);
   const inVain = 'whoever takes an address over, or releases one, waits for this node in vain';

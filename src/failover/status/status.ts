@@ -174,7 +174,10 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
       isNode: (name) => name === reader.config.node,
       isOperating: isOperating(runDirectory(reader.host), ip.address),
       calloutFault: fault,
-      unheard: ip.shared === undefined ? undefined : whyUnheard(runDirectory(reader.host), reader.config),
+      unheard:
+        ip.shared === undefined
+          ? undefined
+          : whyUnheard(runDirectory(reader.host), reader.config, startsTogether(reader)),
       // What statd's user may have put in the place of a mark says nothing of a client.
       lostEvents: marks
         .filter(({ address, text }) => address === ip.address && text.includes(' not recorded: '))
@@ -279,4 +282,11 @@ const notConfigured = 'it is served here, and is not in the configuration';
 /** The last name that the callout refused, where it refused one. */
 export function refusedMark(run: string): string | undefined {
   return readMarks(run, ['refused']).find((mark) => mark.address === 'refused')?.text;
+}
+
+/** Whether the configured lock manager is one that all nodes start together, by `ctdb serve`. */
+function startsTogether({ drivers, config }: Pick<NodeReader, 'drivers' | 'config'>): boolean {
+  return drivers.some(
+    (module) => module.name === config.lockManager.driver && module.startsTogether === true,
+  );
 }

@@ -19,6 +19,7 @@ export const lockdModule: DriverModule = {
   name: 'lockd',
   summary: 'stock kernels',
   servesFrom: 'node',
+  startsTogether: true,
   keys: [nfsdKey, restartKey],
   unsuited: () => [],
   // A release, and a takeover of a part, go on with what is here.

@@ -15,7 +15,8 @@ import { pacemakerSection } from './pacemaker.js';
 import { fencing } from './fencing.js';
 import { storageTroubles } from './storage.js';
 import { ganesha } from './ganesha.js';
-import { shared } from './shared.js';
+import { ctdbSection } from './shared/ctdb.js';
+import { shared } from './shared/shared.js';
 import { keepalived } from './keepalived.js';
 import { systemd } from './systemd.js';
 
@@ -30,6 +31,7 @@ export function manSections(): ManSection[] {
     keepalived,
     ganesha,
     shared,
+    ctdbSection,
     fencing,
     adoptSection,
     instances,

@@ -7,7 +7,7 @@ import type { Plan } from '../../failover/steps/steps.js';
 import { drivers, exampleDrivers } from '../../lockmanager/drivers.js';
 import type { LockManager } from '../../lockmanager/port.js';
 import type { ManBlock, ManSection } from '../man-page.js';
-import { sharedExample } from './shared.js';
+import { sharedExample } from './shared/shared.js';
 
 /** A release and a takeover by hand with each driver, of the plans that the program itself runs. */
 export function byHandSections(ip: FloatingIp): ManSection[] {

@@ -1,4 +1,5 @@
 import type { FloatingIp } from '../../config/config.js';
+import { isMovedByCtdb } from '../../ctdb/local.js';
 import { FailoverError } from '../../errors.js';
 import { RecordSession } from '../../failover/access/session.js';
 import type { NodeReader } from '../../failover/access/with-record.js';
@@ -15,7 +16,10 @@ export async function lookAround(reader: CheckReader, ip: FloatingIp): Promise<A
   const site = { ...reader, floatingIp: ip };
   let choice: DriverChoice | FailoverError;
   try {
-    choice = await chooseDriver(reader.drivers, site, { takesOver: true });
+    choice = await chooseDriver(reader.drivers, site, {
+      takesOver: true,
+      leavesAlone: isMovedByCtdb(reader.run),
+    });
   } catch (error) {
     if (!(error instanceof FailoverError) || isTimeout(error)) throw error;
     choice = error;

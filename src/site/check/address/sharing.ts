@@ -1,4 +1,8 @@
+import { statSync } from 'node:fs';
+import path from 'node:path';
 import type { FloatingIp } from '../../../config/config.js';
+import { whyTooShort } from '../../../ctdb/grace.js';
+import { isMovedByCtdb, lastLooked } from '../../../ctdb/local.js';
 import { FailoverError } from '../../../errors.js';
 import { recordLocation } from '../../../failover/access/location.js';
 import { whyUnheard } from '../../../failover/sharing/heard.js';
@@ -17,10 +21,11 @@ const fencedSeconds = 20;
 /** That every node enters grace when it is called, and that the storage lets the locks of a dead node go in time. */
 export const sharingCheck: Check<AddressSite> = {
   name: 'sharing',
-  text: 'of what every node exports: `join-grace --watch` runs here and looks, how each other node answered when it was called last, also one that is not in `nodes` here, and, with `gluster_volume`, that network.ping-timeout is smaller than server.tcp-user-timeout, which leaves time to fence a node, and `barrier` and the grace longer',
+  text: 'of what every node exports: `join-grace --watch` runs here and looks, how each other node answered when it was called last, also one that is not in `nodes` here, and, with `gluster_volume`, that network.ping-timeout is smaller than server.tcp-user-timeout, which leaves time to fence a node, and `barrier` and the grace longer; where CTDB moves the address, that `ctdb serve` runs here, the grace lasts long enough, and CTDB has no NFS script of its own enabled',
   look: async (site) => {
     const { ip, reader } = site;
     if (ip.shared === undefined) return [ok('nothing that another node exports too')];
+    if (site.module.startsTogether === true && isMovedByCtdb(site.reader.run)) return together(site);
     const unheard = whyUnheard(reader.run, reader.config);
     return [
       unheard === undefined ? ok('this node answers when it is called into grace') : ofObstacle(unheard),
@@ -29,6 +34,36 @@ export const sharingCheck: Check<AddressSite> = {
     ];
   },
 };
+
+/** Where all nodes start their lock managers together. */
+function together({ reader: { run, config, host }, context }: AddressSite): Finding[] {
+  const unserved = whyUnheard(run, config, true);
+  const tooShort = whyTooShort(context.driver.graceSeconds());
+  const { wrong = [], remarks = [] } = lastLooked(run) ?? {};
+  return [
+    unserved === undefined ? ok('"nlm-failover ctdb serve" runs here') : ofObstacle(unserved),
+    ...(tooShort === undefined
+      ? []
+      : [failure(tooShort, 'Raise /proc/sys/fs/nfs/nlm_grace_period, before the lock manager starts next.')]),
+    ...stockScripts
+      .filter((script) => isRunnable(host.path(script)))
+      .map((script) =>
+        failure(
+          `${script} is enabled: it empties the directory of rpc.statd, and restarts another daemon`,
+          `ctdb event script disable legacy ${path.basename(script, '.script')}`,
+        ),
+      ),
+    ...[...wrong, ...remarks].map((text) => warning(text, 'See "nlm-failover ctdb monitor".')),
+  ];
+}
+
+/** CTDB's own NFS, as ctdb-eventd finds it: by its name and the run bit (ctdb(7)). */
+const stockScripts = ['06.nfs', '60.nfs'].map((name) => `/etc/ctdb/events/legacy/${name}.script`);
+
+function isRunnable(file: string): boolean {
+  const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0;
+  return (mode & 0o111) !== 0;
+}
 
 function answersOf(
   { ip, reader: { host, config }, standing }: AddressSite,

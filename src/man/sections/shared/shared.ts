@@ -1,4 +1,4 @@
-import type { ManSection } from '../man-page.js';
+import type { ManSection } from '../../man-page.js';
 import { ganeshaHa } from './ganesha-ha.js';
 
 export const sharedExample = `[state]
@@ -31,7 +31,7 @@ export const shared: ManSection = {
     {
       text:
         'Where every node has mounted a cluster file system and exports it always, an address has no file system of its own: it moves alone, and the locks of its clients with it. The configuration says so once, in ' +
-        '[[shared_filesystem]]. Nothing is mounted, unmounted, exported or unexported then. It is for NFS-Ganesha (`driver = "ganesha"`); the kernel’s lockd cannot enter grace without a restart, in which a rival gets in. The record lies on shared storage ' +
+        '[[shared_filesystem]]. Nothing is mounted, unmounted, exported or unexported then. It is for NFS-Ganesha (`driver = "ganesha"`); the kernel’s lockd cannot enter grace without a restart, in which a rival gets in, unless all nodes restart it together (CTDB). The record lies on shared storage ' +
         '(`directory` in [state]) that no NFS client reaches.',
     },
     {

@@ -1,4 +1,4 @@
-import type { ManBlock } from '../man-page.js';
+import type { ManBlock } from '../../man-page.js';
 
 /** In SHARED FILE SYSTEMS of nlm-failover(8): the cluster of their nodes, from set-up to the last node. */
 export const ganeshaHa: readonly ManBlock[] = [

@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process';
+import { release } from 'node:os';
+import { closeSync, constants, openSync } from 'node:fs';
+import path from 'node:path';
+import type { Config, FloatingIp } from '../config/config.js';
+import { exitCodes, FailoverError } from '../errors.js';
+import { makeDirectory } from '../host/directories.js';
+import type { Host } from '../host/host.js';
+import { systemdRuns } from '../host/reading/boot.js';
+import { mountAt } from '../host/reading/mounts.js';
+import type { DriverModule } from '../lockmanager/module.js';
+import { barrierName, isOperating } from '../rundir/operating.js';
+import { publicAddresses } from './addresses.js';
+
+/** The unit that has the process, where systemd runs. */
+export const barrierUnit = 'nlm-failover-ctdb.service';
+
+/** Whether the process runs on this node. */
+export function isServing(run: string): boolean {
+  return isOperating(run, barrierName);
+}
+
+/**
+ * Has the process run, where it does not: by its unit, else in a session of its own, so that it outlives the event, and ctdbd. Never waits for it. What it says
+ * then goes to <run>/ctdb/log. `words`: how this installation is called.
+ */
+export async function haveServed(
+  { host, run }: { readonly host: Host; readonly run: string },
+  words: readonly [string, ...string[]],
+): Promise<void> {
+  if (isServing(run)) return;
+  if (systemdRuns(host)) {
+    const start = await host.run(['systemctl', 'start', '--no-block', barrierUnit], { short: true });
+    if (start.exitCode === 0) return;
+  }
+  const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
+  makeDirectory(run, 0o755);
+  makeDirectory(path.join(run, 'ctdb'), 0o700);
+  const log = openSync(path.join(run, 'ctdb', 'log'), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600);
+  try {
+    const [program, ...args] = words;
+    spawn(program, args, { detached: true, stdio: ['ignore', log, log], cwd: '/' }).unref();
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** What the process serves: the driver, and one address to make it for. Throws FailoverError CONFIG_INVALID (exit code 3). */
+export function barrierOf(
+  config: Config,
+  drivers: readonly DriverModule[],
+): { readonly module: DriverModule; readonly ips: readonly FloatingIp[]; readonly stateDirectory: string } {
+  const ips = publicAddresses(config);
+  const [first] = ips;
+  if (first === undefined)
+    throw invalid(
+      `${config.file} has no [[shared_filesystem]]`,
+      'CTDB moves addresses of file systems that every node exports: see CTDB in nlm-failover(8).',
+    );
+  const other = ips.find(({ stateDirectory }) => stateDirectory !== first.stateDirectory);
+  if (other !== undefined)
+    throw invalid(
+      `${first.address} and ${other.address} have different state directories, and the nodes meet in one`,
+      'Leave state_directory out of [[floating_ip]], and write [state] directory.',
+    );
+  const { driver } = config.lockManager;
+  const able = drivers.filter(({ startsTogether }) => startsTogether === true);
+  const module = able.find(({ name }) => name === driver);
+  if (module === undefined)
+    throw invalid(
+      `the lock manager driver is "${driver}", which needs no barrier of all nodes`,
+      `It is for ${able.map(({ name }) => name).join(', ')}: set [lock_manager].driver, or see SHARED FILE SYSTEMS in nlm-failover(8).`,
+    );
+  return { module, ips, stateDirectory: first.stateDirectory };
+}
+
+/**
+ * File systems on which the lock manager of the kernel cannot keep locks apart. What was seen of GFS2, Linux 6.1.176 with dlm: two clients of one node
+ * both got the same exclusive lock, as dlm takes lockd for one owner, and what lockd held stayed in dlm when it had ended. Newer kernels were not tried.
+ * Throws FailoverError NOT_READY (exit code 3).
+ */
+export function refuseUnfit(host: Host, ips: readonly FloatingIp[]): void {
+  const mountpoints = new Set(
+    ips.flatMap(({ filesystems }) => filesystems.map(({ mountpoint }) => mountpoint)),
+  );
+  for (const mountpoint of mountpoints) {
+    if (mountAt(host, mountpoint)?.type !== 'gfs2') continue;
+    throw new FailoverError(
+      `${mountpoint} is GFS2, on which lockd's locks are no locks (this is Linux ${release()}): on 6.1 two clients of one node both got the same one, and it stayed when lockd had ended`,
+      {
+        code: 'NOT_READY',
+        exitCode: exitCodes.configuration,
+        operation: 'ctdb serve',
+        hint: 'Export it by NFS-Ganesha, or another cluster file system: CTDB in nlm-failover(8).',
+      },
+    );
+  }
+}
+
+function invalid(message: string, hint: string): FailoverError {
+  return new FailoverError(message, {
+    code: 'CONFIG_INVALID',
+    exitCode: exitCodes.configuration,
+    operation: 'ctdb',
+    hint,
+  });
+}

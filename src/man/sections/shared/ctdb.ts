@@ -1,0 +1,73 @@
+import { graceNeeded, graceParts } from '../../../ctdb/grace.js';
+import { usualLimits } from '../../../ctdb/limits.js';
+import type { ManSection } from '../../man-page.js';
+
+const seconds = (ms: number) => `${ms / 1000} s`;
+
+/** Addresses that CTDB moves. */
+export const ctdbSection: ManSection = {
+  title: 'CTDB',
+  blocks: [
+    {
+      text:
+        'CTDB moves addresses between nodes that all export one cluster file system. With NFS-Ganesha see SHARED FILE SYSTEMS. The lock manager of the kernel (`driver = "lockd"`) lets locks go, and begins a grace, only as a whole; so when addresses have moved, that of every node is started anew, ' +
+        'in three phases: every node `refuses` NLM (nftables; NFS goes on); only when all do, the first one `stops`; only when all have stopped, the first one `starts`, and its clients are notified: those of the addresses that moved from these, and those of its own. Without the first phase a rival gets what the first node lets go from one that serves still.\n\n' +
+        'The configuration, the same on every node, beside `node`:',
+    },
+    {
+      example: `[state]
+directory = "/shared_state"      # seen by every node, exported by none: records, and ctdb/node.PNN
+
+[lock_manager]
+driver = "lockd"
+restart = ["rpc.nfsd", "16"]     # how nfsd starts, without the exports going
+
+[[shared_filesystem]]
+fsid = 7                         # in /etc/exports of every node
+mountpoint = "/srv/vol"
+nodes = ["a", "b", "c"]
+
+[[floating_ip]]                  # each of public_addresses
+address = "10.10.1.1/24"
+interface = "eth0"
+managed_by_others = ["address"]`,
+    },
+    {
+      text: 'On every node, with rpc.statd’s callout (`nlm-failover setup --no-enable`), nftables, and CTDB’s own NFS script off, as that empties statd’s directory and restarts another daemon:',
+    },
+    {
+      example: `ctdb event script disable legacy 06.nfs 2>/dev/null; ctdb event script disable legacy 60.nfs
+for n in 06 62; do ln -s /usr/lib/nlm-failover/callouts/ctdb/$n.nlm-failover.script /etc/ctdb/events/legacy/; done
+systemctl enable --now nlm-failover-ctdb.service
+echo 50 > /proc/sys/fs/nfs/nlm_grace_period        # and nfsd's, /proc/fs/nfsd/nfsv4gracetime: see below`,
+    },
+    {
+      text:
+        'An event only notes that an address came or went: `nlm-failover ctdb serve`, one process on each node, does the work, and goes by the addresses that the node has, whatever events were killed, lost, late or said twice. It begins as ipreallocated comes, ' +
+        'or, where that does not (moveip of CTDB before 4.20), 3 s after the last takeip or releaseip; and where an address is found to have moved without an event, when no grace runs.\n\n' +
+        `The grace of every node must last ${graceNeeded()} s: ${graceParts.spread} s from the first start to the last, ${graceParts.notify} s to notify, ${graceParts.reclaim} s to reclaim. A node that would start later has all do it again. ` +
+        `A node is waited for that CTDB calls connected, or whose note changes, for ${seconds(usualLimits.waitMs)} in each phase; then it is named, and the others go on: what its clients lock meanwhile may be what others held. What a node refuses comes through again ${seconds(usualLimits.ruleMs)} after its process was killed, ` +
+        `and ${seconds(usualLimits.closedMs + usualLimits.waitMs)} after it began, whatever happens (\`nft list table inet nlm_failover_ctdb\`).`,
+    },
+    {
+      terms: [
+        [
+          'A node that dies',
+          'The file system may give its locks away before CTDB says a word: with dlm 8 s after a power cut, while CTDB’s first event came after 34 s. Nothing here can close that: only what runs before the file system’s own recovery could.',
+        ],
+        [
+          'GFS2',
+          'is refused. On Linux 6.1 two NFS clients of one node both got the same exclusive lock, and what lockd held stayed in dlm when it had ended, for ever. No newer kernel was seen to be better.',
+        ],
+        [
+          'takeover, release',
+          'of such an address by hand are refused (DRIVER_UNSUITED): they would restart one lock manager alone. `status`, `check`, `clients`, `notify`, `history` work as ever.',
+        ],
+        [
+          'monitor',
+          'ends with 1, so that CTDB moves the addresses away, where the process does not run or stands still, or the lock manager cannot be stopped or started. It starts nothing by itself.',
+        ],
+      ],
+    },
+  ],
+};

@@ -1,0 +1,194 @@
+// CTDB's event scripts and the command behind them, as processes on two rehearsed nodes: what is noted, what is started, what monitor says.
+import { execFile, execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { monitorText } from '../../src/ctdb/events.js';
+import { lastLooked, movedNow, settledMove } from '../../src/ctdb/local.js';
+import { readNotes } from '../../src/ctdb/note-files.js';
+import { exitCodes } from '../../src/errors.js';
+import { isInstalled } from '../../src/host/running/command.js';
+import { servingJournal } from '../../src/rundir/serving.js';
+import type { RehearsalNode } from '../helpers/rehearsal-site.js';
+import { projectRoot } from '../lab/project-root.js';
+import { addresses, ctdbSite } from './helpers/ctdb-site.js';
+
+const [moving, staying] = addresses;
+const runOf = ({ root }: RehearsalNode) => path.join(root, 'run/nlm-failover');
+
+/** Runs an event script, as ctdb-eventd does. */
+function event(
+  node: RehearsalNode,
+  number: '06' | '62',
+  ...words: string[]
+): Promise<{ code: number; output: string }> {
+  const script = path.join(projectRoot(), `callouts/ctdb/${number}.nlm-failover.script`);
+  const { NLM_FAILOVER_RUN: _, ...inherited } = process.env;
+  const env = { ...inherited, NLM_FAILOVER_REHEARSAL: node.root, NLM_FAILOVER_CONFIG: node.config };
+  return new Promise((resolve) => {
+    execFile(script, words, { env }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code ?? 1), output: stdout + stderr }),
+    );
+  });
+}
+
+function pidOf(node: RehearsalNode): number | undefined {
+  const holder = path.join(runOf(node), 'locks/ctdb.holder');
+  if (!existsSync(holder)) return undefined;
+  const [, pid] = /pid (\d+)/.exec(readFileSync(holder, 'utf8')) ?? [];
+  return pid === undefined ? undefined : Number(pid);
+}
+
+/** Ends the process that an event has started, also where it is the second one. */
+function endAfter(t: ExecutionContext, node: RehearsalNode): void {
+  t.teardown(async () => {
+    const pid = pidOf(node);
+    if (pid === undefined || !isServe(pid)) return;
+    process.kill(pid, 'SIGTERM');
+    await until(() => !isServe(pid));
+  });
+}
+
+function isServe(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('\0serve\0');
+  } catch {
+    return false;
+  }
+}
+
+async function until(what: () => boolean): Promise<void> {
+  while (!what()) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+test('an event starts the process where it does not run; what moves is done by all; monitor sees it killed', async (t) => {
+  const site = ctdbSite(t, 1);
+  const phases = () => [...readNotes(path.join(site.shared, 'ctdb')).values()].map(({ phase }) => phase);
+  for (const node of site.nodes) {
+    endAfter(t, node);
+    const { code, output } = await event(node, '62', 'monitor');
+    t.is(code, 1);
+    t.regex(output, /does not run/);
+    t.is((await event(node, '06', 'startup')).code, 0);
+  }
+  await until(() => site.nodes.every((node) => lastLooked(runOf(node)) !== undefined));
+  t.deepEqual(phases(), ['idle', 'idle']);
+  site.give(site.a, [moving]);
+  t.is((await event(site.a, '06', 'takeip', 'eth0', moving, '24')).code, 0);
+  for (const node of site.nodes) t.is((await event(node, '62', 'ipreallocated')).code, 0);
+  await until(() => phases().join(' ') === 'started started');
+  t.regex(servingJournal(runOf(site.a), moving) ?? '', /journal\.A$/);
+  const well = await event(site.a, '62', 'monitor');
+  t.is(well.code, 0, well.output);
+  t.regex(well.output, /^generation 1: started$/m);
+
+  const said = async (...words: string[]) => site.a.here([...words, moving]);
+  t.is((await said('notify')).exitCode, 0);
+  t.regex((await said('takeover')).stderr, /cannot serve 127\.79\.1\.1/);
+  t.regex((await said('release')).stderr, /cannot serve 127\.79\.1\.1/);
+  t.notRegex((await said('status')).stdout, /join-grace|ctdb serve/);
+  const stock = '/etc/ctdb/events/legacy/60.nfs.script';
+  mkdirSync(site.a.path(path.dirname(stock)), { recursive: true });
+  site.a.write(stock, '#!/bin/sh\n');
+  t.notRegex((await said('check')).stdout, /60\.nfs|FAILURE {2}(?:sharing|driver)/);
+  chmodSync(site.a.path(stock), 0o755);
+  t.regex((await said('check')).stdout, /FAILURE {2}sharing {3}\S*60\.nfs\.script is enabled/);
+
+  const pid = pidOf(site.a);
+  if (pid === undefined || !isServe(pid)) return t.fail(`no process: ${pid}`);
+  t.regex((await site.a.tool(['ctdb', 'serve'])).stderr, /runs on this node already/);
+  process.kill(pid, 'SIGKILL');
+  await until(() => !isServe(pid));
+  t.is((await event(site.a, '62', 'monitor')).code, 1);
+  t.regex((await said('status')).stdout, /WRONG +"nlm-failover ctdb serve" does not run here/);
+  t.regex((await said('check')).stdout, /FAILURE {2}sharing {3}"nlm-failover ctdb serve" does not run/);
+  t.is(pidOf(site.a), pid, 'monitor starts nothing');
+  t.is((await event(site.a, '62', 'recovered')).code, 0);
+  await until(() => pidOf(site.a) !== pid);
+  await until(() => phases().join(' ') === 'started started');
+  t.is([...readNotes(path.join(site.shared, 'ctdb')).values()][0]?.generation, 1);
+});
+
+test('releaseip: nobody is recorded any more; where the address is back by then, nothing is touched', async (t) => {
+  const site = ctdbSite(t, 1);
+  const { a } = site;
+  endAfter(t, a);
+  site.give(a, [moving, staying]);
+  t.is((await event(a, '06', 'takeip', 'eth0', moving, '24')).code, 0);
+  t.is((await event(a, '62', 'ipreallocated')).code, 0);
+  await until(() => servingJournal(runOf(a), staying) !== undefined);
+  const before = movedNow(runOf(a));
+  const late = await event(a, '62', 'releaseip', 'eth0', moving, '24');
+  t.is(late.code, 0);
+  t.regex(late.output, /is here \(again\): nothing was touched/);
+  t.not(servingJournal(runOf(a), moving), undefined);
+  t.not(movedNow(runOf(a)), before, 'the others look once more all the same');
+  site.give(a, [staying]);
+  t.is((await event(a, '62', 'releaseip', 'eth0', moving, '24')).code, 0);
+  t.is(servingJournal(runOf(a), moving), undefined);
+  t.not(servingJournal(runOf(a), staying), undefined);
+  t.not(settledMove(runOf(a)), movedNow(runOf(a)), 'ipreallocated has not come');
+});
+
+test('words that are none of an event are refused, which fails no event script', async (t) => {
+  const site = ctdbSite(t, 1);
+  const run = (...words: string[]) => site.a.here(['ctdb', ...words]);
+  for (const words of [[], ['eth0'], ['eth0', 'x', '24'], ['eth0', '10.1.1.1; reboot', '24']]) {
+    const { exitCode, stderr } = await run('takeip', ...words);
+    t.is(exitCode, exitCodes.usage);
+    t.regex(stderr, /takes an interface, an address/);
+  }
+  t.is((await run('other')).exitCode, exitCodes.usage);
+  t.is(movedNow(runOf(site.a)), undefined);
+  const script = await event(site.a, '06', 'takeip', 'eth0', 'x', '24');
+  t.is(script.code, 0);
+  t.regex(script.output, /was not noted/);
+  // What no script hands on.
+  for (const number of ['06', '62'] as const)
+    for (const name of ['init', 'setup', 'startrecovery', 'updateip', ''])
+      t.deepEqual(await event(site.a, number, name), { code: 0, output: '' });
+});
+
+test('the process refuses what it cannot keep locks on, and what needs no barrier', async (t) => {
+  const site = ctdbSite(t, 1);
+  const refused = async (from: RegExp, to: string, file: string, says: RegExp) => {
+    const before = site.a.read(file);
+    site.a.write(file, before.replace(from, to));
+    const { exitCode, stderr } = await site.a.here(['ctdb', 'serve']);
+    site.a.write(file, before);
+    t.is(exitCode, exitCodes.configuration, stderr);
+    t.regex(stderr, says);
+  };
+  const config = '/etc/nlm-failover.toml';
+  await refused(/ocfs2/, 'gfs2', '/proc/self/mountinfo', /is GFS2, on which lockd's locks are no locks/);
+  await refused(/driver = "lockd"/, 'driver = "auto"', config, /driver is "auto", which needs no barrier/);
+  await refused(
+    /state_directory = .*\n\n*$/,
+    'state_directory = "/other"\n',
+    config,
+    /different state directories/,
+  );
+});
+
+test('what monitor says, and when it has the addresses moved', (t) => {
+  const looked = { at: 100_000, phase: 'idle', generation: 3, wrong: [], remarks: [] };
+  t.deepEqual(monitorText(looked, true, 101_000), { isUnwell: false, lines: [] });
+  t.deepEqual(monitorText({ ...looked, remarks: ['1 client NOT NOTIFIED'] }, true, 101_000), {
+    isUnwell: false,
+    lines: ['1 client NOT NOTIFIED'],
+  });
+  t.true(monitorText({ ...looked, wrong: ['starting the lock manager: no'] }, true, 101_000).isUnwell);
+  t.false(monitorText({ ...looked, phase: 'stopped' }, true, 101_000).isUnwell, 'it is about to start');
+  t.true(monitorText(looked, false, 101_000).isUnwell);
+  t.false(monitorText(undefined, true, 101_000).isUnwell);
+  const still = monitorText(looked, true, 160_000);
+  t.true(still.isUnwell);
+  t.regex(still.lines[0] ?? '', /has stood still for 60 s \(generation 3: idle\)/);
+});
+
+test('the scripts are sh, and have nothing that shellcheck finds', (t) => {
+  const directory = path.join(projectRoot(), 'callouts/ctdb');
+  const files = ['06.nlm-failover.script', '62.nlm-failover.script', 'common.sh'];
+  if (!isInstalled('shellcheck')) return t.log('skipped: no shellcheck here');
+  t.notThrows(() => execFileSync('shellcheck', ['-x', '--shell=sh', ...files], { cwd: directory }));
+});
