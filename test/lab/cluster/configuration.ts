@@ -69,6 +69,8 @@ export function firstCib(): string {
     'stonith-enabled': 'true',
     'stonith-action': 'off',
     'stonith-timeout': '60s',
+    // Else it does one action at a time on a machine with this much load.
+    'load-threshold': '10000%',
   };
   const pairs = Object.entries(options).map(
     ([name, value]) => `        <nvpair id="lab-${name}" name="${name}" value="${value}"/>`,

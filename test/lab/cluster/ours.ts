@@ -48,7 +48,7 @@ export async function applyPacemaker(server: Server, ips: readonly SiteIp[]): Pr
  * A stock agent's monitor each ten seconds takes a guest a tenth of its time, ours at depth 10 after each start as long as a command. So where
  * something is to fail, and to be seen at depth 0, there is no other depth; else each comes once, and then not for ten minutes.
  */
-async function lookLessOften(server: Server, watched: boolean): Promise<void> {
+export async function lookLessOften(server: Server, watched = false): Promise<void> {
   const { stdout } = await server.run(['cibadmin', '--query', '--scope', 'resources']);
   const fewer = watched
     ? stdout.replaceAll(/<op (?=[^>]*name="monitor")[^>]*interval="60s"[^/]*>.*?<\/op>/gsu, '')

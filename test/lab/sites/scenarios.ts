@@ -96,6 +96,8 @@ const all: Readonly<Record<string, SiteLimits>> = {
   },
   'GlusterFS: two addresses of NFS-Ganesha on both servers; one moves there and back, then its node dies':
     onAVolume,
+  'pacemaker: NFS-Ganesha on GlusterFS: an address moves and comes home, stays where nobody fences, and outlives its node':
+    onAVolume,
 };
 
 /** Those that are parts of another one by now: they are drawn still, so that those after them keep their sites. */
