@@ -66,6 +66,8 @@ export class BarrierProcess {
   /** One change of the packet filter at a time; and none that refuses any more, once this act lets everything through. */
   #filtering: Promise<unknown> = Promise.resolve();
   #isOpening = false;
+  /** A renewal of before the last one comes too late. */
+  #openings = 0;
   #notifying: { readonly generation: number; readonly abort: AbortController } | undefined;
   /** Each once, until the next look that goes well. */
   readonly #wrong = new Map<string, string>();
@@ -194,6 +196,7 @@ export class BarrierProcess {
 
   async #letThrough(): Promise<void> {
     this.#isOpening = true;
+    this.#openings += 1;
     await this.#filtered(() => this.#effects.letThrough());
   }
 
@@ -236,10 +239,11 @@ export class BarrierProcess {
     const state = this.#state;
     if (state === undefined || (state.phase !== 'refusing' && state.phase !== 'stopped')) return;
     const now = this.#effects.now();
-    if (now - this.#renewedAt < beatMs.busy) return;
+    if (this.#isOpening || now - this.#renewedAt < beatMs.busy) return;
     this.#renewedAt = now;
     const ms = refusalMs(state, now, this.#limits);
-    const renew = async () => (this.#isOpening ? undefined : this.#effects.refuse(ms));
+    const openings = this.#openings;
+    const renew = async () => (openings === this.#openings ? this.#effects.refuse(ms) : undefined);
     if (ms > 0) await this.#try('going on refusing', () => this.#filtered(renew));
   }
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { loadConfig } from '../../src/config/load-config.js';
 import { byCtdb, forOneAddress } from '../../src/ctdb/addresses.js';
-import { BarrierProcess } from '../../src/ctdb/barrier-process.js';
+import { BarrierProcess, type Effects } from '../../src/ctdb/barrier-process.js';
 import { usualLimits } from '../../src/ctdb/limits.js';
 import { lastLooked, noteMoved, noteSettled } from '../../src/ctdb/local.js';
 import { NodeEffects } from '../../src/ctdb/node-effects.js';
@@ -238,4 +238,47 @@ test('without its storage nothing is done, and that is said; with it, what has m
   await until(
     () => lastLooked(a.run)?.remarks.some((one) => /a grace of 20 s is too short/.test(one)) === true,
   );
+});
+
+test('nothing is refused any more once it has been let through, whatever was being renewed meanwhile', async (t) => {
+  const changes: string[] = [];
+  let isStarted = false;
+  const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+  const effects: Effects = {
+    now: () => performance.now(),
+    members: () => ({ self: 0, connected: new Set() }),
+    readNotes: () => new Map(),
+    writeNote: () => undefined,
+    wanted: () => (isStarted ? undefined : 'event'),
+    isRebooted: () => false,
+    lockManager: async () => 'up',
+    closedSince: () => undefined,
+    noteClosed: () => undefined,
+    inGrace: async () => true,
+    expectUp: async () => undefined,
+    // Longer than it takes until the next renewal, as on a slow machine.
+    refuse: async () => {
+      await pause(700);
+      changes.push('refuse');
+    },
+    letThrough: async () => {
+      await pause(2500);
+      changes.push('let through');
+    },
+    stop: async () => undefined,
+    start: async () => {
+      await pause(1900);
+      isStarted = true;
+    },
+    notify: async () => undefined,
+    say: () => undefined,
+    looked: () => undefined,
+    delay: pause,
+  };
+  const barrier = new BarrierProcess(effects, usualLimits);
+  while (barrier.state?.phase !== 'started') await barrier.look();
+  await barrier.look();
+  await pause(1000);
+  t.true(changes.filter((one) => one === 'refuse').length > 1, 'it was renewed');
+  t.is(changes.at(-1), 'let through');
 });
