@@ -8,7 +8,10 @@ import type { Stage } from './stage.js';
 /** The story on three real kernels. */
 export async function labStage(): Promise<Stage> {
   const started = performance.now();
-  const lab = await bootLab({ site: new LabSite({ ...defaultSite, path: 'volume' }) });
+  const lab = await bootLab({
+    site: new LabSite({ ...defaultSite, path: 'volume' }),
+    onSystemKernel: ['A', 'B', 'C'],
+  });
   try {
     await prepareServers(lab, [lab.moving], { driver: 'auto' });
   } catch (error) {

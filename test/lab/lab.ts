@@ -18,6 +18,7 @@
  * - A guest runs on one CPU: its processes hand over to each other all the time, which costs half as much there.
  * - Empty in each guest at each boot: /run, /tmp, /mnt, /dev/shm, /var/lib/nfs. Only disks survive.
  * - Both servers see all disks, and nothing but the test keeps them from mounting one at once.
+ * - The programs are the machine's; the kernel is that of Debian 12 or of Debian 13, see requirements.ts.
  * - `LAB_SYSTEM=DIRECTORY` makes another Debian release the guests' root, with its kernel and its nfs-utils: a tree that
  *   `debootstrap --variant=minbase --include=PACKAGES RELEASE DIRECTORY` made, with the packages of test/setup. Node and
  *   the checkout stay the machine's.
@@ -48,7 +49,11 @@ export interface LabOptions {
   readonly systemdOnA?: boolean;
   /** The README's by default. */
   readonly site?: LabSite;
+  /** The guests that have the kernel of the system; the others have a newer one, see requirements.ts. */
+  readonly onSystemKernel?: readonly GuestName[];
 }
+
+export type GuestName = keyof typeof guestNumbers;
 
 export type DataDisk = 'vol1' | 'vol2' | 'vol3';
 /** state1 for the address that has vol1, and so on. */
@@ -85,6 +90,7 @@ export async function bootLab({
   megabytes = 384,
   systemdOnA = false,
   site = new LabSite(),
+  onSystemKernel = [],
 }: LabOptions = {}): Promise<Lab> {
   return openLab(['A', 'B', 'C'], async (directory, holder) => {
     const { type } = site.traits;
@@ -101,11 +107,13 @@ export async function bootLab({
       state('state3', 5),
     ]);
     const disks = { vol1, vol2, vol3, state1, state2, state3 };
-    const common = { megabytes, directory };
+    const settings = (name: GuestName, more: Partial<MachineSettings>) =>
+      guestSettings(name, { megabytes, directory, kernel: kernelOf(name), ...more });
+    const kernelOf = (name: GuestName) => (onSystemKernel.includes(name) ? 'system' : 'newer');
     const shared = Object.values(disks);
-    const a = new Server(holder, guestSettings('A', { ...common, disks: shared, systemd: systemdOnA }));
-    const b = new Server(holder, guestSettings('B', { ...common, disks: shared }));
-    const c = new ClientHost(holder, guestSettings('C', common));
+    const a = new Server(holder, settings('A', { disks: shared, systemd: systemdOnA }));
+    const b = new Server(holder, settings('B', { disks: shared }));
+    const c = new ClientHost(holder, settings('C', {}));
     await Promise.all([a, b, c].map((guest: Guest) => guest.boot()));
     const cable: Lab['cable'] = async ({ name }, upOrDown) => {
       const [file, ...argv] = holder.inside(['ip', 'link', 'set', `tap${name}`, upOrDown]);
@@ -117,7 +125,7 @@ export async function bootLab({
 
 /** Makes the directory and the network of a lab with these guests, and what `make` puts in it; nothing is left where that fails. */
 export async function openLab<T extends object>(
-  guests: readonly (keyof typeof guestNumbers)[],
+  guests: readonly GuestName[],
   make: (directory: string, holder: Holder) => Promise<T>,
 ): Promise<T & Pick<Lab, 'directory' | 'stop'>> {
   const directory = await mkdtemp(join(tmpdir(), 'nlm-failover-lab-'));
@@ -144,7 +152,7 @@ const guestNumbers = { A: 11, B: 12, C: 20 } as const;
 
 /** What a guest is made of, with the address and the tap that its name has. */
 export function guestSettings(
-  name: keyof typeof guestNumbers,
+  name: GuestName,
   options: Pick<MachineSettings, 'megabytes' | 'directory'> & Partial<MachineSettings>,
 ): MachineSettings {
   const number = guestNumbers[name];
@@ -155,6 +163,7 @@ export function guestSettings(
     address: `10.10.1.${number}`,
     address6: `fd00:10:10:1::${number}`,
     systemd: false,
+    kernel: 'newer',
     disks: [],
     ...options,
   };

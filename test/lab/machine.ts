@@ -10,7 +10,7 @@ import type { Disk } from './disk.js';
 import { freezeKernel } from './freeze.js';
 import type { Holder } from './holder.js';
 import { labScript, projectRoot } from './project-root.js';
-import { guestSystem, machinePath } from './requirements.js';
+import { guestSystem, type KernelName, kernels, machinePath } from './requirements.js';
 
 /** What a guest is made of; the same at every boot. */
 export interface MachineSettings {
@@ -20,6 +20,7 @@ export interface MachineSettings {
   readonly address: string;
   readonly address6: string;
   readonly megabytes: number;
+  readonly kernel: KernelName;
   /** Whether its first process is systemd. */
   readonly systemd: boolean;
   readonly disks: readonly Disk[];
@@ -46,7 +47,7 @@ export interface MachineEvents {
 }
 
 function kernelArguments(settings: MachineSettings): string[] {
-  const { name, directory } = settings;
+  const { name, directory, kernel } = settings;
   return [
     `rootfstype=hostfs rootflags=/ rw quiet panic=1 mem=${settings.megabytes}M init=${directory}/init`,
     // Without the 256 old pseudo terminals: the kernel would start a process, which finds nothing, for each of their 512 devices.
@@ -54,7 +55,7 @@ function kernelArguments(settings: MachineSettings): string[] {
     `vec0:transport=tap,ifname=${settings.tap},depth=64,gro=1,mac=${settings.mac}`,
     // s: every write reaches the image before it is acknowledged; c: the image is not locked.
     ...settings.disks.map((disk, index) => `ubd${index}sc=${disk.image}`),
-    `lab_name=${name} lab_dir=${directory} lab_ip=${settings.address}/24 lab_ip6=${settings.address6}/64 lab_systemd=${settings.systemd ? 1 : 0}`,
+    `lab_name=${name} lab_dir=${directory} lab_ip=${settings.address}/24 lab_ip6=${settings.address6}/64 lab_systemd=${settings.systemd ? 1 : 0} lab_modules=${kernels[kernel].modules}`,
   ].flatMap((words) => words.split(' '));
 }
 
@@ -85,7 +86,12 @@ export async function powerOn(
   const cpus = cpusOf(readFileSync('/proc/self/status', 'utf8'));
   const cpu = firstCpu(settings, cpus);
   const onOneCpu = cpu === undefined ? [] : ['taskset', '--cpu-list', String(cpu)];
-  const kernel = [...onOneCpu, ...otherSystem(settings), 'linux.uml', ...kernelArguments(settings)];
+  const kernel = [
+    ...onOneCpu,
+    ...otherSystem(settings),
+    kernels[settings.kernel].program,
+    ...kernelArguments(settings),
+  ];
   const starter = ['sh', '-c', 'echo "$$"; exec "$@"', 'sh', ...kernel];
   const [file, ...argv] = holder.inside(starter);
   const child = spawn(file, argv, {

@@ -7,10 +7,10 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openSourceSocket } from '../../src/nsm/notify/source-socket.js';
-import { encodeCall } from '../../src/rpc/rpc-call.js';
 import { decodeReply } from '../../src/rpc/rpc-reply.js';
 import { rpcbindLookup } from '../../src/rpc/rpcbind.js';
 import { XdrReader, XdrWriter } from '../../src/rpc/xdr.js';
+import { encodeAuthSysCall } from '../helpers/auth-sys-call.js';
 import { nlmStatus } from '../helpers/nlm-status.js';
 
 /** RFC 1813 appendix II. */
@@ -32,7 +32,7 @@ async function call(procedure: 'lock' | 'unlock', handle: string): Promise<strin
   args.opaque(hostname(), 1024).opaque(Buffer.from(handle, 'hex'), 1024).opaque('rival', 1024).int32(1);
   args.encoded(Buffer.alloc(16)); // from the first byte to the end of the file
   if (procedure === 'lock') args.uint32(0).int32(0); // no reclaim
-  const datagram = encodeCall({
+  const datagram = encodeAuthSysCall({
     ...nlm,
     procedure: nlm.procedures[procedure],
     args: args.toBuffer(),

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 const machineCommands = [
@@ -15,10 +15,36 @@ const machineCommands = [
 const guestCommands =
   'linux.uml perl busybox modprobe flock rpcbind rpc.statd rpc.nfsd rpc.mountd exportfs mount.nfs'.split(' ');
 
-const modules = '/usr/lib/uml/modules';
-
 /** The root of the Debian system whose kernel and programs are the guests'; undefined: the machine's own. See lab.ts. */
 export const guestSystem = process.env['LAB_SYSTEM'];
+
+/** A kernel of guests: the program, and the directory of its modules, by release. */
+export interface Kernel {
+  readonly program: string;
+  readonly modules: string;
+}
+
+export type KernelName = 'system' | 'newer';
+
+const system: Kernel = { program: 'linux.uml', modules: '/usr/lib/uml/modules' };
+/** What test/setup puts there on Debian 12: the kernel of Debian 13. */
+const beside = '/var/cache/nlm-failover-lab/debian-13';
+
+/**
+ * `system`: that of the user-mode-linux package, on Debian 12 Linux 6.1. `newer`: Linux 6.12 or newer, with the same programs, as
+ * a Debian 12 with a kernel of its backports has; to start a process costs half as much there. Where the package's own is one
+ * already, or LAB_SYSTEM says which, both are that one.
+ */
+export const kernels: Readonly<Record<KernelName, Kernel>> = {
+  system,
+  newer: isNewer(system) ? system : { program: join(beside, 'linux.uml'), modules: join(beside, 'modules') },
+};
+
+function isNewer({ modules }: Kernel): boolean {
+  if (guestSystem !== undefined) return true;
+  const releases = existsSync(modules) ? readdirSync(modules) : [];
+  return releases.every((release) => !release.startsWith('6.1.'));
+}
 
 /** PATH of every command the lab starts on the machine: mkfs and ip are often outside a user's PATH. */
 export const machinePath = [process.env['PATH'] ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(
@@ -45,11 +71,12 @@ export function labUnavailable(more: readonly string[] = []): string | undefined
   if (process.platform !== 'linux') return 'The lab needs Linux.';
   if (process.getuid?.() !== 0) return 'The lab needs root, for its network namespace.';
   if (!existsSync('/dev/net/tun')) return 'The lab needs /dev/net/tun.';
-  const system = guestSystem ?? '/';
+  const root = guestSystem ?? '/';
   const missing = [
     ...machineCommands.filter((command) => !executable(command)),
-    ...[...guestCommands, ...more].filter((command) => !executable(command, system)),
-    ...[modules].filter((file) => !existsSync(join(system, file))),
+    ...[...guestCommands, ...more].filter((command) => !executable(command, root)),
+    ...[kernels.system.modules].filter((file) => !existsSync(join(root, file))),
+    ...[kernels.newer.program].filter((file) => file.startsWith('/') && !existsSync(file)),
   ];
   if (missing.length > 0) {
     return `The lab needs ${missing.join(', ')}, here${guestSystem === undefined ? '' : ` or in ${guestSystem}`} (Debian: user-mode-linux nfs-common nfs-kernel-server rpcbind kmod e2fsprogs xfsprogs btrfs-progs iproute2 busybox, and those of test/setup).`;

@@ -3,7 +3,7 @@ import { bootLab, type Lab, type LabOptions, labUnavailable } from './lab.js';
 import { dataFile, file, type Locked } from './scenario-steps.js';
 import { stepTimes, type ToolResult } from './site.js';
 import { LabSite } from './sites/lab-site.js';
-import { describeSite, traitsOf } from './sites/scenarios.js';
+import { describeSite, systemKernelsOf, traitsOf } from './sites/scenarios.js';
 import { useLab } from './use-lab.js';
 
 export * from './scenario-steps.js';
@@ -26,13 +26,15 @@ export function scenario(
     return;
   }
   const site = new LabSite(traitsOf(title));
+  const onSystemKernel = systemKernelsOf(title);
   test.serial(title, (t) =>
     useLab(
       t,
       minutes,
-      () => bootLab({ site, ...options }),
+      () => bootLab({ site, onSystemKernel, ...options }),
       (lab) => {
-        t.log(describeSite(site.traits));
+        const older = onSystemKernel.length === 0 ? 'none' : onSystemKernel.join(', ');
+        t.log(`${describeSite(site.traits)}; with the system's kernel: ${older}`);
         return body(t, lab);
       },
     ),

@@ -11,6 +11,7 @@ import { openSourceSocket } from '../../src/nsm/notify/source-socket.js';
 import { decodeReply } from '../../src/rpc/rpc-reply.js';
 import { rpcbindLookup } from '../../src/rpc/rpcbind.js';
 import { XdrReader, XdrWriter } from '../../src/rpc/xdr.js';
+import { encodeAuthSysCall } from '../helpers/auth-sys-call.js';
 import { nlmStatus } from '../helpers/nlm-status.js';
 
 const [server = '', asked = '', ...words] = process.argv.slice(2);
@@ -21,25 +22,15 @@ const nlm = { program: 100_021, version: 4 };
 const pauseMs = 50;
 const { socket } = await openSourceSocket(4, process.env['SOURCE'] ?? '0.0.0.0');
 
-/** With AUTH_SYS, as root (RFC 5531 appendix A). */
 async function call(service: typeof nfs, procedure: number, args: Buffer): Promise<XdrReader> {
   const port = await rpcbindLookup({ ...service, protocol: 'udp', address: server, timeoutMs: 2000 });
   if (!port) throw new Error(`program ${service.program} is not there`);
-  const credential = new XdrWriter()
-    .uint32(0)
-    .opaque(hostname(), 255)
-    .uint32(0)
-    .uint32(0)
-    .uint32(0)
-    .toBuffer();
   const xid = Math.floor(Math.random() * 2 ** 32);
-  const header = new XdrWriter().uint32(xid).uint32(0).uint32(2);
-  header.uint32(service.program).uint32(service.version).uint32(procedure);
-  header.uint32(1).opaque(credential, 400).uint32(0).opaque('', 400);
+  const datagram = encodeAuthSysCall({ ...service, procedure, args, xid });
   const answered = once(socket, 'message', { signal: AbortSignal.timeout(10_000) });
-  socket.send(header.encoded(args).toBuffer(), port, server, () => undefined);
-  const [datagram] = (await answered) as [Buffer];
-  const reply = decodeReply(datagram);
+  socket.send(datagram, port, server, () => undefined);
+  const [answer] = (await answered) as [Buffer];
+  const reply = decodeReply(answer);
   if (reply.xid !== xid) throw new Error('an answer to something else');
   if (reply.status !== 'SUCCESS') throw new Error(`refused: ${reply.status}`);
   return new XdrReader(reply.results);

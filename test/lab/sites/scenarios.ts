@@ -1,3 +1,4 @@
+import type { GuestName } from '../lab.js';
 import { drawSites } from './draw.js';
 import { defaultSite, type SiteLimits, type SiteTraits, traitNames } from './traits.js';
 
@@ -122,6 +123,31 @@ const onlyInFullRun: ReadonlySet<string> = new Set([
   'systemd: a clean reboot without nlm-failover',
   'GlusterFS: two addresses of NFS-Ganesha on both servers; one moves there and back, then its node dies',
 ]);
+
+/**
+ * Where guests have the kernel of the system, Debian 12's 6.1; all others have a newer one. Both servers, one of them alone as in a
+ * cluster that is being upgraded, the clients alone.
+ */
+const onSystemKernel: Readonly<Record<string, readonly GuestName[]>> = {
+  'planned failover: the client keeps its lock and the rival never gets it': ['A', 'B', 'C'],
+  'power cut: takeover --fenced, from the journal of the dead node': ['A'],
+  'two fsids under one floating IP, and another floating IP of the taking node: the locks on all survive': [
+    'A',
+    'B',
+  ],
+  'a lock that is not reclaimed is named, with its file and its client': ['C'],
+  'lockd-netns: planned failover, and nothing of the instance is left on A': ['A', 'B', 'C'],
+  'lockd-netns: the grace ends once all locks are back, there and back, and not after a power cut; ended before that it loses them':
+    ['B'],
+  'typed by hand from nlm-failover-recovery(7), after adopt: lockd to an instance and back': ['A', 'B'],
+  'systemd: a clean reboot of a single server, and its client keeps the lock': ['A', 'B'],
+  'systemd: a clean reboot with an instance': ['A', 'B'],
+};
+
+/** The guests of a scenario that have the kernel of the system. */
+export function systemKernelsOf(title: string): readonly GuestName[] {
+  return onSystemKernel[title] ?? [];
+}
 
 /** Every scenario of a CI run by its title. */
 export const scenarios: Readonly<Record<string, SiteLimits>> = Object.fromEntries(
