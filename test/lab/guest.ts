@@ -44,6 +44,8 @@ export class Guest implements Shell {
   #machine: Machine | undefined;
   #lastJob = 0;
   #dark = deferred<void>();
+  #isCut = false;
+  #lastConsole = '';
 
   constructor(holder: Holder, settings: MachineSettings) {
     this.name = settings.name;
@@ -63,6 +65,7 @@ export class Guest implements Shell {
     // What the kernel of an earlier boot left: its pid file would be judged by a pid.
     await rm(join(this.#settings.directory, 'uml', this.name), { recursive: true, force: true });
     this.#dark = deferred<void>();
+    this.#isCut = false;
     this.#machine = await powerOn(this.#holder, this.#settings, {
       line: (line) => {
         const [verb, id = '', status] = line.split(' ');
@@ -70,6 +73,7 @@ export class Guest implements Shell {
         else this.#waiting.get(id)?.(Number(status));
       },
       gone: () => {
+        this.#lastConsole = this.console();
         this.#machine = undefined;
         for (const ended of this.#waiting.values()) ended(undefined);
         this.#dark.resolve();
@@ -85,6 +89,7 @@ export class Guest implements Shell {
 
   /** Cuts the power: SIGKILL, at once. Commands that were running reject. Resolves when it is dark. */
   async powerCut(): Promise<void> {
+    this.#isCut = true;
     await this.#machine?.powerCut();
   }
 
@@ -132,7 +137,10 @@ export class Guest implements Shell {
       this.#waiting.delete(id);
       this.#running.delete(id);
       const result = await this.#collect(id, status ?? -1);
-      if (status === undefined) throw new CommandError(`${summary}: the power was cut`, result);
+      if (status === undefined) {
+        const why = this.#isCut ? 'the power was cut' : `it went off by itself:\n${this.console().slice(-2000)}`;
+        throw new CommandError(`${summary}: ${why}`, result);
+      }
       if (timedOut) throw new CommandError(`${summary}: still running after ${seconds} s, killed`, result);
       if (status !== 0 && options.reject !== false)
         throw new CommandError(`${summary}: exit ${status}`, result);
@@ -171,9 +179,9 @@ export class Guest implements Shell {
     return [`-- guest ${this.name}, running:`, ...running, seen].join('\n');
   }
 
-  /** What came over the console since this boot, to look at when a guest behaves oddly. */
+  /** What came over the console since its last boot, to look at when a guest behaves oddly. */
   console(): string {
-    return this.#machine?.console() ?? '';
+    return this.#machine?.console() ?? this.#lastConsole;
   }
 
   async #collect(id: string, exitCode: number): Promise<RunResult> {
