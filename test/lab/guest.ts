@@ -138,7 +138,9 @@ export class Guest implements Shell {
       this.#running.delete(id);
       const result = await this.#collect(id, status ?? -1);
       if (status === undefined) {
-        const why = this.#isCut ? 'the power was cut' : `it went off by itself:\n${this.console().slice(-2000)}`;
+        const why = this.#isCut
+          ? 'the power was cut'
+          : `it went off by itself:\n${this.console().slice(-2000)}`;
         throw new CommandError(`${summary}: ${why}`, result);
       }
       if (timedOut) throw new CommandError(`${summary}: still running after ${seconds} s, killed`, result);
