@@ -62,13 +62,16 @@ export async function openRunContext(
     if (isOfConfiguration(error)) return error;
     throw error;
   });
-  const why =
+  // --dry-run tells what this node cannot do, and does not throw it.
+  const { unusable, named } =
     opened instanceof FailoverError
-      ? `this one cannot be used: ${opened.message.replaceAll('\n', '; ')}`
-      : await otherName(opened.context, await loadDrivers());
+      ? { unusable: opened, named: undefined }
+      : { unusable: opened.choice.unable, named: await otherName(opened.context, await loadDrivers()) };
+  const why =
+    unusable === undefined ? named : `this one cannot be used: ${unusable.message.replaceAll('\n', '; ')}`;
   const config = why === undefined ? undefined : await notedFor(address);
   const noted = config === undefined ? undefined : await open({ ...options, config }).catch(() => undefined);
-  if (noted !== undefined) {
+  if (noted !== undefined && (noted.choice.unable === undefined || opened instanceof FailoverError)) {
     const remark = `by the configuration with which it was taken over, as ${why ?? ''}`;
     return { ...noted, otherwise: [remark, ...noted.otherwise] };
   }
