@@ -5,8 +5,14 @@ import { basename } from 'node:path';
 
 const root = 'build/test';
 
-/** What the scenarios of a cluster do too, without one: for where no Pacemaker is; and one of GlusterFS, of five minutes. */
-const onlyInFullRun = ['netns-failback', 'netns-power-cut', 'netns-two-addresses', 'gluster-moves'];
+/** What the scenarios of a cluster do too, without one: for where no Pacemaker is; and two of GlusterFS, of four and eight minutes of CPU. */
+const onlyInFullRun = [
+  'netns-failback',
+  'netns-power-cut',
+  'netns-two-addresses',
+  'gluster-moves',
+  'gluster-cluster',
+];
 
 /** @returns {{ unit: string[], wire: string[], lab: string[] }} paths from the project's top, sorted */
 export function testFiles() {
