@@ -133,11 +133,19 @@ async function moves(t: ExecutionContext): Promise<void> {
     async () => (await has(moving)) !== undefined && (await has(staying)) !== undefined,
     500,
   );
-  const from = await has(moving);
-  const stays = await has(staying);
-  if (from === undefined || stays === undefined) throw new Error('CTDB has none of them anywhere');
-  await servedBy(t, site, moving, from);
-  await servedBy(t, site, staying, stays);
+  // CTDB may move them by itself, as it balances.
+  const recordedWhereItIs = (address: string) =>
+    waitFor(
+      `${address} to be recorded where it is`,
+      async () => {
+        const now = await has(address);
+        const recording = site.nodes.filter((node) => servingJournal(runOf(node), address) !== undefined);
+        return recording.length === 1 && recording[0] === now && owner(site, address) === now?.name;
+      },
+      500,
+    );
+  await recordedWhereItIs(moving);
+  await recordedWhereItIs(staying);
   const endGraces = async () => {
     await waitFor(
       'all to have started',
@@ -147,18 +155,14 @@ async function moves(t: ExecutionContext): Promise<void> {
     await waitFor('the graces to be over', async () => phases(site) === 'idle idle');
   };
   await endGraces();
+  const from = await has(moving);
+  const stays = await has(staying);
+  if (from === undefined || stays === undefined) throw new Error('CTDB has none of them anywhere');
 
   const to = site.nodes.find((node) => node !== from) ?? from;
   // Seen of 4.17: no ipreallocated comes. CTDB may move it back by itself, as it balances.
   t.notRegex(await ctdb(0, 'moveip', moving, String(site.nodes.indexOf(to))), /fail/i);
-  await waitFor('the address to be recorded where it is', async () => {
-    const now = await has(moving);
-    return (
-      now !== undefined &&
-      servingJournal(runOf(now), moving) !== undefined &&
-      owner(site, moving) === now.name
-    );
-  });
+  await recordedWhereItIs(moving);
   await endGraces();
 
   await ctdb(site.nodes.indexOf(stays), 'disable');

@@ -79,7 +79,11 @@ export async function closedChains(host: Host, family: 4 | 6): Promise<readonly 
 
 async function ruleset(host: Host) {
   try {
-    const { exitCode, stdout } = await host.run(['nft', '-j', 'list', 'ruleset'], { short: true });
+    // By the system's PATH alone: others have programs of that name (node_modules/.bin/nft of @vercel/nft was seen in its place).
+    const { exitCode, stdout } = await host.run(['nft', '-j', 'list', 'ruleset'], {
+      short: true,
+      bare: true,
+    });
     const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), rulesetSchema), stdout);
     return exitCode === 0 && parsed.success ? parsed.output.nftables : undefined;
   } catch (error) {
