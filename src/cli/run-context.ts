@@ -62,13 +62,7 @@ export async function openRunContext(
     if (isOfConfiguration(error)) return error;
     throw error;
   });
-  // --dry-run tells what this node cannot do, and does not throw it.
-  const { unusable, named } =
-    opened instanceof FailoverError
-      ? { unusable: opened, named: undefined }
-      : { unusable: opened.choice.unable, named: await otherName(opened.context, await loadDrivers()) };
-  const why =
-    unusable === undefined ? named : `this one cannot be used: ${unusable.message.replaceAll('\n', '; ')}`;
+  const why = await whyNotThis(opened, loadDrivers);
   const config = why === undefined ? undefined : await notedFor(address);
   const noted = config === undefined ? undefined : await open({ ...options, config }).catch(() => undefined);
   if (noted !== undefined && (noted.choice.unable === undefined || opened instanceof FailoverError)) {
@@ -77,6 +71,19 @@ export async function openRunContext(
   }
   if (opened instanceof FailoverError) throw opened;
   return opened;
+}
+
+/** Why the configuration is not the one to go by, as a clause; undefined: it is. */
+async function whyNotThis(
+  opened: RunContext | FailoverError,
+  loadDrivers: LoadDrivers,
+): Promise<string | undefined> {
+  const unusable = (error: FailoverError) =>
+    `this one cannot be used: ${error.message.replaceAll('\n', '; ')}`;
+  if (opened instanceof FailoverError) return unusable(opened);
+  // --dry-run tells what this node cannot do, and does not throw it.
+  if (opened.choice.unable !== undefined) return unusable(opened.choice.unable);
+  return otherName(opened.context, await loadDrivers());
 }
 
 /** As which node it was taken over, as a clause; undefined: as this one, or nobody knows. */

@@ -10,6 +10,7 @@ import {
   mountRecords,
   openTry,
   prepareShared,
+  rivalPause,
   sharedAddresses,
   untilHeldBy,
   watchCalls,
@@ -20,11 +21,6 @@ import { dataFile, file, patientSeconds, scenario } from './scenario.js';
 import type { Server } from './server.js';
 import { nlmFailover } from './site.js';
 
-/** Nobody can end this grace: clients are notified and reclaim in it, at the end of a takeover on a busy machine. */
-const graceSeconds = 60;
-/** Seconds between two tries of the rival. */
-const pause = 0.4;
-
 scenario(
   'pacemaker: NFS-Ganesha on GlusterFS: an address moves and comes home, stays where nobody fences, and outlives its node',
   async (t, lab) => {
@@ -34,7 +30,7 @@ scenario(
     const ip = { address: moving, filesystems: [] };
     const resource = resourceOf(ip);
     const cluster = new Cluster(lab);
-    const gluster = await prepareShared(lab, graceSeconds);
+    const gluster = await prepareShared(lab);
     await mountRecords(t, servers, gluster);
     // As the unit nlm-failover-join-grace does on each node.
     const [, watching] = await Promise.all(servers.map(watchCalls));
@@ -42,7 +38,7 @@ scenario(
     await setUp(t, lab, cluster);
 
     const { holder, rival, lock } = await lockThroughBoth(lab);
-    const loop = await startRivalLoop(rival, file, pause);
+    const loop = await startRivalLoop(rival, file, rivalPause);
     const isOn = async (server: Server, what: string) => {
       await untilHeldBy(gluster, lab, server, [server.name, 'B']);
       await cluster.untilQuiet(b);

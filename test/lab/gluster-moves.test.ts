@@ -8,6 +8,7 @@ import {
   mountRecords,
   openTry,
   prepareShared,
+  rivalPause,
   sharedAddresses,
   untilHeldBy,
   watchCalls,
@@ -16,24 +17,19 @@ import { startRivalLoop } from './rival-loop.js';
 import { dataFile, file, logSteps, scenario } from './scenario.js';
 import { nlmFailover } from './site.js';
 
-/** Nobody can end this grace: clients are notified and reclaim in it, at the end of a takeover on a busy machine. */
-const graceSeconds = 60;
-/** Seconds between two tries. */
-const pause = 0.4;
-
 scenario(
   'GlusterFS: two addresses of NFS-Ganesha on both servers; one moves there and back, then its node dies',
   async (t, lab) => {
     const { a, b, c } = lab;
     const servers = [a, b];
     const [moving, staying] = sharedAddresses(lab);
-    const gluster = await prepareShared(lab, graceSeconds);
+    const gluster = await prepareShared(lab);
     await mountRecords(t, servers, gluster);
 
     const [, watching] = await Promise.all(servers.map(watchCalls));
     await Promise.all([nlmFailover(a, ['takeover', moving]), nlmFailover(b, ['takeover', staying])]);
     const { holder, rival, lock } = await lockThroughBoth(lab);
-    const moveLoop = await startRivalLoop(rival, file, pause);
+    const moveLoop = await startRivalLoop(rival, file, rivalPause);
 
     for (const [from, to] of [
       [a, b],
@@ -45,7 +41,7 @@ scenario(
     }
 
     t.like(await moveLoop.stop(), { stolen: 0 }, 'in the planned moves');
-    const rivalLoop = await startRivalLoop(rival, file, pause);
+    const rivalLoop = await startRivalLoop(rival, file, rivalPause);
     const refused = await nlmFailover(b, ['takeover', moving], false);
     t.is(refused.exitCode, 4, refused.stdout + refused.stderr);
     t.false(await rival.tryLock(file), 'the rival is refused after the grace');

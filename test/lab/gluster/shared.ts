@@ -17,6 +17,11 @@ import {
 } from './gluster.js';
 import { tryStorage } from './try-storage.js';
 
+/** Nobody can end this grace: clients are notified and reclaim in it, at the end of a takeover on a busy machine. */
+const graceSeconds = 60;
+/** Seconds between two tries of the rival. */
+export const rivalPause = 0.4;
+
 /** Where both servers mount the volume that carries the records. */
 export const records = '/shared';
 
@@ -61,7 +66,7 @@ ${addresses.join('')}`;
  * Both servers have the volume, exported by NFS-Ganesha, and the configuration; the volume for the records is made and not mounted yet. The clients
  * come up beside.
  */
-export async function prepareShared(lab: Lab, graceSeconds: number): Promise<Gluster> {
+export async function prepareShared(lab: Lab): Promise<Gluster> {
   for (const name of ['holder', 'rival'] as const) void lab.c.client(name).setUp();
   const { a, b } = lab;
   const gluster = new Gluster(lab);
