@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemError } from '../errors.js';
 import { syncDirectory } from '../host/directories.js';
@@ -73,6 +73,15 @@ export function withdrawCall(directory: Directory, { id }: Pick<GraceCall, 'id'>
     syncDirectory(directory);
   } catch (error) {
     throw systemError(error, `withdrawing a call into grace in ${inPlainWords(directory)}`);
+  }
+}
+
+/** Whether something lies where a call would, or cannot be looked at: all that is asked is whether that name is there. */
+export function isCalled(directory: Directory): boolean {
+  try {
+    return lstatSync(join(directory, callName), { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return true;
   }
 }
 

@@ -10,8 +10,10 @@ interface JoinGraceOptions extends CommonOptions {
   readonly watch?: boolean;
 }
 
-/** Between two looks, ms. One look is a read of a small file for each address. */
+/** Between two looks, ms. One look asks for one name in the record of each address (failover/sharing/quiet-records.ts). */
 const lookMs = 1000;
+/** Between two notes of it, ms: far less than anybody waits for a look (failover/sharing/heard.ts). */
+const noteMs = 5000;
 
 /** nlm-failover join-grace: this node enters grace with the others. */
 export function addJoinGrace(
@@ -74,7 +76,7 @@ interface Watching {
 
 /** Looks until it is interrupted. The storage may go and come back, and the configuration change: what is wrong is said once. */
 async function watch(io: Io, { open, say, signal, json, ...watching }: Watching): Promise<void> {
-  const { joinCalls, LeftCalls } = await import('../../failover/sharing/join-calls.js');
+  const { joinCalls, Watched } = await import('../../failover/sharing/join-calls.js');
   const { reportError } = await import('../report-error.js');
   const { lockWatch } = await import('../../rundir/operation-lock.js');
   const { noteLook } = await import('../../rundir/operating.js');
@@ -82,7 +84,8 @@ async function watch(io: Io, { open, say, signal, json, ...watching }: Watching)
   const lock = lockWatch(reader.run);
   let seen = versionOf(reader.config.file);
   let complaints: readonly string[] = [];
-  const left = new LeftCalls();
+  const watched = new Watched();
+  let noted = Number.NEGATIVE_INFINITY;
   try {
     while (!signal.aborted) {
       const version = versionOf(reader.config.file);
@@ -98,11 +101,15 @@ async function watch(io: Io, { open, say, signal, json, ...watching }: Watching)
           reportError(io, error, json);
         }
       }
-      const { joined, failures } = await joinCalls(reader, left);
+      const { joined, failures } = await joinCalls(reader, watched);
       say(joined);
       for (const one of failures) if (!complaints.includes(one.message)) reportError(io, one, json);
       complaints = failures.map(({ message }) => message);
-      if (failures.length === 0) noteLook(reader.run);
+      const now = performance.now();
+      if (failures.length === 0 && now - noted >= noteMs) {
+        noteLook(reader.run);
+        noted = now;
+      }
       await reader.host.delay(lookMs, signal).catch(() => undefined);
     }
   } finally {

@@ -20,6 +20,7 @@ import { recordLocation, whyUnreachable } from '../access/location.js';
 import type { NodeReader } from '../access/with-record.js';
 import { limitOf } from '../limits.js';
 import { answerTo, deadLocksText, enterSharedGrace, roundPart } from './join.js';
+import { QuietRecords } from './quiet-records.js';
 
 /** How this node stands to one call. */
 export interface Joined {
@@ -65,17 +66,14 @@ interface LeftCall {
  * the locks of an address that is on its way are nobody's.
  * At the longest [timeouts].barrier from when it first saw the call: an address that nobody takes over keeps nobody waiting for ever.
  */
-export class LeftCalls {
+class LeftCalls {
   #seen = new Map<string, LeftCall>();
 
   /** The first of them for which this node is to enter grace anew by now, at `now` (performance.now()). Throws FailoverError. */
   async due(reader: NodeReader, left: readonly SeenCall[], now: number): Promise<SeenCall | undefined> {
     const seen = new Map<string, LeftCall>();
-    for (const { ip, call } of left) {
-      const everyMs = (await driverFor(reader, ip)).graceSeconds() * roundPart * 1000;
-      // Whoever waited has had it entered anew as often: it was at the longest so long ago, and is due after half of it.
-      seen.set(call.id, this.#seen.get(call.id) ?? { first: now, entered: now - everyMs / 2, everyMs });
-    }
+    for (const { ip, call } of left)
+      seen.set(call.id, this.#seen.get(call.id) ?? (await firstSeen(reader, ip, now)));
     this.#seen = seen;
     const lastsMs = reader.config.timeouts.barrier * 1000;
     return left.find(({ call }) => {
@@ -90,6 +88,19 @@ export class LeftCalls {
   }
 }
 
+/** Whoever waited has had it entered anew as often: it was at the longest so long ago, and is due after half of it. Throws FailoverError. */
+async function firstSeen(reader: NodeReader, ip: FloatingIp, now: number): Promise<LeftCall> {
+  // Which asks NFS-Ganesha what it exports: not at each look.
+  const everyMs = (await driverFor(reader, ip)).graceSeconds() * roundPart * 1000;
+  return { first: now, entered: now - everyMs / 2, everyMs };
+}
+
+/** What a watcher knows from one look to the next. */
+export class Watched {
+  readonly left = new LeftCalls();
+  readonly quiet = new QuietRecords();
+}
+
 /** After so long, ms, whoever calls is told that he was heard. */
 const heardMs = 2000;
 
@@ -99,7 +110,7 @@ const heardMs = 2000;
  * another look follows, always, so that it is said that this node looks where that is asked (presence.ts), and that it stays in grace for what
  * releases and takeovers have left.
  */
-export async function joinCalls(reader: NodeReader, goesOn?: LeftCalls): Promise<Look> {
+export async function joinCalls(reader: NodeReader, goesOn?: Watched): Promise<Look> {
   const { config, host } = reader;
   const failures: FailoverError[] = [];
   const failed = (thrown: unknown): undefined => {
@@ -114,9 +125,7 @@ export async function joinCalls(reader: NodeReader, goesOn?: LeftCalls): Promise
       return failed(error);
     }
   };
-  const seen = config.floatingIps.flatMap(
-    (ip) => each(() => callsFor(reader, ip, goesOn !== undefined)) ?? [],
-  );
+  const seen = config.floatingIps.flatMap((ip) => each(() => callsFor(reader, ip, goesOn?.quiet)) ?? []);
   const open = seen.filter((one) => one.isOpen);
   const answer = (one: OpenCall, state: GraceAnswer['state'], said: string): Joined[] =>
     each(() => [answered(reader, one, answerTo(one.call, state, said, host.now()))]) ?? [];
@@ -126,7 +135,7 @@ export async function joinCalls(reader: NodeReader, goesOn?: LeftCalls): Promise
   });
   if (goesOn !== undefined) {
     try {
-      await stayInGrace(reader, goesOn, seen, toEnter.length > 0 && entered.failed === undefined);
+      await stayInGrace(reader, goesOn.left, seen, toEnter.length > 0 && entered.failed === undefined);
     } catch (error) {
       failed(error);
     }
@@ -217,23 +226,27 @@ function notStaying({ address }: FloatingIp, why: string): FailoverError {
   });
 }
 
-function callsFor(reader: NodeReader, ip: FloatingIp, goesOn: boolean): SeenCall[] {
-  const { config } = reader;
+function callsFor(reader: NodeReader, ip: FloatingIp, quiet: QuietRecords | undefined): SeenCall[] {
+  const { config, host } = reader;
   if (ip.shared === undefined) return [];
-  const why = whyUnreachable(reader.host, ip);
+  const { directory } = recordLocation(host, ip);
+  const now = performance.now();
+  if (quiet?.has(directory, now) === true) return [];
+  quiet?.saw(directory, false, now);
+  const why = whyUnreachable(host, ip);
   if (why !== undefined) throw unreachable(ip, why);
-  return (
-    inRecord(reader, ip, (way): SeenCall[] => {
-      const question = goesOn ? readQuestion(way) : undefined;
-      if (question !== undefined && readPresence(way, config.node) !== question)
-        writePresence(way, config.node, question);
-      const call = readCall(way);
-      if (call === undefined) return [];
-      const before = readAnswer(way, config.node);
-      const isOver = before?.id === call.id && before.round >= call.round && before.state === 'joined';
-      return [{ ip, call, before, isOpen: call.by !== config.node && !isOver }];
-    }) ?? []
-  );
+  const calls = inRecord(reader, ip, (way): SeenCall[] => {
+    const question = quiet === undefined ? undefined : readQuestion(way);
+    if (question !== undefined && readPresence(way, config.node) !== question)
+      writePresence(way, config.node, question);
+    const call = readCall(way);
+    if (call === undefined) return [];
+    const before = readAnswer(way, config.node);
+    const isOver = before?.id === call.id && before.round >= call.round && before.state === 'joined';
+    return [{ ip, call, before, isOpen: call.by !== config.node && !isOver }];
+  });
+  quiet?.saw(directory, calls?.length === 0, now);
+  return calls ?? [];
 }
 
 function answered(reader: NodeReader, { ip, call, before }: OpenCall, answer: GraceAnswer): Joined {
