@@ -50,7 +50,7 @@ export async function chooseDriver(
     const unable =
       soleOf(serving) === named
         ? undefined
-        : await refuseUnable(named, site, options, sharingHint(modules, site));
+        : await refuseUnable(named, site, options, sharingHint(modules, site, options));
     return {
       driver: named.driver,
       why: 'configured',
@@ -70,7 +70,7 @@ export async function chooseDriver(
   throw refusal(
     `No lock manager driver can serve ${site.floatingIp.address} on this host: ${passedOverText(passedOver)}`,
     'NO_DRIVER',
-    sharingHint(modules, site) ?? 'Remove the reasons for one of them.',
+    sharingHint(modules, site, options) ?? 'Remove the reasons for one of them.',
   );
 }
 
@@ -179,14 +179,17 @@ async function reasonsAgainst(module: DriverModule, site: Site, options: LooksOp
 function unsuitedOf(
   module: DriverModule,
   { floatingIp }: Pick<Site, 'floatingIp'>,
-  { leavesAlone = false }: LooksOptions,
+  options: LooksOptions,
 ): string[] {
-  const canShare = module.servesShared === true || (leavesAlone && module.startsTogether === true);
-  const cannotShare = floatingIp.shared !== undefined && !canShare;
+  const cannotShare = floatingIp.shared !== undefined && !canShare(module, options);
   return [
     ...module.unsuited(floatingIp),
     ...(cannotShare ? ['it cannot bring every node that exports a shared file system into grace'] : []),
   ];
+}
+
+function canShare({ servesShared, startsTogether }: DriverModule, { leavesAlone }: LooksOptions): boolean {
+  return servesShared === true || (leavesAlone === true && startsTogether === true);
 }
 
 function whyOf({ summary }: DriverModule, passedOver: readonly PassedOver[]): string {
@@ -226,8 +229,9 @@ function refuseOther(
 function sharingHint(
   modules: readonly DriverModule[],
   { floatingIp, config }: Pick<Site, 'floatingIp' | 'config'>,
+  options: LooksOptions,
 ): string | undefined {
-  const able = modules.filter(({ servesShared }) => servesShared === true).map(({ name }) => name);
+  const able = modules.filter((module) => canShare(module, options)).map(({ name }) => name);
   return floatingIp.shared === undefined || able.includes(config.lockManager.driver)
     ? undefined
     : `What is in [[shared_filesystem]] only ${able.join(', ')} can serve: set [lock_manager].driver.`;

@@ -6,6 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import { monitorText } from '../../src/ctdb/events.js';
 import { lastLooked, movedNow, settledMove } from '../../src/ctdb/local.js';
 import { readNotes } from '../../src/ctdb/note-files.js';
+import { legacyDirectory, ownScripts, scriptFile } from '../../src/site/ctdb/scripts.js';
 import { exitCodes } from '../../src/errors.js';
 import { isInstalled } from '../../src/host/running/command.js';
 import { servingJournal } from '../../src/rundir/serving.js';
@@ -89,6 +90,9 @@ test('an event starts the process where it does not run; what moves is done by a
   t.notRegex((await said('status')).stdout, /join-grace|ctdb serve/);
   const stock = '/etc/ctdb/events/legacy/60.nfs.script';
   mkdirSync(site.a.path(path.dirname(stock)), { recursive: true });
+  t.regex((await said('check')).stdout, /FAILURE {2}sharing {3}CTDB does not run \S*06\.nlm\S*, \S*62\.nlm/);
+  for (const script of ownScripts)
+    site.a.link(scriptFile(script), path.join(projectRoot(), 'callouts/ctdb', script));
   site.a.write(stock, '#!/bin/sh\n');
   t.notRegex((await said('check')).stdout, /60\.nfs|FAILURE {2}(?:sharing|driver)/);
   chmodSync(site.a.path(stock), 0o755);
@@ -128,6 +132,40 @@ test('releaseip: nobody is recorded any more; where the address is back by then,
   t.is(servingJournal(runOf(a), moving), undefined);
   t.not(servingJournal(runOf(a), staying), undefined);
   t.not(settledMove(runOf(a)), movedNow(runOf(a)), 'ipreallocated has not come');
+});
+
+test('before any event check sees whose scripts CTDB runs: both, neither, and a configuration that is none for it', async (t) => {
+  const { a } = ctdbSite(t, 1);
+  const sharing = async () =>
+    (await a.here(['check', moving])).stdout.split('\n').filter((line) => / sharing /.test(line));
+  t.false(
+    (await sharing()).some((line) => /event scripts|CTDB does not run/.test(line)),
+    'no CTDB here',
+  );
+  mkdirSync(a.path(legacyDirectory), { recursive: true });
+  t.true((await sharing()).some((line) => /CTDB does not run \S*06\.nlm\S*, \S*62\.nlm/.test(line)));
+  t.notRegex((await a.here(['check', moving])).stdout, /FAILURE {2}driver/);
+  a.link(scriptFile(ownScripts[0]), path.join(projectRoot(), 'callouts/ctdb', ownScripts[0]));
+  t.true(
+    (await sharing()).some((line) => /CTDB does not run \S*62\.nlm/.test(line)),
+    'half of them',
+  );
+  a.link(scriptFile(ownScripts[1]), path.join(projectRoot(), 'callouts/ctdb', ownScripts[1]));
+  t.true(
+    (await sharing()).some((line) =>
+      /ok +sharing +CTDB runs the event scripts of nlm-failover alone/.test(line),
+    ),
+  );
+  a.write('/60', '#!/bin/sh\n');
+  chmodSync(a.path('/60'), 0o755);
+  a.link(scriptFile('60.nfs.script'), a.path('/60'));
+  t.true((await sharing()).some((line) => /FAILURE +sharing +\S*60\.nfs\.script is enabled/.test(line)));
+  a.write('/etc/nlm-failover.toml', a.read('/etc/nlm-failover.toml').replace('"lockd"', '"auto"'));
+  const auto = (await a.here(['check', moving])).stdout;
+  t.regex(
+    auto,
+    /FAILURE {2}sharing +the lock manager driver is "auto", which needs no barrier|FAILURE {2}driver/,
+  );
 });
 
 test('words that are none of an event are refused, which fails no event script', async (t) => {

@@ -531,6 +531,161 @@ state_directory = "/srv"
   t.is(await tree(), before);
 });
 
+const ctdbText = `node = "A"
+[state]
+directory = "/srv"
+[lock_manager]
+driver = "lockd"
+restart = ["rpc.nfsd", "8"]
+[[shared_filesystem]]
+fsid = 7
+mountpoint = "/srv/vol"
+nodes = ["A", "B"]
+[[floating_ip]]
+address = "10.10.1.1/24"
+interface = "lo"
+managed_by_others = ["address"]
+`;
+
+test('--ctdb: our event scripts are on and those of CTDB for NFS off, the process starts at boot; --undo puts all of it back', async (t) => {
+  const { host, setup, tree } = await setupHost(t);
+  const legacy = '/etc/ctdb/events/legacy';
+  writeFileSync(host.path('/etc/nlm-failover.toml'), ctdbText);
+  await host.run('rm', '-rf', '/etc/ctdb');
+  const without = await setup('--ctdb');
+  t.is(without.code, 3, without.text);
+  t.regex(without.text, /CTDB is not installed here: there is no \/etc\/ctdb\/events\/legacy/);
+  // One as "ctdb event script enable" makes it, one as an older CTDB has it.
+  await host.run(
+    'sh',
+    '-ec',
+    `find /etc/systemd/system -name 'nfs-server.service' -delete
+     mkdir -p ${legacy} /run/ctdb-data
+     printf '#!/bin/sh\\n' >/run/ctdb-data/60.nfs.script; chmod 755 /run/ctdb-data/60.nfs.script
+     ln -s /run/ctdb-data/60.nfs.script ${legacy}/
+     cp /run/ctdb-data/60.nfs.script ${legacy}/06.nfs.script; chmod 754 ${legacy}/06.nfs.script
+     cp -P ${legacy}/60.nfs.script ${legacy}/10.interface.script`,
+  );
+  const scripts = () => host.run('sh', '-c', `find ${legacy} -mindepth 1 -printf "%f %y %l %m\\n" | sort`);
+  const before = [await tree(), await scripts()];
+  const dry = await setup('--ctdb', '--dry-run');
+  t.is(dry.code, 0, dry.text);
+  // This kernel may have no nfsd.
+  const driverless = (states: Record<string, string>) => [
+    ...new Set(Object.entries(states).flatMap(([name, state]) => (name === 'driver' ? [] : [state]))),
+  ];
+  for (const line of [
+    'ctdb event script disable legacy 60.nfs',
+    `ln -sfn ${tool}/callouts/ctdb/06.nlm-failover.script ${legacy}/06.nlm-failover.script`,
+    'systemctl enable nlm-failover-ctdb.service',
+  ])
+    t.true(dry.text.includes(`\n${' '.repeat(28)}${line}\n`), `${line}\n${dry.text}`);
+  t.deepEqual([await tree(), await scripts()], before, 'a dry run touches nothing');
+
+  // Whose event would be for nobody, or for both.
+  await host.run('ip', 'address', 'add', '10.10.1.1/32', 'dev', 'lo');
+  const served = await setup('--ctdb');
+  t.is(served.code, 3);
+  t.regex(served.text, /10\.10\.1\.1 is on this node, and CTDB's scripts are not exchanged under it/);
+  t.deepEqual([await tree(), await scripts()], before, 'what is refused has touched nothing');
+  await host.run('ip', 'address', 'del', '10.10.1.1/32', 'dev', 'lo');
+
+  const done = await setup('--ctdb');
+  t.is(done.states['nfs script'], 'done', done.text);
+  t.is(done.states['event script'], 'done');
+  t.is(done.states['ctdb unit'], 'done');
+  t.is(done.states['nfs server'], 'by hand', 'nobody starts it any more');
+  t.is(done.code, 1);
+  t.is(
+    await scripts(),
+    [
+      '06.nfs.script f  644',
+      `06.nlm-failover.script l ${tool}/callouts/ctdb/06.nlm-failover.script 777`,
+      '10.interface.script l /run/ctdb-data/60.nfs.script 777',
+      `62.nlm-failover.script l ${tool}/callouts/ctdb/62.nlm-failover.script 777`,
+      '',
+    ].join('\n'),
+  );
+  const unit = '/etc/systemd/system/nlm-failover-ctdb.service';
+  t.regex(await host.run('cat', unit), /^ExecStart=\S+ \S+ ctdb serve$/m);
+  await host.run('systemd-analyze', 'verify', '--man=no', unit);
+  t.is(
+    (
+      await host.run('readlink', '/etc/systemd/system/multi-user.target.wants/nlm-failover-ctdb.service')
+    ).trim(),
+    unit,
+  );
+  t.notRegex(done.text, /nlm-failover@|join-grace/, 'neither takes an address over');
+  t.regex(await host.run(`${legacy}/62.nlm-failover.script`, 'init'), /^$/);
+
+  // Also while an address is here, and by a setup that does not say so.
+  await host.run('ip', 'address', 'add', '10.10.1.1/32', 'dev', 'lo');
+  const made = [await tree(), await scripts()];
+  for (const args of [['--ctdb'], []]) {
+    const again = await setup(...args);
+    t.deepEqual(driverless(again.states), ['unchanged'], again.text);
+    t.notRegex(again.text, /only ganesha/);
+    t.deepEqual([await tree(), await scripts()], made);
+  }
+  // It would stop a lock manager beside CTDB's own script.
+  const serve = host.start(process.execPath, [`${tool}/bin/nlm-failover`, 'ctdb', 'serve']);
+  await host.run('sh', '-c', 'until [ -s /run/nlm-failover/locks/ctdb.holder ]; do sleep 0.05; done');
+  t.regex((await setup('--undo', '--dry-run')).text, /ctdb serve +by hand +end "nlm-failover ctdb serve"/);
+  await host.run(
+    'sh',
+    '-c',
+    'kill $(sed -n "s/.*pid \\([0-9]*\\).*/\\1/p" /run/nlm-failover/locks/ctdb.holder)',
+  );
+  await serve.exited;
+  const undone = await setup('--undo');
+  t.is(undone.code, 0, undone.text);
+  t.deepEqual([await tree(), await scripts()], before);
+  t.deepEqual((await setup('--undo')).states, {});
+});
+
+test('--ctdb refuses what it cannot do, and --undo leaves what was changed since', async (t) => {
+  const { host, setup } = await setupHost(t);
+  const legacy = '/etc/ctdb/events/legacy';
+  const refused = async (text: string, says: RegExp, code = 3) => {
+    writeFileSync(host.path('/etc/nlm-failover.toml'), text);
+    const { code: ended, text: said } = await setup('--ctdb');
+    t.is(ended, code, said);
+    t.regex(said, says);
+  };
+  await host.run('sh', '-ec', `rm -rf /etc/ctdb; mkdir -p ${legacy}`);
+  await refused(
+    ctdbText.replace('managed_by_others = ["address"]', ''),
+    /CTDB moves 10\.10\.1\.1, and .* does not say so/,
+  );
+  await refused(ctdbText.replace('"lockd"', '"auto"'), /driver is "auto", which needs no barrier/);
+  writeFileSync(host.path('/etc/nlm-failover.toml'), ctdbText);
+  for (const words of [['10.10.1.1'], ['--undo'], ['--pacemaker'], ['--keepalived'], ['--alone']])
+    t.is((await setup('--ctdb', ...words)).code, 2, words.join(' '));
+  await host.run('chmod', 'o+w', `${tool}/callouts/ctdb`);
+  await refused(ctdbText, /CTDB would run \S*06\.nlm-failover\.script as root, and others could change it/);
+  await host.run('chmod', 'o-w', `${tool}/callouts/ctdb`);
+
+  await host.run(
+    'sh',
+    '-ec',
+    `ln -s /bin/false ${legacy}/62.nlm-failover.script; printf '#!/bin/sh\\n' >${legacy}/60.nfs.script; chmod 755 ${legacy}/60.nfs.script`,
+  );
+  const other = await setup('--ctdb');
+  t.is(other.code, 1);
+  t.regex(other.text, /event script +left +\S*62\.nlm-failover\.script was not made by setup/);
+  await host.run('chmod', '600', `${legacy}/60.nfs.script`);
+  const left = await setup('--undo');
+  t.is(left.code, 1, left.text);
+  t.regex(
+    left.text,
+    /nfs script +left +\S*60\.nfs\.script was changed since setup had it out of the way \(mode 755\)/,
+  );
+  t.is((await host.run('readlink', `${legacy}/62.nlm-failover.script`)).trim(), '/bin/false');
+  await host.run('chmod', '755', `${legacy}/60.nfs.script`);
+  const again = await setup('--undo');
+  t.is(again.code, 0, again.text);
+});
+
 test('installed as a package the unit is there, and setup writes none, but where it must say more', async (t) => {
   const { host, setup } = await setupHost(t, await loop(t, 'mkfs.ext4', '-q', '-O', 'mmp'));
   const overlays = ['/usr/sbin', '/usr/lib/systemd/system'].map(

@@ -16,6 +16,7 @@ interface SetupCommandOptions extends CommonOptions {
   readonly enable: boolean;
   readonly pacemaker?: boolean;
   readonly keepalived?: boolean;
+  readonly ctdb?: boolean;
   readonly peer?: readonly string[];
   readonly routerId?: number;
   readonly priority?: number;
@@ -71,11 +72,16 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
         ).argParser(fromOneTo(254)),
       )
       .option(
+        '--ctdb',
+        'have CTDB move the addresses: its event scripts of nlm-failover are enabled and its own for NFS are not, and nlm-failover-ctdb.service starts at boot (CTDB)',
+      )
+      .option(
         '--undo',
         'take back what setup has made on this node, or for the address alone, and nothing else; what was changed since is left, and named',
       ),
   ).action(async (address: string | undefined, options: SetupCommandOptions, command: Command) => {
     const keepalived = keepalivedOf(command, address, options);
+    refuseWithCtdb(command, address, options);
     const { openReader } = await import('../open-reader.js');
     const { limitOf } = await import('../../failover/limits.js');
     const { within } = await import('../../host/running/deadline.js');
@@ -84,7 +90,15 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
     const { lockSetup } = await import('../../rundir/operation-lock.js');
     const { floatingIps, ...reader } = await openReader(drivers, address, options);
     const node = { ...reader, installation: thisInstallation(reader.callout) };
-    const { undo = false, dryRun = false, alone = false, pacemaker = false, stateDevice, enable } = options;
+    const {
+      undo = false,
+      dryRun = false,
+      alone = false,
+      pacemaker = false,
+      ctdb = false,
+      stateDevice,
+      enable,
+    } = options;
     const title = `setup${undo ? ' --undo' : ''} on ${reader.config.node}`;
     if (options.json !== true) io.out(`${title}\n`);
     const report = (item: SetupItem, finding: Finding): void =>
@@ -94,7 +108,7 @@ export function addSetup(program: Command, io: Io, drivers: LoadDrivers, exit: (
       try {
         const items = undo
           ? await undoItems(node, address === undefined ? undefined : floatingIps[0])
-          : await setupItems(node, { floatingIps, stateDevice, alone, enable, pacemaker, keepalived });
+          : await setupItems(node, { floatingIps, stateDevice, alone, enable, pacemaker, keepalived, ctdb });
         return await runItems(items, { dryRun }, report);
       } finally {
         lock?.release();
@@ -122,6 +136,18 @@ function keepalivedOf(command: Command, address: string | undefined, options: Se
   if (alone === true) refuse('--alone says that there is no other node, and --keepalived that there is one');
   if (routerId !== undefined && address === undefined) refuse('--router-id is of one address: name it');
   return { peers: peer, router: routerId, priority };
+}
+
+/** It is of the node, and of all of its addresses. */
+function refuseWithCtdb(command: Command, address: string | undefined, options: SetupCommandOptions): void {
+  if (options.ctdb !== true) return;
+  const refuse = (why: string) => command.error(`error: ${why}`, { exitCode: exitCodes.usage });
+  if (address !== undefined) refuse('--ctdb is of all addresses that CTDB moves: name none');
+  if (options.undo === true) refuse('--undo takes back what --ctdb made as well: leave --ctdb out');
+  if (options.pacemaker === true || options.keepalived === true)
+    refuse('--ctdb, --pacemaker, --keepalived: one of them decides');
+  if (options.alone === true)
+    refuse('--alone says that there is no other node, and --ctdb that there are others');
 }
 
 /** VRRP 2 is of IPv4 alone (RFC 3768); keepalived refuses the instance of another peer. */

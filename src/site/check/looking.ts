@@ -1,5 +1,4 @@
 import type { FloatingIp } from '../../config/config.js';
-import { isMovedByCtdb } from '../../ctdb/local.js';
 import { FailoverError } from '../../errors.js';
 import { RecordSession } from '../../failover/access/session.js';
 import type { NodeReader } from '../../failover/access/with-record.js';
@@ -8,6 +7,7 @@ import { isTimeout } from '../../host/running/deadline.js';
 import { chooseDriver, type DriverChoice } from '../../lockmanager/choose.js';
 import type { DriverModule } from '../../lockmanager/module.js';
 import type { LockManager } from '../../lockmanager/port.js';
+import { isCtdbs } from '../ctdb/scripts.js';
 import type { AddressSite, CheckReader } from './check.js';
 import { standingOf } from './standing.js';
 
@@ -18,7 +18,7 @@ export async function lookAround(reader: CheckReader, ip: FloatingIp): Promise<A
   try {
     choice = await chooseDriver(reader.drivers, site, {
       takesOver: true,
-      leavesAlone: isMovedByCtdb(reader.run),
+      leavesAlone: isCtdbs(reader.host, reader.run),
     });
   } catch (error) {
     if (!(error instanceof FailoverError) || isTimeout(error)) throw error;

@@ -12,6 +12,8 @@ interface Entries {
   readonly files: Readonly<Record<string, string>>;
   /** Where each symbolic link leads to. */
   readonly links: Readonly<Record<string, string>>;
+  /** Files of others that are out of the way, and how each was: "link TARGET", or "mode OCTAL". */
+  readonly aside: Readonly<Record<string, string>>;
   /** In the order in which they were made. */
   readonly directories: readonly string[];
   readonly units: readonly string[];
@@ -21,7 +23,7 @@ interface Entries {
 
 export const ledgerFile = '/var/lib/nlm-failover/setup.json';
 
-const nothing: Entries = { files: {}, links: {}, directories: [], units: [], filesystems: [] };
+const nothing: Entries = { files: {}, links: {}, aside: {}, directories: [], units: [], filesystems: [] };
 
 /** Kept in a file of root's alone. An entry is written before what it stands for is made, and goes after that. */
 export class Ledger {
@@ -74,6 +76,15 @@ export class Ledger {
     this.#write({ ...this.#entries, links });
   }
 
+  addAside(file: string, how: string): void {
+    this.#write({ ...this.#entries, aside: { ...this.#entries.aside, [file]: how } });
+  }
+
+  removeAside(file: string): void {
+    const aside = Object.fromEntries(Object.entries(this.#entries.aside).filter(([name]) => name !== file));
+    this.#write({ ...this.#entries, aside });
+  }
+
   add(kind: 'directories' | 'units' | 'filesystems', name: string): void {
     const list = this.#entries[kind];
     if (!list.includes(name)) this.#write({ ...this.#entries, [kind]: [...list, name] });
@@ -86,9 +97,9 @@ export class Ledger {
   /** An empty one goes, with its directory where nothing else is in there. */
   #write(entries: Entries): void {
     const file = this.#host.path(ledgerFile);
-    const { files, links, ...lists } = entries;
+    const { files, links, aside, ...lists } = entries;
     if (
-      Object.keys({ ...files, ...links }).length === 0 &&
+      Object.keys({ ...files, ...links, ...aside }).length === 0 &&
       Object.values(lists).every((list) => list.length === 0)
     ) {
       rmSync(file, { force: true });
@@ -132,7 +143,7 @@ function read(host: Host): Entries {
   if (text === undefined) return nothing;
   try {
     const given: unknown = JSON.parse(text);
-    // Links came later than the first version.
+    // Links, and what is out of the way, came later than the first version.
     if (isEntries(given)) return { ...nothing, ...given };
   } catch {
     // Said below.
@@ -147,10 +158,10 @@ function read(host: Host): Entries {
 
 function isEntries(given: unknown): given is Entries {
   if (typeof given !== 'object' || given === null) return false;
-  const { files, links, directories, units, filesystems } = { ...nothing, files: undefined, ...given };
+  const { files, links, aside, directories, units, filesystems } = { ...nothing, files: undefined, ...given };
   const isText = (value: unknown) => typeof value === 'string';
   const isList = (value: unknown) => Array.isArray(value) && value.every(isText);
   const isTable = (value: unknown) =>
     typeof value === 'object' && value !== null && Object.values(value).every(isText);
-  return [files, links].every(isTable) && [directories, units, filesystems].every(isList);
+  return [files, links, aside].every(isTable) && [directories, units, filesystems].every(isList);
 }

@@ -9,6 +9,7 @@ import type { DriverModule } from '../../lockmanager/module.js';
 import { servedHere } from '../../lockmanager/served-here.js';
 import { isAtOrBelow } from '../../paths.js';
 import { unitDropIns, unitOf, unitTemplate, watchUnit } from '../unit/names.js';
+import { barrierEnded, ctdbItems, isOwnScript, isWithCtdb, stockTakenBack } from './ctdb.js';
 import { mountPoints } from './directories.js';
 import type { SetupItem } from './item.js';
 import {
@@ -21,7 +22,8 @@ import {
 import { addressOfInstance, instanceFile } from './keepalived-text.js';
 import { Ledger, ledgerFile, removeIfEmpty } from './ledger.js';
 import { dropIn, nfsConf, nfsConfName } from './nfs-conf.js';
-import { agentsLinked, linkTakenBack } from './pacemaker.js';
+import { linkTakenBack } from './links.js';
+import { agentsLinked } from './pacemaker.js';
 import { stateVolumes } from './state-volume.js';
 import { reachableCallout, statdRestart } from './statd.js';
 import {
@@ -31,8 +33,9 @@ import {
   unitDisabled,
   unitEnabled,
   unitFile,
+  unitAlways,
   unitOrder,
-  watchEnabled,
+  watchAlways,
 } from './units.js';
 import { lookAtWritten, removeFile, type SetupPlace } from './written-file.js';
 
@@ -59,6 +62,8 @@ export interface SetupOptions {
   readonly enable: boolean;
   /** Whether Pacemaker is to, by the OCF agents: then systemd is not. */
   readonly pacemaker: boolean;
+  /** Whether CTDB moves the addresses: then there is nothing to take over, and what its events ask for is done by one process of the node. */
+  readonly ctdb: boolean;
   /** Where keepalived is to decide who has them. */
   readonly keepalived?: KeepalivedOptions | undefined;
 }
@@ -70,11 +75,12 @@ export interface SetupOptions {
 export async function setupItems(node: SetupNode, options: SetupOptions): Promise<SetupItem[]> {
   const { host, config, callout, installation } = node;
   const { floatingIps, stateDevice, alone, pacemaker, keepalived } = options;
-  const enable = options.enable && !pacemaker;
   const place: SetupPlace = { host, ledger: await Ledger.open(host) };
+  const ctdb = options.ctdb || isWithCtdb(place);
+  const enable = options.enable && !pacemaker && !ctdb;
   const isElected = (ip: FloatingIp) => keepalived !== undefined || isWithKeepalived(place, ip);
   const file = path.resolve(config.file);
-  const { onNode, unserved } = await servedFromNode(node, floatingIps);
+  const { onNode, unserved } = await servedFromNode(node, floatingIps, ctdb);
   return [
     ...unserved,
     reachableCallout(host, callout),
@@ -83,16 +89,18 @@ export async function setupItems(node: SetupNode, options: SetupOptions): Promis
       : [nfsConf(place, callout), statdRestart(host, callout, callout)]),
     mountPoints(place, floatingIps),
     ...stateVolumes(place, floatingIps, stateDevice),
-    unitFile(place, installation, { config: file, unit: unitTemplate }),
-    ...(isCalled(config)
+    ...(ctdb ? [] : [unitFile(place, installation, { config: file, unit: unitTemplate })]),
+    ...(isCalled(config) && !ctdb
       ? [
           unitFile(place, installation, { config: file, unit: watchUnit }),
-          ...(options.enable ? [watchEnabled(place)] : []),
+          ...(options.enable ? [unitAlways(place, watchAlways)] : []),
         ]
       : []),
     ...onNode
       .filter((ip) => enable || isElected(ip))
       .flatMap((ip) => unitOrder(place, ip, config.floatingIps)),
+    ...(ctdb ? await ctdbItems(place, node) : []),
+    ...(ctdb && place.ledger.entries.units.includes(watchUnit) ? [unitDisabled(place, watchUnit)] : []),
     ...floatingIps.flatMap((ip) => unitAlone(place, ip, alone) ?? []),
     ...(keepalived === undefined
       ? []
@@ -127,7 +135,7 @@ export async function undoItems(
   only: FloatingIp | undefined,
 ): Promise<SetupItem[]> {
   const place: SetupPlace = { host, ledger: await Ledger.open(host) };
-  const { files, links, directories, units, filesystems } = place.ledger.entries;
+  const { files, links, aside, directories, units, filesystems } = place.ledger.entries;
   const [served] = servedHere(host, run, drivers).filter(
     ({ address }) => only === undefined || address === only.address,
   );
@@ -138,7 +146,9 @@ export async function undoItems(
       code: 'NOT_READY',
       exitCode: exitCodes.configuration,
       operation: 'looking ahead of setup --undo',
-      hint: `Release it first: systemctl stop nlm-failover@${address}, or nlm-failover release ${address}`,
+      hint: isWithCtdb(place)
+        ? 'Stop ctdbd, or have CTDB move its addresses away first: "ctdb disable".'
+        : `Release it first: systemctl stop nlm-failover@${address}, or nlm-failover release ${address}`,
     });
   }
   const isTheirs = only === undefined ? madeForAny : madeFor(config, only);
@@ -147,7 +157,11 @@ export async function undoItems(
     ...units.filter(isTheirs).map((unit) => unitDisabled(place, unit)),
     ...Object.keys(links)
       .filter(isTheirs)
-      .map((link) => linkTakenBack(place, link)),
+      .map((link) => linkTakenBack(place, isOwnScript(link) ? 'event script' : 'ocf agents', link)),
+    ...(only === undefined && isWithCtdb(place) ? [barrierEnded(host, run)] : []),
+    ...Object.entries(aside)
+      .filter(([file]) => isTheirs(file))
+      .map(([file, how]) => stockTakenBack(place, file, how)),
     ...written.map((file) => fileTakenBack(place, file)),
     ...(written.includes(dropIn) ? [statdRestart(host, callout, undefined)] : []),
     ...directories
@@ -184,13 +198,18 @@ function madeFor({ floatingIps }: Config, { address }: FloatingIp): (made: strin
 async function servedFromNode(
   { drivers, ...node }: SetupNode,
   floatingIps: readonly FloatingIp[],
+  leavesAlone: boolean,
 ): Promise<{ readonly onNode: readonly FloatingIp[]; readonly unserved: readonly SetupItem[] }> {
   const onNode: FloatingIp[] = [];
   const unserved: SetupItem[] = [];
   const moduleOf = (name: string) => drivers.find((one) => one.name === name);
   for (const floatingIp of floatingIps) {
     try {
-      const { driver } = await chooseDriver(drivers, { ...node, floatingIp }, { takesOver: true });
+      const { driver } = await chooseDriver(
+        drivers,
+        { ...node, floatingIp },
+        { takesOver: true, leavesAlone },
+      );
       if (moduleOf(driver.name)?.servesFrom === 'node') onNode.push(floatingIp);
     } catch (error) {
       if (!(error instanceof FailoverError) || !noDriver.has(error.code)) throw error;

@@ -141,27 +141,39 @@ export function unitEnabled(
   };
 }
 
-/** What answers calls into grace is started at every boot, whoever decides which node has an address: a node in standby serves clients too. */
-export function watchEnabled({ host, ledger }: SetupPlace): SetupItem {
-  const enable: Argv = ['systemctl', 'enable', watchUnit];
+/** A unit of the node, which no address has, is started at every boot. */
+export interface AlwaysUnit {
+  /** The name of the item. */
+  readonly name: string;
+  readonly unit: string;
+  /** What is to run always where there is no systemd. */
+  readonly otherwise: string;
+}
+
+/** What answers calls into grace, whoever decides which node has an address: a node in standby serves clients too. */
+export const watchAlways: AlwaysUnit = {
+  name: 'grace unit',
+  unit: watchUnit,
+  otherwise: '"nlm-failover join-grace --watch"',
+};
+
+export function unitAlways({ host, ledger }: SetupPlace, { name, unit, otherwise }: AlwaysUnit): SetupItem {
+  const enable: Argv = ['systemctl', 'enable', unit];
   return {
-    name: 'grace unit',
+    name,
     look: async (): Promise<Finding> => {
       if (!isInstalled('systemctl'))
-        return {
-          state: 'by hand',
-          detail: 'no systemd here: have "nlm-failover join-grace --watch" run always',
-        };
-      if (await isEnabled(host, watchUnit)) return { state: 'unchanged', detail: `${watchUnit} is enabled` };
-      return { state: 'to do', detail: `enable ${watchUnit}`, commands: [enable.join(' ')] };
+        return { state: 'by hand', detail: `no systemd here: have ${otherwise} run always` };
+      if (await isEnabled(host, unit)) return { state: 'unchanged', detail: `${unit} is enabled` };
+      return { state: 'to do', detail: `enable ${unit}`, commands: [enable.join(' ')] };
     },
     act: async () => {
-      ledger.add('units', watchUnit);
-      await runOrFail(host, enable, `See "systemctl cat ${watchUnit}".`);
-      if (!(await isEnabled(host, watchUnit))) throw notEnabled(watchUnit);
+      ledger.add('units', unit);
+      await runOrFail(host, enable, `See "systemctl cat ${unit}".`);
+      if (!(await isEnabled(host, unit))) throw notEnabled(unit);
       return {
         state: 'done',
-        detail: `${watchUnit} is enabled: started at the next boot, or now by "systemctl start ${watchUnit}"`,
+        detail: `${unit} is enabled: started at the next boot, or now by "systemctl start ${unit}"`,
       };
     },
   };
@@ -254,7 +266,7 @@ function unitWord(word: string): string {
 /** Whether the packaged unit runs this very program. */
 function isPackageOf(host: Host, packagedUnit: string, script: string): boolean {
   const text = host.readText(packagedUnit) ?? '';
-  const [, command = ''] = /^ExecStart=-?(\S+) (?:takeover|join-grace)/m.exec(text) ?? [];
+  const [, command = ''] = /^ExecStart=-?(\S+) (?:takeover|join-grace|ctdb)/m.exec(text) ?? [];
   try {
     return command !== '' && realpathSync(host.path(command)) === script;
   } catch {

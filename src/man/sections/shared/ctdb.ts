@@ -33,13 +33,17 @@ interface = "eth0"
 managed_by_others = ["address"]`,
     },
     {
-      text: 'On every node, with rpc.statd’s callout (`nlm-failover setup --no-enable`), nftables, and CTDB’s own NFS script off, as that empties statd’s directory and restarts another daemon:',
+      text: 'On every node, before CTDB has an address on it:',
     },
     {
-      example: `ctdb event script disable legacy 06.nfs 2>/dev/null; ctdb event script disable legacy 60.nfs
-for n in 06 62; do ln -s /usr/lib/nlm-failover/callouts/ctdb/$n.nlm-failover.script /etc/ctdb/events/legacy/; done
-systemctl enable --now nlm-failover-ctdb.service
+      example: `nlm-failover setup --ctdb
+systemctl start nlm-failover-ctdb.service
 echo 50 > /proc/sys/fs/nfs/nlm_grace_period        # and nfsd's, /proc/fs/nfsd/nfsv4gracetime: see below`,
+    },
+    {
+      text:
+        'setup has rpc.statd run the callout, in the place of CTDB’s statd-callout; links 06 and 62.nlm-failover.script of callouts/ctdb into /etc/ctdb/events/legacy, as "ctdb event script enable" does; disables CTDB’s own 06.nfs and 60.nfs, which empty statd’s directory and restart another daemon; and enables nlm-failover-ctdb.service. ' +
+        '`setup --undo` puts all of it back as it was. It exchanges no script under an address that is on the node. 60.nfs started nfsd: where nothing else does, setup says so. nftables must be installed.',
     },
     {
       text:

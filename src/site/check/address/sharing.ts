@@ -1,15 +1,26 @@
-import { statSync } from 'node:fs';
 import path from 'node:path';
 import type { FloatingIp } from '../../../config/config.js';
 import { whyTooShort } from '../../../ctdb/grace.js';
-import { isMovedByCtdb, lastLooked } from '../../../ctdb/local.js';
+import { lastLooked } from '../../../ctdb/local.js';
+import { barrierOf } from '../../../ctdb/serve.js';
 import { FailoverError } from '../../../errors.js';
 import { recordLocation } from '../../../failover/access/location.js';
 import { whyUnheard } from '../../../failover/sharing/heard.js';
 import { glusterSeconds } from '../../../host/gluster-options.js';
+import type { Host } from '../../../host/host.js';
 import { answeringNodes, type GraceAnswer, readAnswer } from '../../../record/barrier.js';
 import { holdRecordDirectory } from '../../../record/safe-files/record-directory.js';
-import { type AddressSite, type Check, failure, type Finding, ofObstacle, ok, warning } from '../check.js';
+import { isCtdbs, isEnabledScript, ownScripts, scriptFile, stockScripts } from '../../ctdb/scripts.js';
+import {
+  type AddressSite,
+  type Check,
+  failure,
+  type Finding,
+  ofError,
+  ofObstacle,
+  ok,
+  warning,
+} from '../check.js';
 
 const ping = 'network.ping-timeout';
 const user = 'server.tcp-user-timeout';
@@ -21,11 +32,11 @@ const fencedSeconds = 20;
 /** That every node enters grace when it is called, and that the storage lets the locks of a dead node go in time. */
 export const sharingCheck: Check<AddressSite> = {
   name: 'sharing',
-  text: 'of what every node exports: `join-grace --watch` runs here and looks, how each other node answered when it was called last, also one that is not in `nodes` here, and, with `gluster_volume`, that network.ping-timeout is smaller than server.tcp-user-timeout, which leaves time to fence a node, and `barrier` and the grace longer; where CTDB moves the address, that `ctdb serve` runs here, the grace lasts long enough, and CTDB has no NFS script of its own enabled',
+  text: 'of what every node exports: `join-grace --watch` runs here and looks, how each other node answered when it was called last, also one that is not in `nodes` here, and, with `gluster_volume`, that network.ping-timeout is smaller than server.tcp-user-timeout, which leaves time to fence a node, and `barrier` and the grace longer; where CTDB moves the address, that `ctdb serve` runs here, the grace lasts long enough, and that CTDB runs the event scripts of nlm-failover, and none of its own for NFS',
   look: async (site) => {
     const { ip, reader } = site;
     if (ip.shared === undefined) return [ok('nothing that another node exports too')];
-    if (site.module.startsTogether === true && isMovedByCtdb(site.reader.run)) return together(site);
+    if (site.module.startsTogether === true && isCtdbs(reader.host, reader.run)) return together(site);
     const unheard = whyUnheard(reader.run, reader.config);
     return [
       unheard === undefined ? ok('this node answers when it is called into grace') : ofObstacle(unheard),
@@ -36,7 +47,12 @@ export const sharingCheck: Check<AddressSite> = {
 };
 
 /** Where all nodes start their lock managers together. */
-function together({ reader: { run, config, host }, context }: AddressSite): Finding[] {
+function together({ reader: { run, config, host, drivers }, context }: AddressSite): Finding[] {
+  try {
+    barrierOf(config, drivers);
+  } catch (error) {
+    return [ofError(error)];
+  }
   const unserved = whyUnheard(run, config, true);
   const tooShort = whyTooShort(context.driver.graceSeconds());
   const { wrong = [], remarks = [] } = lastLooked(run) ?? {};
@@ -45,24 +61,27 @@ function together({ reader: { run, config, host }, context }: AddressSite): Find
     ...(tooShort === undefined
       ? []
       : [failure(tooShort, 'Raise /proc/sys/fs/nfs/nlm_grace_period, before the lock manager starts next.')]),
-    ...stockScripts
-      .filter((script) => isRunnable(host.path(script)))
-      .map((script) =>
-        failure(
-          `${script} is enabled: it empties the directory of rpc.statd, and restarts another daemon`,
-          `ctdb event script disable legacy ${path.basename(script, '.script')}`,
-        ),
-      ),
+    ...ofScripts(host),
     ...[...wrong, ...remarks].map((text) => warning(text, 'See "nlm-failover ctdb monitor".')),
   ];
 }
 
-/** CTDB's own NFS, as ctdb-eventd finds it: by its name and the run bit (ctdb(7)). */
-const stockScripts = ['06.nfs', '60.nfs'].map((name) => `/etc/ctdb/events/legacy/${name}.script`);
-
-function isRunnable(file: string): boolean {
-  const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0;
-  return (mode & 0o111) !== 0;
+/** Both, or neither, or half of ours: then nobody does what CTDB's events ask for, or two do. */
+function ofScripts(host: Host): Finding[] {
+  const setup = 'Have it so: nlm-failover setup --ctdb';
+  const off = ownScripts.filter((name) => !isEnabledScript(host, name)).map(scriptFile);
+  const on = stockScripts.filter((name) => isEnabledScript(host, name)).map(scriptFile);
+  const why = 'it empties the directory of rpc.statd, and restarts another daemon';
+  const disable = (script: string) => `ctdb event script disable legacy ${path.basename(script, '.script')}`;
+  return [
+    ...on.map((script) =>
+      failure(`${script} is enabled: ${why}`, `${disable(script)}; or: nlm-failover setup --ctdb`),
+    ),
+    ...(off.length === 0
+      ? []
+      : [failure(`CTDB does not run ${off.join(', ')}: what moves is found late, or by nobody`, setup)]),
+    ...(on.length + off.length === 0 ? [ok('CTDB runs the event scripts of nlm-failover alone')] : []),
+  ];
 }
 
 function answersOf(
