@@ -4,7 +4,7 @@ import path from 'node:path';
 import test from 'ava';
 import { drawSites, pairsOf } from './lab/sites/draw.js';
 import { LabSite } from './lab/sites/lab-site.js';
-import { scenarios, traitsOf } from './lab/sites/scenarios.js';
+import { kernelsOf, scenarios, traitsOf } from './lab/sites/scenarios.js';
 import { defaultSite, isServed, traitNames, traits } from './lab/sites/traits.js';
 
 const titles = Object.keys(scenarios);
@@ -20,6 +20,13 @@ test('one run of the lab has every value of every trait, and most pairs of them'
   const met = new Set(sites.flatMap(pairsOf)).size;
   t.log(`${met} of ${pairs} pairs of values`);
   t.true(met >= pairs * 0.85, `${met} of ${pairs}`);
+});
+
+test('one run of the lab has every kernel on either server and on the clients', (t) => {
+  for (const guest of ['A', 'B', 'C'] as const) {
+    const seen = new Set(titles.map((title) => kernelsOf(title)[guest] ?? 'testing'));
+    t.deepEqual([...seen].toSorted(), ['stable', 'system', 'testing'], guest);
+  }
 });
 
 test('the default site is the README’s configuration', (t) => {

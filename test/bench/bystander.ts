@@ -8,7 +8,7 @@ import type { Driver } from '../lab/site.js';
 const width = 50;
 
 async function measure(driver: Driver) {
-  const lab = await bootLab({ onSystemKernel: ['A', 'B', 'C'] });
+  const lab = await bootLab({ onKernels: { A: 'system', B: 'system', C: 'system' } });
   try {
     const { rounds, reclaimed } = await watchBystander(lab, { driver });
     if (!reclaimed) throw new Error(`${driver}: the moving client did not reclaim, so this run says nothing`);

@@ -102,7 +102,7 @@ async function watch(
 
 async function measure(agents: Agents): Promise<Seen[]> {
   say(agents.name);
-  const lab = await bootLab({ onSystemKernel: ['A', 'B', 'C'] });
+  const lab = await bootLab({ onKernels: { A: 'system', B: 'system', C: 'system' } });
   try {
     const { a, b, moving } = lab;
     await prepareVolumes(lab, a, [moving]);

@@ -10,7 +10,7 @@ export async function labStage(): Promise<Stage> {
   const started = performance.now();
   const lab = await bootLab({
     site: new LabSite({ ...defaultSite, path: 'volume' }),
-    onSystemKernel: ['A', 'B', 'C'],
+    onKernels: { A: 'system', B: 'system', C: 'system' },
   });
   try {
     await prepareServers(lab, [lab.moving], { driver: 'auto' });

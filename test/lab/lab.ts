@@ -18,7 +18,7 @@
  * - A guest runs on one CPU: its processes hand over to each other all the time, which costs half as much there.
  * - Empty in each guest at each boot: /run, /tmp, /mnt, /dev/shm, /var/lib/nfs. Only disks survive.
  * - Both servers see all disks, and nothing but the test keeps them from mounting one at once.
- * - The programs are the machine's; the kernel is that of Debian 12 or of Debian 13, see requirements.ts.
+ * - The programs are the machine's; the kernel is that of Debian 12, of Debian 13 or of Debian testing, see requirements.ts.
  * - `LAB_SYSTEM=DIRECTORY` makes another Debian release the guests' root, with its kernel and its nfs-utils: a tree that
  *   `debootstrap --variant=minbase --include=PACKAGES RELEASE DIRECTORY` made, with the packages of test/setup. Node and
  *   the checkout stay the machine's.
@@ -35,7 +35,7 @@ import type { Guest } from './guest.js';
 import { type Holder, startHolder } from './holder.js';
 import type { MachineSettings } from './machine.js';
 import { labScript, projectRoot } from './project-root.js';
-import { machinePath } from './requirements.js';
+import { type KernelName, machinePath } from './requirements.js';
 import { Server } from './server.js';
 import type { SiteIp } from './site.js';
 import { LabSite } from './sites/lab-site.js';
@@ -49,11 +49,13 @@ export interface LabOptions {
   readonly systemdOnA?: boolean;
   /** The README's by default. */
   readonly site?: LabSite;
-  /** The guests that have the kernel of the system; the others have a newer one, see requirements.ts. */
-  readonly onSystemKernel?: readonly GuestName[];
+  /** The kernels of guests, see requirements.ts; `testing` where it does not say. */
+  readonly onKernels?: Kernels;
 }
 
 export type GuestName = keyof typeof guestNumbers;
+
+export type Kernels = Readonly<Partial<Record<GuestName, KernelName>>>;
 
 export type DataDisk = 'vol1' | 'vol2' | 'vol3';
 /** state1 for the address that has vol1, and so on. */
@@ -90,7 +92,7 @@ export async function bootLab({
   megabytes = 384,
   systemdOnA = false,
   site = new LabSite(),
-  onSystemKernel = [],
+  onKernels = {},
 }: LabOptions = {}): Promise<Lab> {
   return openLab(['A', 'B', 'C'], async (directory, holder) => {
     const { type } = site.traits;
@@ -108,8 +110,7 @@ export async function bootLab({
     ]);
     const disks = { vol1, vol2, vol3, state1, state2, state3 };
     const settings = (name: GuestName, more: Partial<MachineSettings>) =>
-      guestSettings(name, { megabytes, directory, kernel: kernelOf(name), ...more });
-    const kernelOf = (name: GuestName) => (onSystemKernel.includes(name) ? 'system' : 'newer');
+      guestSettings(name, { megabytes, directory, kernel: onKernels[name] ?? 'testing', ...more });
     const shared = Object.values(disks);
     const a = new Server(holder, settings('A', { disks: shared, systemd: systemdOnA }));
     const b = new Server(holder, settings('B', { disks: shared }));
@@ -163,7 +164,7 @@ export function guestSettings(
     address: `10.10.1.${number}`,
     address6: `fd00:10:10:1::${number}`,
     systemd: false,
-    kernel: 'newer',
+    kernel: 'testing',
     disks: [],
     ...options,
   };

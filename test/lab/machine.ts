@@ -49,6 +49,7 @@ export interface MachineEvents {
 function kernelArguments(settings: MachineSettings): string[] {
   const { name, directory, kernel } = settings;
   return [
+    ...kernels[kernel].parameters,
     `rootfstype=hostfs rootflags=/ rw quiet panic=1 mem=${settings.megabytes}M init=${directory}/init`,
     // Without the 256 old pseudo terminals: the kernel would start a process, which finds nothing, for each of their 512 devices.
     `pty.legacy_count=0 con=null con0=fd:0,fd:1 ssl0=fd:3,fd:3 uml_dir=${directory}/uml/ umid=${name}`,

@@ -3,7 +3,7 @@ import { bootLab, type Lab, type LabOptions, labUnavailable } from './lab.js';
 import { dataFile, file, type Locked } from './scenario-steps.js';
 import { stepTimes, type ToolResult } from './site.js';
 import { LabSite } from './sites/lab-site.js';
-import { describeSite, systemKernelsOf, traitsOf } from './sites/scenarios.js';
+import { describeKernels, describeSite, kernelsOf, traitsOf } from './sites/scenarios.js';
 import { useLab } from './use-lab.js';
 
 export * from './scenario-steps.js';
@@ -26,15 +26,14 @@ export function scenario(
     return;
   }
   const site = new LabSite(traitsOf(title));
-  const onSystemKernel = systemKernelsOf(title);
+  const onKernels = kernelsOf(title);
   test.serial(title, (t) =>
     useLab(
       t,
       minutes,
-      () => bootLab({ site, onSystemKernel, ...options }),
+      () => bootLab({ site, onKernels, ...options }),
       (lab) => {
-        const older = onSystemKernel.length === 0 ? 'none' : onSystemKernel.join(', ');
-        t.log(`${describeSite(site.traits)}; with the system's kernel: ${older}`);
+        t.log(`${describeSite(site.traits)}; ${describeKernels(onKernels)}`);
         return body(t, lab);
       },
     ),

@@ -1,4 +1,4 @@
-import type { GuestName } from '../lab.js';
+import type { Kernels } from '../lab.js';
 import { drawSites } from './draw.js';
 import { defaultSite, type SiteLimits, type SiteTraits, traitNames } from './traits.js';
 
@@ -126,28 +126,55 @@ const onlyInFullRun: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Where guests have the kernel of the system, Debian 12's 6.1; all others have a newer one. Both servers, one of them alone as in a
- * cluster that is being upgraded, the clients alone.
+ * Where guests do not have the newest kernel. Those of Debian 12 and of Debian 13 on both servers, with each driver; one of them alone
+ * as in a cluster that is being upgraded; the clients alone.
  */
-const onSystemKernel: Readonly<Record<string, readonly GuestName[]>> = {
-  'planned failover: the client keeps its lock and the rival never gets it': ['A', 'B', 'C'],
-  'power cut: takeover --fenced, from the journal of the dead node': ['A'],
-  'two fsids under one floating IP, and another floating IP of the taking node: the locks on all survive': [
-    'A',
-    'B',
-  ],
-  'a lock that is not reclaimed is named, with its file and its client': ['C'],
-  'lockd-netns: planned failover, and nothing of the instance is left on A': ['A', 'B', 'C'],
+const kernelsByTitle: Readonly<Record<string, Kernels>> = {
+  'planned failover: the client keeps its lock and the rival never gets it': {
+    A: 'system',
+    B: 'system',
+    C: 'system',
+  },
+  'counter-proof: without B-2 the reclaim fails and the rival gets the lock': {
+    A: 'stable',
+    B: 'stable',
+    C: 'stable',
+  },
+  'power cut: takeover --fenced, from the journal of the dead node': { A: 'system', B: 'stable' },
+  'two fsids under one floating IP, and another floating IP of the taking node: the locks on all survive': {
+    A: 'system',
+    B: 'system',
+  },
+  'a lock that is not reclaimed is named, with its file and its client': { C: 'system' },
+  'after a power cut the client that does not come back is named': { C: 'stable' },
+  'lockd-netns: planned failover, and nothing of the instance is left on A': {
+    A: 'system',
+    B: 'system',
+    C: 'stable',
+  },
   'lockd-netns: the grace ends once all locks are back, there and back, and not after a power cut; ended before that it loses them':
-    ['B'],
-  'typed by hand from nlm-failover-recovery(7), after adopt: lockd to an instance and back': ['A', 'B'],
-  'systemd: a clean reboot of a single server, and its client keeps the lock': ['A', 'B'],
-  'systemd: a clean reboot with an instance': ['A', 'B'],
+    { A: 'stable', B: 'system' },
+  'lockd-netns: two addresses of one client; one moves alone, then both in opposite directions': {
+    A: 'stable',
+    B: 'stable',
+  },
+  'typed by hand from nlm-failover-recovery(7), after adopt: lockd to an instance and back': {
+    A: 'stable',
+    B: 'stable',
+  },
+  'systemd: a clean reboot of a single server, and its client keeps the lock': { A: 'system', B: 'system' },
+  'systemd: a clean reboot with an instance': { A: 'stable', B: 'stable' },
 };
 
-/** The guests of a scenario that have the kernel of the system. */
-export function systemKernelsOf(title: string): readonly GuestName[] {
-  return onSystemKernel[title] ?? [];
+/** The kernels of a scenario's guests, where they are not the newest. */
+export function kernelsOf(title: string): Kernels {
+  return kernelsByTitle[title] ?? {};
+}
+
+/** In a line. */
+export function describeKernels(kernels: Kernels): string {
+  const others = Object.entries(kernels).map(([guest, kernel]) => `${guest} ${kernel}`);
+  return `kernels: ${others.length === 0 ? 'the newest' : others.join(', ')}`;
 }
 
 /** Every scenario of a CI run by its title. */
