@@ -1,8 +1,8 @@
 // CTDB's event scripts and the command behind them, as processes on two rehearsed nodes: what is noted, what is started, what monitor says.
-import { execFile, execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { monitorText } from '../../src/ctdb/events.js';
 import { lastLooked, movedNow, settledMove } from '../../src/ctdb/local.js';
 import { readNotes } from '../../src/ctdb/note-files.js';
@@ -10,58 +10,11 @@ import { legacyDirectory, ownScripts, scriptFile } from '../../src/site/ctdb/scr
 import { exitCodes } from '../../src/errors.js';
 import { isInstalled } from '../../src/host/running/command.js';
 import { servingJournal } from '../../src/rundir/serving.js';
-import type { RehearsalNode } from '../helpers/rehearsal-site.js';
 import { projectRoot } from '../lab/project-root.js';
 import { addresses, ctdbSite } from './helpers/ctdb-site.js';
+import { endAfter, event, isServe, pidOf, runOf, until } from './helpers/serving.js';
 
 const [moving, staying] = addresses;
-const runOf = ({ root }: RehearsalNode) => path.join(root, 'run/nlm-failover');
-
-/** Runs an event script, as ctdb-eventd does. */
-function event(
-  node: RehearsalNode,
-  number: '06' | '62',
-  ...words: string[]
-): Promise<{ code: number; output: string }> {
-  const script = path.join(projectRoot(), `callouts/ctdb/${number}.nlm-failover.script`);
-  const { NLM_FAILOVER_RUN: _, ...inherited } = process.env;
-  const env = { ...inherited, NLM_FAILOVER_REHEARSAL: node.root, NLM_FAILOVER_CONFIG: node.config };
-  return new Promise((resolve) => {
-    execFile(script, words, { env }, (error, stdout, stderr) =>
-      resolve({ code: error === null ? 0 : Number(error.code ?? 1), output: stdout + stderr }),
-    );
-  });
-}
-
-function pidOf(node: RehearsalNode): number | undefined {
-  const holder = path.join(runOf(node), 'locks/ctdb.holder');
-  if (!existsSync(holder)) return undefined;
-  const [, pid] = /pid (\d+)/.exec(readFileSync(holder, 'utf8')) ?? [];
-  return pid === undefined ? undefined : Number(pid);
-}
-
-/** Ends the process that an event has started, also where it is the second one. */
-function endAfter(t: ExecutionContext, node: RehearsalNode): void {
-  t.teardown(async () => {
-    const pid = pidOf(node);
-    if (pid === undefined || !isServe(pid)) return;
-    process.kill(pid, 'SIGTERM');
-    await until(() => !isServe(pid));
-  });
-}
-
-function isServe(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('\0serve\0');
-  } catch {
-    return false;
-  }
-}
-
-async function until(what: () => boolean): Promise<void> {
-  while (!what()) await new Promise((resolve) => setTimeout(resolve, 50));
-}
-
 test('an event starts the process where it does not run; what moves is done by all; monitor sees it killed', async (t) => {
   const site = ctdbSite(t, 1);
   const phases = () => [...readNotes(path.join(site.shared, 'ctdb')).values()].map(({ phase }) => phase);
@@ -156,6 +109,16 @@ test('before any event check sees whose scripts CTDB runs: both, neither, and a 
       /ok +sharing +CTDB runs the event scripts of nlm-failover alone/.test(line),
     ),
   );
+  const fencing = async () => (await sharing()).find((line) => line.includes('refuse before a node'));
+  t.regex((await fencing()) ?? '', /WARNING +sharing +nothing has the other nodes refuse/);
+  mkdirSync(a.path('/etc/dlm'));
+  a.write('/etc/dlm/dlm.conf', '# device r:1 fence_nlm_failover\n');
+  t.regex((await fencing()) ?? '', /WARNING/, 'a comment');
+  a.write(
+    '/etc/dlm/dlm.conf',
+    'device r:1 /usr/sbin/fence_nlm_failover\ndevice r:2 /usr/sbin/fence_ipmilan\n',
+  );
+  t.regex((await fencing()) ?? '', /ok +sharing +dlm_controld \(dlm\.conf\(5\)\) has the other nodes refuse/);
   a.write('/60', '#!/bin/sh\n');
   chmodSync(a.path('/60'), 0o755);
   a.link(scriptFile('60.nfs.script'), a.path('/60'));
@@ -226,7 +189,7 @@ test('what monitor says, and when it has the addresses moved', (t) => {
 
 test('the scripts are sh, and have nothing that shellcheck finds', (t) => {
   const directory = path.join(projectRoot(), 'callouts/ctdb');
-  const files = ['06.nlm-failover.script', '62.nlm-failover.script', 'common.sh'];
+  const files = ['06.nlm-failover.script', '62.nlm-failover.script', 'fence_nlm_failover', 'common.sh'];
   if (!isInstalled('shellcheck')) return t.log('skipped: no shellcheck here');
   t.notThrows(() => execFileSync('shellcheck', ['-x', '--shell=sh', ...files], { cwd: directory }));
 });

@@ -564,8 +564,11 @@ test('--ctdb: our event scripts are on and those of CTDB for NFS off, the proces
      printf '#!/bin/sh\\n' >/run/ctdb-data/60.nfs.script; chmod 755 /run/ctdb-data/60.nfs.script
      ln -s /run/ctdb-data/60.nfs.script ${legacy}/
      cp /run/ctdb-data/60.nfs.script ${legacy}/06.nfs.script; chmod 754 ${legacy}/06.nfs.script
-     cp -P ${legacy}/60.nfs.script ${legacy}/10.interface.script`,
+     cp -P ${legacy}/60.nfs.script ${legacy}/10.interface.script
+     mkdir -p /etc/dlm /run/sbin /run/sbin-work
+     mount -t overlay -o lowerdir=/usr/sbin,upperdir=/run/sbin,workdir=/run/sbin-work overlay /usr/sbin`,
   );
+  const agent = '/usr/sbin/fence_nlm_failover';
   const scripts = () => host.run('sh', '-c', `find ${legacy} -mindepth 1 -printf "%f %y %l %m\\n" | sort`);
   const before = [await tree(), await scripts()];
   const dry = await setup('--ctdb', '--dry-run');
@@ -594,6 +597,8 @@ test('--ctdb: our event scripts are on and those of CTDB for NFS off, the proces
   t.is(done.states['nfs script'], 'done', done.text);
   t.is(done.states['event script'], 'done');
   t.is(done.states['ctdb unit'], 'done');
+  t.is((await host.run('readlink', agent)).trim(), `${tool}/callouts/ctdb/fence_nlm_failover`);
+  t.regex(await host.run(agent, '--action=metadata'), /<resource-agent name="fence_nlm_failover"/);
   t.is(done.states['nfs server'], 'by hand', 'nobody starts it any more');
   t.is(done.code, 1);
   t.is(
@@ -640,6 +645,7 @@ test('--ctdb: our event scripts are on and those of CTDB for NFS off, the proces
   const undone = await setup('--undo');
   t.is(undone.code, 0, undone.text);
   t.deepEqual([await tree(), await scripts()], before);
+  await host.run('sh', '-c', `! [ -L ${agent} ]`);
   t.deepEqual((await setup('--undo')).states, {});
 });
 

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Joined } from '../../failover/sharing/join-calls.js';
 import type { Io } from '../io.js';
@@ -8,6 +8,8 @@ import { addCommonOptions, type CommonOptions } from '../options.js';
 
 interface JoinGraceOptions extends CommonOptions {
   readonly watch?: boolean;
+  readonly all?: boolean;
+  readonly dead?: readonly string[];
 }
 
 /** Between two looks, ms. One look asks for one name in the record of each address (failover/sharing/quiet-records.ts). */
@@ -31,8 +33,25 @@ export function addJoinGrace(
           'exports (SHARED FILE SYSTEMS): until every node is in grace, one that is not may give a lock away that its holder is about to reclaim. ' +
           'Nobody calls: nothing is done. With --watch it goes on looking, once a second, until it is ended (SIGTERM): so it is to run on every node, always, and once: a second one refuses. It reads the configuration again when the file changes.',
       )
-      .option('-w, --watch', 'go on looking until SIGTERM or SIGINT'),
-  ).action(async (options: JoinGraceOptions) => {
+      .option('-w, --watch', 'go on looking until SIGTERM or SIGINT')
+      .addOption(
+        new Option(
+          '--all',
+          'where CTDB moves the addresses: have every node refuse NLM, then start in grace, and return once all that live refuse; for whatever fences a node, before that is fenced (CTDB). Ends with 1 where one does not in time',
+        ).conflicts('watch'),
+      )
+      .addOption(
+        new Option(
+          '--dead <node>',
+          'with --all: the name of the node that is fenced, which need not answer; may be repeated',
+        ).argParser(addName),
+      ),
+  ).action(async (options: JoinGraceOptions, command: Command) => {
+    if (options.all === true) {
+      if (!(await callOthers(io, drivers, options))) exit(exitCodes.stepFailed);
+      return;
+    }
+    if (options.dead !== undefined) command.error('error: --dead needs --all', { exitCode: exitCodes.usage });
     const { openReader } = await import('../open-reader.js');
     const { joinCalls } = await import('../../failover/sharing/join-calls.js');
     const { interruption } = await import('../interruption.js');
@@ -61,6 +80,39 @@ export function addJoinGrace(
     }
     exit(exitCodes.stepFailed);
   });
+}
+
+function addName(name: string, before: readonly string[] = []): readonly string[] {
+  return [...before, name];
+}
+
+/** --all. Whether every node that lives refuses. */
+async function callOthers(io: Io, drivers: LoadDrivers, options: JoinGraceOptions): Promise<boolean> {
+  const { openReader } = await import('../open-reader.js');
+  const { within } = await import('../../host/running/deadline.js');
+  const { limitOf } = await import('../../failover/limits.js');
+  const { callAll } = await import('../../ctdb/call-all.js');
+  const { usualLimits } = await import('../../ctdb/limits.js');
+  const { notesDirectory } = await import('../../ctdb/note-files.js');
+  const { barrierOf } = await import('../../ctdb/serve.js');
+  const { host, config, run, drivers: modules } = await openReader(drivers, undefined, options);
+  const { stateDirectory } = barrierOf(config, modules);
+  const directory = notesDirectory(host.path(stateDirectory));
+  const calling = { host, run, node: config.node, directory, dead: options.dead ?? [] };
+  const seconds = usualLimits.waitMs / 1000;
+  const called = await within(limitOf('join-grace --all', config), () => callAll({ ...calling, seconds }));
+  const { generation, ready, missing } = called;
+  if (options.json === true) io.out(`${JSON.stringify(called)}\n`);
+  else {
+    io.out(
+      `generation ${generation}: ${ready.length === 0 ? 'nobody refuses' : `${ready.join(', ')} refuse, or are in grace`}\n`,
+    );
+    if (missing.length > 0)
+      io.out(
+        `NOT REFUSING within ${seconds} s: ${missing.join(', ')}; what the fenced node held may be given away there\n`,
+      );
+  }
+  return missing.length === 0;
 }
 
 type Reader = Awaited<ReturnType<(typeof import('../open-reader.js'))['openReader']>>;

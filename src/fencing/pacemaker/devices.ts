@@ -20,8 +20,13 @@ const networkOnly: ReadonlySet<string> = new Set(['fence_aws_vpc', 'fence_aws_vp
 /**
  * "This is not a fence agent by itself! Its only purpose is to enable/disable another fence agent that lives on the same fencing level";
  * fence_evacuate moves the guests of an OpenStack node, and touches the node no more. fence_heuristics_resource never says "success".
+ * fence_nlm_failover is ours (callouts/ctdb): it has the other nodes refuse NLM.
  */
-const helpers: ReadonlySet<string> = new Set(['fence_heuristics_ping', 'fence_evacuate']);
+const helpers: ReadonlySet<string> = new Set([
+  'fence_heuristics_ping',
+  'fence_evacuate',
+  'fence_nlm_failover',
+]);
 
 /** Whether one of the devices is a helper, so that the levels of the topology are worth a look. */
 export function hasHelper({ agents }: Pick<FenceDevices, 'agents'>): boolean {

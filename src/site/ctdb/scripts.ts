@@ -32,3 +32,26 @@ export function isEnabledScript(host: Host, name: string): boolean {
 export function isCtdbs(host: Host, run: string): boolean {
   return isMovedByCtdb(run) || existsSync(host.path(legacyDirectory));
 }
+
+/** Where cluster managers look for it (fence-agents; Pacemaker, stonith). */
+export const fenceAgentLink = '/usr/sbin/fence_nlm_failover';
+
+/** Who would run it, and where that says so. */
+const fencers = {
+  Pacemaker: '/var/lib/pacemaker/cib/cib.xml',
+  'dlm_controld (dlm.conf(5))': '/etc/dlm/dlm.conf',
+} as const;
+
+/** Which of them is here, that fences nodes. */
+export function fencersHere(host: Host): string[] {
+  return Object.entries(fencers).flatMap(([who, file]) =>
+    existsSync(host.path(path.dirname(file))) ? [who] : [],
+  );
+}
+
+/** Who has the other nodes refuse before a node is fenced; undefined: nobody. */
+export function refusesFirst(host: Host): string | undefined {
+  const isNamed = (file: string) =>
+    /(?<![\w-])fence_nlm_failover(?![\w-])/.test((host.readText(file) ?? '').replaceAll(/^\s*#.*$/gm, ''));
+  return Object.entries(fencers).find(([, file]) => isNamed(file))?.[0];
+}

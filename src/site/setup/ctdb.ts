@@ -11,7 +11,15 @@ import { systemdRuns } from '../../host/reading/boot.js';
 import { isInstalled } from '../../host/running/command.js';
 import { whyUnsafe } from '../../host/way.js';
 import type { DriverModule } from '../../lockmanager/module.js';
-import { isEnabledScript, legacyDirectory, ownScripts, scriptFile, stockScripts } from '../ctdb/scripts.js';
+import {
+  fenceAgentLink,
+  fencersHere,
+  isEnabledScript,
+  legacyDirectory,
+  ownScripts,
+  scriptFile,
+  stockScripts,
+} from '../ctdb/scripts.js';
 import type { Finding, SetupItem } from './item.js';
 import { expectRoots } from './ledger.js';
 import { linkMade, linkTarget } from './links.js';
@@ -27,12 +35,13 @@ interface CtdbNode {
 
 /** Whether an earlier --ctdb has made what CTDB runs: a setup without it keeps that. */
 export function isWithCtdb({ ledger }: SetupPlace): boolean {
-  return Object.keys(ledger.entries.links).some(isOwnScript);
+  return Object.keys(ledger.entries.links).some((link) => ctdbLinkName(link) === 'event script');
 }
 
-/** Whether a link is that of an event script of ours. */
-export function isOwnScript(link: string): boolean {
-  return ownScripts.some((name) => scriptFile(name) === link);
+/** The name of the item that has made a link; undefined: none of --ctdb. */
+export function ctdbLinkName(link: string): string | undefined {
+  if (link === fenceAgentLink) return 'fence agent';
+  return ownScripts.some((name) => scriptFile(name) === link) ? 'event script' : undefined;
 }
 
 /**
@@ -62,12 +71,16 @@ export async function ctdbItems(place: SetupPlace, node: CtdbNode): Promise<Setu
     link: scriptFile(name),
     target: path.join(installation.callouts, 'ctdb', name),
   }));
-  for (const { target } of scripts) await expectSafe(target);
+  const agent = path.join(installation.callouts, 'ctdb', path.basename(fenceAgentLink));
+  for (const target of [...scripts.map((one) => one.target), agent]) await expectSafe(target);
   const isUntouched = () => expectNone(host, config);
   const wasOn = stockScripts.some((name) => isEnabledScript(host, name));
   return [
     ...stockScripts.map((name) => stockAside(place, name, isUntouched)),
     ...scripts.map((one) => linkMade(place, one, isUntouched)),
+    ...(fencersHere(host).length > 0
+      ? [linkMade(place, { name: 'fence agent', link: fenceAgentLink, target: agent })]
+      : []),
     ...(wasOn && isInstalled('systemctl') ? [serverAtBoot(host)] : []),
     unitFile(place, installation, { config: path.resolve(config.file), unit: barrierUnit }),
     unitAlways(place, { name: 'ctdb unit', unit: barrierUnit, otherwise: '"nlm-failover ctdb serve"' }),

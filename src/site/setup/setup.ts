@@ -9,7 +9,7 @@ import type { DriverModule } from '../../lockmanager/module.js';
 import { servedHere } from '../../lockmanager/served-here.js';
 import { isAtOrBelow } from '../../paths.js';
 import { unitDropIns, unitOf, unitTemplate, watchUnit } from '../unit/names.js';
-import { barrierEnded, ctdbItems, isOwnScript, isWithCtdb, stockTakenBack } from './ctdb.js';
+import { barrierEnded, ctdbItems, ctdbLinkName, isWithCtdb, stockTakenBack } from './ctdb.js';
 import { mountPoints } from './directories.js';
 import type { SetupItem } from './item.js';
 import {
@@ -157,7 +157,7 @@ export async function undoItems(
     ...units.filter(isTheirs).map((unit) => unitDisabled(place, unit)),
     ...Object.keys(links)
       .filter(isTheirs)
-      .map((link) => linkTakenBack(place, isOwnScript(link) ? 'event script' : 'ocf agents', link)),
+      .map((link) => linkTakenBack(place, ctdbLinkName(link) ?? 'ocf agents', link)),
     ...(only === undefined && isWithCtdb(place) ? [barrierEnded(host, run)] : []),
     ...Object.entries(aside)
       .filter(([file]) => isTheirs(file))

@@ -205,8 +205,11 @@ test('a helper fences nothing by itself: it counts beside another device, in eve
   // As check asks, of no node in particular.
   t.is(whyRunsOn(devices, [], readFenceLevels(`<a>${level('target="B"', 'h,i')}</a>`), undefined), undefined);
   t.regex(whyRunsOn(devices, [], [], undefined) ?? '', /no level of a topology has another device/);
-  const evacuate = readFenceDevices(resources.replace('fence_heuristics_ping', 'fence_evacuate'));
-  t.regex(whyRunsOn(evacuate, [], [], 'A') ?? '', /^fence_evacuate fences nothing by itself/);
+  for (const helper of ['fence_evacuate', 'fence_nlm_failover'])
+    t.regex(
+      whyRunsOn(readFenceDevices(resources.replace('fence_heuristics_ping', helper)), [], [], 'A') ?? '',
+      new RegExp(`^${helper} fences nothing by itself`),
+    );
   const both = readFenceDevices(
     resources.replace(
       '</resources>',

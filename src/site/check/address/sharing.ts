@@ -10,7 +10,14 @@ import { glusterSeconds } from '../../../host/gluster-options.js';
 import type { Host } from '../../../host/host.js';
 import { answeringNodes, type GraceAnswer, readAnswer } from '../../../record/barrier.js';
 import { holdRecordDirectory } from '../../../record/safe-files/record-directory.js';
-import { isCtdbs, isEnabledScript, ownScripts, scriptFile, stockScripts } from '../../ctdb/scripts.js';
+import {
+  isCtdbs,
+  isEnabledScript,
+  ownScripts,
+  refusesFirst,
+  scriptFile,
+  stockScripts,
+} from '../../ctdb/scripts.js';
 import {
   type AddressSite,
   type Check,
@@ -32,7 +39,7 @@ const fencedSeconds = 20;
 /** That every node enters grace when it is called, and that the storage lets the locks of a dead node go in time. */
 export const sharingCheck: Check<AddressSite> = {
   name: 'sharing',
-  text: 'of what every node exports: `join-grace --watch` runs here and looks, how each other node answered when it was called last, also one that is not in `nodes` here, and, with `gluster_volume`, that network.ping-timeout is smaller than server.tcp-user-timeout, which leaves time to fence a node, and `barrier` and the grace longer; where CTDB moves the address, that `ctdb serve` runs here, the grace lasts long enough, and that CTDB runs the event scripts of nlm-failover, and none of its own for NFS',
+  text: 'of what every node exports: `join-grace --watch` runs here and looks, how each other node answered when it was called last, also one that is not in `nodes` here, and, with `gluster_volume`, that network.ping-timeout is smaller than server.tcp-user-timeout, which leaves time to fence a node, and `barrier` and the grace longer; where CTDB moves the address, that `ctdb serve` runs here, the grace lasts long enough, and that CTDB runs the event scripts of nlm-failover, and none of its own for NFS, and that a fence agent has the other nodes refuse before a node is fenced',
   look: async (site) => {
     const { ip, reader } = site;
     if (ip.shared === undefined) return [ok('nothing that another node exports too')];
@@ -62,6 +69,7 @@ function together({ reader: { run, config, host, drivers }, context }: AddressSi
       ? []
       : [failure(tooShort, 'Raise /proc/sys/fs/nfs/nlm_grace_period, before the lock manager starts next.')]),
     ...ofScripts(host),
+    ofFencing(host),
     ...[...wrong, ...remarks].map((text) => warning(text, 'See "nlm-failover ctdb monitor".')),
   ];
 }
@@ -82,6 +90,17 @@ function ofScripts(host: Host): Finding[] {
       : [failure(`CTDB does not run ${off.join(', ')}: what moves is found late, or by nobody`, setup)]),
     ...(on.length + off.length === 0 ? [ok('CTDB runs the event scripts of nlm-failover alone')] : []),
   ];
+}
+
+/** The file system gives the locks of a dead node away when it is fenced, long before CTDB says a word. */
+function ofFencing(host: Host): Finding {
+  const who = refusesFirst(host);
+  return who === undefined
+    ? warning(
+        'nothing has the other nodes refuse before a node that died is fenced: what its clients hold anybody may get, from when the file system lets its locks go until CTDB moves its addresses (seen with dlm: 26 s)',
+        'Let what fences call fence_nlm_failover first, or "nlm-failover join-grace --all": CTDB in nlm-failover(8).',
+      )
+    : ok(`${who} has the other nodes refuse before a node is fenced`);
 }
 
 function answersOf(

@@ -1,0 +1,79 @@
+// Before a node is fenced: all others refuse NLM, or are in grace. Two rehearsed nodes, with the processes that do it.
+import path from 'node:path';
+import test from 'ava';
+import { lastLooked } from '../../src/ctdb/local.js';
+import { readNotes } from '../../src/ctdb/note-files.js';
+import { exitCodes } from '../../src/errors.js';
+import { ctdbSite } from './helpers/ctdb-site.js';
+import { callout, endAfter, event, isServe, pidOf, runOf, until } from './helpers/serving.js';
+
+test('join-grace --all returns when all that live refuse; who does not is named, and the fence agent keeps nobody waiting', async (t) => {
+  const site = ctdbSite(t, 1);
+  const { a, b } = site;
+  const agent = (text: string) => callout(a, 'fence_nlm_failover', [], text);
+  const unserved = await agent('action=off\nplug=C\n');
+  t.is(unserved.code, 0, 'the node is fenced all the same');
+  t.regex(unserved.output, /"nlm-failover ctdb serve" does not run here: nobody was called/);
+  for (const node of site.nodes) {
+    endAfter(t, node);
+    t.is((await event(node, '06', 'startup')).code, 0);
+  }
+  await until(() => site.nodes.every((node) => lastLooked(runOf(node)) !== undefined));
+  const notes = () => [...readNotes(path.join(site.shared, 'ctdb')).values()];
+  t.deepEqual(
+    notes().map(({ phase }) => phase),
+    ['idle', 'idle'],
+  );
+
+  const first = await agent('# a remark\naction=off\nnodename=C\n');
+  t.is(first.code, 0);
+  t.regex(first.output, /^generation 1: A, B refuse, or are in grace$/m);
+  for (const { generation, phase } of notes()) {
+    t.is(generation, 1);
+    t.regex(phase, /^(?:refusing|stopped|started)$/);
+  }
+  await until(() => notes().every(({ phase }) => phase === 'started'));
+
+  // It is CTDB's still, as in the first seconds after its power was cut.
+  const pid = pidOf(b);
+  if (pid === undefined || !isServe(pid)) return t.fail(`no process: ${pid}`);
+  process.kill(pid, 'SIGKILL');
+  await until(() => !isServe(pid));
+  const missing = await a.here(['join-grace', '--all', '--json']);
+  t.is(missing.exitCode, exitCodes.stepFailed, missing.stderr);
+  t.like(JSON.parse(missing.stdout), { ready: ['A'], missing: ['B'] });
+  const dead = await a.here(['join-grace', '--all', '--dead', 'C', '--dead', 'B', '--json']);
+  t.is(dead.exitCode, exitCodes.done, dead.stderr);
+  t.like(JSON.parse(dead.stdout), { ready: ['A'], missing: [] });
+  t.true((notes()[0]?.generation ?? 0) >= 2);
+  const named = await agent('action=reboot\nplug=B\n');
+  t.regex(named.output, /^generation \d+: A refuse, or are in grace$/m);
+
+  // CTDB says nothing: whoever has a note may live.
+  a.remove('/ctdb-status');
+  const silent = await a.here(['join-grace', '--all']);
+  t.is(silent.exitCode, exitCodes.stepFailed);
+  t.regex(silent.stdout, /^NOT REFUSING within 10 s: B; what the fenced node held may be given away there$/m);
+});
+
+test('the fence agent does nothing for what fences nobody, and says what it is', async (t) => {
+  const { a } = ctdbSite(t, 1);
+  for (const action of ['on', 'monitor', 'status', 'validate-all'])
+    t.deepEqual(await callout(a, 'fence_nlm_failover', [`--action=${action}`]), { code: 0, output: '' });
+  const { code, output } = await callout(a, 'fence_nlm_failover', ['--action=metadata']);
+  t.is(code, 0);
+  t.regex(
+    output,
+    /^<\?xml[^]*<resource-agent name="fence_nlm_failover"[^]*<action name="off"\/>[^]*<\/resource-agent>\n$/,
+  );
+});
+
+test('--all is for what starts together, and --dead for --all', async (t) => {
+  const { a } = ctdbSite(t, 1);
+  t.is((await a.here(['join-grace', '--dead', 'B'])).exitCode, exitCodes.usage);
+  t.is((await a.here(['join-grace', '--all', '--watch'])).exitCode, exitCodes.usage);
+  a.write('/etc/nlm-failover.toml', a.read('/etc/nlm-failover.toml').replace('"lockd"', '"auto"'));
+  const { exitCode, stderr } = await a.here(['join-grace', '--all']);
+  t.is(exitCode, exitCodes.configuration);
+  t.regex(stderr, /driver is "auto", which needs no barrier/);
+});
