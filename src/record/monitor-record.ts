@@ -416,10 +416,12 @@ export class MonitorRecord {
 
   #once<T>(what: string, action: () => T): T {
     const use = () => {
+      // Whoever began it has asked, and asks again at its end; on a cluster file system each time is a dozen questions to every server.
+      if (this.#db.inTransaction) return action();
       this.#stands.assertInPlace();
       this.#stands.assertNotMoved();
       // SQLite looks for a hot journal at the start of each transaction, not only when it opens.
-      if (!this.#db.inTransaction) assertNoSuperJournal(this.#db.name);
+      assertNoSuperJournal(this.#db.name);
       const result = action();
       this.#stands.assertInPlace();
       return result;

@@ -24,6 +24,8 @@ import { awaitDeadLocks, enterSharedGrace, roundPart } from './join.js';
 type FailoverAction = Action<FailoverContext>;
 
 const lookMs = 200;
+/** Once a node is late, or only the storage is waited for. Each look reads several small files, on a cluster file system, and the wait may be long. */
+const lateLookMs = 1000;
 /** A node that looks for calls has answered by then: whoever has not may be down, which is asked. */
 export const lateSeconds = 5;
 /** Of the longest that a grace may last: so much of it every one lasts, whatever a lock manager adds to it. */
@@ -155,7 +157,10 @@ async function awaitAnswers(
       standing.keep();
       return missing().length === 0 || signal.aborted;
     };
-    await waitUntil(host, 'every node to enter grace', look, { seconds, intervalMs: lookMs });
+    const wait = (longest: number, intervalMs: number) =>
+      waitUntil(host, 'every node to enter grace', look, { seconds: longest, intervalMs });
+    const early = Math.min(seconds, lateSeconds);
+    if (!(await wait(early, lookMs))) await wait(seconds - early, lateLookMs);
     left = await standing.keptDuring(own);
   } finally {
     asking.abort();
@@ -230,7 +235,7 @@ class StandingCall {
         } catch (error) {
           reject(error instanceof Error ? error : new Error(messageOf(error)));
         }
-      }, lookMs);
+      }, lateLookMs);
     });
     try {
       return await Promise.race([work, failed]);

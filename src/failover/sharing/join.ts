@@ -8,7 +8,8 @@ import type { GraceAnswer, GraceCall } from '../../record/barrier.js';
 import { lockBricks, type OperationLock } from '../../rundir/operation-lock.js';
 import { runDirectory } from '../../rundir/serving.js';
 
-const lookMs = 500;
+/** A look has the bricks write down all that they hold. */
+const lookMs = 1000;
 /** What another command may have the bricks for: a few of them, none of which says anything. */
 const othersSeconds = 20;
 /** Of the longest that a grace may last: after that part of one whoever is to stay in it enters it anew. */

@@ -1,4 +1,4 @@
-import { constants, fstatSync } from 'node:fs';
+import { constants, fstatSync, lstatSync } from 'node:fs';
 import { FailoverError, exitCodes } from '../../errors.js';
 import { inPlainWords } from '../record-error.js';
 import { readAt, withRegularFile } from '../safe-files/files.js';
@@ -15,6 +15,9 @@ const endBytes = 16;
  */
 export function assertNoSuperJournal(file: string): void {
   const journal = `${file}-journal`;
+  // As between two transactions, where it is empty or not there: on a cluster file system to open it costs far more.
+  const found = lstatSync(journal, { throwIfNoEntry: false });
+  if (found === undefined || (found.isFile() && found.size < endBytes)) return;
   const names = withRegularFile(journal, constants.O_RDONLY, (fd) => {
     const { size } = fstatSync(fd);
     if (size < endBytes) return false;

@@ -34,6 +34,7 @@ export class HeldDirectory {
   /** A path to the directory itself, through the descriptor; for the commands that this process starts as well. */
   readonly way: string;
   readonly #fd: number;
+  #identity: { readonly dev: bigint; readonly ino: bigint } | undefined;
 
   constructor(directory: string, fd: number) {
     this.path = directory;
@@ -57,7 +58,9 @@ export class HeldDirectory {
 
   /** Whether its path leads to it still. */
   get isInPlace(): boolean {
-    const { dev, ino } = fstatSync(this.#fd, { bigint: true });
+    // What the descriptor leads to is always the same one.
+    this.#identity ??= fstatSync(this.#fd, { bigint: true });
+    const { dev, ino } = this.#identity;
     const now = statSync(this.path, { bigint: true, throwIfNoEntry: false });
     return now?.ino === ino && now.dev === dev;
   }
