@@ -6,7 +6,14 @@ import type { Host } from '../host/host.js';
 import { bootClock } from '../host/reading/boot.js';
 import { within } from '../host/running/deadline.js';
 import type { LockManager, LockManagerAction, LockManagerContext } from '../lockmanager/port.js';
-import { addressesHere, type ContextOf, freezeRecords, notifyAll, takeRecord } from './addresses.js';
+import {
+  addressesHere,
+  type ContextOf,
+  freezeRecords,
+  notifyAll,
+  publicAddresses,
+  takeRecord,
+} from './addresses.js';
 import type { Effects } from './barrier-process.js';
 import { whyTooShort } from './grace.js';
 import { quietMs } from './limits.js';
@@ -25,6 +32,7 @@ import { askMembers, type Members } from './members.js';
 import type { Pnn } from './note.js';
 import { notesDirectory, readNotes, type Signed, writeNote } from './note-files.js';
 import { isRefusing, letThrough, lockPorts, type Port, refuse } from './refusal.js';
+import { refuseUnfit } from './serve.js';
 import { type Since, wantedBy } from './wanted.js';
 
 /** This node, as the effects need to know it. */
@@ -104,7 +112,9 @@ export class NodeEffects implements Effects {
   }
 
   async wanted(): Promise<ReturnType<typeof wantedBy>['wanted']> {
-    const { run } = this.#node;
+    const { host, run, config } = this.#node;
+    // What is mounted may have come since.
+    refuseUnfit(host, publicAddresses(config));
     const { wanted, since } = wantedBy(
       {
         now: this.now(),

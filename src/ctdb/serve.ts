@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { release } from 'node:os';
 import { closeSync, constants, openSync } from 'node:fs';
 import path from 'node:path';
 import type { Config, FloatingIp } from '../config/config.js';
@@ -7,8 +6,8 @@ import { exitCodes, FailoverError } from '../errors.js';
 import { makeDirectory } from '../host/directories.js';
 import type { Host } from '../host/host.js';
 import { systemdRuns } from '../host/reading/boot.js';
-import { mountAt } from '../host/reading/mounts.js';
 import type { DriverModule } from '../lockmanager/module.js';
+import { unfitFilesystems } from '../lockmanager/unfit.js';
 import { barrierName, isOperating } from '../rundir/operating.js';
 import { publicAddresses } from './addresses.js';
 
@@ -74,27 +73,16 @@ export function barrierOf(
   return { module, ips, stateDirectory: first.stateDirectory };
 }
 
-/**
- * File systems on which the lock manager of the kernel cannot keep locks apart. What was seen of GFS2, Linux 6.1.176 with dlm: two clients of one node
- * both got the same exclusive lock, as dlm takes lockd for one owner, and what lockd held stayed in dlm when it had ended. Newer kernels were not tried.
- * Throws FailoverError NOT_READY (exit code 3).
- */
+/** Throws FailoverError NOT_READY (exit code 3) where the kernel's lock manager cannot keep locks apart on a file system (src/lockmanager/unfit.ts). */
 export function refuseUnfit(host: Host, ips: readonly FloatingIp[]): void {
-  const mountpoints = new Set(
-    ips.flatMap(({ filesystems }) => filesystems.map(({ mountpoint }) => mountpoint)),
-  );
-  for (const mountpoint of mountpoints) {
-    if (mountAt(host, mountpoint)?.type !== 'gfs2') continue;
-    throw new FailoverError(
-      `${mountpoint} is GFS2, on which lockd's locks are no locks (this is Linux ${release()}): on 6.1 two clients of one node both got the same one, and it stayed when lockd had ended`,
-      {
-        code: 'NOT_READY',
-        exitCode: exitCodes.configuration,
-        operation: 'ctdb serve',
-        hint: 'Export it by NFS-Ganesha, or another cluster file system: CTDB in nlm-failover(8).',
-      },
-    );
-  }
+  const [why] = ips.flatMap((ip) => unfitFilesystems(host, ip));
+  if (why === undefined) return;
+  throw new FailoverError(why, {
+    code: 'NOT_READY',
+    exitCode: exitCodes.configuration,
+    operation: 'ctdb serve',
+    hint: 'Export it by NFS-Ganesha, or another cluster file system: CTDB in nlm-failover(8).',
+  });
 }
 
 function invalid(message: string, hint: string): FailoverError {

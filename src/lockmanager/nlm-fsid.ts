@@ -6,6 +6,7 @@ import { mountAt } from '../host/reading/mounts.js';
 import { kernelDefaults, nfsdKey, onSite } from './kernel.js';
 import type { DriverModule } from './module.js';
 import { locksOf, verifyLocksGone } from './lockd/locks-gone.js';
+import { unfitFilesystems } from './unfit.js';
 import type { LockManager, LockManagerAction, ServingPlace } from './port.js';
 
 const name = 'nlm-fsid';
@@ -20,11 +21,13 @@ export const nlmFsidModule: DriverModule = {
     filesystems
       .filter(({ fsid }) => !isNumericFsid(fsid))
       .map(({ fsid }) => `fsid ${fsid} is a UUID, and nlm_unlock takes an integer`),
-  lacks: async ({ host, config }) =>
-    ['nlm_unlock', 'nlm_set_ip_grace']
+  lacks: async ({ host, config, floatingIp }, { takesOver }) => [
+    ...['nlm_unlock', 'nlm_set_ip_grace']
       .map((file) => `${settingOf(config.lockManager, nfsdKey)}/${file}`)
       .filter((file) => !existsSync(host.path(file)))
       .map((file) => `no ${file}`),
+    ...(takesOver ? unfitFilesystems(host, floatingIp) : []),
+  ],
   make: (site) => nlmFsid(onSite(site), settingOf(site.config.lockManager, nfsdKey)),
 };
 

@@ -190,6 +190,19 @@ test('a process that was killed goes on where it was, by what is so; meanwhile t
   t.deepEqual(a.process.state?.behind, { refusing: [], stopped: [] });
 });
 
+test('what is mounted only now, and no lock manager of the kernel can serve, begins no generation', async (t) => {
+  const site = ctdbSite(t, 1);
+  site.a.write('/proc/self/mountinfo', '1 0 11:1 / /srv/vol rw - gfs2 /dev/vol1 rw\n');
+  const a = await start(t, site.a, 1);
+  site.give(site.a, [moving]);
+  noteMoved(a.run);
+  noteSettled(a.run);
+  await until(() => (lastLooked(a.run)?.wrong ?? []).some((text) => /\/srv\/vol is GFS2/.test(text)));
+  t.is(a.process.state?.generation, 0);
+  site.a.write('/proc/self/mountinfo', '1 0 11:1 / /srv/vol rw - gpfs /dev/vol1 rw\n');
+  await until(() => a.process.state?.generation === 1);
+});
+
 test('an address that comes back without an event is found, and its record taken back', async (t) => {
   const client = await startLoopbackClient('127.79.2.3', 0, () => undefined);
   t.teardown(() => client.close());

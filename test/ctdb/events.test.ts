@@ -10,6 +10,7 @@ import { legacyDirectory, ownScripts, scriptFile } from '../../src/site/ctdb/scr
 import { exitCodes } from '../../src/errors.js';
 import { isInstalled } from '../../src/host/running/command.js';
 import { servingJournal } from '../../src/rundir/serving.js';
+import { writeBelow } from '../helpers/check-sites.js';
 import { projectRoot } from '../lab/project-root.js';
 import { addresses, ctdbSite } from './helpers/ctdb-site.js';
 import { endAfter, event, isServe, pidOf, runOf, until } from './helpers/serving.js';
@@ -123,6 +124,13 @@ test('before any event check sees whose scripts CTDB runs: both, neither, and a 
   chmodSync(a.path('/60'), 0o755);
   a.link(scriptFile('60.nfs.script'), a.path('/60'));
   t.true((await sharing()).some((line) => /FAILURE +sharing +\S*60\.nfs\.script is enabled/.test(line)));
+  const mounts = a.read('/proc/self/mountinfo');
+  a.write('/proc/self/mountinfo', mounts.replace('gpfs', 'gfs2'));
+  t.regex(
+    (await a.here(['check', moving])).stdout,
+    /FAILURE {2}driver .*\/srv\/vol is GFS2, whose locks dlm keeps/,
+  );
+  a.write('/proc/self/mountinfo', mounts);
   a.write('/etc/nlm-failover.toml', a.read('/etc/nlm-failover.toml').replace('"lockd"', '"auto"'));
   const auto = (await a.here(['check', moving])).stdout;
   t.regex(
@@ -161,7 +169,30 @@ test('the process refuses what it cannot keep locks on, and what needs no barrie
     t.regex(stderr, says);
   };
   const config = '/etc/nlm-failover.toml';
-  await refused(/ocfs2/, 'gfs2', '/proc/self/mountinfo', /is GFS2, on which lockd's locks are no locks/);
+  const mounts = '/proc/self/mountinfo';
+  const each = 'those of each node alone';
+  await refused(
+    /gpfs/,
+    'gfs2',
+    mounts,
+    /^\S*.*\/srv\/vol is GFS2, whose locks dlm keeps, which takes lockd for one owner: .*nobody has tried this/m,
+  );
+  writeBelow(site.a, '/proc/sys/kernel/osrelease', '6.1.176\n');
+  await refused(
+    /gpfs/,
+    'gfs2',
+    mounts,
+    /is GFS2, whose locks dlm keeps, .*\(seen with GFS2 on this Linux 6\.1\.176\)/,
+  );
+  await refused(
+    /gpfs (.*) rw\n/,
+    'gfs2 $1 rw,localflocks\n',
+    mounts,
+    new RegExp(`is GFS2, mounted so that its locks are ${each}`),
+  );
+  await refused(/gpfs/, 'ocfs2', mounts, /is OCFS2, whose locks dlm keeps/);
+  writeBelow(site.a, '/sys/fs/ocfs2/cluster_stack', 'o2cb\n');
+  await refused(/gpfs/, 'ocfs2', mounts, new RegExp(`is OCFS2, mounted so that its locks are ${each}`));
   await refused(/driver = "lockd"/, 'driver = "auto"', config, /driver is "auto", which needs no barrier/);
   await refused(
     /state_directory = .*\n\n*$/,

@@ -243,7 +243,18 @@ test('nothing outside lockmanager names a driver', (t) => {
     const text = readFileSync(path.join(source, file), 'utf8');
     const code = text.replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, '');
     for (const [, to = ''] of code.matchAll(/lockmanager\/([\w/.-]+)\.js'/g)) {
-      if (!['callout-proof', 'choose', 'drivers', 'in-place', 'module', 'port', 'served-here'].includes(to))
+      if (
+        ![
+          'callout-proof',
+          'choose',
+          'drivers',
+          'in-place',
+          'module',
+          'port',
+          'served-here',
+          'unfit',
+        ].includes(to)
+      )
         imported.push(`${file} -> ${to}`);
     }
     for (const { name } of drivers) {

@@ -7,6 +7,7 @@ import { type Problem, renderPath, Wrong } from '../../config/problem.js';
 import { isAtOrBelow } from '../../paths.js';
 import { nfsdKey } from '../kernel.js';
 import type { DriverModule, Site } from '../module.js';
+import { unfitFilesystems } from '../unfit.js';
 import { instanceLacks, linkMistakes } from './able.js';
 import type { InstanceLink } from './build.js';
 import { servingPlace } from './inside.js';
@@ -91,7 +92,10 @@ export const lockdNetnsModule: DriverModule = {
   keys: [nfsdKey, linkKey, bridgeKey, threadsKey, manageGidsKey, graceKey, ...Object.values(portKeys)],
   problems: ({ lockManager }) => [...bridgeProblems(lockManager), ...portProblems(lockManager)],
   unsuited,
-  lacks: ({ host, ...site }) => instanceLacks(host, linkOf(site)),
+  lacks: async ({ host, ...site }, { takesOver }) => [
+    ...(await instanceLacks(host, linkOf(site))),
+    ...(takesOver ? unfitFilesystems(host, site.floatingIp) : []),
+  ],
   mistakes: (site) => linkMistakes(linkOf(site)),
   instancesHere: (host) =>
     host.kind === 'real'

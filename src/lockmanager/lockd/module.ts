@@ -5,6 +5,7 @@ import { hasNfsd } from '../../host/reading/nfsd.js';
 import { isInstalled } from '../../host/running/command.js';
 import { nfsdKey, onSite } from '../kernel.js';
 import type { DriverModule } from '../module.js';
+import { unfitFilesystems } from '../unfit.js';
 import { lockd } from './lockd.js';
 
 const restartKey: DriverKey<Argv> = {
@@ -23,8 +24,13 @@ export const lockdModule: DriverModule = {
   keys: [nfsdKey, restartKey],
   unsuited: () => [],
   // A release, and a takeover of a part, go on with what is here.
-  lacks: async ({ host, config }, { takesOver }) =>
-    takesOver ? serverLacks(host, settingOf(config.lockManager, restartKey)) : [],
+  lacks: async ({ host, config, floatingIp }, { takesOver }) =>
+    takesOver
+      ? [
+          ...unfitFilesystems(host, floatingIp),
+          ...(await serverLacks(host, settingOf(config.lockManager, restartKey))),
+        ]
+      : [],
   make: (site) => {
     const { lockManager } = site.config;
     return lockd(onSite(site), {

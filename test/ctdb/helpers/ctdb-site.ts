@@ -35,7 +35,7 @@ export function ctdbSite(t: ExecutionContext, rpcbindPort: number, timeouts = ''
     node.write('/etc/nlm-failover.toml', configText(node.name, timeouts));
     node.write('/proc/fs/nfsd/threads', '8\n');
     mkdirSync(node.path('/srv/vol'), { recursive: true });
-    node.write('/proc/self/mountinfo', `1 0 11:1 / /srv/vol rw - ocfs2 /dev/vol1 rw\n`);
+    node.write('/proc/self/mountinfo', `1 0 11:1 / /srv/vol rw - gpfs /dev/vol1 rw\n`);
   }
   const connect = (connected: boolean) => {
     for (const [self, node] of nodes.entries()) node.write('/ctdb-status', statusText(self, connected));

@@ -62,8 +62,8 @@ echo 50 > /proc/sys/fs/nfs/nlm_grace_period        # and nfsd's, /proc/fs/nfsd/n
             'What stays open: without it, those 26 s; and storage of the record that itself waits for the fencing, where nobody is heard: the agent then goes on after 15 s. Let `directory` of [state] lie elsewhere. `check` says where no agent is named.',
         ],
         [
-          'GFS2',
-          'is refused. On Linux 6.1 two NFS clients of one node both got the same exclusive lock, and what lockd held stayed in dlm when it had ended, for ever. No newer kernel was seen to be better.',
+          'GFS2, OCFS2',
+          'are refused, by `check`, `setup --ctdb`, takeover and the first generation, whatever the kernel. Seen with GFS2 on Linux 6.1: two NFS clients of one node both got the same exclusive lock, as dlm takes lockd for one owner, and what lockd held stayed in dlm when it had ended, for ever. OCFS2 has its locks kept in the same way; with o2cb they are those of each node alone, as with `localflocks`, which is enough for an address whose file systems one node has at a time, and refused where every node exports them. No newer kernel was tried.',
         ],
         [
           'takeover, release',
