@@ -76,6 +76,8 @@ export interface FloatingIp {
   readonly interface: string;
   /** As configured; see notifyNames for what SM_NOTIFY carries. */
   readonly names: readonly string[];
+  /** Whether SM_NOTIFY comes as an even state, then an odd one; absent: as one odd state. */
+  readonly legacyNotify?: true;
   /** Absolute directory in which sm_<address> is made. */
   readonly stateDirectory: string;
   /** Whether it may lie where clients with AUTH_SYS reach it. */

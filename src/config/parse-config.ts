@@ -117,6 +117,7 @@ function toFloatingIp(
     // relationProblems has made sure that one of the two is there.
     stateDirectory: ip.state_directory ?? directory ?? '',
     trustClients: ip.trust_clients,
+    ...(ip.legacy_notify ? { legacyNotify: true } : {}),
     ...stateVolumeOf(ip),
     ...(managed.length === 0 ? {} : { managedByOthers: [...new Set(managed)] }),
     ...(shared.length === 0 ? {} : { shared: { nodes: [...new Set(shared.flatMap(({ nodes }) => nodes))] } }),

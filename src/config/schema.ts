@@ -268,6 +268,18 @@ const floatingIpTable = {
     ),
     [],
   ),
+  legacy_notify: v.optional(
+    value(
+      trueOrFalse,
+      {
+        text:
+          'true: SM_NOTIFY carries each name twice, first with an even NSM state ("down"), then, when that is accepted, with the odd one ("up"). For clients that take one message alone for no reboot, as CTDB has done it. ' +
+          'A Linux client recovers at each state that it has not seen, and so reclaims twice',
+      },
+      (input) => (typeof input === 'boolean' ? input : new Wrong(`write ${trueOrFalse}`)),
+    ),
+    false,
+  ),
   state_directory: v.optional(
     string(
       absolute('/srv/state1'),

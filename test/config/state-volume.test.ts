@@ -144,6 +144,15 @@ test('refused: an fsid that is missing where something is exported', (t) => {
   ]);
 });
 
+test('legacy_notify: none unless it is asked for, and no word', (t) => {
+  const asked = (word: string) => replaced(sample, place, `${place}\nlegacy_notify = ${word}`);
+  t.is(parse(asked('true')).floatingIps[0]?.legacyNotify, true);
+  t.false('legacyNotify' in (parse(asked('false')).floatingIps[0] ?? {}));
+  t.deepEqual(refusal(asked('"yes"')), [
+    'floating_ip[0].legacy_notify = "yes": write true or false, without quotes',
+  ]);
+});
+
 test('refused: a word for trust_clients', (t) => {
   t.deepEqual(refusal(replaced(sample, place, `${place}\ntrust_clients = "yes"`)), [
     'floating_ip[0].trust_clients = "yes": write true or false, without quotes',

@@ -17,6 +17,7 @@ export function sharedKeys(
   const values: Record<string, unknown> = {
     'prefix length of address': ip.prefix,
     names: [...ip.names].toSorted(),
+    ...(ip.legacyNotify === true ? { legacy_notify: true } : {}),
     state_directory: ip.stateDirectory,
     trust_clients: ip.trustClients,
     managed_by_others: [...(ip.managedByOthers ?? [])].toSorted(),

@@ -117,6 +117,7 @@ export async function notifyRecorded(
     source: { address: ip.address, family: ip.family },
     names: notifyNames(ip),
     state,
+    pair: ip.legacyNotify,
     clients,
     seen: record.seenToNotify(),
     deadlineMs: context.notifyDeadlineMs ?? driver.graceSeconds() * 1000,

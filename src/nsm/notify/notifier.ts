@@ -15,6 +15,8 @@ export interface NotifyOptions {
   readonly names: readonly string[];
   /** The new NSM state: odd, positive, never used before for this floating IP on any node. */
   readonly state: number;
+  /** With the even state before it; see notificationsOf. */
+  readonly pair?: boolean | undefined;
   /** Recorded clients: addresses as text, or host names. They are begun with in this order. */
   readonly clients: readonly string[];
   /** How many of them, the first ones, have been seen of late; default none. */
@@ -108,13 +110,13 @@ async function eachInTurn(
 
 /**
  * B-3: sends SM_NOTIFY (X/Open XNFS chapter 11; program 100024 version 1 procedure 6) for every name, all
- * with the same state, to one client after the other as fast as they can be sent, and again with back-off until its statd has accepted each
+ * with the same state (but with `pair`), to one client after the other as fast as they can be sent, and again with back-off until its statd has accepted each
  * name or the deadline has passed. Never waits longer than `deadlineMs`, plus at most 2.5 s for an IPv6
  * source still under duplicate address detection.
  * Throws NSM_NOTIFICATION for options that cannot be sent, NSM_SOCKET, and whatever a callback throws.
  */
 export async function notify(options: NotifyOptions): Promise<NotifyResult> {
-  const notifications = notificationsOf(options.names, options.state);
+  const notifications = notificationsOf(options.names, options.state, options);
   const pace = { ...defaultPace, ...options.pace };
   const clients = [...new Set(options.clients)];
   const rpcbindPort = options.rpcbindPort ?? rpcbind.port;

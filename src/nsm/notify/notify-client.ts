@@ -1,8 +1,8 @@
 import { Backoff, type BackoffPace } from './backoff.js';
 import type { ClientAddress } from './client-address.js';
 import type { Exchange } from './exchange.js';
-import type { RpcCall } from '../../rpc/rpc-call.js';
 import { type Rank, ranks } from './send-window.js';
+import type { Notification } from './sm-notify.js';
 import { type CallRound, StatdCall } from './statd-call.js';
 import { type PortFound, StatdPort } from './statd-port.js';
 
@@ -16,8 +16,8 @@ type Place = Extract<Located, { readonly kind: 'address' }>;
 /** What notifying one client takes from the run that it is part of. */
 export interface NotifyContext {
   readonly run: SharedRun;
-  /** One SM_NOTIFY for each name. */
-  readonly notifications: readonly Omit<RpcCall, 'xid'>[];
+  /** See notificationsOf. */
+  readonly notifications: readonly (readonly Notification[])[];
   readonly rpcbindPort: number;
   readonly pace: BackoffPace;
   /** Until the deadline, in milliseconds. */

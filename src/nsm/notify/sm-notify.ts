@@ -31,27 +31,40 @@ export function decodeStateChange(args: Uint8Array): StateChange {
   return change;
 }
 
+/** A call of SM_NOTIFY, before it has an xid. */
+export type Notification = Omit<RpcCall, 'xid'>;
+
 /**
  * The SM_NOTIFY calls for one client: one for each name, in their order, all with the same state, since a
- * Linux client recovers again at each state that it has not seen.
+ * Linux client recovers again at each state that it has not seen. `pair`: before these as many with the even state
+ * below it, "down", for clients that take nothing for a reboot that did not go down. What is later in the list is sent when all before it
+ * are accepted.
  * Throws NSM_NOTIFICATION for what no statd would take: no name, an empty one, one over 1,024 bytes, or a
  * state that is not odd (an even one means "down") and a positive C int.
  */
-export function notificationsOf(names: readonly string[], state: number): Omit<RpcCall, 'xid'>[] {
+export function notificationsOf(
+  names: readonly string[],
+  state: number,
+  { pair = false }: { readonly pair?: boolean | undefined } = {},
+): readonly (readonly Notification[])[] {
   if (!Number.isInteger(state) || state <= 0 || state > 0x7fff_ffff || state % 2 === 0) {
     throw invalid(`the NSM state ${state} is not an odd number from 1 to 2147483647`);
   }
   if (names.length === 0) throw invalid('SM_NOTIFY needs at least one name of the server');
-  return [...new Set(names)].map((name) => {
+  const all = [...new Set(names)];
+  for (const name of all) {
     const bytes = Buffer.byteLength(name);
     if (bytes === 0 || bytes > nsm.maxNameBytes) throw invalid(`a server name of ${bytes} bytes`);
-    return {
+  }
+  const states = pair ? [state - 1, state] : [state];
+  return states.map((one) =>
+    all.map((name) => ({
       program: nsm.program,
       version: nsm.version,
       procedure: nsm.procedures.notify,
-      args: encodeStateChange({ name, state }),
-    };
-  });
+      args: encodeStateChange({ name, state: one }),
+    })),
+  );
 }
 
 function invalid(message: string): FailoverError {

@@ -1,14 +1,14 @@
 import type { Answer, Asking, Exchange } from './exchange.js';
 import type { Peer } from './outstanding.js';
-import type { RpcCall } from '../../rpc/rpc-call.js';
 import type { Protocol } from '../../rpc/rpcbind-messages.js';
 import type { Rank } from './send-window.js';
+import type { Notification } from './sm-notify.js';
 
 /** What one round of SM_NOTIFY to a client came to. */
 export interface CallRound {
-  /** Names accepted in this round. */
+  /** Calls accepted in this round. */
   readonly accepted: number;
-  /** Names that the client has not accepted yet; it is notified when there are none. */
+  /** Calls that the client has not accepted yet; it is notified when there are none. */
   readonly left: number;
   /** The client's statd answered, but not with success: what rpcbind said of its port may be out of date. */
   readonly refused: boolean;
@@ -16,24 +16,27 @@ export interface CallRound {
   readonly reason: string | undefined;
 }
 
-/** Sends SM_NOTIFY for each name to one client's statd, until it has accepted each. */
+/** Sends SM_NOTIFY for each name to one client's statd, one list after the other, until it has accepted each. */
 export class StatdCall {
   readonly statd: Peer & { readonly protocol: Protocol };
   readonly #exchange: Exchange;
-  /** By SM_NOTIFY call, one for each name not accepted yet. */
-  readonly #left = new Map<Omit<RpcCall, 'xid'>, Asking | undefined>();
+  readonly #lists: readonly (readonly Notification[])[];
+  /** By SM_NOTIFY call, one for each not accepted yet. */
+  readonly #left = new Map<Notification, Asking | undefined>();
 
-  constructor(exchange: Exchange, statd: StatdCall['statd'], notifications: readonly Omit<RpcCall, 'xid'>[]) {
+  constructor(exchange: Exchange, statd: StatdCall['statd'], lists: readonly (readonly Notification[])[]) {
     this.#exchange = exchange;
     this.statd = statd;
-    for (const call of notifications) this.#left.set(call, undefined);
+    this.#lists = lists;
+    for (const call of lists.flat()) this.#left.set(call, undefined);
   }
 
-  /** Sends what is left once, all names together, and waits up to `timeoutMs` for each answer. */
+  /** Sends what is left of the first list once, all names together, and waits up to `timeoutMs` for each answer. */
   async attempt(rank: Rank, timeoutMs: number): Promise<CallRound> {
     const before = this.#left.size;
+    const due = this.#lists.map((list) => list.filter((call) => this.#left.has(call)));
     const failures = await Promise.all(
-      [...this.#left.keys()].map((call) => this.#notify(call, rank, timeoutMs)),
+      (due.find((list) => list.length > 0) ?? []).map((call) => this.#notify(call, rank, timeoutMs)),
     );
     const failed = failures.filter((failure) => failure !== undefined);
     return {
@@ -49,7 +52,7 @@ export class StatdCall {
     for (const request of this.#left.values()) request?.close();
   }
 
-  async #notify(call: Omit<RpcCall, 'xid'>, rank: Rank, timeoutMs: number): Promise<Failure | undefined> {
+  async #notify(call: Notification, rank: Rank, timeoutMs: number): Promise<Failure | undefined> {
     const request = this.#left.get(call) ?? this.#exchange.request(this.statd, call, this.statd.protocol);
     this.#left.set(call, request);
     const answer = await request.attempt(rank, timeoutMs);

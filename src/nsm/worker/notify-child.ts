@@ -195,13 +195,23 @@ class NotifyChild {
   }
 }
 
-function jobOf({ source, names, state, clients, seen, deadlineMs, rpcbindPort }: ThroughOptions): WorkerJob {
+function jobOf({
+  source,
+  names,
+  state,
+  pair,
+  clients,
+  seen,
+  deadlineMs,
+  rpcbindPort,
+}: ThroughOptions): WorkerJob {
   return {
     source: { address: source.address, family: source.family },
     names: [...names],
     state,
     clients: [...clients],
     deadlineMs,
+    ...(pair === undefined ? {} : { pair }),
     ...(seen === undefined ? {} : { seen }),
     ...(rpcbindPort === undefined ? {} : { rpcbindPort }),
   };

@@ -13,6 +13,7 @@ const job = v.strictObject({
   ),
   names: v.pipe(v.array(v.string()), v.minLength(1)),
   state: v.pipe(v.number(), v.integer()),
+  pair: v.exactOptional(v.boolean()),
   clients: v.array(v.string()),
   seen: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0))),
   deadlineMs: v.pipe(v.number(), v.minValue(0)),

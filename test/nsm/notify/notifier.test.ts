@@ -120,6 +120,20 @@ test('notified in the end: a reply comes later than it is waited for', testNotif
   },
 });
 
+test('pair: each name with the even state, and only when all of these are accepted with the odd one', async (t) => {
+  const farm = farmOf(t);
+  const client = await farm.client('127.0.0.10', { statd: atFirst(2, silent, accept) });
+  t.like(await send(farm, { pair: true }), { notified: ['127.0.0.10'], notNotified: [] });
+  const states = client.heard.map(({ state }) => state);
+  t.deepEqual([...new Set(states)], [6, 7]);
+  t.deepEqual(states, states.toSorted(), 'none of the odd ones is early');
+  for (const state of [6, 7])
+    t.deepEqual(
+      [...new Set(client.heard.filter((one) => one.state === state).map(({ name }) => name))].toSorted(),
+      names.toSorted(),
+    );
+});
+
 test('a name that was accepted is not sent again', async (t) => {
   const farm = farmOf(t);
   const client = await farm.client('127.0.0.10', { statd: atFirst(2, accept, atFirst(3, silent, accept)) });

@@ -210,6 +210,13 @@ for (const [what, prefix, said] of [
   });
 }
 
+test.serial('the even state before the odd one goes through to the worker', async (t) => {
+  const farm = farmOf(t);
+  const client = await farm.client('127.0.0.10');
+  t.like(await send(farm, { pair: true }), { notified: ['127.0.0.10'] });
+  t.deepEqual([...new Set(client.heard.map(({ state }) => state))], [6, 7]);
+});
+
 test.serial('what cannot be sent comes back with the sentence of the notifier', async (t) => {
   const farm = farmOf(t);
   await farm.client('127.0.0.10');
