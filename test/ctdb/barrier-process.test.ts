@@ -1,107 +1,17 @@
 // The process of two rehearsed nodes, with real records, journals, notes and SM_NOTIFY: what CTDB moves, and what is so afterwards.
 import { appendFileSync, chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import test, { type ExecutionContext } from 'ava';
-import { loadConfig } from '../../src/config/load-config.js';
-import { byCtdb, forOneAddress } from '../../src/ctdb/addresses.js';
+import test from 'ava';
 import { BarrierProcess, type Effects } from '../../src/ctdb/barrier-process.js';
 import { usualLimits } from '../../src/ctdb/limits.js';
 import { lastLooked, noteMoved, noteSettled } from '../../src/ctdb/local.js';
-import { NodeEffects } from '../../src/ctdb/node-effects.js';
-import { RecordSession } from '../../src/failover/access/session.js';
-import { Collected } from '../../src/failover/context.js';
-import { rehearsalHost } from '../../src/host/rehearsal/rehearsal.js';
-import { drivers } from '../../src/lockmanager/drivers.js';
 import { openRecord } from '../../src/record/record.js';
 import { servingJournal } from '../../src/rundir/serving.js';
 import { startLoopbackClient } from '../demo/loopback-client.js';
-import type { RehearsalNode } from '../helpers/rehearsal-site.js';
 import { addresses, ctdbSite } from './helpers/ctdb-site.js';
+import { type Running, start, until } from './helpers/running.js';
 
 const [moving, staying] = addresses;
-
-interface Running {
-  readonly node: RehearsalNode;
-  readonly run: string;
-  readonly process: BarrierProcess;
-  readonly said: string[];
-  /** What was done to the machine, in order. */
-  readonly done: string[];
-  end(): Promise<void>;
-}
-
-async function start(t: ExecutionContext, node: RehearsalNode, rpcbindPort: number): Promise<Running> {
-  const config = await loadConfig({ drivers, file: node.config });
-  const host = rehearsalHost(node.root);
-  const run = path.join(node.root, 'run/nlm-failover');
-  const done: string[] = [];
-  const seen: typeof host = {
-    ...host,
-    run: async (argv, options) => {
-      if (argv[0] === 'start-nfsd') done.push('start');
-      if (argv[0] === 'nft' && argv[1] === '-f')
-        done.push(options?.input?.includes('elements') === true ? 'refuse' : 'let through');
-      return host.run(argv, options);
-    },
-    writeKernel: async (file, text) => {
-      if (text === '0\n') done.push('stop');
-      return host.writeKernel(file, text);
-    },
-  };
-  const [module] = drivers.slice(-1);
-  const [first] = config.floatingIps;
-  if (module === undefined || first === undefined) throw new Error('there is none');
-  const view = { host: seen, config, run, callout: '/ha-callout', floatingIp: first };
-  const driver = module.make(view);
-  const said: string[] = [];
-  const lock = {
-    nlmRegistered: async () => Number(node.read('/proc/fs/nfsd/threads')) > 0,
-    registeredAt: async () => true,
-  };
-  const effects = new NodeEffects({
-    ...lock,
-    host: seen,
-    config,
-    run,
-    driver,
-    stateDirectory: host.path('/shared_storage'),
-    contextOf: (floatingIp, signal) => {
-      const collected = new Collected();
-      return {
-        ...lock,
-        host: seen,
-        config,
-        floatingIp,
-        driver: forOneAddress(driver),
-        run,
-        session: new RecordSession(seen, floatingIp, config),
-        voucher: byCtdb,
-        notifyDeadlineMs: 20_000,
-        rpcbindPort,
-        signal,
-        log: () => undefined,
-        collected,
-        undone: (sentence) => void collected.undone.push(sentence),
-        onNotifyProgress: () => undefined,
-      };
-    },
-    say: (_, text) => void said.push(text),
-  });
-  const process = new BarrierProcess(effects, usualLimits);
-  const abort = new AbortController();
-  const running = process.run(abort.signal);
-  const end = async () => {
-    abort.abort();
-    await running;
-  };
-  t.teardown(end);
-  return { node, run, process, said, done, end };
-}
-
-/** Looks again and again, without a limit but the test's own. */
-async function until(what: () => boolean): Promise<void> {
-  while (!what()) await new Promise((resolve) => setTimeout(resolve, 50));
-}
 
 /** A client locks through an address: its line of the journal, and its lock. */
 function locks({ node, run }: Running, address: string, client: string) {
