@@ -46,6 +46,11 @@ export interface GraceEnd {
 
 /** Between two looks: well below a grace. */
 const intervalMs = 500;
+/**
+ * The same where no lock can be seen and nobody can end the grace, as with NFS-Ganesha on a cluster file system: nothing that comes and goes is
+ * missed, and each look opens the record there.
+ */
+const unseenIntervalMs = 3000;
 /** And well above what a look costs, by so many times: B-3 sends in this process too, and whoever reclaims needs the CPU. */
 const costFactor = 9;
 /** The second of the two looks after which a grace may end. */
@@ -110,7 +115,8 @@ async function watch(context: FailoverContext): Promise<Look> {
   const seen = await lookAtReclaims(context);
   const now = performance.now();
   const { lastSeenInGrace, nextLookMs } = collected;
-  collected.nextLookMs = Math.max(intervalMs, costFactor * (now - begun));
+  const isUnseen = seen.held === undefined && context.driver.endGrace === undefined;
+  collected.nextLookMs = Math.max(isUnseen ? unseenIntervalMs : intervalMs, costFactor * (now - begun));
   if (seen.state === 'in-grace') collected.lastSeenInGrace = now;
   else collected.watchedToTheEnd ??= now - lastSeenInGrace <= Math.max(4 * intervalMs, 2 * nextLookMs);
   return seen;
