@@ -3,6 +3,7 @@ import { exitCodes, FailoverError } from '../errors.js';
 import { runOrFail, saidOf } from '../host/action.js';
 import type { Argv, Host } from '../host/host.js';
 import { nlmProgram } from '../host/reading/nfsd.js';
+import * as iptables from './filter/iptables.js';
 
 // How a node refuses NLM while its lock manager still has its locks: by a table of its own of the kernel's packet filter, which nothing else uses. Its
 // rules drop what matches sets whose elements time out (nft(8), SETS): nobody has to be there for that, so that they let everything through again
@@ -87,6 +88,13 @@ const list: Argv = ['nft', 'list', 'set', family, tableName, 'ports'];
  * NOT_VERIFIED.
  */
 export async function refuse(host: Host, refused: Refused, ms: number): Promise<void> {
+  return withFilter({
+    nft: () => refuseByNft(host, refused, ms),
+    iptables: () => iptables.refuse(host, refused, ms),
+  });
+}
+
+async function refuseByNft(host: Host, refused: Refused, ms: number): Promise<void> {
   await apply(host, refusalText(refused, ms));
   const there = await host.run(list, { bare: true });
   const missing = refused.ports.filter(
@@ -103,13 +111,67 @@ export async function refuse(host: Host, refused: Refused, ms: number): Promise<
 
 /** Lets everything through again. Throws FailoverError. */
 export async function letThrough(host: Host): Promise<void> {
-  await apply(host, removalText());
+  return withFilter({
+    nft: () => apply(host, removalText()),
+    iptables: () => iptables.letThrough(host),
+  });
 }
 
 /** Whether anything is refused at this moment. */
 export async function isRefusing(host: Host): Promise<boolean> {
-  const { exitCode, stdout } = await host.run(list, { bare: true });
-  return exitCode === 0 && stdout.includes('elements');
+  return withFilter({
+    nft: async () => {
+      const { exitCode, stdout } = await host.run(list, { bare: true });
+      return exitCode === 0 && stdout.includes('elements');
+    },
+    iptables: () => iptables.isRefusing(host),
+  });
+}
+
+/** By nft, and where that is not installed by iptables. Throws FailoverError COMMAND_MISSING where neither is. */
+async function withFilter<T>(by: Readonly<Record<'nft' | 'iptables', () => Promise<T>>>): Promise<T> {
+  try {
+    return await by.nft();
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  try {
+    return await by.iptables();
+  } catch (error) {
+    throw isMissing(error) ? noFilter() : error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof FailoverError && error.code === 'COMMAND_MISSING';
+}
+
+function noFilter(): FailoverError {
+  return new FailoverError('Neither nft nor iptables is installed: NLM cannot be refused', {
+    code: 'COMMAND_MISSING',
+    exitCode: exitCodes.stepFailed,
+    operation: 'refusing NLM',
+    hint: 'Install the package nftables.',
+  });
+}
+
+/** What a generation would refuse by, and what to install; looks for the programs, and changes nothing. */
+export async function filterHere(host: Host): Promise<{ readonly name: string } | FailoverError> {
+  try {
+    return await withFilter({
+      nft: async () => {
+        await host.run(['nft', '--version'], { bare: true, short: true });
+        return { name: 'nftables' };
+      },
+      iptables: async () => {
+        await host.run(['iptables-restore', '--version'], { bare: true, short: true });
+        return { name: 'iptables' };
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof FailoverError)) throw error;
+    return error;
+  }
 }
 
 async function apply(host: Host, input: string): Promise<void> {

@@ -1,7 +1,7 @@
 // How a node refuses NLM, in a kernel's own packet filter: what comes for the lock manager, what lockd begins by itself, and that it ends alone.
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { type Netns, withNetnsPair } from '../helpers/netns.js';
+import { type Netns, withNetns, withNetnsPair } from '../helpers/netns.js';
 import { netnsTest as test } from './netns-test.js';
 import { waitFor } from './wait-for.js';
 
@@ -24,9 +24,27 @@ async function connects(netns: Netns, to: string, port: number, from = '', fromP
   return (await inside(netns, 'connect', from, fromPort, to, String(port))) === 'here';
 }
 
-async function site(t: ExecutionContext): Promise<readonly [Netns, Netns]> {
+/** The programs of the system, but for those that are not to be there. */
+const without = (...names: string[]) => `mkdir /run/sbin /run/sbin.work
+  mount -t overlay -o lowerdir=/usr/sbin,upperdir=/run/sbin,workdir=/run/sbin.work overlay /usr/sbin
+  cd /usr/sbin; rm -f ${names.join(' ')}`;
+
+/** Either kind of iptables stands for it. */
+const kind = (name: string) => `${without('nft')}
+  for p in iptables ip6tables; do rm -f $p $p-restore; ln -s xtables-${name}-multi $p; ln -s xtables-${name}-multi $p-restore; done`;
+
+const prepared = {
+  nft: 'true',
+  'iptables, its kind of today': kind('nft'),
+  'iptables, its old kind': kind('legacy'),
+};
+type Filter = keyof typeof prepared;
+const filters = ['nft', 'iptables, its kind of today', 'iptables, its old kind'] as const;
+
+async function site(t: ExecutionContext, filter: Filter): Promise<readonly [Netns, Netns]> {
   t.timeout(240_000);
   const [server, far] = await withNetnsPair(t, [`${own}/24`, `${shared}/24`], [`${client}/24`]);
+  await server.run('sh', '-ec', prepared[filter]);
   for (const port of [lockd, nfsd]) await listen(server, '0.0.0.0', port);
   await listen(far, client, 700);
   return [server, far];
@@ -40,34 +58,48 @@ const refused = JSON.stringify({
   addresses: [shared, 'fd00::1'],
 });
 
-test('the lock manager is refused, and nothing else; nor does it reach a client from the public address', async (t) => {
-  const [server, far] = await site(t);
-  t.true(await connects(far, shared, lockd));
-  t.is(await inside(server, 'is'), 'false');
-  await inside(server, 'refuse', refused, '600000');
-  t.is(await inside(server, 'is'), 'true');
-  t.false(await connects(far, shared, lockd), 'in');
-  t.false(await connects(far, own, lockd), 'in, by any address');
-  t.true(await connects(far, shared, nfsd), 'nfsd serves on');
-  t.true(await connects(server, '127.0.0.1', lockd), 'statd of this node still reaches it');
-  t.false(await connects(server, client, 700, shared, '801'), 'a GRANTED');
-  t.true(await connects(server, client, 700, own, '802'), 'what comes from an address of its own');
-  t.true(await connects(server, client, 700, shared, '40000'), 'nfsd, mountd and others');
-  // Renewed, as by a process that waits still.
-  await inside(server, 'refuse', refused, '600000');
-  t.false(await connects(far, shared, lockd));
-  await inside(server, 'through');
-  t.is(await inside(server, 'is'), 'false');
-  t.true(await connects(far, shared, lockd));
-  t.true(await connects(server, client, 700, shared, '803'));
-  await inside(server, 'through');
-});
+for (const filter of filters) {
+  test(`${filter}: the lock manager is refused, and nothing else; nor does it reach a client from the public address`, async (t) => {
+    const [server, far] = await site(t, filter);
+    t.true(await connects(far, shared, lockd));
+    t.is(await inside(server, 'is'), 'false');
+    await inside(server, 'refuse', refused, '600000');
+    t.is(await inside(server, 'is'), 'true');
+    t.false(await connects(far, shared, lockd), 'in');
+    t.false(await connects(far, own, lockd), 'in, by any address');
+    t.true(await connects(far, shared, nfsd), 'nfsd serves on');
+    t.true(await connects(server, '127.0.0.1', lockd), 'statd of this node still reaches it');
+    t.false(await connects(server, client, 700, shared, '801'), 'a GRANTED');
+    t.true(await connects(server, client, 700, own, '802'), 'what comes from an address of its own');
+    t.true(await connects(server, client, 700, shared, '40000'), 'nfsd, mountd and others');
+    // Renewed, as by a process that waits still.
+    await inside(server, 'refuse', refused, '600000');
+    t.false(await connects(far, shared, lockd));
+    await inside(server, 'through');
+    t.is(await inside(server, 'is'), 'false');
+    t.true(await connects(far, shared, lockd));
+    t.true(await connects(server, client, 700, shared, '803'));
+    await inside(server, 'through');
+  });
 
-test('nobody has to be there for it to end', async (t) => {
-  const [server, far] = await site(t);
-  await inside(server, 'refuse', refused, '4000');
-  t.false(await connects(far, shared, lockd));
-  await waitFor('the refusal to end by itself', () => connects(far, shared, lockd));
-  t.is(await inside(server, 'is'), 'false');
-  t.true(await connects(server, client, 700, shared, '801'));
+  test(`${filter}: nobody has to be there for it to end`, async (t) => {
+    const [server, far] = await site(t, filter);
+    await inside(server, 'refuse', refused, '4000');
+    t.false(await connects(far, shared, lockd));
+    await waitFor('the refusal to end by itself', () => connects(far, shared, lockd));
+    t.is(await inside(server, 'is'), 'false');
+    t.true(await connects(server, client, 700, shared, '801'));
+  });
+}
+
+test('with neither of them it is said what to install', async (t) => {
+  const server = await withNetns(t);
+  await server.run(
+    'sh',
+    '-ec',
+    without('nft', 'iptables', 'ip6tables', 'iptables-restore', 'ip6tables-restore'),
+  );
+  await t.throwsAsync(inside(server, 'refuse', refused, '600000'), {
+    message: /Neither nft nor iptables is installed: NLM cannot be refused/,
+  });
 });

@@ -623,6 +623,18 @@ test('--ctdb: our event scripts are on and those of CTDB for NFS off, the proces
   t.notRegex(done.text, /nlm-failover@|join-grace/, 'neither takes an address over');
   t.regex(await host.run(`${legacy}/62.nlm-failover.script`, 'init'), /^$/);
 
+  const check = async () => {
+    const run = host.start(process.execPath, [`${tool}/bin/nlm-failover`, 'check', '10.10.1.1']);
+    await run.exited;
+    return run.output();
+  };
+  t.regex(await check(), /ok +sharing +NLM is refused by (?:nftables|iptables)$/m);
+  await host.run('sh', '-c', 'cd /usr/sbin; rm -f nft iptables-restore');
+  t.regex(
+    await check(),
+    /FAILURE +sharing +Neither nft nor iptables is installed: NLM cannot be refused\n +Install the package nftables/,
+  );
+
   // Also while an address is here, and by a setup that does not say so.
   await host.run('ip', 'address', 'add', '10.10.1.1/32', 'dev', 'lo');
   const made = [await tree(), await scripts()];

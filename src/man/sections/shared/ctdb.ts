@@ -11,7 +11,7 @@ export const ctdbSection: ManSection = {
     {
       text:
         'CTDB moves addresses between nodes that all export one cluster file system. With NFS-Ganesha see SHARED FILE SYSTEMS. The lock manager of the kernel (`driver = "lockd"`) lets locks go, and begins a grace, only as a whole; so when addresses have moved, that of every node is started anew, ' +
-        'in three phases: every node `refuses` NLM (nftables; NFS goes on); only when all do, the first one `stops`; only when all have stopped, the first one `starts`, and its clients are notified: those of the addresses that moved from these, and those of its own. Without the first phase a rival gets what the first node lets go from one that serves still.\n\n' +
+        'in three phases: every node `refuses` NLM (by nftables, and where that is not installed by iptables; NFS goes on); only when all do, the first one `stops`; only when all have stopped, the first one `starts`, and its clients are notified: those of the addresses that moved from these, and those of its own. Without the first phase a rival gets what the first node lets go from one that serves still.\n\n' +
         'The configuration, the same on every node, beside `node`:',
     },
     {
@@ -43,7 +43,7 @@ echo 50 > /proc/sys/fs/nfs/nlm_grace_period        # and nfsd's, /proc/fs/nfsd/n
     {
       text:
         'setup has rpc.statd run the callout, in the place of CTDB’s statd-callout; links 06 and 62.nlm-failover.script of callouts/ctdb into /etc/ctdb/events/legacy, as "ctdb event script enable" does; disables CTDB’s own 06.nfs and 60.nfs, which empty statd’s directory and restart another daemon; and enables nlm-failover-ctdb.service. ' +
-        '`setup --undo` puts all of it back as it was. It exchanges no script under an address that is on the node. 60.nfs started nfsd: where nothing else does, setup says so. nftables must be installed.',
+        '`setup --undo` puts all of it back as it was. It exchanges no script under an address that is on the node. 60.nfs started nfsd: where nothing else does, setup says so.',
     },
     {
       text:
@@ -51,7 +51,7 @@ echo 50 > /proc/sys/fs/nfs/nlm_grace_period        # and nfsd's, /proc/fs/nfsd/n
         'or, where that does not (moveip of CTDB before 4.20), 3 s after the last takeip or releaseip; and where an address is found to have moved without an event, when no grace runs.\n\n' +
         `The grace of every node must last ${graceNeeded()} s: ${graceParts.spread} s from the first start to the last, ${graceParts.notify} s to notify, ${graceParts.reclaim} s to reclaim. A node that would start later has all do it again. ` +
         `A node is waited for that CTDB calls connected, or whose note changes, for ${seconds(usualLimits.waitMs)} in each phase; then it is named, and the others go on: what its clients lock meanwhile may be what others held. What a node refuses comes through again ${seconds(usualLimits.ruleMs)} after its process was killed, ` +
-        `and ${seconds(usualLimits.closedMs + usualLimits.waitMs)} after it began, whatever happens (\`nft list table inet nlm_failover_ctdb\`).`,
+        `and ${seconds(usualLimits.closedMs + usualLimits.waitMs)} after it began, whatever happens (\`nft list table inet nlm_failover_ctdb\`, \`iptables -S nlm_failover_ctdb_in\`: there the rules stay, and match until a time).`,
     },
     {
       terms: [

@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { FloatingIp } from '../../../config/config.js';
 import { whyTooShort } from '../../../ctdb/grace.js';
 import { lastLooked } from '../../../ctdb/local.js';
+import { filterHere } from '../../../ctdb/refusal.js';
 import { barrierOf } from '../../../ctdb/serve.js';
 import { FailoverError } from '../../../errors.js';
 import { recordLocation } from '../../../failover/access/location.js';
@@ -39,7 +40,7 @@ const fencedSeconds = 20;
 /** That every node enters grace when it is called, and that the storage lets the locks of a dead node go in time. */
 export const sharingCheck: Check<AddressSite> = {
   name: 'sharing',
-  text: 'of what every node exports: `join-grace --watch` runs here and looks, how each other node answered when it was called last, also one that is not in `nodes` here, and, with `gluster_volume`, that network.ping-timeout is smaller than server.tcp-user-timeout, which leaves time to fence a node, and `barrier` and the grace longer; where CTDB moves the address, that `ctdb serve` runs here, the grace lasts long enough, and that CTDB runs the event scripts of nlm-failover, and none of its own for NFS, and that a fence agent has the other nodes refuse before a node is fenced',
+  text: 'of what every node exports: `join-grace --watch` runs here and looks, how each other node answered when it was called last, also one that is not in `nodes` here, and, with `gluster_volume`, that network.ping-timeout is smaller than server.tcp-user-timeout, which leaves time to fence a node, and `barrier` and the grace longer; where CTDB moves the address, that `ctdb serve` runs here, the grace lasts long enough, and that CTDB runs the event scripts of nlm-failover, and none of its own for NFS, by what NLM is refused, and that a fence agent has the other nodes refuse before a node is fenced',
   look: async (site) => {
     const { ip, reader } = site;
     if (ip.shared === undefined) return [ok('nothing that another node exports too')];
@@ -54,7 +55,10 @@ export const sharingCheck: Check<AddressSite> = {
 };
 
 /** Where all nodes start their lock managers together. */
-function together({ reader: { run, config, host, drivers }, context }: AddressSite): Finding[] {
+async function together({
+  reader: { run, config, host, drivers },
+  context,
+}: AddressSite): Promise<Finding[]> {
   try {
     barrierOf(config, drivers);
   } catch (error) {
@@ -69,6 +73,7 @@ function together({ reader: { run, config, host, drivers }, context }: AddressSi
       ? []
       : [failure(tooShort, 'Raise /proc/sys/fs/nfs/nlm_grace_period, before the lock manager starts next.')]),
     ...ofScripts(host),
+    await ofFilter(host),
     ofFencing(host),
     ...[...wrong, ...remarks].map((text) => warning(text, 'See "nlm-failover ctdb monitor".')),
   ];
@@ -90,6 +95,12 @@ function ofScripts(host: Host): Finding[] {
       : [failure(`CTDB does not run ${off.join(', ')}: what moves is found late, or by nobody`, setup)]),
     ...(on.length + off.length === 0 ? [ok('CTDB runs the event scripts of nlm-failover alone')] : []),
   ];
+}
+
+/** What keeps everybody from the lock manager of this node while another one is without its locks. */
+async function ofFilter(host: Host): Promise<Finding> {
+  const filter = await filterHere(host);
+  return filter instanceof FailoverError ? ofError(filter) : ok(`NLM is refused by ${filter.name}`);
 }
 
 /** The file system gives the locks of a dead node away when it is fenced, long before CTDB says a word. */
