@@ -43,6 +43,24 @@ export interface TimeoutsConfig {
   readonly fencing: number;
   /** For every node that exports a shared file system to enter grace. */
   readonly barrier: number;
+  readonly ctdb: CtdbTimeouts;
+}
+
+/** Of the barrier of all nodes where CTDB moves the addresses (src/ctdb), in seconds; `ctdb_NAME` each. */
+export interface CtdbTimeouts {
+  /** For the other nodes, in each phase. */
+  readonly wait: number;
+  /** From the first start of all to the last one that the graces cover. */
+  readonly spread: number;
+  /** Of a grace: until the last client has been notified; until it has its locks again. */
+  readonly notify: number;
+  readonly reclaim: number;
+  /** The refusal ends by itself so long after its process has ended. */
+  readonly refuse: number;
+  /** No node that has its locks refuses longer, but for `wait` in which it opens. */
+  readonly closed: number;
+  /** So long after the last takeip or releaseip nothing more is expected to move. */
+  readonly quiet: number;
 }
 
 export interface FencingConfig {

@@ -405,6 +405,34 @@ const timeoutsTable = {
     'how long a takeover or release waits until every node that exports a shared file system is in grace; then it goes on, and names who is missing',
     `${defaults.barrier}`,
   ),
+  ctdb_wait: seconds(
+    'where CTDB moves the addresses: how long a node waits in each phase for the others, before it names them and goes on. These keys must be the same on every node',
+    `${defaults.ctdb.wait}`,
+  ),
+  ctdb_spread: seconds(
+    'how long after the first lock manager the last one may start. Whoever would be later has all of them start again',
+    `${defaults.ctdb.spread}`,
+  ),
+  ctdb_notify: seconds(
+    'how much of a grace is for notifying the clients of a node',
+    `${defaults.ctdb.notify}`,
+  ),
+  ctdb_reclaim: seconds(
+    'how much of a grace is for their reclaims. A grace must be as long as `ctdb_spread`, `ctdb_notify` and this together: `check` says so',
+    `${defaults.ctdb.reclaim}`,
+  ),
+  ctdb_refuse: seconds(
+    'how long NLM is refused still when the process that refuses it was killed: at least twice `ctdb_wait`, and `ctdb_spread`',
+    `${defaults.ctdb.refuse}`,
+  ),
+  ctdb_closed: seconds(
+    'how long a node refuses NLM at the longest while it has its locks, whatever comes meanwhile: more than twice `ctdb_wait`',
+    `${defaults.ctdb.closed}`,
+  ),
+  ctdb_quiet: seconds(
+    'how long after the last takeip or releaseip a reconfiguration begins where no ipreallocated comes',
+    `${defaults.ctdb.quiet}`,
+  ),
 } satisfies Record<StepName, unknown> & Readonly<Record<string, unknown>>;
 
 const hookWanted = 'an array of strings, the first an absolute path: ["/usr/local/sbin/page", "nfs"]';

@@ -16,7 +16,6 @@ import {
 } from './addresses.js';
 import type { Effects } from './barrier-process.js';
 import { whyTooShort } from './grace.js';
-import { quietMs } from './limits.js';
 import {
   closedSince,
   lastCovered,
@@ -124,7 +123,7 @@ export class NodeEffects implements Effects {
         covered: lastCovered(run),
       },
       this.#since,
-      quietMs,
+      config.timeouts.ctdb.quiet * 1000,
     );
     this.#since = since;
     return wanted;
@@ -198,7 +197,7 @@ export class NodeEffects implements Effects {
     await this.#all('Starting the lock manager', (one) => driver.enterGrace(one));
     this.#startedAt = this.now();
     noteCovered(run, { moved, addresses: here.map(({ address }) => address) });
-    const tooShort = whyTooShort(driver.graceSeconds());
+    const tooShort = whyTooShort(driver.graceSeconds(), this.#node.config.timeouts.ctdb);
     this.#leave([...left, ...(tooShort === undefined ? [] : [tooShort])]);
   }
 

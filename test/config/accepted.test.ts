@@ -28,6 +28,7 @@ test('the example of the manual', (t) => {
       record: 15,
       fencing: 120,
       barrier: 60,
+      ctdb: { wait: 10, spread: 10, notify: 10, reclaim: 10, refuse: 30, closed: 40, quiet: 3 },
     },
     hooks: { on: {}, deadline: 10 },
     fencing: {},
@@ -143,7 +144,7 @@ const rows: readonly Row[] = [
   ],
   [
     '[state]',
-    '[timeouts]\nstep = 30\nA-4 = 3600\nB-3 = 1\nsettle = 20\nbusy = 2\nrecord = 3\n[state]',
+    '[timeouts]\nctdb_wait = 2\nctdb_refuse = 20\nctdb_quiet = 1\nstep = 30\nA-4 = 3600\nB-3 = 1\nsettle = 20\nbusy = 2\nrecord = 3\n[state]',
     (s) => parse(s).timeouts,
     {
       steps: { 'A-1': 30, 'A-2': 30, 'A-3': 30, 'A-4': 3600, 'B-1': 30, 'B-2': 30, 'B-4': 30, 'B-5': 30 },
@@ -154,6 +155,7 @@ const rows: readonly Row[] = [
       record: 3,
       fencing: 120,
       barrier: 60,
+      ctdb: { wait: 2, spread: 10, notify: 10, reclaim: 10, refuse: 20, closed: 40, quiet: 1 },
     },
   ],
   [

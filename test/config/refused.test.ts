@@ -130,6 +130,16 @@ const rows: readonly Row[] = [
       `timeouts.${key} = ${text}: write whole seconds from 1 to 3600, without quotes`,
     ]),
   ),
+  [
+    '[state]',
+    '[timeouts]\nctdb_wait = 11\n[state]',
+    'timeouts.ctdb_refuse is missing: a node whose process is killed must refuse until the others are in grace: write 32 or more, twice ctdb_wait and ctdb_spread',
+  ],
+  [
+    '[state]',
+    '[timeouts]\nctdb_wait = 5\nctdb_closed = 10\n[state]',
+    'timeouts.ctdb_closed = 10: a node that waits for the others in both phases must not open meanwhile: write more than 10, twice ctdb_wait',
+  ],
   ['[state]', '[timeouts]\nA-5 = 60\n[state]', 'timeouts.A-5 = 60: unknown key; did you mean "A-1"?'],
   [
     '"10.10.1.1/24"',

@@ -5,7 +5,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { graceNeeded, whyTooShort } from '../../src/ctdb/grace.js';
-import { usualLimits } from '../../src/ctdb/limits.js';
+import { limitsOf, usualLimits } from '../../src/ctdb/limits.js';
 import {
   closedSince,
   lastCovered,
@@ -208,4 +208,11 @@ test('the grace covers the spread of the starts, the notification and the reclai
   t.true(ruleMs >= 2 * waitMs + spreadMs, 'who is killed refuses until the others are in grace');
   t.true(closedMs > 2 * waitMs, 'whoever waits is not overdue before that');
   t.true(freshMs > 3 * 5000);
+  const others = { wait: 1, spread: 2, notify: 3, reclaim: 4, refuse: 5, closed: 6, quiet: 7 };
+  t.like(limitsOf(others), { waitMs: 1000, spreadMs: 2000, ruleMs: 5000, closedMs: 6000 });
+  t.regex(
+    whyTooShort(8, others) ?? '',
+    /^a grace of 8 s is too short: .* 2 s .* 3 s, and their reclaims 4 s, together 9 s$/,
+  );
+  t.is(whyTooShort(9, others), undefined);
 });

@@ -68,7 +68,7 @@ async function serve(io: Io, drivers: LoadDrivers, options: CommonOptions): Prom
   const { lockBarrier } = await import('../../rundir/operation-lock.js');
   const { byCtdb, forOneAddress } = await import('../../ctdb/addresses.js');
   const { BarrierProcess } = await import('../../ctdb/barrier-process.js');
-  const { usualLimits } = await import('../../ctdb/limits.js');
+  const { limitsOf } = await import('../../ctdb/limits.js');
   const { NodeEffects } = await import('../../ctdb/node-effects.js');
   const { barrierOf, refuseUnfit } = await import('../../ctdb/serve.js');
   const { rpcbindPort, ...node } = await openNode(drivers, options);
@@ -122,7 +122,7 @@ async function serve(io: Io, drivers: LoadDrivers, options: CommonOptions): Prom
     },
   });
   try {
-    await new BarrierProcess(effects, usualLimits).run(interruption());
+    await new BarrierProcess(effects, limitsOf(config.timeouts.ctdb)).run(interruption());
   } finally {
     lock.release();
   }

@@ -92,14 +92,13 @@ async function callOthers(io: Io, drivers: LoadDrivers, options: JoinGraceOption
   const { within } = await import('../../host/running/deadline.js');
   const { limitOf } = await import('../../failover/limits.js');
   const { callAll } = await import('../../ctdb/call-all.js');
-  const { usualLimits } = await import('../../ctdb/limits.js');
   const { notesDirectory } = await import('../../ctdb/note-files.js');
   const { barrierOf } = await import('../../ctdb/serve.js');
   const { host, config, run, drivers: modules } = await openReader(drivers, undefined, options);
   const { stateDirectory } = barrierOf(config, modules);
   const directory = notesDirectory(host.path(stateDirectory));
   const calling = { host, run, node: config.node, directory, dead: options.dead ?? [] };
-  const seconds = usualLimits.waitMs / 1000;
+  const seconds = config.timeouts.ctdb.wait;
   const called = await within(limitOf('join-grace --all', config), () => callAll({ ...calling, seconds }));
   const { generation, ready, missing } = called;
   if (options.json === true) io.out(`${JSON.stringify(called)}\n`);

@@ -4,6 +4,7 @@ import type { DriverSettings } from '../driver-settings.js';
 import { isAtOrBelow, nearestAbove } from '../../paths.js';
 import { readDevice, readMountpoint, readPath } from '../paths.js';
 import { renderPath, renderValue, type Problem, Wrong } from '../problem.js';
+import { ctdbProblems } from '../timeout-words.js';
 import { ofString, record, type Row, rows } from './rows.js';
 import { sharedProblems, unmountedPaths } from './shared.js';
 import { letsStatdIn, mayMatchBoth, readClients, readExportOptions, readMountOptions } from '../words.js';
@@ -32,6 +33,7 @@ export function relationProblems(input: unknown, drivers: readonly DriverSetting
     ),
     ...twice(unmountedPaths(shared), 'path', ofString(readPath), 'this path is already at'),
     ...sharedProblems(top),
+    ...ctdbProblems(record(top['timeouts'])),
     ...drivers.flatMap(
       (driver) => driver.problems?.({ lockManager: record(top['lock_manager']), filesystems, shared }) ?? [],
     ),

@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto';
-import type { Config, FloatingIp } from '../../config/config.js';
+import type { Config, FloatingIp, TimeoutsConfig } from '../../config/config.js';
+import { toTimeouts } from '../../config/timeout-words.js';
 
 /** Of [lock_manager] what may differ from node to node, and changes nothing for clients. */
 const ofNode = new Set(['nfsd', 'restart', 'link', 'bridge', 'threads']);
 
 /**
  * What the configuration says of an address and must be the same on every node, as a digest for each key: so that a difference is found by
- * its key. How a node names its interface and its devices is not in it, nor how long it waits. File systems go by their fsid and
+ * its key. How a node names its interface and its devices is not in it, nor how long it waits, but for the others at CTDB's barrier. File systems go by their fsid and
  * exports by path and clients, whatever their order in the file.
  */
 export function sharedKeys(
-  { lockManager }: Pick<Config, 'lockManager'>,
+  { lockManager, timeouts }: Pick<Config, 'lockManager' | 'timeouts'>,
   ip: FloatingIp,
 ): Readonly<Record<string, string>> {
   const { given, driver, endGrace } = lockManager;
@@ -28,6 +29,7 @@ export function sharedKeys(
         .filter(([key]) => !ofNode.has(key))
         .map(([key, value]) => [`[lock_manager].${key}`, value]),
     ),
+    ...(ip.shared === undefined ? {} : ctdbKeys(timeouts)),
     ...(ip.shared === undefined ? {} : { 'nodes of shared_filesystem': ip.shared.nodes.toSorted() }),
     ...(ip.stateVolume === undefined ? {} : { 'state volume: mountpoint': ip.stateVolume.mountpoint }),
   };
@@ -41,6 +43,16 @@ export function sharedKeys(
       values[`fsid ${fsid}: export of ${one.path} to ${one.clients}`] = sorted(one.options);
   }
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, digest(value)]));
+}
+
+/** How long the nodes wait for each other; a version that knows none of these keys waits as long as one that has none. */
+function ctdbKeys({ ctdb }: Pick<TimeoutsConfig, 'ctdb'>): Record<string, unknown> {
+  const usual: Readonly<Record<string, number>> = { ...toTimeouts({}).ctdb };
+  return Object.fromEntries(
+    Object.entries(ctdb)
+      .filter(([name, seconds]) => seconds !== usual[name])
+      .map(([name, seconds]) => [`[timeouts].ctdb_${name}`, seconds]),
+  );
 }
 
 /** Keys that the two do not have alike, sorted. */

@@ -3,7 +3,7 @@ import type { ExecutionContext } from 'ava';
 import { loadConfig } from '../../../src/config/load-config.js';
 import { byCtdb, forOneAddress } from '../../../src/ctdb/addresses.js';
 import { BarrierProcess } from '../../../src/ctdb/barrier-process.js';
-import { usualLimits } from '../../../src/ctdb/limits.js';
+import { limitsOf } from '../../../src/ctdb/limits.js';
 import { NodeEffects } from '../../../src/ctdb/node-effects.js';
 import { RecordSession } from '../../../src/failover/access/session.js';
 import { Collected } from '../../../src/failover/context.js';
@@ -80,7 +80,7 @@ export async function start(t: ExecutionContext, node: RehearsalNode, rpcbindPor
     },
     say: (_, text) => void said.push(text),
   });
-  const process = new BarrierProcess(effects, usualLimits);
+  const process = new BarrierProcess(effects, limitsOf(config.timeouts.ctdb));
   const abort = new AbortController();
   const running = process.run(abort.signal);
   const end = async () => {

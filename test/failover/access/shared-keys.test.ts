@@ -24,6 +24,8 @@ for (const [from, to, differing] of [
   ['[state]', '[timeouts]\nstep = 7\n[state]', []],
   ['10.10.1.1/24', '10.10.1.1/16', ['prefix length of address']],
   ['names = ["nfs1.example.com"]', 'names = []', ['names']],
+  ['[state]', '[timeouts]\nctdb_quiet = 7\n[state]', []],
+  ['interface = "eth0"', 'interface = "eth0"\nlegacy_notify = true', ['legacy_notify']],
   ['driver = "auto"', 'driver = "auto"\ngrace = 30', ['[lock_manager].grace']],
   ['driver = "auto"', 'driver = "auto"\nend_grace = "timer"', ['[lock_manager].end_grace']],
   ['state_directory = "/srv/state/.nlm"', 'state_directory = "/srv/nlm"', ['state_directory']],
@@ -59,6 +61,9 @@ interface = "eth0"
   t.true(ids.every(losesClients));
   t.deepEqual(from('"gv"', '"gw"'), ['fsid 9: gluster_volume']);
   t.deepEqual(from('["A", "B"]', '["A", "B", "C"]'), ['nodes of shared_filesystem']);
+  t.deepEqual(from('[state]', '[timeouts]\nctdb_quiet = 7\nctdb_wait = 10\n[state]'), [
+    '[timeouts].ctdb_quiet',
+  ]);
 });
 
 test('a file system that one node has alone, another fsid, another mount point: clients would lose it', (t) => {

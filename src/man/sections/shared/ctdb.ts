@@ -1,8 +1,8 @@
-import { graceNeeded, graceParts } from '../../../ctdb/grace.js';
-import { usualLimits } from '../../../ctdb/limits.js';
+import { graceNeeded } from '../../../ctdb/grace.js';
+import { usualTimeouts } from '../../../ctdb/limits.js';
 import type { ManSection } from '../../man-page.js';
 
-const seconds = (ms: number) => `${ms / 1000} s`;
+const { wait, spread, notify, reclaim, refuse, closed, quiet } = usualTimeouts;
 
 /** Addresses that CTDB moves. */
 export const ctdbSection: ManSection = {
@@ -48,16 +48,16 @@ echo 50 > /proc/sys/fs/nfs/nlm_grace_period        # and nfsd's, /proc/fs/nfsd/n
     {
       text:
         'An event only notes that an address came or went: `nlm-failover ctdb serve`, one process on each node, does the work, and goes by the addresses that the node has, whatever events were killed, lost, late or said twice. It begins as ipreallocated comes, ' +
-        'or, where that does not (moveip of CTDB before 4.20), 3 s after the last takeip or releaseip; and where an address is found to have moved without an event, when no grace runs.\n\n' +
-        `The grace of every node must last ${graceNeeded()} s: ${graceParts.spread} s from the first start to the last, ${graceParts.notify} s to notify, ${graceParts.reclaim} s to reclaim. A node that would start later has all do it again. ` +
-        `A node is waited for that CTDB calls connected, or whose note changes, for ${seconds(usualLimits.waitMs)} in each phase; then it is named, and the others go on: what its clients lock meanwhile may be what others held. What a node refuses comes through again ${seconds(usualLimits.ruleMs)} after its process was killed, ` +
-        `and ${seconds(usualLimits.closedMs + usualLimits.waitMs)} after it began, whatever happens (\`nft list table inet nlm_failover_ctdb\`, \`iptables -S nlm_failover_ctdb_in\`: there the rules stay, and match until a time).`,
+        `or, where that does not (moveip of CTDB before 4.20), ${quiet} s after the last takeip or releaseip; and where an address is found to have moved without an event, when no grace runs.\n\n` +
+        `The grace of every node must last ${graceNeeded()} s: ${spread} s from the first start to the last, ${notify} s to notify, ${reclaim} s to reclaim (\`ctdb_spread\` and others in [timeouts] say otherwise). A node that would start later has all do it again. ` +
+        `A node is waited for that CTDB calls connected, or whose note changes, for ${wait} s in each phase; then it is named, and the others go on: what its clients lock meanwhile may be what others held. What a node refuses comes through again ${refuse} s after its process was killed, ` +
+        `and ${closed + wait} s after it began, whatever happens (\`nft list table inet nlm_failover_ctdb\`, \`iptables -S nlm_failover_ctdb_in\`: there the rules stay, and match until a time).`,
     },
     {
       terms: [
         [
           'A node that dies',
-          'The file system may give its locks away before CTDB says a word: with dlm 8 s after a power cut, at its fencing, while CTDB’s first event came after 34 s. So what fences is to have the others refuse first: `nlm-failover join-grace --all --dead NODE`, which returns when every node that lives refuses NLM, at the longest after 10 s. They then start in grace, which must last until CTDB has moved the addresses of the dead node (38 s there), as then all refuse anew. ' +
+          `The file system may give its locks away before CTDB says a word: with dlm 8 s after a power cut, at its fencing, while CTDB’s first event came after 34 s. So what fences is to have the others refuse first: \`nlm-failover join-grace --all --dead NODE\`, which returns when every node that lives refuses NLM, at the longest after ${wait} s. They then start in grace, which must last until CTDB has moved the addresses of the dead node (38 s there), as then all refuse anew. ` +
             'The fence agent `fence_nlm_failover` does that, and never keeps a node from being fenced. Where Pacemaker or dlm is there, `setup --ctdb` links it into /usr/sbin. In Pacemaker it belongs into one level with the device that fences, before that: "pcs stonith create refuse fence_nlm_failover pcmk_host_check=none", then "pcs stonith level add 1 NODE refuse DEVICE" for each node; its names must be those of `node`. ' +
             'What stays open: without it, those 26 s; and storage of the record that itself waits for the fencing, where nobody is heard: the agent then goes on after 15 s. Let `directory` of [state] lie elsewhere. `check` says where no agent is named.',
         ],

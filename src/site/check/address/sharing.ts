@@ -65,7 +65,7 @@ async function together({
     return [ofError(error)];
   }
   const unserved = whyUnheard(run, config, true);
-  const tooShort = whyTooShort(context.driver.graceSeconds());
+  const tooShort = whyTooShort(context.driver.graceSeconds(), config.timeouts.ctdb);
   const { wrong = [], remarks = [] } = lastLooked(run) ?? {};
   return [
     unserved === undefined ? ok('"nlm-failover ctdb serve" runs here') : ofObstacle(unserved),
