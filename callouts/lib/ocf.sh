@@ -378,6 +378,27 @@ instance_daemons() {
 	[ "$statd" = 0 ] || nfsd_runs "/proc/$statd/root/proc/fs/nfsd"
 }
 
+# is_locked FILE: a process has its lock, as the kernel lists it (proc_locks(5), the device of stat(2) as in makedev(3)). Its pid in $pid.
+is_locked() {
+	file=$(stat -c '%d %i' "$1" 2>/dev/null) || return
+	device=${file% *}
+	major=$((device >> 8 & 0xfff)) minor=$((device & 0xff | device >> 12 & 0xfff00))
+	file=$(printf '%02x:%02x:%s' "$major" "$minor" "${file#* }")
+	while read -r _ kind _ _ pid locked _; do
+		[ "$kind $locked" != "POSIX $file" ] || return 0
+	done </proc/locks
+	return 1
+}
+
+# Whether a command works on another address here (src/rundir/operation-lock.ts).
+is_busy_beside() {
+	for lock in "$run"/locks/*; do
+		case ${lock##*/} in "$address" | *[!0-9A-Fa-f.:]*) continue ;; esac
+		if is_locked "$lock"; then return; fi
+	done
+	return 1
+}
+
 # Whether its clients are recorded.
 look_at_record() {
 	if [ ! -h "$link" ]; then

@@ -329,6 +329,11 @@ test('what is partly here is no stopped resource, and each part that is missing 
   a.write('/proc/fs/nfsd/threads', '8\n');
   t.is((await a.tool(['release', '--freeze', address])).exitCode, 0);
   await says(/^its clients are still to be notified \(B-3\)$/);
+  // A release of another address does that too, for as long as it lasts.
+  const beside = lockOperation(path.join(a.root, 'run/nlm-failover'), '127.77.30.2', 'release');
+  t.is((await monitor()).code, ocf.success);
+  beside.release();
+  await says(/^its clients are still to be notified \(B-3\)$/);
   t.is((await a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
   t.is((await monitor()).code, ocf.success);
   // Seen at depth 10 alone.

@@ -173,6 +173,9 @@ export async function addressStatus(reader: NodeReader, ip: FloatingIp): Promise
         !isAsked || health !== undefined || driver === undefined || (await driver.isUp(reader)),
       isNode: (name) => name === reader.config.node,
       isOperating: isOperating(runDirectory(reader.host), ip.address),
+      isBusyBeside: reader.config.floatingIps.some(
+        ({ address }) => address !== ip.address && isOperating(runDirectory(reader.host), address),
+      ),
       calloutFault: fault,
       unheard:
         ip.shared === undefined

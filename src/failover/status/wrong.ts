@@ -35,6 +35,8 @@ export interface Seen {
   readonly isNode: (name: string) => boolean;
   /** A release or takeover of the address is going on. */
   readonly isOperating: boolean;
+  /** The same of another address: a release may have frozen the record of this one too, until it has notified the clients of both (let-go.ts). */
+  readonly isBusyBeside: boolean;
   /** Why rpc.statd has no client recorded. */
   readonly calloutFault: Obstacle | undefined;
   /** Why no call into grace is answered here, where other nodes export the same. */
@@ -99,7 +101,7 @@ function illOf(status: Shown, seen: Seen): string[] {
     ...(seen.recordedElsewhere === undefined
       ? []
       : [`its clients are recorded in ${seen.recordedElsewhere}, and that is not in its record`]),
-    ...(here.frozen === true
+    ...(here.frozen === true && !seen.isBusyBeside
       ? [
           `nobody leaves its record, as its clients are still to be notified (B-3): run "nlm-failover takeover ${status.address}"`,
         ]

@@ -271,6 +271,7 @@ test('a callout that cannot write to the journal: it is not served well', (t) =>
     lockManagerIsUp: true,
     isNode: () => true,
     isOperating: false,
+    isBusyBeside: false,
     unheard: undefined,
     lostEvents: [],
   };
