@@ -67,7 +67,7 @@ const rooms: Readonly<Record<string, Room>> = {
   ctdb: {
     holds:
       'Shared addresses of CTDB with the lock manager of the kernel: the barrier of all nodes, and what each does at it.',
-    rooms: ['config', 'host', 'rundir', 'record', 'nsm', 'lockmanager', 'fencing', 'failover'],
+    rooms: ['config', 'host', 'rpc', 'rundir', 'record', 'nsm', 'lockmanager', 'fencing', 'failover'],
     packages: ['valibot'],
   },
   site: {

@@ -6,7 +6,7 @@ export interface OpenHost {
   readonly host: Host;
   /** Port of the clients' rpcbind. */
   readonly rpcbindPort: number;
-  /** Whether an RPC program is registered with this host's rpcbind; undefined: that does not answer. */
+  /** Whether root, or the kernel, has registered an RPC program with this host's rpcbind; undefined: that does not answer. */
   readonly nlmRegistered: (program: number) => Promise<boolean | undefined>;
   /** Whether it is registered with the rpcbind behind a local socket. */
   readonly registeredAt: (rpcbindSocket: string, program: number) => Promise<boolean>;
@@ -44,7 +44,12 @@ export async function openHost(env: Environment = process.env): Promise<OpenHost
         protocol: 'tcp',
         timeoutMs: answerTimeoutMs,
       });
-      return port === undefined ? undefined : port > 0;
+      if (port === undefined || port === 0) return port === undefined ? undefined : false;
+      // Also where another version alone is registered (rpcbind, rpcb_svc_com.c, find_service), by whoever it may be.
+      const { registrations, rpcbindSocket } = await import('../rpc/rpcbind-local.js');
+      const { isRoots } = await import('../rpc/rpcbind-messages.js');
+      const there = await registrations(rpcbindSocket, localAnswerTimeoutMs);
+      return there === undefined || there.some((one) => one.program === program && isRoots(one));
     },
     registeredAt,
   };

@@ -1,8 +1,10 @@
 import { isIPv4 } from 'node:net';
 import { exitCodes, FailoverError } from '../errors.js';
-import { runOrFail, saidOf } from '../host/action.js';
+import { saidOf } from '../host/action.js';
 import type { Argv, Host } from '../host/host.js';
-import { nlmProgram } from '../host/reading/nfsd.js';
+import { nfsdThreads, nlmProgram } from '../host/reading/nfsd.js';
+import { registrations, rpcbindSocket } from '../rpc/rpcbind-local.js';
+import { isRoots, portOfUniversalAddress, type Registration } from '../rpc/rpcbind-messages.js';
 import * as iptables from './filter/iptables.js';
 
 // How a node refuses NLM while its lock manager still has its locks: by a table of its own of the kernel's packet filter, which nothing else uses. Its
@@ -58,25 +60,45 @@ export function removalText(): string {
   return `add table ${family} ${tableName}\ndelete table ${family} ${tableName}\n`;
 }
 
-/** Of rpcinfo(8), without options: program, version, netid, universal address, service, owner. The last two bytes of the address are the port (RFC 5665). */
-export function lockPortsIn(text: string): Port[] {
+/** Versions 1, 3 and 4 (fs/lockd/svc.c, nlmsvc_version). */
+const lockVersions: readonly number[] = [1, 3, 4];
+
+/**
+ * Those on which the lock manager listens. What others have registered under its number does not count: they could have the port of sshd
+ * refused, or that of ctdbd.
+ */
+export function lockPortsIn(registered: readonly Registration[]): Port[] {
   const found = new Map<string, Port>();
-  for (const line of text.split('\n')) {
-    const [program, , netid = '', address = ''] = line.trim().split(/\s+/);
-    const [, protocol] = /^(tcp|udp)6?$/.exec(netid) ?? [];
-    const [, high, low] = /\.(\d{1,3})\.(\d{1,3})$/.exec(address) ?? [];
-    if (program !== String(nlmProgram) || high === undefined || low === undefined) continue;
-    if (protocol !== 'tcp' && protocol !== 'udp') continue;
-    const port = Number(high) * 256 + Number(low);
-    if (port > 0 && port < 65_536) found.set(`${protocol} ${port}`, { protocol, port });
+  for (const one of registered) {
+    const [, protocol] = /^(tcp|udp)6?$/.exec(one.netid) ?? [];
+    if (one.program !== nlmProgram || !lockVersions.includes(one.version) || !isRoots(one)) continue;
+    const port = portOfUniversalAddress(one.address);
+    if (port !== undefined && (protocol === 'tcp' || protocol === 'udp'))
+      found.set(`${protocol} ${port}`, { protocol, port });
   }
   return [...found.values()];
 }
 
-/** Where the lock manager of this node listens; nowhere where it does not run. Throws FailoverError COMMAND_FAILED, COMMAND_MISSING. */
-export async function lockPorts(host: Host): Promise<Port[]> {
-  const { stdout } = await runOrFail(host, ['rpcinfo'], 'See that rpcbind of this host runs.');
-  return lockPortsIn(stdout);
+const answerMs = 5000;
+const rehearsedPorts: readonly Port[] = [
+  { protocol: 'tcp', port: 4045 },
+  { protocol: 'udp', port: 4045 },
+];
+
+/** Where the lock manager of this node listens; nowhere where it does not run. Throws FailoverError NOT_VERIFIED. */
+export async function lockPorts(host: Host): Promise<readonly Port[]> {
+  if (host.kind === 'rehearsal') return nfsdThreads(host, '/proc/fs/nfsd') > 0 ? rehearsedPorts : [];
+  const registered = await registrations(rpcbindSocket, answerMs);
+  if (registered !== undefined) return lockPortsIn(registered);
+  throw new FailoverError(
+    'rpcbind of this host does not answer: where the lock manager listens is not known',
+    {
+      code: 'NOT_VERIFIED',
+      exitCode: exitCodes.stepFailed,
+      operation: 'refusing NLM',
+      hint: 'See that it runs: "rpcinfo".',
+    },
+  );
 }
 
 // By the system's PATH alone: others have programs of that name (node_modules/.bin/nft of @vercel/nft was seen in its place).

@@ -3,23 +3,25 @@ import { connect } from 'node:net';
 import { asRecord, messageOf } from './record-marking.js';
 import { encodeCall } from './rpc-call.js';
 import { decodeReply } from './rpc-reply.js';
-import { programsIn, registrationsQuestion } from './rpcbind-messages.js';
+import { type Registration, registrationsIn, registrationsQuestion } from './rpcbind-messages.js';
 import { isMalformed } from './xdr.js';
 
-/** A few hundred registrations; whoever sends more is no rpcbind. */
-const longestReply = 1 << 20;
+/** That of this host (libtirpc, rpcb_prot.h, _PATH_RPCBINDSOCK). */
+export const rpcbindSocket = '/run/rpcbind.sock';
+/** A few hundred registrations, and what else anybody on this host may have added; whoever sends more is no rpcbind. */
+const longestReply = 16 << 20;
 
 /**
- * The RPC programs that are registered with the rpcbind behind a local socket, such as /run/rpcbind.sock: also with one
+ * What is registered with the rpcbind behind a local socket, such as /run/rpcbind.sock: also with one
  * of another network namespace, as far as its socket can be seen. Undefined where none answers within `timeoutMs`.
  */
-export function registeredPrograms(
+export function registrations(
   socketPath: string,
   timeoutMs: number,
-): Promise<ReadonlySet<number> | undefined> {
+): Promise<readonly Registration[] | undefined> {
   const xid = randomInt(2 ** 32);
   const socket = connect(socketPath);
-  return new Promise<ReadonlySet<number> | undefined>((resolve) => {
+  return new Promise<readonly Registration[] | undefined>((resolve) => {
     const give = (): void => resolve(undefined);
     const timer = setTimeout(give, timeoutMs);
     let received = Buffer.alloc(0);
@@ -38,10 +40,19 @@ export function registeredPrograms(
   }).finally(() => socket.destroy());
 }
 
-function readAnswer(xid: number, message: Buffer): ReadonlySet<number> | undefined {
+/** The same, the programs alone. */
+export async function registeredPrograms(
+  socketPath: string,
+  timeoutMs: number,
+): Promise<ReadonlySet<number> | undefined> {
+  const found = await registrations(socketPath, timeoutMs);
+  return found === undefined ? undefined : new Set(found.map(({ program }) => program));
+}
+
+function readAnswer(xid: number, message: Buffer): Registration[] | undefined {
   try {
     const reply = decodeReply(message);
-    return reply.xid === xid && reply.status === 'SUCCESS' ? programsIn(reply.results) : undefined;
+    return reply.xid === xid && reply.status === 'SUCCESS' ? registrationsIn(reply.results) : undefined;
   } catch (error) {
     if (isMalformed(error)) return undefined;
     throw error;

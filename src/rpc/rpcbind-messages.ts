@@ -71,17 +71,43 @@ export const registrationsQuestion: Omit<RpcCall, 'xid'> = {
   args: new Uint8Array(),
 };
 
-/** The program numbers in its results, a linked list (RFC 1833 section 2.1, rpcblist_ptr). Throws XDR_MALFORMED. */
-export function programsIn(results: Uint8Array): Set<number> {
+/** Of what is registered, which anybody on a host may have chosen: rpcbind takes no call of more than 9,000 bytes (libtirpc, rpc.h, RPC_MAXDATASIZE). */
+const longestRegistered = 1 << 14;
+
+/** What somebody has registered. */
+export interface Registration {
+  readonly program: number;
+  readonly version: number;
+  /** The strings are whatever was registered. */
+  readonly netid: string;
+  readonly address: string;
+  /** Who has: see isRoots. */
+  readonly owner: string;
+}
+
+/**
+ * Whether root has registered it, or the kernel. Anybody on a host may register any program under a version or transport that is free there; rpcbind
+ * notes who it was ("superuser", a uid, "unknown": rpcbind, rpcb_svc_com.c, getowner; seen with 1.2.6).
+ */
+export function isRoots({ owner }: Registration): boolean {
+  return owner === 'superuser';
+}
+
+/** Those in its results, a linked list (RFC 1833 section 2.1, rpcblist_ptr). Throws XDR_MALFORMED. */
+export function registrationsIn(results: Uint8Array): Registration[] {
   const reader = new XdrReader(results);
-  const programs = new Set<number>();
+  const found: Registration[] = [];
   while (reader.uint32('whether another follows') !== 0) {
-    programs.add(reader.uint32('program'));
-    reader.uint32('version');
-    for (const what of ['netid', 'universal address', 'owner']) reader.string(maxStringBytes, what);
+    found.push({
+      program: reader.uint32('program'),
+      version: reader.uint32('version'),
+      netid: reader.string(longestRegistered, 'netid'),
+      address: reader.string(longestRegistered, 'universal address'),
+      owner: reader.string(longestRegistered, 'owner'),
+    });
   }
   reader.end('the list');
-  return programs;
+  return found;
 }
 
 /**

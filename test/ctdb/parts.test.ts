@@ -45,21 +45,26 @@ test("CTDB's nodes: connected whatever else they are; fields by their names", (t
   t.is(membersIn(''), undefined);
 });
 
-test('the ports of lockd, of either family, each once', (t) => {
-  const text = `   program version netid     address                service    owner
-    100000    4    tcp6      ::.0.111               portmapper superuser
-    100021    1    udp       0.0.0.0.15.205         nlockmgr   superuser
-    100021    4    udp       0.0.0.0.15.205         nlockmgr   superuser
-    100021    4    tcp       0.0.0.0.15.205         nlockmgr   superuser
-    100021    4    tcp6      ::.160.1               nlockmgr   superuser
-    100021    4    local     /run/x.0.1             nlockmgr   superuser
-`;
-  t.deepEqual(lockPortsIn(text), [
+test('the ports of lockd, of either family, each once; not what others have registered for it', (t) => {
+  const one = { program: 100_021, version: 4, netid: 'tcp', address: '0.0.0.0.15.205', owner: 'superuser' };
+  const found = lockPortsIn([
+    { ...one, program: 100_000, address: '0.0.0.0.0.111' },
+    { ...one, netid: 'udp', version: 1 },
+    { ...one, netid: 'udp' },
+    one,
+    { ...one, netid: 'tcp6', address: '::.160.1' },
+    { ...one, netid: 'local', address: '/run/x.0.1' },
+    { ...one, version: 9, address: '0.0.0.0.0.22' },
+    { ...one, version: 3, address: '0.0.0.0.17.27', owner: '65534' },
+    { ...one, version: 3, address: '0.0.0.0.17.27', owner: 'unknown' },
+    { ...one, version: 3, address: '0.0.0.0.17.27 superuser\n', owner: 'superuser' },
+  ]);
+  t.deepEqual(found, [
     { protocol: 'udp', port: 4045 },
     { protocol: 'tcp', port: 4045 },
     { protocol: 'tcp', port: 40_961 },
   ]);
-  t.deepEqual(lockPortsIn(''), []);
+  t.deepEqual(lockPortsIn([]), []);
 });
 
 test('the refusal: a timeout of whole seconds with each element, none of less than one', (t) => {

@@ -3,7 +3,7 @@ import type { Host } from '../../src/host/host.js';
 
 /** Commands that only ask. */
 const question =
-  /^(?:ip -j |ss -Htn |arping -h$|dd if=\S+ (?:of=\/dev\/null|bs=4096 count=1) ?|stat -L |blkid |rpcinfo |modinfo -n |busctl .* (?:get_grace|ShowExports)$)/;
+  /^(?:ip -j |ss -Htn |arping -h$|dd if=\S+ (?:of=\/dev\/null|bs=4096 count=1) ?|stat -L |blkid |modinfo -n |busctl .* (?:get_grace|ShowExports)$)/;
 
 export interface Recording {
   /** As the one given; what it was asked to do since `take` was called last is kept. */

@@ -5,7 +5,6 @@ import type { Argv, CommandResult, Host } from '../host.js';
 import { linksSchema } from '../reading/addresses.js';
 import { etab } from '../reading/exports.js';
 import { parseMountinfo } from '../reading/mounts.js';
-import { nfsdThreads, nlmProgram } from '../reading/nfsd.js';
 import { rehearseGanesha } from './rehearsed-ganesha.js';
 import { rehearseNft } from './rehearsed-nft.js';
 
@@ -48,8 +47,6 @@ function command(host: Host, argv: Argv, input?: string): CommandResult {
       return rehearseGluster(host, args.at(-1) ?? '');
     case 'nft':
       return rehearseNft(host, args, input);
-    case 'rpcinfo':
-      return rehearseRpcinfo(host);
     case 'ctdb':
       return rehearseCtdb(host);
     case 'crm_node':
@@ -75,15 +72,6 @@ function rehearseGluster(host: Host, option: string): CommandResult {
   if (text === undefined) return { exitCode: 1, stdout: '', stderr: 'Volume gv does not exist' };
   const lines = text.split('\n').filter((line) => line.startsWith(option));
   return { ...succeeded, stdout: ['Option Value', '------ -----', ...lines, ''].join('\n') };
-}
-
-/** `rpcinfo`: lockd is registered while nfsd has threads. */
-function rehearseRpcinfo(host: Host): CommandResult {
-  const lines = ['tcp', 'udp'].map(
-    (netid) => `    ${nlmProgram}    4    ${netid}    0.0.0.0.15.205    nlockmgr   superuser`,
-  );
-  const head = '   program version netid     address                service    owner';
-  return { ...succeeded, stdout: [head, ...(nfsdThreads(host, nfsd) > 0 ? lines : []), ''].join('\n') };
 }
 
 /** `ctdb -X status`: as a file has it; without one no ctdbd runs. */
