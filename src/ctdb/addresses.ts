@@ -8,11 +8,13 @@ import { claimOwnership } from '../failover/steps/ownership.js';
 import { proveCallout } from '../failover/steps/recorded-clients.js';
 import { prepareNotification, startRecording } from '../failover/steps/recording.js';
 import type { Plan } from '../failover/steps/steps.js';
-import type { Prover } from '../fencing/prover.js';
+import { notFenced, type Prover } from '../fencing/prover.js';
 import type { Host } from '../host/host.js';
 import { localAddresses } from '../host/reading/addresses.js';
+import { waitUntil } from '../host/running/wait.js';
 import type { LockManager } from '../lockmanager/port.js';
 import { freezeServing, servedAddresses, servingJournal, stopServing } from '../rundir/serving.js';
+import { askHolder } from './members.js';
 
 // What a reconfiguration does with the records of the public addresses: who is recorded, whose an address is, who is notified.
 
@@ -71,13 +73,36 @@ export async function takeRecord(context: FailoverContext): Promise<readonly str
   return [...remarks, ...undone];
 }
 
-/** The word of CTDB that an address is this node's: in a reconfiguration nobody who had it before has a lock of it any more. */
-export const byCtdb: Prover = {
-  name: 'ctdb',
-  onlyLooks: true,
-  asks: () => [],
-  prove: async ({ address, node }) => `CTDB has moved ${address} from ${node} to this node`,
-};
+/** With a ctdbd that does not answer. */
+const patience = { seconds: 3, intervalMs: 500 };
+
+/**
+ * The word of CTDB that an address is this node's: in a reconfiguration nobody who had it before has a lock of it any more. A node that has it all the
+ * same, as its ctdbd is dead or was shut down, takes it from nobody: another one has it too by then, and notifies its clients.
+ */
+export function byCtdb(host: Host): Prover {
+  return {
+    name: 'ctdb',
+    onlyLooks: true,
+    asks: () => [],
+    prove: async (suspect) => {
+      const { address, node } = suspect;
+      let holder = await askHolder(host, address);
+      // It may be in a recovery; but the others wait for this node's start.
+      const hasAnswered = async () => {
+        if (!holder.isAnswer) holder = await askHolder(host, address);
+        return holder.isAnswer;
+      };
+      await waitUntil(host, 'CTDB', hasAnswered, patience);
+      if (holder.isSelf) return `CTDB has moved ${address} from ${node} to this node`;
+      throw notFenced(
+        suspect,
+        holder.said,
+        'Where ctdbd of this node is down, start it, or take the address away from here.',
+      );
+    },
+  };
+}
 
 /** SM_NOTIFY to the clients of each address, all at once. Returns whom that did not reach, and why, as sentences. */
 export async function notifyAll(

@@ -1,4 +1,5 @@
-import { exitCodes, FailoverError } from '../errors.js';
+import { canonicalAddress } from '../config/address.js';
+import { exitCodes, FailoverError, messageOf } from '../errors.js';
 import { failed } from '../host/action.js';
 import type { Host } from '../host/host.js';
 import type { Pnn } from './note.js';
@@ -30,16 +31,52 @@ export async function askMembers(host: Host): Promise<Members> {
   return members;
 }
 
+const ipCommand = ['ctdb', '-X', '-t', '5', 'ip'] as const;
+
+export interface Holder {
+  /** CTDB has answered. */
+  readonly isAnswer: boolean;
+  readonly isSelf: boolean;
+  /** As a clause. */
+  readonly said: string;
+}
+
+/** Which node has a public address, as CTDB on this node says. */
+export async function askHolder(host: Host, address: string): Promise<Holder> {
+  try {
+    const { self } = await askMembers(host);
+    const result = await host.run(ipCommand, { short: true });
+    if (result.exitCode !== 0)
+      throw failed(ipCommand, result, 'See that ctdbd runs on this node: "ctdb status".');
+    const holder = holderIn(result.stdout, address);
+    const isSelf = holder === self;
+    return {
+      isAnswer: true,
+      isSelf,
+      said: isSelf
+        ? 'CTDB has it here'
+        : `CTDB has it on ${holder === undefined ? 'no node' : `node ${holder}`}`,
+    };
+  } catch (error) {
+    if (!(error instanceof FailoverError)) throw error;
+    return { isAnswer: false, isSelf: false, said: `CTDB does not answer: ${messageOf(error)}` };
+  }
+}
+
+/** Of `ctdb -X ip`: as `ctdb -X status`; -1 where no node has it. */
+export function holderIn(text: string, address: string): Pnn | undefined {
+  const { field, rows } = tableIn(text);
+  const row = rows.find((one) => canonicalAddress(field(one, 'Public IP') ?? '') === address);
+  const node = row === undefined ? '' : (field(row, 'Node') ?? '');
+  return /^\d{1,6}$/.test(node) ? Number(node) : undefined;
+}
+
 /**
  * Of `ctdb -X status`: a line of names and one for each node, with "|" before, between and behind the fields (ctdb(1), -X). Fields came and went
  * between versions, so that they are found by their names. Undefined where it does not say which node this is.
  */
 export function membersIn(text: string): Members | undefined {
-  const [names = [], ...rows] = text
-    .split('\n')
-    .filter((line) => line.startsWith('|'))
-    .map((line) => line.split('|').slice(1, -1));
-  const field = (row: readonly string[], name: string) => row[names.indexOf(name)];
+  const { field, rows } = tableIn(text);
   const nodes = rows.filter((row) => /^\d{1,6}$/.test(field(row, 'Node') ?? ''));
   const numberOf = (row: readonly string[]) => Number(field(row, 'Node'));
   const own = nodes.find((row) => field(row, 'ThisNode') === 'Y');
@@ -50,4 +87,12 @@ export function membersIn(text: string): Members | undefined {
       nodes.filter((row) => row !== own && field(row, 'Disconnected') === '0').map(numberOf),
     ),
   };
+}
+
+function tableIn(text: string) {
+  const [names = [], ...rows] = text
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .map((line) => line.split('|').slice(1, -1));
+  return { rows, field: (row: readonly string[], name: string) => row[names.indexOf(name)] };
 }

@@ -113,6 +113,62 @@ test('what is mounted only now, and no lock manager of the kernel can serve, beg
   await until(() => a.process.state?.generation === 1);
 });
 
+test('a node whose ctdbd is dead has an address still that CTDB has moved: it takes it from nobody, and says so', async (t) => {
+  const heard: string[] = [];
+  const client = await startLoopbackClient('127.79.2.4', 0, (_, __, source) => heard.push(source));
+  t.teardown(() => client.close());
+  const site = ctdbSite(t, client.port);
+  const [a, b] = [await start(t, site.a, client.port), await start(t, site.b, client.port)];
+  const owner = () => {
+    const directory = path.join(site.shared, `sm_${moving}`);
+    const record = openRecord({ directory, node: 'B', machine: undefined, create: false });
+    try {
+      return record?.ownership().owner;
+    } finally {
+      record?.close();
+    }
+  };
+  const move = async (generation: number, ...runs: readonly string[]) => {
+    for (const run of runs) {
+      noteMoved(run);
+      noteSettled(run);
+    }
+    await until(() =>
+      [a, b].every(({ process: { state } }) => state?.phase === 'started' && state.generation >= generation),
+    );
+    for (const node of site.nodes) node.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
+    await until(() => [a, b].every(({ process: { state } }) => state?.phase === 'idle'));
+  };
+  site.give(site.a, [moving]);
+  await move(1, a.run);
+  t.is(owner(), 'A');
+  locks(a, moving, client.address);
+  site.a.remove('/ctdb-status');
+  site.give(site.b, [moving]);
+  await move(2, b.run);
+  t.is(owner(), 'B');
+  // Nobody is lost that comes to the old one meanwhile, by its neighbours' memory.
+  t.regex(servingJournal(a.run, moving) ?? '', /journal\.A$/);
+  // Whichever of them is the last one to start.
+  await move(3, b.run);
+  await until(() =>
+    (lastLooked(a.run)?.remarks ?? []).some((text) => text.includes('CTDB does not answer: ')),
+  );
+  t.is(owner(), 'B');
+  t.true(
+    a.said.some((text) => /node B owns 127\.79\.1\.1 .*CTDB does not answer/.test(text)),
+    a.said.join('\n'),
+  );
+  t.deepEqual([...new Set(heard)], [moving]);
+
+  // It answers, and has it elsewhere.
+  site.connect(true);
+  site.a.write('/ctdb-ip', `|Public IP|Node|\n|${moving}|1|\n|${staying}|-1|\n`);
+  await move(4, b.run);
+  t.is(owner(), 'B');
+  await until(() => a.said.some((text) => /node B owns 127\.79\.1\.1 .*CTDB has it on node 1/.test(text)));
+});
+
 test('an address that comes back without an event is found, and its record taken back', async (t) => {
   const client = await startLoopbackClient('127.79.2.3', 0, () => undefined);
   t.teardown(() => client.close());

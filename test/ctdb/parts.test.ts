@@ -16,7 +16,7 @@ import {
   noteSettled,
   settledMove,
 } from '../../src/ctdb/local.js';
-import { membersIn } from '../../src/ctdb/members.js';
+import { holderIn, membersIn } from '../../src/ctdb/members.js';
 import { phases } from '../../src/ctdb/note.js';
 import { readNotes, writeNote } from '../../src/ctdb/note-files.js';
 import { lockPortsIn, refusalText } from '../../src/ctdb/refusal.js';
@@ -43,6 +43,18 @@ test("CTDB's nodes: connected whatever else they are; fields by their names", (t
   );
   t.is(membersIn('Failed to connect to CTDB daemon'), undefined);
   t.is(membersIn(''), undefined);
+});
+
+test('which node has a public address: by the names of the fields, in any spelling, or none', (t) => {
+  const text = `|Public IP|Node|ActiveInterface|AvailableInterfaces|ConfiguredInterfaces|
+|10.1.1.1|1||eth2,eth3|eth2,eth3|
+|10.1.1.2|-1||eth2|eth2|
+|FD00:0::1|0|eth3|eth3|eth3|
+`;
+  const of = (address: string) => holderIn(text, address);
+  t.deepEqual(['10.1.1.1', '10.1.1.2', '10.1.1.3', 'fd00::1'].map(of), [1, undefined, undefined, 0]);
+  t.is(holderIn('|Node|Public IP|\n|7|10.1.1.1|\n', '10.1.1.1'), 7);
+  t.is(holderIn('', '10.1.1.1'), undefined);
 });
 
 test('the ports of lockd, of either family, each once; not what others have registered for it', (t) => {

@@ -48,7 +48,7 @@ function command(host: Host, argv: Argv, input?: string): CommandResult {
     case 'nft':
       return rehearseNft(host, args, input);
     case 'ctdb':
-      return rehearseCtdb(host);
+      return rehearseCtdb(host, args);
     case 'crm_node':
     case 'crm_attribute':
     case 'crm_resource':
@@ -74,12 +74,21 @@ function rehearseGluster(host: Host, option: string): CommandResult {
   return { ...succeeded, stdout: ['Option Value', '------ -----', ...lines, ''].join('\n') };
 }
 
-/** `ctdb -X status`: as a file has it; without one no ctdbd runs. */
-function rehearseCtdb(host: Host): CommandResult {
+/** `ctdb -X status`: as a file has it; without one no ctdbd runs. `ctdb -X ip`: the same, and without one each address is where it is up. */
+function rehearseCtdb(host: Host, args: readonly string[]): CommandResult {
   const text = host.readText('/ctdb-status');
   if (text === undefined)
     return { exitCode: 1, stdout: '', stderr: 'Failed to connect to CTDB daemon (/run/ctdb/ctdbd.socket)' };
+  if (args.at(-1) === 'ip')
+    return { ...succeeded, stdout: host.readText('/ctdb-ip') ?? addressesOfSelf(host, text) };
   return { ...succeeded, stdout: text };
+}
+
+function addressesOfSelf(host: Host, status: string): string {
+  const [, self = ''] = /^\|(\d+)\|.*\|Y\|$/m.exec(status) ?? [];
+  const rows = v.parse(linksSchema, JSON.parse(host.readText('/addresses.json') ?? '[]'));
+  const here = rows.flatMap(({ addr_info: all = [] }) => all.map(({ local }) => `|${local}|${self}|`));
+  return ['|Public IP|Node|', ...here, ''].join('\n');
 }
 
 /** What each command line answers; nothing without a cluster. */

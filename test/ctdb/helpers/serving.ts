@@ -30,7 +30,8 @@ export function callout(
     const child = execFile(script, words, { env }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code ?? 1), output: stdout + stderr }),
     );
-    child.stdin?.end(input);
+    // It may have ended, and have read nothing.
+    child.stdin?.on('error', () => undefined).end(input);
   });
 }
 
