@@ -5,14 +5,8 @@ import { basename } from 'node:path';
 
 const root = 'build/test';
 
-/** What the scenarios of a cluster do too, without one: for where no Pacemaker is; and two of GlusterFS, of four and eight minutes of CPU. */
-const onlyInFullRun = [
-  'netns-failback',
-  'netns-power-cut',
-  'netns-two-addresses',
-  'gluster-moves',
-  'gluster-cluster',
-];
+/** What the scenarios of a cluster do too, without one: for where no Pacemaker is. */
+const onlyInFullRun = ['netns-failback', 'netns-power-cut', 'netns-two-addresses', 'gluster-moves'];
 
 /** @returns {{ unit: string[], wire: string[], lab: string[] }} paths from the project's top, sorted */
 export function testFiles() {
