@@ -10,7 +10,7 @@ import { prepareNotification, startRecording } from '../failover/steps/recording
 import type { Plan } from '../failover/steps/steps.js';
 import { notFenced, type Prover } from '../fencing/prover.js';
 import type { Host } from '../host/host.js';
-import { localAddresses } from '../host/reading/addresses.js';
+import { placesOf } from '../host/reading/addresses.js';
 import { waitUntil } from '../host/running/wait.js';
 import type { LockManager } from '../lockmanager/port.js';
 import { freezeServing, servedAddresses, servingJournal, stopServing } from '../rundir/serving.js';
@@ -28,10 +28,11 @@ export function publicAddresses({ floatingIps }: Pick<Config, 'floatingIps'>): F
 
 /** Those of them that this node has, whatever CTDB or an event says; sorted by their text. */
 export async function addressesHere(host: Host, config: Pick<Config, 'floatingIps'>): Promise<FloatingIp[]> {
-  const here = new Set((await localAddresses(host)).map(({ address }) => address));
-  return publicAddresses(config)
-    .filter(({ address }) => here.has(address))
-    .toSorted((a, b) => (a.address < b.address ? -1 : 1));
+  const here: FloatingIp[] = [];
+  // Asked at each look: no process is started for it.
+  for (const ip of publicAddresses(config))
+    if ((await placesOf(host, ip.address, ip.interface)).length > 0) here.push(ip);
+  return here.toSorted((a, b) => (a.address < b.address ? -1 : 1));
 }
 
 /**

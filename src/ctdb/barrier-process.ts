@@ -5,6 +5,7 @@ import {
   done,
   initialState,
   type Limits,
+  lookBeside,
   noteOf,
   refusalMs,
   type Seen,
@@ -49,8 +50,8 @@ export interface Effects {
   delay(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** Between two looks, ms. */
-export const lookMs = 200;
+/** Between two looks, ms, while something is under way; and while nothing is. */
+export const lookMs = { busy: 200, idle: 500 };
 /** So often a note changes, and a refusal is renewed, while something is under way; and while nothing is. */
 const beatMs = { busy: 1000, idle: 5000 };
 
@@ -88,7 +89,8 @@ export class BarrierProcess {
     try {
       while (!signal.aborted) {
         await this.look();
-        await this.#effects.delay(lookMs, signal).catch(() => undefined);
+        const ms = this.#state?.phase === 'idle' ? lookMs.idle : lookMs.busy;
+        await this.#effects.delay(ms, signal).catch(() => undefined);
       }
     } finally {
       this.#notifying?.abort.abort();
@@ -156,6 +158,7 @@ export class BarrierProcess {
     const state = this.#state;
     if (state === undefined) return;
     const meanwhile = setInterval(() => {
+      void this.#lookBeside();
       void this.#write();
       void this.#keepRefusing();
       this.#effects.looked(state, [...this.#wrong.values()]);
@@ -172,6 +175,17 @@ export class BarrierProcess {
     this.#become(done(before, act, hasWorked, this.#effects.now(), this.#limits));
     this.#tell(before, this.#state);
     await this.#write();
+  }
+
+  async #lookBeside(): Promise<void> {
+    const members = await this.#try('asking CTDB', () => this.#effects.members());
+    const others = new Map(
+      await this.#try('reading what the others are at', () => this.#effects.readNotes()),
+    );
+    if (this.#state === undefined || members === undefined || others.size === 0) return;
+    others.delete(members.self);
+    const seen = { now: this.#effects.now(), notes: others, connected: members.connected };
+    this.#state = lookBeside(this.#state, seen, this.#limits);
   }
 
   async #do(act: Exclude<Act, 'none'>): Promise<true> {

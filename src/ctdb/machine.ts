@@ -133,6 +133,20 @@ export function decide(before: State, seen: Seen, limits: Limits): Decision {
 }
 
 /**
+ * A look beside an act, which may last longer than the spread of the starts: only when the others started is seen, so that a node whose own start is slow is
+ * not too late by its last look before that.
+ */
+export function lookBeside(
+  before: State,
+  seen: Pick<Seen, 'now' | 'notes' | 'connected'>,
+  limits: Limits,
+): State {
+  if (seen.notes === undefined) return before;
+  const state = watch(before, seen, limits);
+  return { ...watchLiving(state, notesOf(livingNotes(state, seen, limits)), seen.now), lookedAt: seen.now };
+}
+
+/**
  * For how long the kernel is to refuse without this process; 0: not at all. Also renewed again and again it ends in time: a process that hangs,
  * or is killed and started over and over, closes nothing for ever.
  */
@@ -186,7 +200,7 @@ function isOverdue({ closedSince }: State, now: number, { closedMs }: Limits): b
 }
 
 /** Whose notes change, and what the others have been seen in. */
-function watch(state: State, { now, notes }: Seen, limits: Limits): State {
+function watch(state: State, { now, notes }: Pick<Seen, 'now' | 'notes'>, limits: Limits): State {
   const beats = new Map(
     [...(notes ?? [])].map(([pnn, { beat }]) => {
       const before = state.beats.get(pnn);
@@ -202,7 +216,7 @@ function watch(state: State, { now, notes }: Seen, limits: Limits): State {
 
 function livingNotes(
   state: State,
-  { now, notes, connected }: Seen,
+  { now, notes, connected }: Pick<Seen, 'now' | 'notes' | 'connected'>,
   { freshMs }: Limits,
 ): Map<Pnn, Note | undefined> {
   const living = new Map<Pnn, Note | undefined>();
@@ -226,8 +240,8 @@ interface Readable extends Seen {
 function next(before: State, seen: Readable, living: Living, limits: Limits): Decision {
   const { now } = seen;
   const notes = notesOf(living);
-  const active = Math.max(-1, ...notes.filter(isUnderWay).map(({ generation }) => generation));
-  const state = watchStarts(before, Math.max(active, before.generation), notes, now);
+  const active = activeOf(notes);
+  const state = watchLiving(before, notes, now);
   const newest = Math.max(state.generation, ...[...seen.notes.values()].map(({ generation }) => generation));
   const isLate = now - state.watched.noneStartedAt > limits.spreadMs;
   const takesPart = active > state.generation && active > state.missed;
@@ -267,6 +281,15 @@ function begun(state: State, generation: number, now: number): State {
     waitingSince: now,
     watched: generation > watched.generation ? { generation, noneStartedAt: now } : watched,
   };
+}
+
+/** The highest generation that is under way; -1: none. */
+function activeOf(notes: readonly Note[]): number {
+  return Math.max(-1, ...notes.filter(isUnderWay).map(({ generation }) => generation));
+}
+
+function watchLiving(state: State, notes: readonly Note[], now: number): State {
+  return watchStarts(state, Math.max(activeOf(notes), state.generation), notes, now);
 }
 
 /** Until when none of the others had started in the highest generation that is under way. */

@@ -48,8 +48,8 @@ export interface BarrierNode extends LockManagerContext {
   readonly say: Effects['say'];
 }
 
-/** CTDB is asked so often, ms. */
-const askMs = 1000;
+/** CTDB is asked so often, ms, which starts a program: while something is under way, and while nothing is. */
+const askMs = { busy: 1000, idle: 5000 };
 
 /** The machine, as the process needs it. */
 export class NodeEffects implements Effects {
@@ -59,6 +59,7 @@ export class NodeEffects implements Effects {
   readonly say: Effects['say'];
   #members: Members | undefined;
   #askedAt = Number.NEGATIVE_INFINITY;
+  #askMs = askMs.busy;
   #asking = false;
   #notAnswered: string | undefined;
   #ownNote: Signed | undefined;
@@ -81,7 +82,7 @@ export class NodeEffects implements Effects {
 
   /** The last answer; a ctdbd that is gone or hangs holds nobody up, and its nodes are waited for as they were, each for a bounded time. */
   members(): Members | undefined {
-    if (!this.#asking && this.now() - this.#askedAt >= askMs) void this.#ask();
+    if (!this.#asking && this.now() - this.#askedAt >= this.#askMs) void this.#ask();
     return this.#members;
   }
 
@@ -206,6 +207,7 @@ export class NodeEffects implements Effects {
   }
 
   looked({ phase, generation }: State, wrong: readonly string[]): void {
+    this.#askMs = phase === 'idle' ? askMs.idle : askMs.busy;
     const remarks = [...(this.#notAnswered === undefined ? [] : [this.#notAnswered]), ...this.#left];
     noteLooked(this.#node.run, { at: this.now(), phase, generation, wrong: [...wrong], remarks });
   }

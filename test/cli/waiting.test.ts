@@ -217,6 +217,15 @@ test('rpcbind of this host does not answer: nfsd is not restarted, and it is sai
     within(short, async () => start?.verify(context)),
     { message: /rpcbind of this host .* does not answer 1 s \(\[timeouts\]\.settle\) after "true"/ },
   );
+  const after = (...answers: (boolean | undefined)[]) => ({
+    ...context,
+    host: {
+      ...context.host,
+      readText: (file: string) => (file.startsWith(nfsd) ? realHost.readText(file) : undefined),
+    },
+    nlmRegistered: async () => answers.shift(),
+  });
+  await within(short, async () => start?.verify(after(undefined, true)));
   const leaving = { ...context, nlmRegistered: async () => true };
   a.write('/proc/fs/nfsd/threads', '');
   await within(short, async () => stop?.act(leaving));
@@ -226,6 +235,7 @@ test('rpcbind of this host does not answer: nfsd is not restarted, and it is sai
       message: /lockd is still registered with rpcbind 1 s \(\[timeouts\]\.settle\) after nfsd ended/,
     },
   );
+  await within(short, async () => stop?.verify(after(undefined, false)));
 });
 
 test('a rpcbind behind a local socket that accepts and never answers: the step’s own deadline ends the wait', async (t) => {

@@ -7,6 +7,7 @@ import {
   done,
   type Found,
   initialState,
+  lookBeside,
   refusalMs,
   type State,
 } from '../../src/ctdb/machine.js';
@@ -277,6 +278,23 @@ test('whoever has started later than the grace of the others covers, has all do 
   t.deepEqual([look('stopped').generation, look('stopped').phase], [3, 'started']);
   const inTime = done(atWork('stopped', 3), 'start', true, limits.spreadMs, limits);
   t.true(inTime.missed < 3);
+});
+
+test('a node whose own start takes long is late by when the others started, which it sees beside it', (t) => {
+  const begun = 2 * limits.spreadMs;
+  const other = (phase: Phase, beat: number) => ({
+    notes: new Map([[1, { generation: 3, phase, behind: nobodyBehind, beat }]]),
+    connected: new Set([1]),
+  });
+  const seen = [
+    { now: begun - 1000, ...other('stopped', 1) },
+    { now: begun, ...other('started', 2) },
+  ].reduce((state, look) => lookBeside(state, look, limits), atWork('stopped', 3));
+  const after = (state: State, ms: number) => done(state, 'start', true, begun - 1000 + ms, limits).missed;
+  t.true(after(seen, limits.spreadMs) < 3);
+  t.is(after(seen, limits.spreadMs + 1), 3);
+  t.is(after(atWork('stopped', 3), 0), 3, 'without those looks');
+  t.deepEqual(lookBeside(seen, { now: 0, notes: undefined, connected: new Set() }, limits), seen);
 });
 
 test('a process goes on by what is so', (t) => {

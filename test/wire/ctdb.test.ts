@@ -172,6 +172,9 @@ async function moves(t: ExecutionContext): Promise<void> {
   await endGraces();
   await ctdb(site.nodes.indexOf(stays), 'enable');
   await waitFor('both nodes to be healthy', isOk, 500);
+  // What CTDB moves back begins another reconfiguration, whose grace is to be over too.
+  await recordedWhereItIs(moving);
+  await recordedWhereItIs(staying);
   await endGraces();
   // Neither a takeip nor a releaseip gets through any more, as where each hangs or is killed: what is so is found.
   for (const number of site.nodes.keys())

@@ -4,6 +4,7 @@ import {
   done,
   initialState,
   type Limits,
+  lookBeside,
   noteOf,
   refusalMs,
   type State,
@@ -234,7 +235,10 @@ export class Cluster {
     if (phase === 'refusing' || phase === 'stopped')
       node.ruleUntil = now + refusalMs(node.state, now, limits);
     if (node.acting !== undefined) {
-      if (now < node.acting.until) return;
+      if (now < node.acting.until) {
+        node.state = lookBeside(node.state, this.#seen(node), limits);
+        return;
+      }
       const { act } = node.acting;
       node.acting = undefined;
       this.#effect(node, act);
@@ -242,17 +246,9 @@ export class Cluster {
       this.#write(node);
       return;
     }
-    const seesStorage = now >= node.blindUntil;
-    const others = new Map([...this.notes].filter(([pnn]) => pnn !== node.pnn));
     const { state, act } = decide(
       node.state,
-      {
-        now,
-        notes: seesStorage ? others : undefined,
-        connected: this.#connectedTo(node),
-        wanted: node.wanted,
-        inGrace: now < node.lockManager.graceUntil,
-      },
+      { ...this.#seen(node), wanted: node.wanted, inGrace: now < node.lockManager.graceUntil },
       limits,
     );
     node.state = state;
@@ -263,6 +259,12 @@ export class Cluster {
     if (changed === 'start') node.wanted = undefined;
     const times = changed === 'open' ? [100] : this.pace[changed];
     node.acting = { act: changed, until: now + (times[(node.pnn + node.turns++) % times.length] ?? 100) };
+  }
+
+  #seen(node: Node) {
+    const others = new Map([...this.notes].filter(([pnn]) => pnn !== node.pnn));
+    const notes = this.now >= node.blindUntil ? others : undefined;
+    return { now: this.now, notes, connected: this.#connectedTo(node) };
   }
 
   /** Others take its addresses. */
