@@ -5,8 +5,15 @@ import { basename } from 'node:path';
 
 const root = 'build/test';
 
-/** What the scenarios of a cluster do too, without one: for where no Pacemaker is. */
-const onlyInFullRun = ['netns-failback', 'netns-power-cut', 'netns-two-addresses', 'gluster-moves'];
+/** What the scenarios of a cluster do too, without one: for where no Pacemaker is; two of GlusterFS, of four and eight minutes of CPU; and CTDB's own script beside ours. */
+const onlyInFullRun = [
+  'netns-failback',
+  'netns-power-cut',
+  'netns-two-addresses',
+  'gluster-moves',
+  'gluster-cluster',
+  'ctdb-stock',
+];
 
 /** @returns {{ unit: string[], wire: string[], lab: string[] }} paths from the project's top, sorted */
 export function testFiles() {
