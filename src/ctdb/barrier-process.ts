@@ -97,6 +97,21 @@ export class BarrierProcess {
     }
   }
 
+  /** To be called when `run` has ended: the lock manager that it has stopped is started again, with the others, as long as anything is refused. */
+  async finish(): Promise<void> {
+    const isDown = ({ phase }: State) => phase === 'stopped';
+    const { signal } = new AbortController();
+    while (
+      this.#state !== undefined &&
+      isDown(this.#state) &&
+      refusalMs(this.#state, this.#effects.now(), this.#limits) > 0
+    ) {
+      await this.look();
+      await this.#effects.delay(lookMs.busy, signal);
+    }
+    this.#notifying?.abort.abort();
+  }
+
   /** One look, and what follows from it. */
   async look(): Promise<void> {
     const members = await this.#try('asking CTDB', () => this.#effects.members());
@@ -136,7 +151,13 @@ export class BarrierProcess {
     if (act !== 'none') await this.#act(act);
     await this.#keepRefusing();
     this.#notify();
-    this.#effects.looked(this.#state, [...this.#wrong.values()]);
+    await this.#look(this.#state);
+  }
+
+  /** Where that cannot be noted, as where /run is full, it goes on all the same: somebody waits for it. */
+  async #look(state: State): Promise<void> {
+    const wrong = [...this.#wrong.values()];
+    await this.#try('saying how it is', () => this.#effects.looked(state, wrong));
   }
 
   async #begin(own: Note | undefined): Promise<State> {
@@ -161,7 +182,7 @@ export class BarrierProcess {
       void this.#lookBeside();
       void this.#write();
       void this.#keepRefusing();
-      this.#effects.looked(state, [...this.#wrong.values()]);
+      void this.#look(state);
     }, beatMs.busy);
     let hasWorked: boolean;
     try {

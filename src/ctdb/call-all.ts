@@ -49,8 +49,12 @@ export async function callAll(calling: Calling): Promise<CalledAll> {
       hint: 'Have it run always, as nlm-failover-ctdb.service does.',
     });
   const before = readNotes(directory);
-  const own = (notes: ReadonlyMap<Pnn, Signed>) => [...notes.values()].find((one) => one.node === node);
-  const generation = generationFor(own(before));
+  const hasChanged = ([pnn, note]: readonly [Pnn, Signed]) => before.get(pnn)?.beat !== note.beat;
+  // One that has not changed may be of a process before this one, which was killed, or of a number that this node had once.
+  const ownOf = (notes: ReadonlyMap<Pnn, Signed>) =>
+    [...notes].find((one) => one[1].node === node && hasChanged(one))?.[1];
+  const newest = Math.max(0, ...[...before.values()].map(({ generation }) => generation));
+  let generation: number | undefined;
   noteMoved(run);
   noteSettled(run);
   /** `silent`: CTDB does not say who is connected; then whoever has a note may live. */
@@ -61,21 +65,24 @@ export async function callAll(calling: Calling): Promise<CalledAll> {
   );
   const look = (): CalledAll => {
     const notes = readNotes(directory);
+    const own = ownOf(notes);
+    if (own !== undefined) generation ??= generationFor(own, newest);
+    const called = generation ?? newest + 1;
     const nameOf = (pnn: Pnn) => notes.get(pnn)?.node ?? `node ${pnn}`;
-    const lives = ([pnn, note]: readonly [Pnn, Signed]) =>
-      members === 'silent' || note.node === node || before.get(pnn)?.beat !== note.beat;
+    const lives = (one: readonly [Pnn, Signed]) =>
+      one[1].node !== node && (members === 'silent' || hasChanged(one));
     const connected = typeof members === 'object' ? members.connected : [];
-    const awaited = new Set([...connected, ...[...notes].filter(lives).map(([pnn]) => pnn)]);
-    const living = [...awaited].filter(
+    const others = [...connected, ...[...notes].filter(lives).map(([pnn]) => pnn)].filter(
       (pnn) => !dead.includes(nameOf(pnn)) && notes.get(pnn)?.phase !== 'gone',
     );
-    const isReady = (pnn: Pnn) => hasReached(notes.get(pnn), generation, 'refusing');
+    const readyOthers = new Set(others.filter((pnn) => hasReached(notes.get(pnn), called, 'refusing')));
+    const isReady = hasReached(own, called, 'refusing');
     return {
-      generation,
-      ready: living.filter(isReady).map(nameOf).toSorted(),
+      generation: called,
+      ready: [...[...readyOthers].map(nameOf), ...(isReady ? [node] : [])].toSorted(),
       missing: [
-        ...living.filter((pnn) => !isReady(pnn)).map(nameOf),
-        ...(own(notes) === undefined ? [node] : []),
+        ...[...new Set(others)].filter((pnn) => !readyOthers.has(pnn)).map(nameOf),
+        ...(isReady ? [] : [node]),
       ].toSorted(),
     };
   };
@@ -87,8 +94,7 @@ export async function callAll(calling: Calling): Promise<CalledAll> {
   return look();
 }
 
-/** One that is on its way does, as its lock manager is not started yet; else the next one. */
-function generationFor(own: Signed | undefined): number {
-  if (own === undefined) return 1;
-  return isUnderWay(own) && own.phase !== 'started' ? own.generation : own.generation + 1;
+/** One that is on its way does, as its lock manager is not started yet; else the next one, beyond all that anybody has been in. */
+function generationFor(own: Signed, newest: number): number {
+  return isUnderWay(own) && own.phase !== 'started' ? Math.max(own.generation, newest) : newest + 1;
 }

@@ -18,6 +18,7 @@ import type { Effects } from './barrier-process.js';
 import { whyTooShort } from './grace.js';
 import {
   closedSince,
+  type Covered,
   lastCovered,
   movedNow,
   noteClosed,
@@ -65,6 +66,8 @@ export class NodeEffects implements Effects {
   #ownNote: Signed | undefined;
   #ports: readonly Port[] = [];
   #since: Since | undefined;
+  /** As it has noted it, or would have. */
+  #covered: Covered | undefined;
   #startedAt: number | undefined;
   /** What of the last reconfiguration went wrong, and is no reason to do it again. */
   #left: readonly string[] = [];
@@ -121,7 +124,7 @@ export class NodeEffects implements Effects {
         addresses: (await this.#here()).map(({ address }) => address),
         moved: movedNow(run),
         settled: settledMove(run),
-        covered: lastCovered(run),
+        covered: this.#covered ?? lastCovered(run),
       },
       this.#since,
       config.timeouts.ctdb.quiet * 1000,
@@ -167,6 +170,13 @@ export class NodeEffects implements Effects {
     // While it is down nobody is registered: those that it had are refused still.
     const ports = await lockPorts(host);
     if (ports.length > 0) this.#ports = ports;
+    // Of an rpcbind that was started anew, and has forgotten everybody.
+    else if (this.#ports.length === 0 && (await this.#node.driver.isUp(this.#node)))
+      throw notSo(
+        'B-2',
+        'rpcbind does not know where the lock manager listens, so that it cannot be refused',
+        'See "rpcinfo". Restart the NFS server: what it serves is registered again.',
+      );
     const addresses = (await this.#here()).map(({ address }) => address);
     await refuse(host, { ports: this.#ports, addresses }, ms);
   }
@@ -197,7 +207,14 @@ export class NodeEffects implements Effects {
     }
     await this.#all('Starting the lock manager', (one) => driver.enterGrace(one));
     this.#startedAt = this.now();
-    noteCovered(run, { moved, addresses: here.map(({ address }) => address) });
+    this.#covered = { moved, addresses: here.map(({ address }) => address) };
+    try {
+      noteCovered(run, this.#covered);
+    } catch (error) {
+      // It has started: to do that again would take the locks again.
+      if (!(error instanceof FailoverError)) throw error;
+      left.push(messageOf(error));
+    }
     const tooShort = whyTooShort(driver.graceSeconds(), this.#node.config.timeouts.ctdb);
     this.#leave([...left, ...(tooShort === undefined ? [] : [tooShort])]);
   }

@@ -87,7 +87,11 @@ const rehearsedPorts: readonly Port[] = [
 
 /** Where the lock manager of this node listens; nowhere where it does not run. Throws FailoverError NOT_VERIFIED. */
 export async function lockPorts(host: Host): Promise<readonly Port[]> {
-  if (host.kind === 'rehearsal') return nfsdThreads(host, '/proc/fs/nfsd') > 0 ? rehearsedPorts : [];
+  if (host.kind === 'rehearsal') {
+    const isRegistered =
+      nfsdThreads(host, '/proc/fs/nfsd') > 0 && host.readText('/rpcbind-anew') === undefined;
+    return isRegistered ? rehearsedPorts : [];
+  }
   const registered = await registrations(rpcbindSocket, answerMs);
   if (registered !== undefined) return lockPortsIn(registered);
   throw new FailoverError(

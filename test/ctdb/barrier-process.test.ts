@@ -1,10 +1,12 @@
 // The process of two rehearsed nodes, with real records, journals, notes and SM_NOTIFY: what CTDB moves, and what is so afterwards.
-import { appendFileSync, chmodSync, mkdirSync, readdirSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { BarrierProcess, type Effects } from '../../src/ctdb/barrier-process.js';
 import { usualLimits } from '../../src/ctdb/limits.js';
 import { lastLooked, noteMoved, noteSettled } from '../../src/ctdb/local.js';
+import { nobodyBehind } from '../../src/ctdb/note.js';
+import { writeNote } from '../../src/ctdb/note-files.js';
 import { openRecord } from '../../src/record/record.js';
 import { servingJournal } from '../../src/rundir/serving.js';
 import { startLoopbackClient } from '../demo/loopback-client.js';
@@ -260,4 +262,65 @@ test('nothing is refused any more once it has been let through, whatever was bei
   await pause(1000);
   t.true(changes.filter((one) => one === 'refuse').length > 1, 'it was renewed');
   t.is(changes.at(-1), 'let through');
+});
+
+test('where /run takes nothing it goes on, and starts the lock manager once', async (t) => {
+  const site = ctdbSite(t, 1);
+  site.connect(false);
+  const a = await start(t, site.a, 1);
+  await until(() => lastLooked(a.run) !== undefined);
+  site.give(site.a, [moving]);
+  noteMoved(a.run);
+  noteSettled(a.run);
+  // As on a full one, also for root.
+  renameSync(path.join(a.run, 'ctdb'), path.join(a.run, 'ctdb.was'));
+  writeFileSync(path.join(a.run, 'ctdb'), '');
+  await until(() => a.process.state?.phase === 'started');
+  site.a.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
+  await until(() => a.process.state?.phase === 'idle');
+  const looks = a.said.length;
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  t.is(a.done.filter((one) => one === 'start').length, 1);
+  t.is(a.process.state?.generation, 1);
+  t.is(a.said.length, looks, 'it is said once');
+  t.true(a.said.some((one) => /^saying how it is: /.test(one)));
+});
+
+test('a lock manager that rpcbind does not know is not taken for one that is refused', async (t) => {
+  const site = ctdbSite(t, 1);
+  site.connect(false);
+  site.a.write('/rpcbind-anew', '');
+  const a = await start(t, site.a, 1);
+  site.give(site.a, [moving]);
+  noteMoved(a.run);
+  noteSettled(a.run);
+  await until(() => a.said.some((one) => /^refusing NLM: rpcbind does not know where/.test(one)));
+  t.deepEqual(a.done, []);
+  site.a.remove('/rpcbind-anew');
+  await until(() => a.process.state?.phase === 'started');
+});
+
+test('SIGTERM where the lock manager is down: it starts before the process ends', async (t) => {
+  const site = ctdbSite(t, 1);
+  const a = await start(t, site.a, 1);
+  site.give(site.a, [moving]);
+  noteMoved(a.run);
+  noteSettled(a.run);
+  await until(() => a.process.state?.phase === 'refusing');
+  // B refuses, and comes no further: A waits for it.
+  const note = {
+    node: 'B',
+    bootId: '',
+    generation: 1,
+    phase: 'refusing',
+    behind: nobodyBehind,
+    beat: 1,
+  } as const;
+  writeNote(path.join(site.shared, 'ctdb'), 1, note);
+  await until(() => a.process.state?.phase === 'stopped');
+  await a.end();
+  t.is(site.a.read('/proc/fs/nfsd/threads'), '0\n');
+  await a.process.finish();
+  t.is(site.a.read('/proc/fs/nfsd/threads'), '8\n');
+  t.is(a.process.state?.phase, 'started');
 });

@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { lastLooked } from '../../src/ctdb/local.js';
-import { readNotes } from '../../src/ctdb/note-files.js';
+import { nobodyBehind } from '../../src/ctdb/note.js';
+import { readNotes, writeNote } from '../../src/ctdb/note-files.js';
 import { exitCodes } from '../../src/errors.js';
 import { ctdbSite } from './helpers/ctdb-site.js';
 import { callout, endAfter, event, isServe, pidOf, runOf, until } from './helpers/serving.js';
@@ -65,6 +66,25 @@ test('join-grace --all returns when all that live refuse; who does not is named,
   const silent = await a.here(['join-grace', '--all']);
   t.is(silent.exitCode, exitCodes.stepFailed);
   t.regex(silent.stdout, /^NOT REFUSING within 4 s: B; what the fenced node held may be given away there$/m);
+});
+
+test('join-grace --all believes no note of this node that its process has not changed', async (t) => {
+  const site = ctdbSite(t, 1, 'ctdb_wait = 1');
+  const directory = path.join(site.shared, 'ctdb');
+  const bootId = 'of an earlier boot';
+  const write = (pnn: number, node: string, generation: number, phase: 'idle' | 'refusing' | 'started') =>
+    writeNote(directory, pnn, { node, generation, phase, behind: nobodyBehind, beat: 1, bootId });
+  // Its machine went down in generation 5, which is over elsewhere; it had another number once. The process waits for ctdbd still.
+  write(0, 'A', 5, 'refusing');
+  write(1, 'B', 5, 'idle');
+  write(4, 'A', 9, 'started');
+  site.a.remove('/ctdb-status');
+  endAfter(t, site.a);
+  t.is((await event(site.a, '06', 'startup')).code, 0);
+  await until(() => isServe(pidOf(site.a) ?? 0));
+  const called = await site.a.here(['join-grace', '--all', '--json']);
+  t.is(called.exitCode, exitCodes.stepFailed, called.stderr);
+  t.like(JSON.parse(called.stdout), { ready: [], missing: ['A', 'B'] }, called.stdout + called.stderr);
 });
 
 test('the fence agent does nothing for what fences nobody, and says what it is', async (t) => {

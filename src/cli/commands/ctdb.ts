@@ -15,7 +15,7 @@ export function addCtdb(program: Command, io: Io, drivers: LoadDrivers, exit: (c
       .description(
         'Take an event of CTDB, as callouts/ctdb/ hands it on (CTDB), and return at once: what an address that has moved asks for is done by one process on each node, which an event starts where it does not run. ' +
           '"monitor" says what is wrong, and ends with 1 where this node should have no address; it never starts a lock manager. Any other event ends with 0, or with 2 for words that are none of it: what it could not do is done by the next look.\n\n' +
-          '"serve" is that process: it runs until SIGTERM, once on each node. nlm-failover-ctdb.service has it run.',
+          '"serve" is that process: it runs until SIGTERM, once on each node; a lock manager that it has stopped it starts first, with the others. nlm-failover-ctdb.service has it run.',
       )
       .addArgument(
         new Argument('<event>', 'of ctdb(7), EVENT SCRIPTS; or serve').choices([...events, 'serve']),
@@ -122,7 +122,9 @@ async function serve(io: Io, drivers: LoadDrivers, options: CommonOptions): Prom
     },
   });
   try {
-    await new BarrierProcess(effects, limitsOf(config.timeouts.ctdb)).run(interruption());
+    const barrier = new BarrierProcess(effects, limitsOf(config.timeouts.ctdb));
+    await barrier.run(interruption());
+    await barrier.finish();
   } finally {
     lock.release();
   }
