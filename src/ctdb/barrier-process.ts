@@ -67,6 +67,8 @@ export class BarrierProcess {
   /** One change of the packet filter at a time; and none that refuses any more, once this act lets everything through. */
   #filtering: Promise<unknown> = Promise.resolve();
   #isOpening = false;
+  /** The lock manager has started, and something is refused still. */
+  #isShut = false;
   /** A renewal of before the last one comes too late. */
   #openings = 0;
   #notifying: { readonly generation: number; readonly abort: AbortController } | undefined;
@@ -149,6 +151,10 @@ export class BarrierProcess {
     this.#tell(before, state);
     await this.#write();
     if (act !== 'none') await this.#act(act);
+    else if (this.#isShut && this.#state.phase === 'started') {
+      await this.#open();
+      this.#isOpening = false;
+    }
     await this.#keepRefusing();
     this.#notify();
     await this.#look(this.#state);
@@ -220,13 +226,23 @@ export class BarrierProcess {
         return true;
       case 'start':
         await this.#effects.start();
-        // In its grace: what comes through is a reclaim, or waits.
-        await this.#letThrough();
+        // In its grace: what comes through is a reclaim, or waits. Where it cannot be let through yet, that is no reason to start anew.
+        this.#isShut = true;
+        await this.#open();
         return true;
       case 'open':
         await this.#letThrough();
         return true;
     }
+  }
+
+  /** What was refused before the lock manager has started comes through: tried until it does, or the refusal has ended by itself. */
+  async #open(): Promise<void> {
+    const isOpen = await this.#try(actTexts.open, async () => {
+      await this.#letThrough();
+      return true;
+    });
+    if (isOpen === true) this.#isShut = false;
   }
 
   async #letThrough(): Promise<void> {

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemError } from '../errors.js';
+import { isNodeName } from '../names.js';
 import { holdRecordDirectory } from '../record/safe-files/record-directory.js';
 import { isWhole, putShared, readShared } from '../record/shared-file.js';
 import { type Behind, type Note, nobodyBehind, phases, type Pnn } from './note.js';
@@ -59,7 +60,7 @@ function noteIn(found: Readonly<Record<string, unknown>> | undefined): Signed | 
   const { generation, phase: word, behind, beat, node, bootId } = found ?? {};
   const phase = phases.find((one) => one === word);
   if (!isWhole(generation) || !isWhole(beat) || phase === undefined) return undefined;
-  if (typeof node !== 'string' || typeof bootId !== 'string') return undefined;
+  if (typeof node !== 'string' || !isNodeName(node) || typeof bootId !== 'string') return undefined;
   return { generation, phase, behind: behindIn(behind), beat, node, bootId };
 }
 

@@ -43,6 +43,12 @@ test('join-grace --all returns when all that live refuse; who does not is named,
     /a grace of \d+ s is too short: .* takes 77 s, .* together 97 s/,
   );
 
+  // Where no file can be made, and with a name that looks like an option.
+  const nowhere = { TMPDIR: '/nonexistent' };
+  t.is((await callout(a, 'fence_nlm_failover', ['--action=off', '--plug=-C'], '', nowhere)).code, 0);
+  t.true(notes().every(({ generation }) => generation === 2));
+  await until(() => notes().every(({ phase }) => phase === 'started'));
+
   // It is CTDB's still, as in the first seconds after its power was cut.
   const pid = pidOf(b);
   if (pid === undefined || !isServe(pid)) return t.fail(`no process: ${pid}`);
@@ -57,7 +63,7 @@ test('join-grace --all returns when all that live refuse; who does not is named,
   const dead = await a.here(['join-grace', '--all', '--dead', 'C', '--dead', 'B', '--json']);
   t.is(dead.exitCode, exitCodes.done, dead.stderr);
   t.like(JSON.parse(dead.stdout), { ready: ['A'], missing: [] });
-  t.true((notes()[0]?.generation ?? 0) >= 2);
+  t.true((notes()[0]?.generation ?? 0) >= 3);
   const named = await agent('action=reboot\nplug=B\n');
   t.regex(named.output, /^generation \d+: A refuse, or are in grace$/m);
 

@@ -115,6 +115,7 @@ test('notes: what was written is read, whatever lies beside it', (t) => {
     ['node.5', JSON.stringify({ ...note, beat: '9' })],
     ['node.6', ''],
     ['node.7', 'x'.repeat(70_000)],
+    ['node.9', JSON.stringify({ ...note, node: '\u001B[2J' })],
   ] as const)
     writeFileSync(path.join(notes, name), text);
   t.deepEqual([...readNotes(notes)], [[12, note]]);

@@ -22,10 +22,16 @@ export function callout(
   name: string,
   words: readonly string[],
   input = '',
+  others: Readonly<Record<string, string>> = {},
 ): Promise<{ code: number; output: string }> {
   const script = path.join(projectRoot(), 'callouts/ctdb', name);
   const { NLM_FAILOVER_RUN: _, ...inherited } = process.env;
-  const env = { ...inherited, NLM_FAILOVER_REHEARSAL: node.root, NLM_FAILOVER_CONFIG: node.config };
+  const env = {
+    ...inherited,
+    ...others,
+    NLM_FAILOVER_REHEARSAL: node.root,
+    NLM_FAILOVER_CONFIG: node.config,
+  };
   return new Promise((resolve) => {
     const child = execFile(script, words, { env }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code ?? 1), output: stdout + stderr }),
