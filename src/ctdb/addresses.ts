@@ -8,7 +8,7 @@ import { claimOwnership } from '../failover/steps/ownership.js';
 import { proveCallout } from '../failover/steps/recorded-clients.js';
 import { prepareNotification, startRecording } from '../failover/steps/recording.js';
 import type { Plan } from '../failover/steps/steps.js';
-import { notFenced, type Prover } from '../fencing/prover.js';
+import type { Prover } from '../fencing/prover.js';
 import type { Host } from '../host/host.js';
 import { placesOf } from '../host/reading/addresses.js';
 import { waitUntil } from '../host/running/wait.js';
@@ -77,32 +77,28 @@ export async function takeRecord(context: FailoverContext): Promise<readonly str
 /** With a ctdbd that does not answer. */
 const patience = { seconds: 3, intervalMs: 500 };
 
+/** The word of CTDB that an address is this node's: in a reconfiguration nobody who had it before has a lock of it any more. See whyNotOurs. */
+export const byCtdb: Prover = {
+  name: 'ctdb',
+  onlyLooks: true,
+  asks: () => [],
+  prove: async ({ address, node }) => `CTDB has moved ${address} from ${node} to this node`,
+};
+
 /**
- * The word of CTDB that an address is this node's: in a reconfiguration nobody who had it before has a lock of it any more. A node that has it all the
- * same, as its ctdbd is dead or was shut down, takes it from nobody: another one has it too by then, and notifies its clients.
+ * Why an address that is here is another node's, by CTDB on this node, as a clause; undefined: it is this node's. One whose ctdbd was killed, or shut
+ * down, has its addresses still, while another one gets them: it must not touch their records, as the claim of that one is no more good when the record
+ * was written to meanwhile, and then nobody notifies.
  */
-export function byCtdb(host: Host): Prover {
-  return {
-    name: 'ctdb',
-    onlyLooks: true,
-    asks: () => [],
-    prove: async (suspect) => {
-      const { address, node } = suspect;
-      let holder = await askHolder(host, address);
-      // It may be in a recovery; but the others wait for this node's start.
-      const hasAnswered = async () => {
-        if (!holder.isAnswer) holder = await askHolder(host, address);
-        return holder.isAnswer;
-      };
-      await waitUntil(host, 'CTDB', hasAnswered, patience);
-      if (holder.isSelf) return `CTDB has moved ${address} from ${node} to this node`;
-      throw notFenced(
-        suspect,
-        holder.said,
-        'Where ctdbd of this node is down, start it, or take the address away from here.',
-      );
-    },
+export async function whyNotOurs(host: Host, address: string): Promise<string | undefined> {
+  let holder = await askHolder(host, address);
+  // It may be in a recovery; but the others wait for this node's start.
+  const hasAnswered = async () => {
+    if (!holder.isAnswer) holder = await askHolder(host, address);
+    return holder.isAnswer;
   };
+  await waitUntil(host, 'CTDB', hasAnswered, patience);
+  return holder.isSelf ? undefined : holder.said;
 }
 
 /** SM_NOTIFY to the clients of each address, all at once. Returns whom that did not reach, and why, as sentences. */

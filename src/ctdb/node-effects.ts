@@ -13,6 +13,7 @@ import {
   notifyAll,
   publicAddresses,
   takeRecord,
+  whyNotOurs,
 } from './addresses.js';
 import type { Effects } from './barrier-process.js';
 import { whyTooShort } from './grace.js';
@@ -69,6 +70,8 @@ export class NodeEffects implements Effects {
   /** As it has noted it, or would have. */
   #covered: Covered | undefined;
   #startedAt: number | undefined;
+  /** Addresses that are here and another node's by CTDB, as of the last start. */
+  readonly #notOurs = new Set<string>();
   /** What of the last reconfiguration went wrong, and is no reason to do it again. */
   #left: readonly string[] = [];
 
@@ -196,7 +199,17 @@ export class NodeEffects implements Effects {
     const moved = movedNow(run) ?? '';
     const here = await this.#here();
     const left: string[] = [];
+    this.#notOurs.clear();
     for (const ip of here) {
+      const { address } = ip;
+      const why = await within(limitOf(`Asking CTDB for ${address}`, this.#node.config), () =>
+        whyNotOurs(this.#node.host, address),
+      );
+      if (why !== undefined) {
+        this.#notOurs.add(address);
+        left.push(`${address} is here, and left to the node that CTDB has it on: ${why}`);
+        continue;
+      }
       try {
         left.push(...(await takeRecord(contextOf(ip, new AbortController().signal))));
       } catch (error) {
@@ -220,7 +233,8 @@ export class NodeEffects implements Effects {
   }
 
   async notify(signal: AbortSignal): Promise<void> {
-    this.#leave([...this.#left, ...(await notifyAll(await this.#here(), this.#node.contextOf, signal))]);
+    const ours = (await this.#here()).filter(({ address }) => !this.#notOurs.has(address));
+    this.#leave([...this.#left, ...(await notifyAll(ours, this.#node.contextOf, signal))]);
   }
 
   looked({ phase, generation }: State, wrong: readonly string[]): void {

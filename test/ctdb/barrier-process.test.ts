@@ -158,7 +158,7 @@ test('a node whose ctdbd is dead has an address still that CTDB has moved: it ta
   );
   t.is(owner(), 'B');
   t.true(
-    a.said.some((text) => /node B owns 127\.79\.1\.1 .*CTDB does not answer/.test(text)),
+    a.said.some((text) => /127\.79\.1\.1 is here, and left to the node .*CTDB does not answer/.test(text)),
     a.said.join('\n'),
   );
   t.deepEqual([...new Set(heard)], [moving]);
@@ -168,7 +168,9 @@ test('a node whose ctdbd is dead has an address still that CTDB has moved: it ta
   site.a.write('/ctdb-ip', `|Public IP|Node|\n|${moving}|1|\n|${staying}|-1|\n`);
   await move(4, b.run);
   t.is(owner(), 'B');
-  await until(() => a.said.some((text) => /node B owns 127\.79\.1\.1 .*CTDB has it on node 1/.test(text)));
+  await until(() =>
+    a.said.some((text) => /127\.79\.1\.1 is here, and left to the node .*: CTDB has it on node 1/.test(text)),
+  );
 });
 
 test('an address that comes back without an event is found, and its record taken back', async (t) => {

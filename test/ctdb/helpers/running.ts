@@ -68,7 +68,7 @@ export async function start(t: ExecutionContext, node: RehearsalNode, rpcbindPor
         driver: forOneAddress(driver),
         run,
         session: new RecordSession(seen, floatingIp, config),
-        voucher: byCtdb(seen),
+        voucher: byCtdb,
         notifyDeadlineMs: 20_000,
         rpcbindPort,
         signal,
