@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { FailoverError, messageOf } from '../errors.js';
 import type { Config } from '../config/config.js';
 import { limitOf } from '../failover/limits.js';
@@ -89,6 +90,23 @@ export class NodeEffects implements Effects {
   /** The last answer; a ctdbd that is gone or hangs holds nobody up, and its nodes are waited for as they were, each for a bounded time. */
   members(): Members | undefined {
     if (!this.#asking && this.now() - this.#askedAt >= this.#askMs) void this.#ask();
+    return this.#members ?? this.#noted();
+  }
+
+  /**
+   * Where ctdbd is dead, and has told this process nothing yet: what a process before it in this boot has noted, which may have stopped the lock
+   * manager. Whoever has a note is waited for then. Undefined: there was none.
+   */
+  #noted(): Members | undefined {
+    // Nothing is made there before this node knows its number.
+    if (this.#notAnswered === undefined || !existsSync(this.#directory)) return undefined;
+    const notes = [...readNotes(this.#directory)];
+    const own = notes.find(
+      ([, { node, bootId }]) => node === this.#node.config.node && bootId === this.#bootId,
+    );
+    if (own === undefined) return undefined;
+    const [self] = own;
+    this.#members = { self, connected: new Set(notes.map(([pnn]) => pnn).filter((pnn) => pnn !== self)) };
     return this.#members;
   }
 

@@ -333,6 +333,31 @@ test('a lock manager that rpcbind does not know is not taken for one that is ref
   await until(() => a.process.state?.phase === 'started');
 });
 
+test('a process that was killed starts the lock manager that it had stopped, also where ctdbd is dead', async (t) => {
+  const site = ctdbSite(t, 1);
+  const a = await start(t, site.a, 1);
+  site.give(site.a, [moving]);
+  noteMoved(a.run);
+  noteSettled(a.run);
+  await until(() => a.process.state?.phase === 'refusing');
+  const note = {
+    node: 'B',
+    bootId: '',
+    generation: 1,
+    phase: 'refusing',
+    behind: nobodyBehind,
+    beat: 1,
+  } as const;
+  writeNote(path.join(site.shared, 'ctdb'), 1, note);
+  await until(() => a.process.state?.phase === 'stopped');
+  await a.end();
+  site.a.remove('/ctdb-status');
+  const again = await start(t, site.a, 1);
+  await until(() => again.process.state?.phase === 'stopped');
+  await until(() => again.process.state?.phase === 'started');
+  t.is(site.a.read('/proc/fs/nfsd/threads'), '8\n');
+});
+
 test('SIGTERM where the lock manager is down: it starts before the process ends', async (t) => {
   const site = ctdbSite(t, 1);
   const a = await start(t, site.a, 1);

@@ -679,6 +679,11 @@ test('--ctdb refuses what it cannot do, and --undo leaves what was changed since
   writeFileSync(host.path('/etc/nlm-failover.toml'), ctdbText);
   for (const words of [['10.10.1.1'], ['--undo'], ['--pacemaker'], ['--keepalived'], ['--alone']])
     t.is((await setup('--ctdb', ...words)).code, 2, words.join(' '));
+  for (const file of ['callouts/ctdb/common.sh', 'bin/nlm-failover']) {
+    await host.run('chmod', 'o+w', `${tool}/${file}`);
+    await refused(ctdbText, new RegExp(`CTDB would run \\S*${file} as root, and others could change it`));
+    await host.run('chmod', 'o-w', `${tool}/${file}`);
+  }
   await host.run('chmod', 'o+w', `${tool}/callouts/ctdb`);
   await refused(ctdbText, /CTDB would run \S*06\.nlm-failover\.script as root, and others could change it/);
   await host.run('chmod', 'o-w', `${tool}/callouts/ctdb`);

@@ -72,7 +72,10 @@ export async function ctdbItems(place: SetupPlace, node: CtdbNode): Promise<Setu
     target: path.join(installation.callouts, 'ctdb', name),
   }));
   const agent = path.join(installation.callouts, 'ctdb', path.basename(fenceAgentLink));
-  for (const target of [...scripts.map((one) => one.target), agent]) await expectSafe(target);
+  // What the scripts read and run, too.
+  const common = path.join(installation.callouts, 'ctdb', 'common.sh');
+  for (const target of [...scripts.map((one) => one.target), agent, common, installation.script])
+    await expectSafe(target);
   const isUntouched = () => expectNone(host, config);
   const wasOn = stockScripts.some((name) => isEnabledScript(host, name));
   return [
