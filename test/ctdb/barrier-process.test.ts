@@ -5,7 +5,7 @@ import test from 'ava';
 import { BarrierProcess, type Effects } from '../../src/ctdb/barrier-process.js';
 import { usualLimits } from '../../src/ctdb/limits.js';
 import { lastLooked, noteMoved, noteSettled } from '../../src/ctdb/local.js';
-import { nobodyBehind } from '../../src/ctdb/note.js';
+import { nobodyBehind, type Phase } from '../../src/ctdb/note.js';
 import { writeNote } from '../../src/ctdb/note-files.js';
 import { openRecord } from '../../src/record/record.js';
 import { servingJournal } from '../../src/rundir/serving.js';
@@ -381,4 +381,45 @@ test('SIGTERM where the lock manager is down: it starts before the process ends'
   await a.process.finish();
   t.is(site.a.read('/proc/fs/nfsd/threads'), '8\n');
   t.is(a.process.state?.phase, 'started');
+});
+
+test('a node whose own start takes a minute sees beside it when the others start, and is late by that alone', async (t) => {
+  let clock = 0;
+  let reads = 0;
+  let other: Phase = 'refusing';
+  const effects: Effects = {
+    now: () => clock,
+    members: () => ({ self: 0, connected: new Set([1]) }),
+    readNotes: () => {
+      reads += 1;
+      return new Map([[1, { generation: 1, phase: other, behind: nobodyBehind, beat: reads }]]);
+    },
+    writeNote: () => undefined,
+    wanted: () => undefined,
+    isRebooted: () => false,
+    lockManager: async () => 'up',
+    closedSince: () => undefined,
+    noteClosed: () => undefined,
+    inGrace: async () => true,
+    expectUp: async () => undefined,
+    refuse: async () => undefined,
+    letThrough: async () => undefined,
+    stop: async () => void (other = 'stopped'),
+    start: async () => {
+      clock += 60_000;
+      const before = reads;
+      const isOver = (round: number) => round >= 200 || reads !== before;
+      // Without a look beside it: ten seconds.
+      for (let round = 0; !isOver(round); round += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+      other = 'started';
+    },
+    notify: async () => undefined,
+    say: () => undefined,
+    looked: () => undefined,
+    delay: async () => undefined,
+  };
+  const barrier = new BarrierProcess(effects, usualLimits);
+  while (barrier.state?.phase !== 'started') await barrier.look();
+  await barrier.look();
+  t.deepEqual([barrier.state.generation, barrier.state.phase], [1, 'started']);
 });
