@@ -1,6 +1,7 @@
 // CTDB's event scripts and the command behind them, as processes on two rehearsed nodes: what is noted, what is started, what monitor says.
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { monitorText } from '../../src/ctdb/events.js';
@@ -216,6 +217,45 @@ test('what monitor says, and when it has the addresses moved', (t) => {
   const still = monitorText(looked, true, 160_000);
   t.true(still.isUnwell);
   t.regex(still.lines[0] ?? '', /has stood still for 60 s \(generation 3: idle\)/);
+});
+
+test('monitor and the others wait for neither configuration nor storage; monitor killed at any point leaves nothing', async (t) => {
+  const site = ctdbSite(t, 1);
+  const { a } = site;
+  endAfter(t, a);
+  t.is((await event(a, '06', 'startup')).code, 0);
+  await until(() => lastLooked(runOf(a)) !== undefined);
+  // Whoever opens it waits for ever.
+  a.remove('/etc/nlm-failover.toml');
+  execFileSync('mkfifo', [a.config]);
+  t.deepEqual(await event(a, '62', 'monitor'), { code: 0, output: '' });
+  for (const [number, ...words] of [
+    ['06', 'takeip', 'eth0', moving, '24'],
+    ['62', 'releaseip', 'eth0', moving, '24'],
+    ['62', 'ipreallocated'],
+    ['62', 'shutdown'],
+  ] as const)
+    t.is((await event(a, number, ...words)).code, 0, words.join(' '));
+  const there = () => readdirSync(path.join(runOf(a), 'ctdb')).toSorted();
+  for (const ms of [0, 30, 60, 120, 240]) {
+    const { NLM_FAILOVER_RUN: _, ...inherited } = process.env;
+    const child = spawn(path.join(projectRoot(), 'callouts/ctdb/62.nlm-failover.script'), ['monitor'], {
+      detached: true,
+      stdio: 'ignore',
+      env: { ...inherited, NLM_FAILOVER_REHEARSAL: a.root, NLM_FAILOVER_CONFIG: a.config },
+    });
+    const ended = once(child, 'exit');
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    // As ctdb-eventd ends one: with all that it has started.
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
+    await ended;
+  }
+  await until(() => there().every((name) => !name.startsWith('.')));
+  t.deepEqual(
+    there().filter((name) => !['closed', 'covered', 'log', 'looked', 'moved', 'settled'].includes(name)),
+    [],
+  );
+  t.is((await event(a, '62', 'monitor')).code, 0);
 });
 
 test('the scripts are sh, and have nothing that shellcheck finds', (t) => {
