@@ -5,13 +5,12 @@ import { basename } from 'node:path';
 
 const root = 'build/test';
 
-/** What the scenarios of a cluster do too, without one: for where no Pacemaker is; two of GlusterFS, of four and eight minutes of CPU; and CTDB's own script beside ours. */
+/** What the scenarios of a cluster do too, without one: for where no Pacemaker is; GlusterFS without Pacemaker; and CTDB's own scripts beside ours. */
 const onlyInFullRun = [
   'netns-failback',
   'netns-power-cut',
   'netns-two-addresses',
   'gluster-moves',
-  'gluster-cluster',
   'ctdb-stock',
 ];
 

@@ -23,8 +23,10 @@ async function served(t: ExecutionContext): Promise<{ site: SharedSite; client: 
   const told: Told[] = [];
   const frozen = () => site.a.path(`/run/nlm-failover/frozen/${other}`);
   const client = await startLoopbackClient(`127.78.1.${(number += 1)}`, 0, (name, _, source) => {
-    told.push({ name, source, isFrozen: existsSync(frozen()) });
-    addClient(site.a, client.address, 'del-client');
+    const isFrozen = existsSync(frozen());
+    told.push({ name, source, isFrozen });
+    // A process that is slow to answer is told again, and hears that when all is over.
+    if (isFrozen) addClient(site.a, client.address, 'del-client');
   });
   t.teardown(() => client.close());
   const site = sharedSite(t, 'barrier = 1\nsettle = 2', client.port);
@@ -39,8 +41,9 @@ test('a client of both is notified from the one that stays, whose record it does
   t.is(released.exitCode, 0, released.stdout + released.stderr);
   t.regex(released.stdout, /A-3 .*1 client of 127\.78\.1\.2 notified too/);
   t.true(told.some(({ name }) => name === other));
+  const first = [...new Map(told.toReversed().map((one) => [one.name, one])).values()];
   t.true(
-    told.every(({ source, isFrozen }) => source === other && isFrozen),
+    first.every(({ isFrozen }) => isFrozen) && told.every(({ source }) => source === other),
     JSON.stringify(told),
   );
   t.false(existsSync(site.a.path(`/run/nlm-failover/frozen/${other}`)), 'it is thawed');

@@ -91,10 +91,16 @@ export class Gluster {
     for (const name of others) await this.#first.run(probe, { args: [name], timeoutSeconds });
   }
 
-  /** Makes a volume with a brick on each server, and starts it. */
-  async createVolume(name: string, options: Readonly<Record<string, string>> = {}): Promise<void> {
-    const bricks = this.#servers.map(({ server }) => `${server.name}:/srv/brick/${name}`);
-    await this.#gluster(['volume', 'create', name, 'replica', '2', ...bricks, 'force']);
+  /** Makes a volume with a brick on each server, or on one alone, and starts it. */
+  async createVolume(
+    name: string,
+    options: Readonly<Record<string, string>> = {},
+    only?: Server,
+  ): Promise<void> {
+    const servers = this.#servers.map(({ server }) => server).filter((server) => server === (only ?? server));
+    const replica = servers.length > 1 ? ['replica', String(servers.length)] : [];
+    const bricks = servers.map((server) => `${server.name}:/srv/brick/${name}`);
+    await this.#gluster(['volume', 'create', name, ...replica, ...bricks, 'force']);
     if (Object.keys(options).length > 0) await this.setOptions(name, options);
     await this.#gluster(['volume', 'start', name]);
   }

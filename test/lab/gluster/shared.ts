@@ -18,9 +18,9 @@ import {
 import { tryStorage } from './try-storage.js';
 
 /** Nobody can end this grace: clients are notified and reclaim in it, at the end of a takeover on a busy machine. */
-const graceSeconds = 60;
-/** Seconds between two tries of the rival. */
-export const rivalPause = 0.4;
+const graceSeconds = 40;
+/** Seconds between two tries of the rival, each of which costs both servers 20 ms of CPU. */
+export const rivalPause = 2;
 
 /** Where both servers mount the volume that carries the records. */
 export const records = '/shared';
@@ -64,15 +64,15 @@ ${addresses.join('')}`;
 
 /**
  * Both servers have the volume, exported by NFS-Ganesha, and the configuration; the volume for the records is made and not mounted yet. The clients
- * come up beside.
+ * come up beside. `recordOn`: the one server that has a brick for the records; else both have.
  */
-export async function prepareShared(lab: Lab): Promise<Gluster> {
+export async function prepareShared(lab: Lab, recordOn?: Server): Promise<Gluster> {
   for (const name of ['holder', 'rival'] as const) void lab.c.client(name).setUp();
   const { a, b } = lab;
   const gluster = new Gluster(lab);
   await gluster.start();
   await gluster.createVolume(volume, lockOptions);
-  await gluster.createVolume(recordVolume, lockOptions);
+  await gluster.createVolume(recordVolume, lockOptions, recordOn);
   await gluster.mount(a, volume, '/mnt/gv');
   await a.run('chmod 1777 /mnt/gv && umount /mnt/gv');
   await Promise.all(
@@ -104,8 +104,8 @@ export async function watchCalls(server: Server): Promise<Job> {
 }
 
 const heldSeconds = 600;
-/** Between two looks, each of which starts a program in a guest. */
-const lookMs = 2000;
+/** Between two looks, each of which starts a program in a guest, and has a brick write down all that it holds. */
+const lookMs = 6000;
 
 /** Waits until the bricks of a server hold locks of these hosts, and no others. @throws Error with what they hold instead, and what the clients' kernel says */
 export async function untilHeldBy(

@@ -122,7 +122,6 @@ const onlyInFullRun: ReadonlySet<string> = new Set([
   'systemd: the unit where not all is well',
   'systemd: a clean reboot without nlm-failover',
   'GlusterFS: two addresses of NFS-Ganesha on both servers; one moves there and back, then its node dies',
-  'pacemaker: NFS-Ganesha on GlusterFS: an address moves and comes home, stays where nobody fences, and outlives its node',
 ]);
 
 /**
