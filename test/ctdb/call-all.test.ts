@@ -10,7 +10,7 @@ import { ctdbSite } from './helpers/ctdb-site.js';
 import { callout, endAfter, event, isServe, pidOf, runOf, until } from './helpers/serving.js';
 
 test('join-grace --all returns when all that live refuse; who does not is named, and the fence agent keeps nobody waiting', async (t) => {
-  const site = ctdbSite(t, 1, 'ctdb_wait = 4\nctdb_refuse = 600\nctdb_closed = 900\nctdb_notify = 77');
+  const site = ctdbSite(t, 1, 'ctdb_wait = 12\nctdb_refuse = 600\nctdb_closed = 900\nctdb_notify = 77');
   const { a, b } = site;
   const refusedUntil = () =>
     Number(existsSync(a.path('/nft-refused')) ? a.read('/nft-refused').split('\n')[0] : 0);
@@ -71,7 +71,7 @@ test('join-grace --all returns when all that live refuse; who does not is named,
   a.remove('/ctdb-status');
   const silent = await a.here(['join-grace', '--all']);
   t.is(silent.exitCode, exitCodes.stepFailed);
-  t.regex(silent.stdout, /^NOT REFUSING within 4 s: B; what the fenced node held may be given away there$/m);
+  t.regex(silent.stdout, /^NOT REFUSING within 12 s: B; what the fenced node held may be given away there$/m);
 });
 
 test('join-grace --all believes no note of this node that its process has not changed', async (t) => {
