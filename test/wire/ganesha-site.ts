@@ -61,7 +61,7 @@ class Client {
 
 /** A server and its client; on the server Ganesha runs, unless the test starts it. */
 export async function site(t: ExecutionContext, { started = true } = {}) {
-  t.timeout(120_000);
+  t.timeout(540_000);
   const [one, other] = await withNetnsPair(t, ['10.99.0.1/24'], ['10.99.0.21/24']);
   const server = new GaneshaServer(one);
   for (const directory of ['state', 'at', 'at/vol1']) await mkdir(one.path(`/run/${directory}`));
