@@ -1,17 +1,18 @@
 // The process of two rehearsed nodes, with real records, journals, notes and SM_NOTIFY: what CTDB moves, and what is so afterwards.
 import { appendFileSync, chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { BarrierProcess, type Effects } from '../../src/ctdb/barrier-process.js';
 import { usualLimits } from '../../src/ctdb/limits.js';
-import { lastLooked, noteMoved, noteSettled } from '../../src/ctdb/local.js';
+import { lastLooked, noteMoved } from '../../src/ctdb/local.js';
 import { nobodyBehind, type Phase } from '../../src/ctdb/note.js';
 import { writeNote } from '../../src/ctdb/note-files.js';
 import { openRecord } from '../../src/record/record.js';
 import { servingJournal } from '../../src/rundir/serving.js';
 import { startLoopbackClient } from '../demo/loopback-client.js';
 import { addresses, ctdbSite } from './helpers/ctdb-site.js';
-import { type Running, start, until } from './helpers/running.js';
+import { hasMoved, type Running, start } from './helpers/running.js';
+import { until } from './helpers/serving.js';
 
 const [moving, staying] = addresses;
 
@@ -36,10 +37,7 @@ test('an address moves: both nodes refuse, stop, start; its client hears from it
   const [a, b] = [await start(t, site.a, client.port), await start(t, site.b, client.port)];
   site.give(site.a, [moving]);
   site.give(site.b, [staying]);
-  for (const { run } of [a, b]) {
-    noteMoved(run);
-    noteSettled(run);
-  }
+  for (const one of [a, b]) hasMoved(one);
   const phases = () => [a, b].map(({ process: { state } }) => `${state?.generation} ${state?.phase}`);
   await until(() => phases().every((one) => one === '1 started'));
   t.deepEqual(
@@ -91,8 +89,7 @@ test('a process that was killed goes on where it was, by what is so; meanwhile t
   const has = (one: Running, phase: string) => one.process.state?.phase === phase;
   site.b.write('/etc/machine-id', 'c'.repeat(32));
   site.give(site.a, [moving]);
-  noteMoved(a.run);
-  noteSettled(a.run);
+  hasMoved(a);
   await until(() => has(b, 'refusing') || has(b, 'stopped'));
   await b.end();
   const again = await start(t, site.b, client.port);
@@ -107,8 +104,7 @@ test('what is mounted only now, and no lock manager of the kernel can serve, beg
   site.a.write('/proc/self/mountinfo', '1 0 11:1 / /srv/vol rw - gfs2 /dev/vol1 rw\n');
   const a = await start(t, site.a, 1);
   site.give(site.a, [moving]);
-  noteMoved(a.run);
-  noteSettled(a.run);
+  hasMoved(a);
   await until(() => (lastLooked(a.run)?.wrong ?? []).some((text) => /\/srv\/vol is GFS2/.test(text)));
   t.is(a.process.state?.generation, 0);
   site.a.write('/proc/self/mountinfo', '1 0 11:1 / /srv/vol rw - gpfs /dev/vol1 rw\n');
@@ -132,8 +128,7 @@ test('a node whose ctdbd is dead has an address still that CTDB has moved: it ta
   };
   const move = async (generation: number, ...runs: readonly string[]) => {
     for (const run of runs) {
-      noteMoved(run);
-      noteSettled(run);
+      hasMoved({ run });
     }
     await until(() =>
       [a, b].every(({ process: { state } }) => state?.phase === 'started' && state.generation >= generation),
@@ -185,8 +180,7 @@ test('an address that comes back without an event is found, and its record taken
   site.connect(false);
   site.give(site.b, [moving]);
   site.give(site.a, []);
-  noteMoved(b.run);
-  noteSettled(b.run);
+  hasMoved(b);
   await until(
     () => servingJournal(b.run, moving) !== undefined && servingJournal(a.run, moving) === undefined,
   );
@@ -209,8 +203,7 @@ test('without its storage nothing is done, and that is said; with it, what has m
   chmodSync(site.shared, 0o777);
   await until(() => a.said.some((one) => /writable by others/.test(one)));
   site.give(site.a, [moving]);
-  noteMoved(a.run);
-  noteSettled(a.run);
+  hasMoved(a);
   await until(() => lastLooked(a.run)?.wrong.some((one) => /writable by others/.test(one)) === true);
   t.deepEqual(a.done, []);
   chmodSync(site.shared, 0o755);
@@ -303,8 +296,7 @@ test('where /run takes nothing it goes on, and starts the lock manager once', as
   const a = await start(t, site.a, 1);
   await until(() => lastLooked(a.run) !== undefined);
   site.give(site.a, [moving]);
-  noteMoved(a.run);
-  noteSettled(a.run);
+  hasMoved(a);
   // As on a full one, also for root.
   renameSync(path.join(a.run, 'ctdb'), path.join(a.run, 'ctdb.was'));
   writeFileSync(path.join(a.run, 'ctdb'), '');
@@ -325,20 +317,19 @@ test('a lock manager that rpcbind does not know is not taken for one that is ref
   site.a.write('/rpcbind-anew', '');
   const a = await start(t, site.a, 1);
   site.give(site.a, [moving]);
-  noteMoved(a.run);
-  noteSettled(a.run);
+  hasMoved(a);
   await until(() => a.said.some((one) => one.startsWith('refusing NLM: rpcbind does not know where')));
   t.deepEqual(a.done, []);
   site.a.remove('/rpcbind-anew');
   await until(() => a.process.state?.phase === 'started');
 });
 
-test('a process that was killed starts the lock manager that it had stopped, also where ctdbd is dead', async (t) => {
+/** The process of A, ended while its lock manager is down: B refuses, and comes no further. */
+async function endedWhileStopped(t: ExecutionContext) {
   const site = ctdbSite(t, 1);
   const a = await start(t, site.a, 1);
   site.give(site.a, [moving]);
-  noteMoved(a.run);
-  noteSettled(a.run);
+  hasMoved(a);
   await until(() => a.process.state?.phase === 'refusing');
   const note = {
     node: 'B',
@@ -351,6 +342,11 @@ test('a process that was killed starts the lock manager that it had stopped, als
   writeNote(path.join(site.shared, 'ctdb'), 1, note);
   await until(() => a.process.state?.phase === 'stopped');
   await a.end();
+  return { site, a };
+}
+
+test('a process that was killed starts the lock manager that it had stopped, also where ctdbd is dead', async (t) => {
+  const { site } = await endedWhileStopped(t);
   site.a.remove('/ctdb-status');
   const again = await start(t, site.a, 1);
   await until(() => again.process.state?.phase === 'stopped');
@@ -359,24 +355,7 @@ test('a process that was killed starts the lock manager that it had stopped, als
 });
 
 test('SIGTERM where the lock manager is down: it starts before the process ends', async (t) => {
-  const site = ctdbSite(t, 1);
-  const a = await start(t, site.a, 1);
-  site.give(site.a, [moving]);
-  noteMoved(a.run);
-  noteSettled(a.run);
-  await until(() => a.process.state?.phase === 'refusing');
-  // B refuses, and comes no further: A waits for it.
-  const note = {
-    node: 'B',
-    bootId: '',
-    generation: 1,
-    phase: 'refusing',
-    behind: nobodyBehind,
-    beat: 1,
-  } as const;
-  writeNote(path.join(site.shared, 'ctdb'), 1, note);
-  await until(() => a.process.state?.phase === 'stopped');
-  await a.end();
+  const { site, a } = await endedWhileStopped(t);
   t.is(site.a.read('/proc/fs/nfsd/threads'), '0\n');
   await a.process.finish();
   t.is(site.a.read('/proc/fs/nfsd/threads'), '8\n');

@@ -4,13 +4,13 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { noteMoved, noteSettled } from '../../src/ctdb/local.js';
 import { servingJournal } from '../../src/rundir/serving.js';
 import { startLoopbackClient } from '../demo/loopback-client.js';
 import type { RehearsalNode } from '../helpers/rehearsal-site.js';
 import { projectRoot } from '../lab/project-root.js';
 import { addresses, type CtdbSite, ctdbSite } from './helpers/ctdb-site.js';
-import { type Running, start, until } from './helpers/running.js';
+import { hasMoved, type Running, start } from './helpers/running.js';
+import { until } from './helpers/serving.js';
 
 const [first, second] = addresses;
 
@@ -32,10 +32,7 @@ async function recorded(node: RehearsalNode, address: string): Promise<string[]>
 async function take(site: CtdbSite, all: readonly Running[], given: readonly (readonly string[])[]) {
   const before = Math.max(...all.map(({ process: { state } }) => state?.generation ?? 0));
   for (const [at, node] of site.nodes.entries()) site.give(node, given[at] ?? []);
-  for (const { run } of all) {
-    noteMoved(run);
-    noteSettled(run);
-  }
+  for (const one of all) hasMoved(one);
   const isAt = (phase: string) =>
     all.every(({ process: { state } }) => (state?.generation ?? 0) > before && state?.phase === phase);
   await until(() => isAt('started'));

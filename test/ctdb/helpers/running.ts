@@ -1,15 +1,16 @@
-import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { loadConfig } from '../../../src/config/load-config.js';
 import { byCtdb, forOneAddress } from '../../../src/ctdb/addresses.js';
 import { BarrierProcess } from '../../../src/ctdb/barrier-process.js';
 import { limitsOf } from '../../../src/ctdb/limits.js';
+import { noteMoved, noteSettled } from '../../../src/ctdb/local.js';
 import { NodeEffects } from '../../../src/ctdb/node-effects.js';
 import { RecordSession } from '../../../src/failover/access/session.js';
 import { Collected } from '../../../src/failover/context.js';
 import { rehearsalHost } from '../../../src/host/rehearsal/rehearsal.js';
 import { drivers } from '../../../src/lockmanager/drivers.js';
 import type { RehearsalNode } from '../../helpers/rehearsal-site.js';
+import { runOf } from './serving.js';
 
 /** The process of a rehearsed node, in this one. */
 export interface Running {
@@ -26,7 +27,7 @@ export interface Running {
 export async function start(t: ExecutionContext, node: RehearsalNode, rpcbindPort: number): Promise<Running> {
   const config = await loadConfig({ drivers, file: node.config });
   const host = rehearsalHost(node.root);
-  const run = path.join(node.root, 'run/nlm-failover');
+  const run = runOf(node);
   const done: string[] = [];
   const seen: typeof host = {
     ...host,
@@ -91,7 +92,8 @@ export async function start(t: ExecutionContext, node: RehearsalNode, rpcbindPor
   return { node, run, process, said, done, end };
 }
 
-/** Looks again and again, without a limit but the test's own. */
-export async function until(what: () => boolean): Promise<void> {
-  while (!what()) await new Promise((resolve) => setTimeout(resolve, 50));
+/** CTDB has moved an address, and says that it has done so on every node. */
+export function hasMoved({ run }: Pick<Running, 'run'>): void {
+  noteMoved(run);
+  noteSettled(run);
 }

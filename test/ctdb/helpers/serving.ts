@@ -66,6 +66,7 @@ export function isServe(pid: number): boolean {
   }
 }
 
+/** Looks again and again, without a limit but the test's own. */
 export async function until(what: () => boolean): Promise<void> {
   while (!what()) await new Promise((resolve) => setTimeout(resolve, 50));
 }
