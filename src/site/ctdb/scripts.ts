@@ -22,6 +22,16 @@ export function scriptFile(name: string): string {
   return path.join(legacyDirectory, name);
 }
 
+/** What is wrong with one of them that is enabled, as a sentence. */
+export function stockText(name: string): string {
+  return `${scriptFile(name)} is enabled: it empties the directory of rpc.statd, and restarts another daemon`;
+}
+
+/** What disables it. */
+export function disablingText(name: string): string {
+  return `ctdb event script disable legacy ${path.basename(name, '.script')}`;
+}
+
 /** Whether CTDB would run it. */
 export function isEnabledScript(host: Host, name: string): boolean {
   const found = statSync(host.path(scriptFile(name)), { throwIfNoEntry: false });

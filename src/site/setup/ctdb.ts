@@ -12,6 +12,7 @@ import { isInstalled } from '../../host/running/command.js';
 import { whyUnsafe } from '../../host/way.js';
 import type { DriverModule } from '../../lockmanager/module.js';
 import {
+  disablingText,
   fenceAgentLink,
   fencersHere,
   isEnabledScript,
@@ -19,6 +20,7 @@ import {
   ownScripts,
   scriptFile,
   stockScripts,
+  stockText,
 } from '../ctdb/scripts.js';
 import type { Finding, SetupItem } from './item.js';
 import { expectRoots } from './ledger.js';
@@ -158,8 +160,8 @@ function stockAside(place: SetupPlace, script: string, ahead: () => Promise<void
       await ahead();
       return {
         state: 'to do',
-        detail: `${file} is enabled: it empties the directory of rpc.statd, and restarts another daemon`,
-        commands: [`ctdb event script disable legacy ${path.basename(file, '.script')}`],
+        detail: stockText(script),
+        commands: [disablingText(script)],
       };
     },
     act: async () => {

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type { FloatingIp } from '../../../config/config.js';
 import { whyTooShort } from '../../../ctdb/grace.js';
 import { lastLooked } from '../../../ctdb/local.js';
@@ -12,12 +11,14 @@ import type { Host } from '../../../host/host.js';
 import { answeringNodes, type GraceAnswer, readAnswer } from '../../../record/barrier.js';
 import { holdRecordDirectory } from '../../../record/safe-files/record-directory.js';
 import {
+  disablingText,
   isCtdbs,
   isEnabledScript,
   ownScripts,
   refusesFirst,
   scriptFile,
   stockScripts,
+  stockText,
 } from '../../ctdb/scripts.js';
 import {
   type AddressSite,
@@ -83,13 +84,9 @@ async function together({
 function ofScripts(host: Host): Finding[] {
   const setup = 'Have it so: nlm-failover setup --ctdb';
   const off = ownScripts.filter((name) => !isEnabledScript(host, name)).map(scriptFile);
-  const on = stockScripts.filter((name) => isEnabledScript(host, name)).map(scriptFile);
-  const why = 'it empties the directory of rpc.statd, and restarts another daemon';
-  const disable = (script: string) => `ctdb event script disable legacy ${path.basename(script, '.script')}`;
+  const on = stockScripts.filter((name) => isEnabledScript(host, name));
   return [
-    ...on.map((script) =>
-      failure(`${script} is enabled: ${why}`, `${disable(script)}; or: nlm-failover setup --ctdb`),
-    ),
+    ...on.map((name) => failure(stockText(name), `${disablingText(name)}; or: nlm-failover setup --ctdb`)),
     ...(off.length === 0
       ? []
       : [failure(`CTDB does not run ${off.join(', ')}: what moves is found late, or by nobody`, setup)]),
