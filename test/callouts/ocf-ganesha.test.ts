@@ -247,6 +247,8 @@ test('a node in standby answers on by the unit, and is not waited for in vain', 
   const alone = await a.tool(takeover);
   t.is(alone.exitCode, 5, 'what there was before: nobody answers');
   t.regex(alone.stdout, /NOTE: node B has not answered/);
+  // Who answers may take his time.
+  for (const node of [a, b]) configure(node, 'barrier = 3', 'barrier = 60');
   const answering = watch(t, b);
   t.is((await run('start', {}, b)).code, ocf.success);
   t.is((await run('stop', {}, b)).code, ocf.success);

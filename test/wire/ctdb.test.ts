@@ -8,18 +8,41 @@ import { servingJournal } from '../../src/rundir/serving.js';
 import { addresses, type CtdbSite, ctdbSite } from '../ctdb/helpers/ctdb-site.js';
 import type { RehearsalNode } from '../helpers/rehearsal-site.js';
 import { withNetns } from '../helpers/netns.js';
-import { owner, runOf, startCtdb } from './ctdb-cluster.js';
+import { type Cluster, owner, runOf, startCtdb } from './ctdb-cluster.js';
 import { netnsTest as test } from './netns-test.js';
 import { waitFor } from './wait-for.js';
 
 const [moving, staying] = addresses;
 
-/** Which node records an address, and owns its record: one alone. */
-async function servedBy(t: ExecutionContext, site: CtdbSite, address: string, node: RehearsalNode) {
-  await waitFor(`${address} to be recorded on ${node.name} alone`, async () =>
-    site.nodes.every((one) => (servingJournal(runOf(one), address) !== undefined) === (one === node)),
-  );
+/** Which node records an address, and owns its record: one alone. @throws Error with what all are at */
+async function servedBy(
+  t: ExecutionContext,
+  site: CtdbSite,
+  { ctdb }: Cluster,
+  address: string,
+  node: RehearsalNode,
+) {
+  try {
+    await waitFor(`${address} to be recorded on ${node.name} alone`, async () =>
+      site.nodes.every((one) => (servingJournal(runOf(one), address) !== undefined) === (one === node)),
+    );
+  } catch (error) {
+    const said = site.nodes.map((one) => `${one.name}:\n${one.read('/run/nlm-failover/ctdb/log')}`);
+    throw new Error([await ctdb(0, 'status'), await ctdb(0, 'ip'), ...said].join('\n'), { cause: error });
+  }
   t.is(owner(site, address), node.name, address);
+}
+
+/** A command that fails, as one does on a busy machine, is given again. */
+async function disable({ ctdb }: Cluster, number: number): Promise<void> {
+  await waitFor(
+    `node ${number} to be disabled`,
+    async () => {
+      await ctdb(number, 'disable');
+      return new RegExp(`^pnn:${number} .*DISABLED`, 'm').test(await ctdb(number, 'status'));
+    },
+    500,
+  );
 }
 
 const missing = ['ctdb', 'ctdbd'].filter((name) => !isInstalled(name));
@@ -32,7 +55,8 @@ async function moves(t: ExecutionContext): Promise<void> {
   const site = ctdbSite(t, 1);
   t.timeout(600_000);
   const netns = await withNetns(t);
-  const { ctdb, has, healthy, recordedWhereItIs, endGraces } = startCtdb(netns, site);
+  const cluster = startCtdb(netns, site);
+  const { ctdb, has, healthy, recordedWhereItIs, endGraces } = cluster;
   await healthy();
   t.deepEqual(membersIn(await ctdb(1, '-X', 'status')), { self: 1, connected: new Set([0]) });
   await waitFor(
@@ -55,10 +79,10 @@ async function moves(t: ExecutionContext): Promise<void> {
   await recordedWhereItIs(moving);
   await endGraces();
 
-  await ctdb(site.nodes.indexOf(stays), 'disable');
+  await disable(cluster, site.nodes.indexOf(stays));
   const other = site.nodes.find((node) => node !== stays) ?? stays;
-  await servedBy(t, site, moving, other);
-  await servedBy(t, site, staying, other);
+  await servedBy(t, site, cluster, moving, other);
+  await servedBy(t, site, cluster, staying, other);
   await endGraces();
   await ctdb(site.nodes.indexOf(stays), 'enable');
   await healthy();
@@ -70,7 +94,7 @@ async function moves(t: ExecutionContext): Promise<void> {
   for (const number of site.nodes.keys())
     for (const name of ['06.nlm-failover.script', '62.nlm-failover.script'])
       rmSync(path.join(site.directory, `ctdb.${number}`, 'events/legacy', name));
-  await ctdb(site.nodes.indexOf(other), 'disable');
-  await servedBy(t, site, moving, stays);
-  await servedBy(t, site, staying, stays);
+  await disable(cluster, site.nodes.indexOf(other));
+  await servedBy(t, site, cluster, moving, stays);
+  await servedBy(t, site, cluster, staying, stays);
 }
