@@ -31,7 +31,14 @@ export async function releaseByHand({ a }: Lab): Promise<void> {
   await a.run(['ip', 'addr', 'del', `${floatingIp}/24`, 'dev', 'vec0']);
   await a.run(['exportfs', '-u', `*:${mountpoint}`]);
   await a.run('echo "$1" >/proc/fs/nfsd/unlock_filesystem', { args: [mountpoint] });
-  await a.run('exportfs -f && umount "$1"', { args: [mountpoint] });
+  // A thread of nfsd may still be at a request that came before A-1.
+  const unmount = `exportfs -f
+    for _ in $(seq 50); do
+      umount "$1" 2>/dev/null && exit
+      sleep 0.1
+    done
+    exec umount "$1"`;
+  await a.run(unmount, { args: [mountpoint] });
 }
 
 /** B-3 with the stock sm-notify, from a record of the holder written by hand. */

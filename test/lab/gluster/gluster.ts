@@ -86,9 +86,11 @@ export class Gluster {
       this.#servers.map(({ server, device }) => server.run([script, device, ...names], { timeoutSeconds })),
     );
     const others = this.#servers.map(({ server }) => server.name).slice(1);
-    const probe = `gluster --mode=script peer probe "$1"
-      until gluster pool list | grep -q "$1.*Connected"; do sleep 0.3; done`;
-    for (const name of others) await this.#first.run(probe, { args: [name], timeoutSeconds });
+    for (const name of others)
+      await this.#first.run(['gluster', '--mode=script', 'peer', 'probe', name], { timeoutSeconds });
+    // Connected it is before it belongs to the cluster (glusterd-sm.c), and each says that for itself.
+    const known = `until gluster peer status | grep -q 'State: Peer in Cluster (Connected)'; do sleep 0.3; done`;
+    await Promise.all(this.#servers.map(({ server }) => server.run(known, { timeoutSeconds })));
   }
 
   /** Makes a volume with a brick on each server, or on one alone, and starts it. */
