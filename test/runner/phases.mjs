@@ -35,6 +35,13 @@ export const phases = [
     run: check(['oxlint']),
   },
   {
+    name: 'sqlite',
+    headline: 'better-sqlite3 is there, or is compiled',
+    needed: true,
+    beside: 'format',
+    run: check(['sh', 'test/setup', 'sqlite']),
+  },
+  {
     name: 'bundle',
     headline: 'one file for bin/nlm-failover',
     needed: true,
