@@ -1,6 +1,7 @@
 import { type DriverKey, ofString } from '../config/driver-settings.js';
 import { readPath } from '../config/paths.js';
-import { exportPath, flushExports, isExported, unexport } from '../host/actions/exports.js';
+import { flushExports } from '../host/actions/export-tables.js';
+import { exportPath, isExported, unexport } from '../host/actions/exports.js';
 import { lookAtExport } from '../host/actions/look-export.js';
 import { exported } from '../host/reading/exports.js';
 import { seesLockd } from '../host/reading/locks.js';

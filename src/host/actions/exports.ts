@@ -1,5 +1,5 @@
 import { errnoOf, exitCodes, FailoverError } from '../../errors.js';
-import { type Action, commandText, type HostContext, notSo, runOrFail, saidOf } from '../action.js';
+import { type Action, commandText, type HostContext, notSo, saidOf } from '../action.js';
 import {
   carriesFsid,
   exported,
@@ -14,7 +14,7 @@ import {
 import type { Argv, CommandResult, Host } from '../host.js';
 import { leadsElsewhere } from '../reading/lies-on.js';
 import { lookAtExport } from './look-export.js';
-import { mountAt, mountOfDevice } from '../reading/mounts.js';
+import { mountOfDevice } from '../reading/mounts.js';
 
 export interface PathExport {
   readonly path: string;
@@ -107,20 +107,6 @@ export function unexport(
         throw notSo('A-2', `still exported: ${still.join(', ')}, after "exportfs -u": see /var/lib/nfs/etab`);
       }
     },
-  };
-}
-
-/** A-4: the kernel forgets what mountd said about exports, which otherwise pins the mount. */
-export function flushExports(mountpoints: readonly string[]): Action<HostContext> {
-  const command: Argv = ['exportfs', '-f'];
-  return {
-    commands: [commandText(command)],
-    check: ({ host }) => mountpoints.every((mountpoint) => mountAt(host, mountpoint) === undefined),
-    act: async ({ host }) => {
-      await runOrFail(host, command);
-      return undefined;
-    },
-    verify: () => undefined,
   };
 }
 

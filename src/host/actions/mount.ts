@@ -108,7 +108,7 @@ export function unmountFilesystem(filesystem: MountableFilesystem): Action<HostC
       commandText(command),
       `${commandText(mountAgain)}   # only where somebody on this node still has ${device}`,
     ],
-    byHand: [`${commandText(command)}   # busy: again a moment later`],
+    byHand: [`${commandText(command)}   # busy: exportfs -f, and this again, two seconds later`],
     check: ({ host }) =>
       mountedRight(host, filesystem, 'A-4') === undefined &&
       mountersOf(host, filesystem).length === 0 &&

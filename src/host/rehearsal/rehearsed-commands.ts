@@ -9,6 +9,7 @@ import { rehearseGanesha } from './rehearsed-ganesha.js';
 import { rehearseNft } from './rehearsed-nft.js';
 
 const nfsd = '/proc/fs/nfsd';
+const exportTable = '/proc/net/rpc/nfsd.fh';
 const succeeded: CommandResult = { exitCode: 0, stdout: '', stderr: '' };
 
 /** A command on the files of a rehearsal. One whose own write fails says so and exits with 1: it throws nothing at who started it. */
@@ -143,6 +144,7 @@ function rehearseExportfs(host: Host, args: readonly string[]): CommandResult {
   const lines = (host.readText(etab) ?? '').split('\n').filter((line) => line !== '');
   const others = lines.filter((line) => !line.startsWith(`${path}\t${clients}(`));
   if (args[0] === '-u') writeLines(host, etab, others);
+  if (args[0] === '-u' || args[0] === '-f') forgetExports(host);
   const options = args.indexOf('-o');
   if (options === -1) return succeeded;
   const refused = /(?:^|,)(anon[ug]id=(?!-?\d+(?:,|$))[^,]*)/.exec(args[options + 1] ?? '')?.[1];
@@ -153,6 +155,16 @@ function rehearseExportfs(host: Host, args: readonly string[]): CommandResult {
   }
   writeLines(host, etab, [...others, `${path}\t${clients}(${args[options + 1] ?? ''})`]);
   return { ...succeeded, stdout: `exporting ${spec}\n` };
+}
+
+/** What the kernel does at the end of each exportfs, where a test has given it something to forget (Linux net/sunrpc/cache.c, write_flush). */
+function forgetExports(host: Host): void {
+  const before = host.readText(`${exportTable}/flush`);
+  if (before === undefined) return;
+  const now = Math.floor(host.now() / 1000);
+  const isAhead = Number.parseInt(before, 10) >= now;
+  writeLines(host, `${exportTable}/flush`, [String(isAhead ? Number.parseInt(before, 10) + 1 : now)]);
+  if (!isAhead) writeLines(host, `${exportTable}/content`, []);
 }
 
 /** `blkid -p -o value -s TYPE DEVICE`: by /blkid.json, types by device, an empty one for no file system; else it cannot say. */
@@ -200,6 +212,8 @@ function umount(host: Host, mountpoint: string): CommandResult {
     return { ...succeeded, exitCode: 32, stderr: `umount: ${mountpoint}: ${failure}` };
   if (!isMounted(host, mountpoint))
     return { ...succeeded, exitCode: 32, stderr: `${mountpoint} is not mounted` };
+  if (host.readText(`${exportTable}/content`)?.split(/\s+/).includes(escapeOctal(mountpoint)) === true)
+    return { ...succeeded, exitCode: 32, stderr: `umount: ${mountpoint}: target is busy.` };
   keepLines(host, '/proc/self/mountinfo', (line) => line.split(' ')[4] !== escapeOctal(mountpoint));
   return succeeded;
 }
