@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import { isNodeName, nodeNameRule } from '../names.js';
 import { Wrong } from './problem.js';
 
@@ -19,7 +19,8 @@ const NOT_IN_INTERFACE = /[\s/:\u0000-\u001f\u007f]/;
 
 /** A host name, such as nfs1.example.com; an address is not one, and neither is a name with a final dot. */
 export function isHostName(text: string): boolean {
-  return text.length <= HOST_NAME_MAX && isIP(text) === 0 && text.split('.').every((l) => HOST_LABEL.test(l));
+  // No label has a colon, as each IPv6 address; to ask for one takes Node 4 ms the first time.
+  return text.length <= HOST_NAME_MAX && !isIPv4(text) && text.split('.').every((l) => HOST_LABEL.test(l));
 }
 
 /** What the kernel accepts as a network interface's name, unless it would be read as an option. */

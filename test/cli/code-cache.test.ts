@@ -1,6 +1,15 @@
 // The code cache of the bundle is used where it is whole and of this Node, and nothing is lost where it is not.
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -78,6 +87,20 @@ test('the build has made one that this Node takes', async (t) => {
     path.join(projectRoot(), 'dist'),
   ]);
   t.is(stdout, 'false\n');
+});
+
+test('it is made with what a takeover, a status and a release have compiled, of which nothing stays', async (t) => {
+  const { bundle, dist } = checkout(t);
+  cpSync(path.join(projectRoot(), 'dist/nlm-failover.cjs'), bundle);
+  const TMPDIR = path.join(path.dirname(dist), 'tmp');
+  mkdirSync(TMPDIR);
+  const made = await node([path.join(projectRoot(), 'code-cache.mjs'), dist], { TMPDIR });
+  t.is(made.code, 0, made.stderr);
+  t.regex(
+    made.stdout,
+    /^takeover 192\.0\.2\.1: done .*^192\.0\.2\.1 +served here$.*^release 192\.0\.2\.1: done .*^192\.0\.2\.1 +not served here$/ms,
+  );
+  t.deepEqual(readdirSync(TMPDIR), []);
 });
 
 test('what is run is the cache, not the source', async (t) => {
