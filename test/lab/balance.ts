@@ -1,11 +1,11 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { machinePath } from './requirements.js';
 
 /** How often a lab looks whether one CPU waits while another has too much to do. */
-const everyMs = 400;
+const everyMs = 150;
 
 /** A kernel that runs on one CPU: the process above it, see machine.ts, and where it runs. */
 export interface Pinned {
@@ -14,7 +14,15 @@ export interface Pinned {
 }
 
 const pinned = new Set<Pinned>();
-let isLooking = false;
+let mover: ChildProcessByStdio<Writable, null, null> | undefined;
+
+/** Reads lines of a CPU and processes, and moves them there: sched_setaffinity(2). One process for all, as a start costs more than a move. */
+const moves = `while (<STDIN>) {
+  my ($cpu, @pids) = split;
+  my $mask = "\\0" x 128;
+  vec($mask, $cpu, 1) = 1;
+  syscall 203, $_ + 0, 128, $mask for @pids;
+}`;
 
 /**
  * Moves a guest to another CPU when its own is busy while that one is idle, until the function that this returns is called. A
@@ -23,69 +31,73 @@ let isLooking = false;
  */
 export function keepBalanced(guest: Pinned, cpus: readonly number[]): () => void {
   pinned.add(guest);
-  if (!isLooking) {
-    isLooking = true;
+  if (mover === undefined) {
+    mover = spawn('perl', ['-e', moves], { stdio: ['pipe', 'ignore', 'ignore'], env: { PATH: machinePath } });
+    mover.unref();
+    // Without it nothing is moved.
+    mover.on('error', () => undefined);
+    mover.stdin.on('error', () => undefined);
     void look(cpus);
   }
   return () => void pinned.delete(guest);
 }
 
 async function look(cpus: readonly number[]): Promise<void> {
-  let before = await idleTimes(cpus);
+  let before = idleTimes(cpus);
   while (pinned.size > 0) {
     // Labs do not look at the same moment: each sees what another has moved.
     await delay(everyMs * (0.75 + Math.random() / 2), undefined, { ref: false });
-    const now = await idleTimes(cpus);
-    await balance(idleShares(before, now)).catch(() => undefined);
-    before = await idleTimes(cpus);
+    const now = idleTimes(cpus);
+    balance(idleShares(before, now));
+    before = now;
   }
-  isLooking = false;
+  mover?.stdin.end();
+  mover = undefined;
 }
 
-async function balance(idle: ReadonlyMap<number, number>): Promise<void> {
+function balance(idle: ReadonlyMap<number, number>): void {
   const [to, most = 0] = [...idle].toSorted(([, a], [, b]) => b - a)[0] ?? [];
   if (to === undefined || most < 0.25) return;
   for (const guest of pinned) {
     if ((idle.get(guest.cpu) ?? 1) > most / 4) continue;
-    const processes = await sessionBelow(guest.waiting);
-    if (!processes.some(({ state }) => state === 'R')) continue;
-    await moveTo(
-      to,
-      processes.map(({ pid }) => pid),
-    );
+    const processes = kernelBelow(guest.waiting);
+    if (!processes.some((pid) => isRunning(pid))) continue;
+    mover?.stdin.write(`${to} ${processes.join(' ')}\n`);
     guest.cpu = to;
     return;
   }
 }
 
-/** The kernel first: what it starts meanwhile is on the new CPU already. */
-async function moveTo(cpu: number, pids: readonly number[]): Promise<void> {
-  const script = 'cpu=$1; shift; for pid; do taskset --pid --cpu-list "$cpu" "$pid"; done';
-  const child = spawn('sh', ['-c', script, 'sh', String(cpu), ...pids.map(String)], {
-    stdio: 'ignore',
-    env: { PATH: machinePath },
-  });
-  await once(child, 'close');
+/** The kernel below `waiting`, and then the processes of what runs in it: what it starts meanwhile is where it is itself. */
+function kernelBelow(waiting: number): number[] {
+  const [kernel] = childrenOf(waiting);
+  return kernel === undefined ? [] : [kernel, ...childrenOf(kernel)];
 }
 
-/** The processes of the kernel below `waiting`, which has a session of its own: the kernel itself first. */
-async function sessionBelow(waiting: number): Promise<{ pid: number; state: string }[]> {
-  const [session] = (await readFile(`/proc/${waiting}/task/${waiting}/children`, 'utf8')).trim().split(' ');
-  const pids = (await readdir('/proc')).filter((name) => /^[0-9]+$/u.test(name));
-  const found = await Promise.all(
-    pids.map(async (pid) => {
-      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-      // After the name: state, parent, process group, session (proc_pid_stat(5)).
-      const [state = '', , , its] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return its === session ? [{ pid: Number(pid), state }] : [];
-    }),
-  );
-  return found.flat().toSorted((a, b) => Number(a.pid > b.pid) - Number(a.pid < b.pid));
+/** Those of all its threads; none where it has ended. */
+function childrenOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+    );
+  } catch {
+    return [];
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // After the name: the state (proc_pid_stat(5)).
+    return stat.startsWith('R', stat.lastIndexOf(')') + 2);
+  } catch {
+    return false;
+  }
 }
 
 /** By CPU that may be used: ticks spent idle, and all of them (proc_stat(5)). */
-async function idleTimes(cpus: readonly number[]): Promise<Map<number, readonly [number, number]>> {
-  const lines = (await readFile('/proc/stat', 'utf8')).matchAll(/^cpu(\d+) (.*)$/gmu);
+function idleTimes(cpus: readonly number[]): Map<number, readonly [number, number]> {
+  const lines = readFileSync('/proc/stat', 'utf8').matchAll(/^cpu(\d+) (.*)$/gmu);
   return new Map(
     [...lines]
       .filter(([, cpu]) => cpus.includes(Number(cpu)))
