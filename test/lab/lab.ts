@@ -177,17 +177,18 @@ async function prepareDirectory(directory: string): Promise<void> {
   await Promise.all([
     ...['init', 'guest.pl'].map((name) => copyFile(labScript(name), join(directory, name))),
     writeFile(join(directory, 'guest.env'), variables),
-    assemble(labScript('vfork.S'), join(directory, 'vfork.so')),
+    assemble(labScript('node.S'), join(directory, 'node.so')),
+    assemble(labScript('node.S'), join(directory, 'node-before-6.11.so'), ['--defsym', 'twice=1']),
   ]);
 }
 
-/** What makes node's fork cheap in the guests. Without binutils, or on another processor, there is none. */
-async function assemble(source: string, library: string): Promise<void> {
+/** What makes node cheap in the guests. Without binutils, or on another processor, there is none. */
+async function assemble(source: string, library: string, options: readonly string[] = []): Promise<void> {
   const object = `${library}.o`;
   const run = promisify(execFile);
   if (process.arch !== 'x64') return;
   try {
-    await run('as', ['-o', object, source], { env: { PATH: machinePath } });
+    await run('as', [...options, '-o', object, source], { env: { PATH: machinePath } });
     await run('ld', ['-shared', '-o', library, object], { env: { PATH: machinePath } });
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
