@@ -40,13 +40,16 @@ exports.canCache = crc32 !== undefined;
 exports.cacheFile = (directory) => join(directory, 'nlm-failover.cache');
 
 /**
- * The first line of the code cache.
+ * The first line of the code cache, as long as a multiple of 8: V8 copies data that begins elsewhere (its
+ * src/snapshot/code-serializer.cc, AlignedCachedData).
  *
  * @param {Buffer} bundle
  * @param {Buffer} data what V8 has made of it
  */
-exports.headOf = (bundle, data) =>
-  `${process.version} ${process.arch} ${crc32(bundle)} ${crc32(data)} ${data.length}\n`;
+exports.headOf = (bundle, data) => {
+  const words = `${process.version} ${process.arch} ${crc32(bundle)} ${crc32(data)} ${data.length}`;
+  return `${words.padEnd(Math.ceil((words.length + 1) / 8) * 8 - 1)}\n`;
+};
 
 /** The code cache, where there is one of this Node, of this bundle, and whole. */
 function cachedData(directory, bundle) {

@@ -63,8 +63,10 @@ async function twoInOne(t: ExecutionContext) {
   const data = dataOf(readFileSync(made.cache));
   const write = (changed: Buffer, head = headOf(changed)) =>
     writeFileSync(made.cache, Buffer.concat([Buffer.from(head), changed]));
-  const headOf = (of: Buffer) =>
-    `${process.version} ${process.arch} ${crc32(says('source'))} ${crc32(of)} ${of.length}\n`;
+  const headOf = (of: Buffer) => {
+    const words = `${process.version} ${process.arch} ${crc32(says('source'))} ${crc32(of)} ${of.length}`;
+    return `${words}${' '.repeat(7 - (words.length % 8))}\n`;
+  };
   write(data);
   return { ...made, data, write, headOf };
 }
@@ -101,6 +103,11 @@ test('it is made with what a takeover, a status and a release have compiled, of 
     /^takeover 192\.0\.2\.1: done .*^192\.0\.2\.1 +served here$.*^release 192\.0\.2\.1: done .*^192\.0\.2\.1 +not served here$/ms,
   );
   t.deepEqual(readdirSync(TMPDIR), []);
+});
+
+test('its data begin at a multiple of 8: elsewhere V8 would copy them', (t) => {
+  const whole = readFileSync(path.join(projectRoot(), 'dist/nlm-failover.cache'));
+  t.is((whole.length - dataOf(whole).length) % 8, 0);
 });
 
 test('what is run is the cache, not the source', async (t) => {
