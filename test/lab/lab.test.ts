@@ -80,6 +80,7 @@ labTest('without grace and notification the rival gets the lock; other locks of 
     t.regex(error.message, /the power was cut/);
     await b.serveByHand(volume(lab));
 
+    await rivalLoop.stolen();
     t.true((await rivalLoop.stop()).stolen >= 1);
     t.is((await b.nfsLocks(disks.vol3.device)).length, 1);
     await otherLock.release();
