@@ -73,7 +73,7 @@ test('started, watched, stopped and stopped again; after a crash only with quoru
   drbdIs(events('Primary', 'yes', 'yes'));
   const started = await run(b, 'start');
   t.is(started.code, ocf.success, started.stderr);
-  t.regex((await b.tool(['history', address])).stdout, /fenced by .*drbd-has-quorum/);
+  t.regex((await b.here(['history', address])).stdout, /fenced by .*drbd-has-quorum/);
   t.is((await run(b, 'monitor')).code, ocf.success);
   for (const action of ['stop', 'stop']) t.is((await run(b, action)).code, ocf.success, action);
   t.is((await run(b, 'monitor')).code, ocf.notRunning);

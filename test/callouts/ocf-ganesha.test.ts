@@ -156,7 +156,7 @@ test('started, looked at, stopped, each as often as one likes, and the cluster i
 test('whoever calls is answered by what a start leaves running', async (t) => {
   const { a, b, run } = makePlace(t);
   t.is((await run('start', {}, b)).code, ocf.success);
-  const taken = await a.tool(['takeover', address, '--no-wait', '--notify-deadline', '1']);
+  const taken = await a.here(['takeover', address, '--no-wait', '--notify-deadline', '1']);
   t.is(taken.exitCode, 0, taken.stdout + taken.stderr);
   t.regex(taken.stdout, /in grace after [\d.]+ s: B/);
 });
@@ -244,7 +244,7 @@ test('a node in standby answers on by the unit, and is not waited for in vain', 
   const takeover = ['takeover', address, '--no-wait', '--notify-deadline', '1'];
   t.is((await run('start', {}, b)).code, ocf.success);
   t.is((await run('stop', {}, b)).code, ocf.success);
-  const alone = await a.tool(takeover);
+  const alone = await a.here(takeover);
   t.is(alone.exitCode, 5, 'what there was before: nobody answers');
   t.regex(alone.stdout, /NOTE: node B has not answered/);
   // Who answers may take his time.
@@ -252,7 +252,7 @@ test('a node in standby answers on by the unit, and is not waited for in vain', 
   const answering = watch(t, b);
   t.is((await run('start', {}, b)).code, ocf.success);
   t.is((await run('stop', {}, b)).code, ocf.success);
-  const released = await a.tool(['release', address]);
+  const released = await a.here(['release', address]);
   t.is(released.exitCode, 0, released.stdout + released.stderr);
   t.regex(released.stdout, /in grace after [\d.]+ s: B/);
   await answering.end();

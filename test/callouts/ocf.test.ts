@@ -270,7 +270,7 @@ for (const shell of [['dash'], ['bash', '--posix'], ['busybox', 'sh']]) {
     const { a, env } = makeNode(t);
     const monitor = async () => (await runAgent(agentFile('address'), ['monitor'], env(), shell)).code;
     t.is(await monitor(), ocf.notRunning);
-    t.is((await a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
+    t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
     t.is(await monitor(), ocf.success);
     a.write('/proc/fs/nfsd/threads', '0\n');
     t.is(await monitor(), ocf.generic);
@@ -289,7 +289,7 @@ test('an address: started, looked at, stopped, each as often as one likes', asyn
     ['validate-all', ocf.success],
   ]);
   t.is((await run('address', 'monitor', { OCF_CHECK_LEVEL: '10' })).code, ocf.success);
-  const status = await a.tool(['status', address]);
+  const status = await a.here(['status', address]);
   t.is(status.exitCode, 0, status.stdout);
   await expectCodes(t, (action) => run('address', action), [
     ['stop', ocf.success],
@@ -327,14 +327,14 @@ test('what is partly here is no stopped resource, and each part that is missing 
   a.write('/proc/fs/nfsd/threads', '0\n');
   await says(/^nfsd has no threads$/);
   a.write('/proc/fs/nfsd/threads', '8\n');
-  t.is((await a.tool(['release', '--freeze', address])).exitCode, 0);
+  t.is((await a.here(['release', '--freeze', address])).exitCode, 0);
   await says(/^its clients are still to be notified \(B-3\)$/);
   // A release of another address does that too, for as long as it lasts.
   const beside = lockOperation(path.join(a.root, 'run/nlm-failover'), '127.77.30.2', 'release');
   t.is((await monitor()).code, ocf.success);
   beside.release();
   await says(/^its clients are still to be notified \(B-3\)$/);
-  t.is((await a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
+  t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
   t.is((await monitor()).code, ocf.success);
   // Seen at depth 10 alone.
   const exported = a.read('/var/lib/nfs/etab');
@@ -477,7 +477,7 @@ test('a mount that a killed start has left is waited for, by whatever a stop goe
     );
   }
   a.write(configFile, right);
-  const status = await a.tool(['status', '--is-served', address]);
+  const status = await a.here(['status', '--is-served', address]);
   t.is(status.exitCode, 1, status.stdout);
   t.regex(status.stdout, /mount \(pid 4242\) still works on \/dev\/vol1 or \/mnt\/vol1/);
   t.is((await run('address', 'monitor')).code, ocf.generic, 'a probe');
@@ -499,7 +499,7 @@ test('a mount that a killed start has left is waited for, by whatever a stop goe
   ]) {
     const [name = '', ...rest] = args;
     process(name, 0, ...rest);
-    t.is((await a.tool(['status', '--is-served', address])).exitCode, 1, args.join(' '));
+    t.is((await a.here(['status', '--is-served', address])).exitCode, 1, args.join(' '));
   }
   t.is((await stop(broken)).code, ocf.generic, 'xfs_repair');
 });
@@ -521,7 +521,7 @@ test('a start and a stop wait for a command that somebody runs by hand', async (
 test('a start that is refused says why: another node has the address', async (t) => {
   t.timeout(60_000);
   const { b, run } = makeNode(t);
-  t.is((await b.tool(['takeover', address, '--no-wait'])).exitCode, 0);
+  t.is((await b.here(['takeover', address, '--no-wait'])).exitCode, 0);
   const { code, reasons } = await run('address', 'start');
   t.is(code, ocf.generic);
   t.regex(reasons.join('\n'), /B (?:owns|has) .*127\.77\.30\.1|has not released/);
@@ -619,7 +619,7 @@ test('a group: recorded from before the exports until after them, and nobody lea
     t.is((await run('notify', 'monitor')).code, notify);
   };
   const clients = async () => {
-    const { stdout } = await a.tool(['clients', address, '--json']);
+    const { stdout } = await a.here(['clients', address, '--json']);
     return [...stdout.matchAll(/"client":"([^"]*)"/g)].map(([, client]) => client);
   };
   t.is((await run('locks', 'start')).code, ocf.generic, 'nothing is mounted');
@@ -665,7 +665,7 @@ test('a group: recorded from before the exports until after them, and nobody lea
     t.deepEqual(readdirSync(path.join(a.root, 'run/nlm-failover', kind)), [], kind);
   await codes(ocf.notRunning, ocf.notRunning);
   t.deepEqual(await clients(), ['127.77.30.91', '127.77.30.93']);
-  const { stdout } = await a.tool(['status', address]);
+  const { stdout } = await a.here(['status', address]);
   t.regex(stdout, /owner +A, epoch \d+, released/);
   await group.unmount(node);
   t.is((await run('locks', 'stop')).code, ocf.success);
@@ -682,7 +682,7 @@ test('the last of a group stopped and started by itself loses nobody, and notifi
   t.is((await run('notify', 'start')).code, ocf.success);
   t.is((await run('notify', 'stop')).code, ocf.success);
   t.is((await run('notify', 'stop')).code, ocf.success);
-  const frozen = await a.tool(['status', address, '--is-served']);
+  const frozen = await a.here(['status', address, '--is-served']);
   t.is(frozen.exitCode, 1);
   t.regex(frozen.stdout, /nobody leaves its record, as its clients are still to be notified \(B-3\)/);
   addClient(a, '127.77.30.91');
@@ -690,7 +690,7 @@ test('the last of a group stopped and started by itself loses nobody, and notifi
   t.is(again.code, ocf.success);
   t.regex(again.stdout, /B-3 .* skipped/);
   addClient(a, '127.77.30.91', 'del-client');
-  const { stdout } = await a.tool(['status', address, '--json']);
+  const { stdout } = await a.here(['status', address, '--json']);
   t.like(JSON.parse(stdout), { here: { recording: true }, record: { clients: 0 } });
 });
 

@@ -6,6 +6,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { buildProgram } from '../../src/cli/program.js';
 import { makeRehearsal, type RehearsalNode } from '../helpers/rehearsal-site.js';
+import { runHere } from '../helpers/run-here.js';
 import { projectRoot } from '../lab/project-root.js';
 
 const address = '127.77.12.1';
@@ -27,6 +28,12 @@ function run(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {})
 }
 
 const tool = (...args: string[]) => run(process.execPath, [bin, ...args]);
+
+/** The same in this process, as on a machine where nothing is configured. */
+async function here(...args: string[]): Promise<Ended> {
+  const { exitCode, stdout, stderr } = await runHere('', '/nonexistent.toml', args);
+  return { code: exitCode, stdout, stderr };
+}
 
 /** Two configurations, and what is said of either: of the first one that it is wrong, with exit code 3. */
 function twoFiles(t: ExecutionContext): { wrong: string; absent: string } {
@@ -56,7 +63,7 @@ test('--config works before the command and after it, and the later one counts',
     [['--config', absent, 'status', '--config', absent, '-c', wrong], wrong],
     [['--config', wrong, 'takeover', '10.10.1.1', '--dry-run'], wrong],
   ] as const) {
-    const { code, stderr } = await tool(...args);
+    const { code, stderr } = await here(...args);
     t.is(code, 3, args.join(' '));
     t.true(stderr.startsWith(`nlm-failover: ${file}`), `${args.join(' ')}: ${stderr}`);
   }
@@ -64,14 +71,14 @@ test('--config works before the command and after it, and the later one counts',
 
 test('--json works before the command too, also for the error at the end', async (t) => {
   const { wrong } = twoFiles(t);
-  const failed = await tool('--json', 'status', '--config', wrong);
+  const failed = await here('--json', 'status', '--config', wrong);
   t.is(failed.code, 3);
   t.like(JSON.parse(failed.stdout), { result: 'failed', error: { code: 'CONFIG_INVALID' } });
   const a = site(t);
-  const taken = await a.tool(['--json', 'takeover', address]);
+  const taken = await a.here(['--json', 'takeover', address]);
   t.is(taken.exitCode, 0, taken.stderr);
   t.like(JSON.parse(taken.stdout.trimEnd().split('\n').at(-1) ?? ''), { result: 'done' });
-  t.like(JSON.parse((await a.tool(['--json', 'status'])).stdout), { address });
+  t.like(JSON.parse((await a.here(['--json', 'status'])).stdout), { address });
 });
 
 test('--log-level works before the command and after it, and the later one counts', async (t) => {
@@ -85,16 +92,16 @@ test('--log-level works before the command and after it, and the later one count
   ] as const) {
     const { exitCode, stderr } = await a.tool([...before, 'takeover', address, ...after]);
     t.is(exitCode, 0, stderr);
-    await a.tool(['release', address]);
+    await a.here(['release', address]);
     t.is(stderr.includes('"msg":"doing"'), isLogged, [...before, 'takeover', ...after].join(' '));
   }
 });
 
 test('an option that only one command has is none before it', async (t) => {
-  const { code, stderr } = await tool('--fenced', 'takeover', '10.10.1.1');
+  const { code, stderr } = await here('--fenced', 'takeover', '10.10.1.1');
   t.is(code, 2);
   t.regex(stderr, /unknown option '--fenced'/);
-  t.is((await tool('--log-level', 'loud', 'status')).code, 2);
+  t.is((await here('--log-level', 'loud', 'status')).code, 2);
 });
 
 test('options that mean nothing together are refused', async (t) => {
@@ -103,7 +110,7 @@ test('options that mean nothing together are refused', async (t) => {
     ['pacemaker', '--prefer', 'A', '--apply', '--teardown'],
     ['release', '10.10.1.1', '--freeze', '--dry-run'],
   ]) {
-    const { code, stderr } = await tool(...words);
+    const { code, stderr } = await here(...words);
     t.is(code, 2, words.join(' '));
     t.regex(stderr, /^nlm-failover: .*option '--(?:teardown|freeze)' cannot be used with option '/);
   }
@@ -140,7 +147,7 @@ const surroundings: Readonly<Record<string, () => Promise<Ended>>> = {
 test('help fits 80 columns, of every command, and is the same wherever it is read', async (t) => {
   const helps: string[] = [];
   for (const command of commands) {
-    const { code, stdout, stderr } = await tool(...helpOf(command));
+    const { code, stdout, stderr } = await here(...helpOf(command));
     t.deepEqual([code, stderr], [0, ''], command);
     for (const line of stdout.split('\n')) t.true(line.length <= 80, `${command}: ${line}`);
     helps.push(`${stdout}--- ${command} ended with 0\n`);

@@ -72,15 +72,15 @@ test('an event for how it ended, and one for what was lost', async (t) => {
 
   all(a);
   addClient(a, client);
-  t.is((await a.tool(['release', address, '--dry-run'])).exitCode, 0);
+  t.is((await a.here(['release', address, '--dry-run'])).exitCode, 0);
   t.deepEqual(eventsIn(a, '/events'), [], 'nothing was done');
-  const refused = await b.tool(['takeover', address]);
+  const refused = await b.here(['takeover', address]);
   t.is(refused.exitCode, 4);
-  t.is((await b.tool(['takeover', address, '--fenced', '--no-wait'])).exitCode, 0);
+  t.is((await b.here(['takeover', address, '--fenced', '--no-wait'])).exitCode, 0);
   hangUp();
   b.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
-  t.is((await b.tool(['audit', address])).exitCode, 6);
-  t.is((await b.tool(['audit', address])).exitCode, 6);
+  t.is((await b.here(['audit', address])).exitCode, 6);
+  t.is((await b.here(['audit', address])).exitCode, 6);
   const [failed, done, lost, ...more] = eventsIn(b, '/events');
   const common = { node: 'B', address, driver: 'lockd' };
   t.like(failed, { event: 'failed', operation: 'takeover', result: 'failed', epoch: null, ...common });
@@ -169,7 +169,7 @@ const bad: Readonly<Record<string, Bad>> = {
 
 test("a hook that fails, hangs, floods, forks or is anybody's changes nothing, and is named", async (t) => {
   const { a, b, configure, script, plain } = await fixture(t);
-  t.is((await a.tool(['takeover', '--no-wait', address])).exitCode, 0);
+  t.is((await a.here(['takeover', '--no-wait', address])).exitCode, 0);
   const times = (text: string) => text.replaceAll(/ +\d+ ms|in \d+\.\d s/g, '');
   a.write('/etc/nlm-failover.toml', plain);
   const without = await a.tool(['takeover', '--no-wait', address]);

@@ -42,9 +42,9 @@ test('the other machine of that name is refused, until it has released or is fen
   const released = await runHere(site.directory, 'B', ['release', address]);
   t.is(released.exitCode, 4, released.output);
 
-  const status = await site.b.tool(['status', address]);
+  const status = await site.b.here(['status', address]);
   t.regex(status.stdout, /owner +nfs \(ANOTHER MACHINE of this name\), epoch 1/u);
-  t.notRegex((await site.a.tool(['status', address])).stdout, /ANOTHER/u);
+  t.notRegex((await site.a.here(['status', address])).stdout, /ANOTHER/u);
   // The same again where it is served: nothing of this is in its way.
   t.is((await runHere(site.directory, 'A', takeover)).exitCode, 0);
 
@@ -81,7 +81,7 @@ for (const [what, id] of [
     const lost = await runHere(site.directory, 'A', ['release', address]);
     t.is(lost.exitCode, 3, lost.output);
     t.deepEqual(mounts(site), [1, 0]);
-    const status = await site.a.tool(['status', address]);
+    const status = await site.a.here(['status', address]);
     t.is(status.exitCode, 1, 'it cannot tell that the address is its own');
     t.regex(status.stdout, /served here\n +owner +NOT THIS NODE: nfs/u);
     site.a.write('/etc/machine-id', own);

@@ -31,7 +31,7 @@ async function fixture(t: ExecutionContext, stateDirectory?: string) {
 }
 
 async function run(node: RehearsalNode, ...args: string[]) {
-  const result = await node.tool([...args, '--json']);
+  const result = await node.here([...args, '--json']);
   return { ...result, lines: jsonLines(result.stdout) };
 }
 

@@ -18,9 +18,9 @@ test('the grace ends while B-4 is under way: nobody is notified before there is 
     client.close();
     site.remove();
   });
-  t.is((await a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
+  t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
   addClient(a, client.address);
-  t.is((await a.tool(['release', address])).exitCode, 0);
+  t.is((await a.here(['release', address])).exitCode, 0);
 
   const copy = copySite(directory);
   t.teardown(() => removeSite(copy));

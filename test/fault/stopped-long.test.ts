@@ -13,10 +13,10 @@ async function release(t: ExecutionContext, meanwhile: (site: RehearsalSite) => 
   const site = makeRehearsal({ address, rpcbindPort: 1 });
   t.teardown(() => site.remove());
   const { a, directory } = site;
-  t.is((await a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
+  t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
   const { effects } = await runStruck(directory, 'A', ['release', address], {});
   const strike = effects.find(({ what }) => what.endsWith('/addresses.json'))?.number ?? 0;
-  t.is((await a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
+  t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
   const text = a.read('/etc/nlm-failover.toml');
   const timeouts = '[timeouts]\nstep = 2\nrecord = 1\n\n[lock_manager]';
   a.write('/etc/nlm-failover.toml', text.replace('[lock_manager]', timeouts));
@@ -37,7 +37,7 @@ test('stopped for longer than the step may take: it goes on', async (t) => {
 
 test('stopped for longer than the step may take, and another node took over: exit code 4', async (t) => {
   const { exitCode, stderr, site } = await release(t, async ({ b }) => {
-    t.is((await b.tool(['takeover', address, '--fenced', '--no-wait'])).exitCode, 0);
+    t.is((await b.here(['takeover', address, '--fenced', '--no-wait'])).exitCode, 0);
   });
   t.is(exitCode, 4, stderr);
   t.true(site.a.read('/proc/self/mountinfo').includes('/mnt/vol1'), 'nothing more was touched');

@@ -86,7 +86,7 @@ test('fenced since: taken over, and the takeover and the history say who proved 
   const last = await lastOfHistory(site);
   t.regex(String(last['fencing']), said);
   t.is(last['forced'], null);
-  const text = await site.b.tool(['history', address]);
+  const text = await site.b.here(['history', address]);
   t.regex(text.stdout, /^  fencing: A was fenced/m);
   t.notRegex(text.stdout, /FORCED/);
 });
@@ -104,7 +104,7 @@ test("the record on the address's own volume: it is mounted to read the owner, a
   t.deepEqual(disks(), before);
 
   answer(site.b, fencedNow());
-  const text = await site.b.tool(byPacemaker);
+  const text = await site.b.here(byPacemaker);
   t.is(text.exitCode, 0, text.stderr);
   t.regex(text.stdout, /epoch 2, after A, which had not released it: A was fenced \(reboot\) by B/);
   t.regex(text.stdout, /^  fencing: A was fenced .*, before epoch 2 was claimed$/m);
@@ -387,14 +387,14 @@ test('--dry-run says what would be asked, and fences nobody; nor does a takeover
   const site = await ownedByA(t);
   fenceCommand(site.b, `touch "${site.directory}/ran"`);
   const before = everything(site);
-  const shown = await site.b.tool(['takeover', address, '--dry-run']);
+  const shown = await site.b.here(['takeover', address, '--dry-run']);
   t.is(shown.exitCode, 0, shown.stderr);
   t.regex(
     shown.stdout,
     /^ {5}\/usr\/fence --off host=NODE\.mgmt '\$\(id\); \*' {3}# only where another node has not released 127\.77\.46\.1; NODE is that node$/m,
   );
   t.deepEqual(everything(site), before);
-  const pacemaker = await site.b.tool(['takeover', address, '--dry-run', '--resource', resource]);
+  const pacemaker = await site.b.here(['takeover', address, '--dry-run', '--resource', resource]);
   t.regex(pacemaker.stdout, /stonith_admin --history NODE --verbose --output-as=xml {3}# only where/);
 
   site.b.write('/links.json', '[]');
@@ -410,7 +410,7 @@ test('--dry-run says what would be asked, and fences nobody; nor does a takeover
 test('--resource takes the id of a resource, and nothing else', async (t) => {
   const site = await ownedByA(t);
   for (const id of ['', '-r', 'a b', '1st', 'a:0', '$(id)', 'ü']) {
-    const { exitCode, stderr } = await site.b.tool(['takeover', address, '--resource', id]);
+    const { exitCode, stderr } = await site.b.here(['takeover', address, '--resource', id]);
     t.is(exitCode, 2, `${id}: ${stderr}`);
   }
 });

@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { LoadDrivers } from '../../src/cli/open-reader.js';
 import { rehearsalHost } from '../../src/host/rehearsal/rehearsal.js';
 import { projectRoot } from '../lab/project-root.js';
-import { type EndedHere, runHere } from './run-here.js';
+import type { EndedHere } from './run-here.js';
 
 export interface RehearsalNode {
   readonly name: 'A' | 'B';
@@ -113,7 +113,8 @@ function makeNode(
     write,
     remove: (absolute) => rmSync(inside(absolute)),
     link: (absolute, target) => symlinkSync(target, inside(absolute)),
-    here: (args, drivers) => runHere(root, config, args, drivers),
+    // Whoever only starts processes need not load every command.
+    here: async (args, drivers) => (await import('./run-here.js')).runHere(root, config, args, drivers),
     tool: (args) => runTool(root, config, args),
   };
 }

@@ -11,9 +11,9 @@ test('not on a volume that clients reach; beside the record it may lie', async (
   const site = makeRehearsal({ address, rpcbindPort: 1 });
   t.teardown(() => site.remove());
   const { a } = site;
-  t.is((await a.tool(['takeover', address, '--steps', 'B-1,B-2,B-5'])).exitCode, 0);
+  t.is((await a.here(['takeover', address, '--steps', 'B-1,B-2,B-5'])).exitCode, 0);
   addClient(a, '127.77.46.9');
-  const exposed = await a.tool(['sm-directory', address, '/mnt/vol1/sm1']);
+  const exposed = await a.here(['sm-directory', address, '/mnt/vol1/sm1']);
   t.is(exposed.exitCode, 2);
   t.regex(
     exposed.stderr,
@@ -21,11 +21,11 @@ test('not on a volume that clients reach; beside the record it may lie', async (
   );
   t.false(existsSync(a.path('/mnt/vol1/sm1')));
   const place = path.join(site.directory, 'A/run/sm1');
-  t.is((await a.tool(['sm-directory', address, '/run/sm1'])).exitCode, 0);
+  t.is((await a.here(['sm-directory', address, '/run/sm1'])).exitCode, 0);
   t.true(existsSync(path.join(place, 'sm/127.77.46.9')));
 
   const config = readFileSync(a.config, 'utf8');
   writeFileSync(a.config, config.replace(/^\s*names = .*$/m, ''));
-  const nameless = await a.tool(['sm-directory', address, '/run/sm2']);
+  const nameless = await a.here(['sm-directory', address, '/run/sm2']);
   t.regex(nameless.stdout, /127\.77\.46\.1 must have a name there.*"127\.77\.46\.1 NAME" into \/etc\/hosts/);
 });

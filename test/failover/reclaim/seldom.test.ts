@@ -12,10 +12,10 @@ import { address, sharedSite } from '../../helpers/shared-site.js';
 test('seldom where no lock can be seen and nobody can end the grace, else often', async (t) => {
   const { a, record: directory } = sharedSite(t, 'barrier = 1');
   const quick = ['--no-wait', '--notify-deadline', '1'];
-  await a.tool(['takeover', address, ...quick]);
+  await a.here(['takeover', address, ...quick]);
   addClient(a, '127.78.1.98');
-  await a.tool(['release', address]);
-  await a.tool(['takeover', address, ...quick]);
+  await a.here(['release', address]);
+  await a.here(['takeover', address, ...quick]);
   // Notified, and not back.
   const record = openRecord({ directory, node: 'A', create: true });
   record.markNotified(record.toNotify(), Date.now());

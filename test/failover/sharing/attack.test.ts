@@ -149,7 +149,7 @@ test.serial('killed at the barrier, the same command again knows who died', asyn
   const { a, b, record } = sharedSite(t, 'barrier = 20');
   await a.here(['takeover', other, '--steps', 'B-1']);
   const onB = watch(t, b);
-  t.is((await a.tool(['takeover', address, ...quick])).exitCode, 0);
+  t.is((await a.here(['takeover', address, ...quick])).exitCode, 0);
   await onB.end();
   configure(b, 'nodes = ["A", "B"]', 'nodes = ["A", "B", "C"]');
   const taking = start(t, b, 'takeover', address, '--fenced', ...quick);
@@ -179,7 +179,7 @@ test.serial(
   'whoever has it next knows who died, though the one before let go; who is back is waited for',
   async (t) => {
     const { a, b, record } = sharedSite(t, 'barrier = 2');
-    t.is((await a.tool(['takeover', address, ...quick])).exitCode, 5);
+    t.is((await a.here(['takeover', address, ...quick])).exitCode, 5);
     // Long, until it is seen.
     configure(b, 'barrier = 2', 'barrier = 20');
     const taking = start(t, b, 'takeover', address, '--fenced', ...quick);
@@ -187,7 +187,7 @@ test.serial(
     taking.child.kill('SIGKILL');
     await taking.exited;
     configure(b, 'barrier = 20', 'barrier = 2');
-    t.is((await b.tool(['release', address])).exitCode, 0);
+    t.is((await b.here(['release', address])).exitCode, 0);
     endGrace(a, b);
     configure(b, 'barrier = 2', 'barrier = 20');
     const { child } = watch(t, a);
@@ -217,10 +217,10 @@ test.serial(
   'a later run calls every node again before anybody is notified, though this one is in grace still',
   async (t) => {
     const { a, b } = sharedSite(t, 'barrier = 1');
-    t.is((await a.tool(['takeover', address, ...quick])).exitCode, 5);
+    t.is((await a.here(['takeover', address, ...quick])).exitCode, 5);
     addClient(a, '127.78.1.98');
-    t.is((await a.tool(['release', address])).exitCode, 0);
-    t.is((await a.tool(['takeover', address, '--steps', 'B-1,B-2'])).exitCode, 5);
+    t.is((await a.here(['release', address])).exitCode, 0);
+    t.is((await a.here(['takeover', address, '--steps', 'B-1,B-2'])).exitCode, 5);
     t.true(isInGrace(a) && !isInGrace(b));
     const context = await rehearsalContext(a, {}, (site) => {
       const found = drivers.find(({ name }) => name === 'ganesha');
@@ -258,7 +258,7 @@ test.serial(
     t.true(from > 0 && from <= called, `${from}, ${called}`);
     session.close();
     watch(t, b);
-    const again = await a.tool(['takeover', address, ...quick]);
+    const again = await a.here(['takeover', address, ...quick]);
     t.regex(again.stdout, /B-2 +grace .*in grace after [\d.]+ s: B\n/);
     t.true(isInGrace(b));
   },
@@ -268,7 +268,7 @@ test.serial(
   'on a full disk a call has the space of the reserve',
   async (t) => {
     const { a, shared } = sharedSite(t, 'barrier = 1');
-    t.is((await a.tool(['takeover', address, ...quick])).exitCode, 5);
+    t.is((await a.here(['takeover', address, ...quick])).exitCode, 5);
     const script = `cp -a "$1" "$1.copy" && mount -t tmpfs -o size=4m,mode=755 tmpfs "$1" && cp -a "$1.copy/." "$1" || exit 99
     cat /dev/zero >"$1/filler" 2>/dev/null; shift; exec "$@"`;
     const tool = [process.execPath, path.join(projectRoot(), 'bin/nlm-failover'), 'release', address];
@@ -287,7 +287,7 @@ test.serial(
 
 (process.getuid?.() === 0 ? test.serial : test.serial.skip)('and so has the answer', async (t) => {
   const { a, b, shared, record } = sharedSite(t, 'barrier = 1');
-  t.is((await a.tool(['takeover', address, ...quick])).exitCode, 5);
+  t.is((await a.here(['takeover', address, ...quick])).exitCode, 5);
   const call = { id: foreign, round: 1, by: 'A', epoch: 1, dead: [] };
   writeFileSync(path.join(record, 'barrier'), JSON.stringify(call));
   const script = `cp -a "$1" "$1.copy" && mount -t tmpfs -o size=4m,mode=755 tmpfs "$1" && cp -a "$1.copy/." "$1" || exit 99
@@ -318,7 +318,7 @@ test.serial(
     t.regex(taking.said(), /Interrupted before B-2/);
     t.is(callOf(record), undefined);
     watch(t, b);
-    const again = await a.tool(['takeover', address, ...quick]);
+    const again = await a.here(['takeover', address, ...quick]);
     t.is(again.exitCode, 0, again.stdout + again.stderr);
     t.regex(again.stdout, /B-2 +grace .*in grace after [\d.]+ s: B/);
   },
@@ -333,7 +333,7 @@ test.serial(
       [a, address],
       [b, other],
     ] as const)
-      t.is((await node.tool(['takeover', one, ...quick])).exitCode, 0);
+      t.is((await node.here(['takeover', one, ...quick])).exitCode, 0);
     const releases = [start(t, a, 'release', address), start(t, b, 'release', other)];
     for (const one of releases) t.is(await one.exited, 0, one.said());
     const takeovers = [start(t, a, 'takeover', other, ...quick), start(t, b, 'takeover', address, ...quick)];
@@ -351,7 +351,7 @@ test.serial(
     const { a, b, record } = sharedSite(t, 'barrier = 20');
     const first = watch(t, b);
     await until(t, 'it looks', () => existsSync(b.path('/run/nlm-failover/locks/join-grace.looked')));
-    const second = await b.tool(['join-grace', '--watch']);
+    const second = await b.here(['join-grace', '--watch']);
     t.is(second.exitCode, 1);
     t.regex(
       second.stderr,
@@ -362,23 +362,23 @@ test.serial(
       { exitCode: 0, stdout: '', stderr: '', output: '' },
       'one look may be',
     );
-    t.regex((await b.tool(['check'])).stdout, / ok +sharing +this node answers when it is called into grace/);
-    t.is((await b.tool(['status'])).exitCode, 0);
+    t.regex((await b.here(['check'])).stdout, / ok +sharing +this node answers when it is called into grace/);
+    t.is((await b.here(['status'])).exitCode, 0);
     // Stopped, it has the lock still.
     first.child.kill('SIGSTOP');
     b.write('/run/nlm-failover/locks/join-grace.looked', '');
     t.regex(
-      (await b.tool(['check'])).stdout,
+      (await b.here(['check'])).stdout,
       /FAILURE +sharing +.* runs here, and has not been able to look/,
     );
     first.child.kill('SIGCONT');
     const ended = once(first.child, 'exit');
     first.child.kill('SIGKILL');
     await ended;
-    const alone = await b.tool(['status', address]);
+    const alone = await b.here(['status', address]);
     t.is(alone.exitCode, 1);
     t.regex(alone.stdout, /^ {2}WRONG +"nlm-failover join-grace --watch" does not run here: whoever takes/m);
-    t.is((await b.tool(['status', address, '--is-served'])).exitCode, 7, 'that is no fault of an address');
+    t.is((await b.here(['status', address, '--is-served'])).exitCode, 7, 'that is no fault of an address');
     const taking = start(t, a, 'takeover', address, ...quick);
     await until(t, 'the call', () => callOf(record) !== undefined);
     writeFileSync(path.join(record, '.barrier.B.new'), 'left by a kill');
@@ -396,7 +396,7 @@ test.serial(
     const [before = '', second = ''] = whole.split(/(?=\[\[floating_ip\]\]\naddress = "127\.78\.1\.2)/);
     b.write('/etc/nlm-failover.toml', `${before}\n${second.slice(second.indexOf('[timeouts]'))}`);
     const onB = watch(t, b);
-    t.is((await a.tool(['takeover', address, ...quick])).exitCode, 0);
+    t.is((await a.here(['takeover', address, ...quick])).exitCode, 0);
     const taking = start(t, a, 'takeover', other, ...quick);
     await until(t, 'the call', () =>
       existsSync(path.join(a.path('/shared_storage'), `sm_${other}`, 'barrier')),
@@ -418,7 +418,7 @@ test.serial(
     mkdirSync(beside, { mode: 0o711 });
     symlinkSync('/etc/hostname', path.join(beside, 'barrier'));
     const onB = watch(t, b);
-    t.is((await a.tool(['takeover', address, ...quick])).exitCode, 0);
+    t.is((await a.here(['takeover', address, ...quick])).exitCode, 0);
     await until(t, 'what it says', () => onB.said().includes('is not a regular file'));
     rmSync(beside, { recursive: true });
     endGrace(a, b);
@@ -429,7 +429,7 @@ test.serial(
     );
     t.regex((await b.here(['join-grace'])).stderr, /cannot be seen: \/shared_storage does not exist/);
     renameSync(`${shared}.gone`, shared);
-    const releasing = await a.tool(['release', address]);
+    const releasing = await a.here(['release', address]);
     t.is(releasing.exitCode, 0, releasing.stdout + releasing.stderr);
     t.regex(releasing.stdout, /in grace after [\d.]+ s: B/);
     t.is(onB.said().match(/^nlm-failover: Whether .* cannot be seen/gm)?.length, 2, 'once of each address');
@@ -442,7 +442,7 @@ test.serial('a node that cannot enter grace says why, and once', async (t) => {
   const { a, b } = sharedSite(t, 'barrier = 3');
   b.write('/dbus.json', '{ "inGrace": false, "exports": [[1, "/gv"]], "refuses": "Unable to start grace" }');
   const onB = watch(t, b);
-  const taken = await a.tool(['takeover', address, ...quick]);
+  const taken = await a.here(['takeover', address, ...quick]);
   t.is(taken.exitCode, 5, taken.stdout + taken.stderr);
   t.regex(
     taken.stdout,

@@ -13,14 +13,14 @@ const quick = ['--no-wait', '--notify-deadline', '1'];
 test('both nodes are in grace when the address is up, and when its locks go', async (t) => {
   const { a, b, record } = sharedSite(t);
   const onB = watch(t, b);
-  const taken = await a.tool(['takeover', address, ...quick]);
+  const taken = await a.here(['takeover', address, ...quick]);
   t.is(taken.exitCode, 0, taken.stdout + taken.stderr);
   t.regex(taken.stdout, /B-2 +grace .*in grace after [\d.]+ s: B/);
   t.true(isInGrace(a) && isInGrace(b));
   t.false(existsSync(path.join(record, 'barrier')), 'the call is withdrawn');
-  t.is((await b.tool(['status', address])).exitCode, 0);
+  t.is((await b.here(['status', address])).exitCode, 0);
   endGrace(a, b);
-  const released = await a.tool(['release', address]);
+  const released = await a.here(['release', address]);
   t.is(released.exitCode, 0, released.stdout + released.stderr);
   t.regex(released.stdout, /A-3 +drop the locks .*in grace after [\d.]+ s: B/);
   t.true(isInGrace(a) && isInGrace(b));
@@ -34,7 +34,7 @@ test('both nodes are in grace when the address is up, and when its locks go', as
     onB.said(),
   );
   const onA = watch(t, a);
-  t.is((await b.tool(['takeover', address, ...quick])).exitCode, 0);
+  t.is((await b.here(['takeover', address, ...quick])).exitCode, 0);
   t.false(existsSync(path.join(record, 'barrier')), 'nobody waits for a takeover any more');
   await Promise.all([onA, onB].map((one) => one.end()));
 });
@@ -43,26 +43,26 @@ test('the call of a takeover stands until its clients are notified, and every no
   const { a, b, record } = sharedSite(t);
   for (const node of [a, b]) configure(node, 'driver = "ganesha"', 'driver = "ganesha"\nganesha_grace = 10');
   const onB = watch(t, b);
-  t.is((await a.tool(['takeover', address, '--steps', 'B-1,B-2'])).exitCode, 0);
+  t.is((await a.here(['takeover', address, '--steps', 'B-1,B-2'])).exitCode, 0);
   t.like(JSON.parse(readFileSync(path.join(record, 'barrier'), 'utf8')), { by: 'A', stands: true });
   endGrace(b);
   for (let left = 1200; left > 0 && !isInGrace(b); left -= 1) await delay(25);
   t.true(isInGrace(b), 'entered anew');
-  t.is((await a.tool(['takeover', address, ...quick])).exitCode, 0);
+  t.is((await a.here(['takeover', address, ...quick])).exitCode, 0);
   t.false(existsSync(path.join(record, 'barrier')));
   await onB.end();
 });
 
 test('a node that does not answer in time is named, and nobody waits for it any longer', async (t) => {
   const { a, b, record } = sharedSite(t, 'barrier = 1');
-  const taken = await a.tool(['takeover', address, ...quick]);
+  const taken = await a.here(['takeover', address, ...quick]);
   t.is(taken.exitCode, 5, taken.stdout + taken.stderr);
   t.regex(
     taken.stdout,
     /NOTE: node B has not answered within 1 s \(\[timeouts\]\.barrier\); what its clients locked/,
   );
   t.regex(
-    (await a.tool(['status', address])).stdout,
+    (await a.here(['status', address])).stdout,
     /last +takeover on A at \S+: not-notified \(node B has not answered/,
   );
   t.false(existsSync(path.join(record, 'barrier')));
@@ -72,7 +72,7 @@ test('a node that does not answer in time is named, and nobody waits for it any 
     'it is over',
   );
   // No reason to keep an address, and to have the node fenced that is to give it up.
-  const released = await a.tool(['release', address]);
+  const released = await a.here(['release', address]);
   t.is(released.exitCode, 0, released.stdout + released.stderr);
   t.regex(released.stdout, /NOTE: node B has not answered/);
   t.regex((await b.here(['status', address])).stdout, /owner +A, epoch 1, released/);
@@ -124,9 +124,9 @@ test('a node that is the only one says nothing of others', async (t) => {
 
 test('a node that died with the address is not waited for', async (t) => {
   const { a, b } = sharedSite(t, 'barrier = 1');
-  await a.tool(['takeover', address, ...quick]);
-  t.is((await b.tool(['takeover', address, ...quick])).exitCode, 4);
-  const taken = await b.tool(['takeover', address, '--fenced', ...quick]);
+  await a.here(['takeover', address, ...quick]);
+  t.is((await b.here(['takeover', address, ...quick])).exitCode, 4);
+  const taken = await b.here(['takeover', address, '--fenced', ...quick]);
   t.is(taken.exitCode, 0, taken.stdout + taken.stderr);
   t.regex(taken.stdout, /not waited for A: it is down/);
 });
@@ -134,7 +134,7 @@ test('a node that died with the address is not waited for', async (t) => {
 test('a file system that is shared no more in the configuration: its locks go as it was taken over', async (t) => {
   const { a, b } = sharedSite(t, 'barrier = 20');
   const onB = watch(t, b);
-  t.is((await a.tool(['takeover', address, ...quick])).exitCode, 0);
+  t.is((await a.here(['takeover', address, ...quick])).exitCode, 0);
   endGrace(a, b);
   let fsid = 7;
   const own = a
@@ -146,7 +146,7 @@ test('a file system that is shared no more in the configuration: its locks go as
     });
   a.write('/etc/nlm-failover.toml', own);
   t.notRegex(own, /shared_filesystem/);
-  const released = await a.tool(['release', address]);
+  const released = await a.here(['release', address]);
   t.is(released.exitCode, 0, released.stdout + released.stderr);
   t.regex(released.stdout, /NOTE: what it serves is shared by every node \(shared_filesystem\)/);
   t.regex(released.stdout, /A-3 +drop the locks .*in grace after [\d.]+ s: B/);
@@ -155,7 +155,7 @@ test('a file system that is shared no more in the configuration: its locks go as
 
 test('what stands in the place of a call and is none calls nobody; a link is refused', async (t) => {
   const { b, a, record } = sharedSite(t, 'barrier = 1');
-  await a.tool(['takeover', address, ...quick]);
+  await a.here(['takeover', address, ...quick]);
   const call = path.join(record, 'barrier');
   const whole = { id: '6f1c0b62-7d5e-4c9a-9f0e-3a1de0d7f6aa', round: 1, by: 'A', epoch: 1, dead: [] };
   for (const text of [

@@ -37,7 +37,7 @@ async function served(t: ExecutionContext): Promise<{ site: SharedSite; client: 
 
 test('a client of both is notified from the one that stays, whose record it does not leave meanwhile', async (t) => {
   const { site, client, told } = await served(t);
-  const released = await site.a.tool(['release', address]);
+  const released = await site.a.here(['release', address]);
   t.is(released.exitCode, 0, released.stdout + released.stderr);
   t.regex(released.stdout, /A-3 .*1 client of 127\.78\.1\.2 notified too/);
   t.true(told.some(({ name }) => name === other));
@@ -58,7 +58,7 @@ test('one that does not answer is named, and stays owed', async (t) => {
   const { site, client } = await served(t);
   // Nobody is there: this one has no rpcbind.
   addClient(site.a, '127.78.1.99');
-  const released = await site.a.tool(['release', address]);
+  const released = await site.a.here(['release', address]);
   t.is(released.exitCode, 0, released.stdout + released.stderr);
   t.regex(
     released.stdout,
@@ -73,7 +73,7 @@ test('one that does not answer is named, and stays owed', async (t) => {
 test('a record beside that cannot be used is said, and keeps the address from nobody', async (t) => {
   const { site, told } = await served(t);
   writeFileSync(path.join(site.shared, `sm_${other}`, 'monitors.db'), 'no database'.repeat(1000));
-  const released = await site.a.tool(['release', address]);
+  const released = await site.a.here(['release', address]);
   t.is(released.exitCode, 0, released.stdout + released.stderr);
   t.regex(released.stdout, /clients of 127\.78\.1\.2 may have lost locks, and are not notified: /);
   t.deepEqual(told, []);
@@ -84,7 +84,7 @@ test('an address beside that another node has by now is left alone', async (t) =
   const { site, told } = await served(t);
   t.is((await site.b.here(['takeover', other, '--fenced', ...quick])).exitCode, 0);
   told.length = 0;
-  const released = await site.a.tool(['release', address]);
+  const released = await site.a.here(['release', address]);
   t.is(released.exitCode, 0, released.stdout + released.stderr);
   t.notRegex(released.stdout, /127\.78\.1\.2/);
   t.deepEqual(told, []);
@@ -95,11 +95,11 @@ const resource = 'nfs-10.10.1.1-locks';
 test('a node that Pacemaker has fenced is not waited for; one that is back is, whatever was before', async (t) => {
   const { b } = sharedSite(t, 'barrier = 12');
   b.write('/pacemaker.json', JSON.stringify(recordedAnswers('both-online')));
-  const there = await b.tool(['takeover', address, '--resource', resource, ...quick]);
+  const there = await b.here(['takeover', address, '--resource', resource, ...quick]);
   t.is(there.exitCode, 5, there.stdout + there.stderr);
   t.regex(there.stdout, /NOTE: node A has not answered within 12 s/);
   b.write('/pacemaker.json', JSON.stringify(asOf(recordedAnswers('fenced'), Date.now() + 1000)));
-  const gone = await b.tool(['takeover', other, '--resource', resource, ...quick]);
+  const gone = await b.here(['takeover', other, '--resource', resource, ...quick]);
   t.is(gone.exitCode, 0, gone.stdout + gone.stderr);
   t.regex(gone.stdout, /B-2 .*not waited for A: A was fenced \(reboot\) by B \(Pacemaker/);
 });
@@ -114,14 +114,14 @@ test('a fence command ends nobody who is only missing', async (t) => {
     '/etc/nlm-failover.toml',
     `${b.read('/etc/nlm-failover.toml')}\n[fencing]\ncommand = ["/usr/fence", "{node}"]\n`,
   );
-  const missing = await b.tool(['takeover', address, ...quick]);
+  const missing = await b.here(['takeover', address, ...quick]);
   t.is(missing.exitCode, 5, missing.stdout + missing.stderr);
   t.regex(missing.stdout, /NOTE: node A has not answered within 7 s/);
-  t.is((await b.tool(['release', address])).exitCode, 0);
+  t.is((await b.here(['release', address])).exitCode, 0);
   t.false(existsSync(ran));
   // Whoever has an address and does not give it up is another matter.
-  t.is((await a.tool(['takeover', other, ...quick])).exitCode, 5);
-  const taken = await b.tool(['takeover', other, ...quick]);
+  t.is((await a.here(['takeover', other, ...quick])).exitCode, 5);
+  const taken = await b.here(['takeover', other, ...quick]);
   t.is(taken.exitCode, 0, taken.stdout + taken.stderr);
   t.is(readFileSync(ran, 'utf8'), 'A\n');
   rmSync(ran);

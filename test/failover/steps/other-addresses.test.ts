@@ -114,7 +114,7 @@ test('an address that another node has taken over: not recorded any more, nothin
   t.deepEqual(notified, before.notified);
   t.false(isRecorded(site.a));
   t.regex(site.a.read('/var/lib/nfs/etab'), /vol2/u);
-  const status = await site.a.tool(['status', staying]);
+  const status = await site.a.here(['status', staying]);
   t.is(status.exitCode, 1, status.stdout);
 });
 
@@ -222,7 +222,7 @@ for (const [what, { make, code, exitCode }] of Object.entries(refusals)) {
     t.is(refused.exitCode, exitCode, refused.output);
     t.regex(refused.output, new RegExp(`"${code}".*127[.]77[.]14[.]2`, 'u'));
     t.deepEqual(machine(), before);
-    const status = await site.a.tool(['status', '--json']);
+    const status = await site.a.here(['status', '--json']);
     t.is(status.exitCode, 1, status.stdout);
     t.regex(
       jsonLines(status.stdout)

@@ -58,7 +58,7 @@ test('mounted first and unmounted last, wherever the file has it', async (t) => 
   const text = a.read('/etc/nlm-failover.toml');
   const [head = '', state = '', ...exported] = text.split('  [[floating_ip.filesystem]]\n');
   a.write('/etc/nlm-failover.toml', [head, ...exported, state].join('\n  [[floating_ip.filesystem]]\n'));
-  const { stdout } = await a.tool(['takeover', address, '--dry-run', '--json']);
+  const { stdout } = await a.here(['takeover', address, '--dry-run', '--json']);
   const commands = commandsOf(stdout, 'B-1').filter((line) => /^(?:mount|# this node becomes)/.test(line));
   t.deepEqual(
     commands.map((line) => line.split(' ').slice(0, 4).join(' ')),
@@ -71,7 +71,7 @@ test('mounted first and unmounted last, wherever the file has it', async (t) => 
   );
   await succeed(t, site, 'A', takeover);
   t.deepEqual(mounted(a), ['/mnt/state1', '/mnt/vol1', '/mnt/vol2']);
-  const release = await a.tool(['release', address, '--dry-run', '--json']);
+  const release = await a.here(['release', address, '--dry-run', '--json']);
   t.deepEqual(
     commandsOf(release.stdout, 'A-4').filter((line) => line.startsWith('umount')),
     ['umount /mnt/vol2', 'umount /mnt/vol1', 'umount /mnt/state1'],

@@ -125,7 +125,7 @@ test('a unit that is starting, active or not enabled is well, and so is one of a
     return (await check(a)).find((line) => line.check === 'unit')?.verdict;
   };
   t.is(await unit('inactive', 'enabled'), 'ok');
-  const said = await a.tool(['takeover', address, '--no-wait']);
+  const said = await a.here(['takeover', address, '--no-wait']);
   t.regex(
     said.stdout,
     /\n {2}NOTE: nlm-failover@127\.77\.41\.1\.service is enabled, but inactive: .*systemctl start nlm-failover@127\.77\.41\.1\.service\n$/,
@@ -137,7 +137,7 @@ test('a unit that is starting, active or not enabled is well, and so is one of a
     ['inactive', 'disabled'],
   ] as const) {
     t.is(await unit(active, file), 'ok', `${active} ${file}`);
-    t.notRegex((await a.tool(['takeover', address, '--no-wait'])).stdout, /NOTE/);
+    t.notRegex((await a.here(['takeover', address, '--no-wait'])).stdout, /NOTE/);
   }
 });
 
@@ -203,17 +203,17 @@ test('rpcbind does not answer; and before recording begins the callout is not as
       ['ok'],
     );
   };
-  t.is((await a.tool(['takeover', address, '--no-wait', '--steps', 'B-1'])).exitCode, 0);
+  t.is((await a.here(['takeover', address, '--no-wait', '--steps', 'B-1'])).exitCode, 0);
   await ask();
-  t.is((await a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
+  t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
   await ask();
   t.deepEqual(asked, [undefined, address]);
 });
 
 test('the command: on the node that serves, on the other one, of one address, as JSON; exit codes', async (t) => {
   const { a, b } = fixture(t, { others: [{ address: '127.77.41.2', fsid: 77 }] });
-  t.is((await a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
-  const here = await a.tool(['check']);
+  t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
+  const here = await a.here(['check']);
   t.is(here.exitCode, 0, here.stdout + here.stderr);
   t.regex(here.stdout, /^this node, A\n {2}ok {7}programs/);
   t.regex(
@@ -222,7 +222,7 @@ test('the command: on the node that serves, on the other one, of one address, as
   );
   t.regex(here.stdout, /\nnothing stands in the way of a failover\n$/);
   b.write('/links.json', '[]');
-  const there = await b.tool(['check', address, '--json']);
+  const there = await b.here(['check', address, '--json']);
   t.is(there.exitCode, 1);
   const lines = there.stdout
     .trimEnd()
@@ -238,5 +238,5 @@ test('the command: on the node that serves, on the other one, of one address, as
       .map((line) => [line['address'], line['check'], typeof line['hint']]),
     [[address, 'address', 'string']],
   );
-  t.is((await b.tool(['check', '10.0.0.1'])).exitCode, 2);
+  t.is((await b.here(['check', '10.0.0.1'])).exitCode, 2);
 });

@@ -329,13 +329,13 @@ test('the command, on a node that serves by takeover: the configuration that it 
   const rehearsal = makeRehearsal({ address, rpcbindPort: 1, fsids: [1234, 77] });
   t.teardown(() => rehearsal.remove());
   const { a } = rehearsal;
-  t.is((await a.tool(['takeover', address, '--no-wait'])).exitCode, 0);
-  const { exitCode, stdout, stderr } = await a.tool(['init', address]);
+  t.is((await a.here(['takeover', address, '--no-wait'])).exitCode, 0);
+  const { exitCode, stdout, stderr } = await a.here(['init', address]);
   t.is(exitCode, 0, stderr);
   const [before] = parse(a.read('/etc/nlm-failover.toml')).floatingIps;
   const [after] = parse(stdout, 'A').floatingIps;
   t.deepEqual(after, { ...before, names: [] } as typeof after);
-  t.is((await a.tool(['init', 'nothing'])).exitCode, 2);
+  t.is((await a.here(['init', 'nothing'])).exitCode, 2);
   t.regex(
     execFileSync(process.execPath, ['bin/nlm-failover', 'init', '--help'], { encoding: 'utf8' }),
     /WRITE HERE/,
