@@ -7,12 +7,33 @@ import { join } from 'node:path';
  * SQLite's rollback journals left out. Equal for two directories in which the same has happened.
  */
 export function leftBehind(directory: string): string[] {
+  return below(directory, anonymous, (name, bytes) => {
+    if (name.endsWith('-journal')) eraseNonce(bytes);
+  });
+}
+
+/** The same to the last byte, with what is random: equal for two copies of one directory, between which nothing has happened. */
+export function everyByte(directory: string): string {
+  return below(
+    directory,
+    (name) => name,
+    () => undefined,
+  ).join('\n');
+}
+
+function below(
+  directory: string,
+  nameOf: (name: string) => string,
+  leaveOut: (name: string, bytes: Buffer) => void,
+): string[] {
   return readdirSync(directory, { recursive: true, encoding: 'utf8' })
     .map((name) => {
       const file = join(directory, name);
       const found = lstatSync(file);
-      const content = found.isFile() ? digest(name, readFileSync(file)) : '';
-      return [anonymous(name), found.mode.toString(8), found.uid, found.gid, found.nlink, content].join(' ');
+      const bytes = found.isFile() ? readFileSync(file) : undefined;
+      if (bytes !== undefined) leaveOut(name, bytes);
+      const content = bytes === undefined ? '' : createHash('sha256').update(bytes).digest('hex');
+      return [nameOf(name), found.mode.toString(8), found.uid, found.gid, found.nlink, content].join(' ');
     })
     .toSorted();
 }
@@ -21,11 +42,6 @@ function anonymous(name: string): string {
   return name
     .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gu, 'UUID')
     .replaceAll(/[0-9]{8}T[0-9]{6}[.][0-9a-f]{8}/gu, 'TIME.RANDOM');
-}
-
-function digest(name: string, bytes: Buffer): string {
-  if (name.endsWith('-journal')) eraseNonce(bytes);
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /**
