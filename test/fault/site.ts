@@ -1,6 +1,17 @@
 // A rehearsed site in a known state, its copies, and what can be seen of them from outside.
-import { chmodSync, cpSync, existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { readlinkSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { runHere as runProgram } from '../helpers/run-here.js';
@@ -31,26 +42,23 @@ export interface NodeState {
   readonly inGrace: boolean;
 }
 
-/** A copy in a directory of its own, links into the site turned to the copy. */
+/** A copy in a directory of its own, links into the site turned to the copy. Not cpSync, which looks at each parent of each file. */
 export function copySite(from: string): string {
   const to = mkdtempSync(path.join(tmpdir(), 'nlm-failover-fault-'));
-  cpSync(from, to, { recursive: true, verbatimSymlinks: true });
-  copyDetails(from, to, from, to);
+  copyBelow(from, to, (target) => target.replace(from, to));
   return to;
 }
 
-function copyDetails(from: string, to: string, root: string, copy: string): void {
-  for (const name of readdirSync(from)) {
-    const [source, target] = [path.join(from, name), path.join(to, name)];
-    const found = lstatSync(source);
-    if (found.isSymbolicLink()) {
-      const link = readlinkSync(source);
-      unlinkSync(target);
-      symlinkSync(link.replace(root, copy), target);
-    } else if (found.isDirectory()) {
-      copyDetails(source, target, root, copy);
-      chmodSync(target, found.mode);
-    }
+function copyBelow(from: string, to: string, turned: (target: string) => string): void {
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [path.join(from, entry.name), path.join(to, entry.name)];
+    if (entry.isSymbolicLink()) symlinkSync(turned(readlinkSync(source)), target);
+    else if (entry.isFile()) copyFileSync(source, target);
+    else if (entry.isDirectory()) {
+      mkdirSync(target);
+      copyBelow(source, target, turned);
+      chmodSync(target, lstatSync(source).mode);
+    } else throw new Error(`${source} is no file, directory or link`);
   }
 }
 
