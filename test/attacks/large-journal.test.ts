@@ -12,6 +12,8 @@ import { addClient } from '../helpers/rehearsal-steps.js';
 import { event, makeSite, servingSession, type Site } from '../record/helpers/site.js';
 
 const terabyte = 2 ** 40;
+/** It is bytes that are folded in pieces: as long a name as there is makes as many of fewer lines. */
+const again = 'again'.padEnd(255, '.example');
 
 async function makeServed(t: ExecutionContext): Promise<Site> {
   const site = makeSite(t);
@@ -80,7 +82,7 @@ test('a rebuild reads no more of it either', async (t) => {
 
 test('many lines are folded in pieces: what was done stays done when something goes wrong later', async (t) => {
   const site = await makeServed(t);
-  const line = formatLine(event('add-client', 'again'));
+  const line = formatLine(event('add-client', again));
   site.append(
     'A',
     line.repeat(Math.ceil((20 << 20) / line.length)),
@@ -97,7 +99,7 @@ test('many lines are folded in pieces: what was done stays done when something g
   t.true(readTo >= 16 << 20, `${readTo}`);
   db.exec('DROP TRIGGER stop');
   foldJournals(db, site.directory);
-  t.deepEqual(site.open().clientNames(), ['again', 'before', 'gone', 'last', 'poison']);
+  t.deepEqual(site.open().clientNames(), [again, 'before', 'gone', 'last', 'poison']);
 });
 
 test('who writes faster than is read does not hold the fold up', async (t) => {
@@ -105,7 +107,7 @@ test('who writes faster than is read does not hold the fold up', async (t) => {
   const db = openDatabase(join(site.directory, 'monitors.db'));
   t.teardown(() => db.close());
   let written = 0;
-  const line = formatLine(event('add-client', 'again'));
+  const line = formatLine(event('add-client', again));
   const much = line.repeat(Math.ceil((9 << 20) / line.length));
   site.append('A', much);
   // Each client that is folded brings another one, behind more than is folded in one transaction.
@@ -120,7 +122,7 @@ test('who writes faster than is read does not hold the fold up', async (t) => {
   t.is(written, 3);
   db.exec('DROP TRIGGER more');
   foldJournals(db, site.directory);
-  t.deepEqual(site.open().clientNames(), ['again', 'before', 'gone', 'w1', 'w2', 'w3']);
+  t.deepEqual(site.open().clientNames(), [again, 'before', 'gone', 'w1', 'w2', 'w3']);
 });
 
 test('a takeover goes on, names the journal, and so does status', async (t) => {
