@@ -116,8 +116,11 @@ class Command {
   #collect(stream: NodeJS.ReadableStream | null, into: Buffer[]): void {
     let left = this.#keep;
     stream?.on('data', (bytes: Buffer) => {
-      if (this.#keepsEnd) into.splice(0, into.length, Buffer.concat([...into, bytes]).subarray(-this.#keep));
-      else if (left <= 0) return;
+      if (this.#keepsEnd) {
+        // Of a flood, which comes in large pieces, nothing is copied.
+        const all = bytes.length >= this.#keep ? bytes : Buffer.concat([...into, bytes]);
+        into.splice(0, into.length, all.subarray(-this.#keep));
+      } else if (left <= 0) return;
       else into.push(bytes.subarray(0, left));
       left -= bytes.length;
       this.#lastOutput = performance.now();
