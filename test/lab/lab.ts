@@ -179,10 +179,11 @@ async function prepareDirectory(directory: string): Promise<void> {
     writeFile(join(directory, 'guest.env'), variables),
     assemble(labScript('node.S'), join(directory, 'node.so')),
     assemble(labScript('node.S'), join(directory, 'node-before-6.11.so'), ['--defsym', 'twice=1']),
+    assemble(labScript('corosync.S'), join(directory, 'corosync.so')),
   ]);
 }
 
-/** What makes node cheap in the guests. Without binutils, or on another processor, there is none. */
+/** What makes node, or corosync, cheap in the guests. Without binutils, or on another processor, there is none. */
 async function assemble(source: string, library: string, options: readonly string[] = []): Promise<void> {
   const object = `${library}.o`;
   const run = promisify(execFile);
