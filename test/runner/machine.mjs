@@ -12,7 +12,7 @@ export const machine = {
 };
 
 /**
- * Two labs for each CPU: half of a failover is waiting, for a grace, a client, a disk. As far as memory goes, and /dev/shm, where
+ * Two labs for each CPU, and one: half of a failover is waiting, for a grace, a client, a disk. As far as memory goes, and /dev/shm, where
  * that of the guests is: three of them in a lab, of 384 MB, and what the lab's own processes take.
  */
 function labsAtOnce() {
@@ -21,7 +21,7 @@ function labsAtOnce() {
   const { bavail, bsize } = existsSync('/dev/shm') ? statfsSync('/dev/shm') : { bavail: 0, bsize: 0 };
   return Math.max(
     1,
-    Math.min(2 * availableParallelism(), Math.floor(Math.min(available, bavail * bsize) / lab)),
+    Math.min(2 * availableParallelism() + 1, Math.floor(Math.min(available, bavail * bsize) / lab)),
   );
 }
 
