@@ -1,5 +1,6 @@
 // Loaded before each test file (ava.config.mjs): what its tests make in the temporary directory lies in one of their own, which goes
-// with this process, however that ends, as a shell sees that waits for it.
+// with this process, however that ends, as a shell sees that waits for it; and with it whatever the tests have started, which knows
+// the directory by its environment.
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,11 +14,21 @@ const directory = mkdtempSync(join(place, 'nlm-test-'));
 chmodSync(directory, 0o711);
 process.env.TMPDIR = directory;
 
-// Again and again, as what a killed process has started may still be writing. In a session of its own, past Ctrl-C.
+// Again and again, as what one has started that is killed may be there still. In a session of its own, past Ctrl-C.
 const remove = `trap '' INT TERM HUP
   read -r _
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    left=$(grep -lasF -e "$1" /proc/[0-9]*/environ)
+    [ -n "$left" ] || break
+    for environment in $left; do
+      process=\${environment#/proc/}
+      kill -KILL "\${process%/environ}" 2>/dev/null
+    done
+    sleep 0.1
+  done
   while [ -e "$1" ]; do rm -rf -- "$1" 2>/dev/null || sleep 0.1; done`;
 const keeper = spawn('sh', ['-c', remove, 'sh', directory], {
+  env: { PATH: process.env.PATH },
   detached: true,
   stdio: ['pipe', 'ignore', 'ignore'],
 });

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { text as allOf } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -207,20 +207,28 @@ test('who runs beside another is heard when its turn has come', async (t) => {
   t.is(await allOf(child.stdout), 'a1\na2\nb1\nb2\nb3\nb\n');
 });
 
-test('what a test process made goes with it, also when it is killed', async (t) => {
+test('what a test process made and started goes with it, also when it is killed', async (t) => {
   const preload = fileURLToPath(new URL('own-tmp.mjs', import.meta.url));
   const program = `const made = require('fs').mkdtempSync(require('path').join(require('os').tmpdir(), 'made-'));
-    console.log(made);
+    const { pid } = require('child_process').spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
+    console.log(made, pid);
     setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ['--import', preload, '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
   const [said] = await once(child.stdout, 'data');
-  const made = said.toString().trim();
+  const [made, pid] = said.toString().trim().split(' ');
   t.true(existsSync(made));
   t.is(statSync(dirname(made)).mode & 0o777, 0o711);
   child.kill('SIGKILL');
   // Bounded by the test's timeout.
-  while (existsSync(dirname(made))) await delay(10);
+  const isRunning = () => {
+    try {
+      return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
+    } catch {
+      return false;
+    }
+  };
+  while (existsSync(dirname(made)) || isRunning()) await delay(10);
   t.pass();
 });
