@@ -34,13 +34,13 @@ diskTest('a command in state D is left behind and named, and gone when the disk 
   mkdirSync(mountpoint);
   const disk = await withFreezingDisk(t, path.join(directory, 'image'), mountpoint);
   await disk.freeze();
-  const limit = { ...limitOf('A-4 (/srv/vol1)', { timeouts: toTimeouts({}) }), seconds: 1 };
+  const limit = { ...limitOf('A-4 (/srv/vol1)', { timeouts: toTimeouts({}) }), seconds: 5 };
   const error = await t.throwsAsync(
     within(limit, () => runCommand([...disk.prefix, 'touch', path.join(mountpoint, 'file')])),
   );
   t.like(error, { code: 'COMMAND_TIMEOUT', exitCode: 1 });
   const [, pid] =
-    /was not done within 1 s: "nsenter .*touch .*" did not end, and cannot be killed: it waits in the kernel \(pid (\d+), state D\)$/.exec(
+    /was not done within 5 s: "nsenter .*touch .*" did not end, and cannot be killed: it waits in the kernel \(pid (\d+), state D\)$/.exec(
       error?.message ?? '',
     ) ?? [];
   t.is(stateOf(Number(pid)), 'D');
