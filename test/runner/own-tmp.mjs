@@ -17,14 +17,15 @@ process.env.TMPDIR = directory;
 // Again and again, as what one has started that is killed may be there still. In a session of its own, past Ctrl-C.
 const remove = `trap '' INT TERM HUP
   read -r _
-  for _ in 1 2 3 4 5 6 7 8 9 10; do
+  for round in 1 2 3 4 5 6 7 8 9 10; do
     left=$(grep -lasF -e "$1" /proc/[0-9]*/environ)
     [ -n "$left" ] || break
+    # What cleans up after a test that was killed has some seconds.
     for environment in $left; do
       process=\${environment#/proc/}
-      kill -KILL "\${process%/environ}" 2>/dev/null
+      [ "$round" -le 5 ] || kill -KILL "\${process%/environ}" 2>/dev/null
     done
-    sleep 0.1
+    sleep 1
   done
   while [ -e "$1" ]; do rm -rf -- "$1" 2>/dev/null || sleep 0.1; done`;
 const keeper = spawn('sh', ['-c', remove, 'sh', directory], {
