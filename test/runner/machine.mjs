@@ -12,7 +12,7 @@ export const machine = {
 };
 
 /**
- * Two labs for each CPU, and one: half of a failover is waiting, for a grace, a client, a disk. As far as memory goes, and /dev/shm, where
+ * Two labs for each CPU, and one more: half of a failover is waiting, for a grace, a client, a disk. As far as memory goes, and /dev/shm, where
  * that of the guests is: three of them in a lab, of 384 MB, and what the lab's own processes take.
  */
 function labsAtOnce() {

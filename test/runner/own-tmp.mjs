@@ -14,7 +14,7 @@ const directory = mkdtempSync(join(place, 'nlm-test-'));
 chmodSync(directory, 0o711);
 process.env.TMPDIR = directory;
 
-// Again and again, as what one has started that is killed may be there still. In a session of its own, past Ctrl-C.
+// Again and again, as what a killed process has started may still be writing. In a session of its own, past Ctrl-C.
 const remove = `trap '' INT TERM HUP
   read -r _
   for round in 1 2 3 4 5 6 7 8 9 10; do

@@ -2,7 +2,7 @@ import { waitUntil } from '../running/wait.js';
 import { type Action, commandText, type HostContext, runOrFail } from '../action.js';
 import type { Argv, Host } from '../host.js';
 import { currentDeadline } from '../running/deadline.js';
-import { isBelow } from '../reading/exports.js';
+import { isAtOrBelow } from '../../paths.js';
 import { mountAt, unescapeOctal } from '../reading/mounts.js';
 
 /** What mountd has answered to nfsd, as the kernel keeps it. An entry with a path keeps that file system mounted, also one that counts no more. */
@@ -36,7 +36,7 @@ export function flushExports(mountpoints: readonly string[]): Action<HostContext
   };
 }
 
-/** Whether an entry has a path at or below one of these: the fields are divided by blanks, and only a path begins with a slash. */
+/** Whether an entry has a path at or below one of these: the fields are divided by blanks, and only a path, which is without links here, begins with a slash. Nothing of a file system is asked, which may be another address's, and dead. */
 function isKept(host: Host, mountpoints: readonly string[]): boolean {
   const paths = tables.flatMap((table) =>
     (host.readText(`${table}/content`) ?? '')
@@ -44,7 +44,7 @@ function isKept(host: Host, mountpoints: readonly string[]): boolean {
       .filter((word) => word.startsWith('/'))
       .map((word) => unescapeOctal(word)),
   );
-  return paths.some((path) => mountpoints.some((mountpoint) => isBelow(host, { path }, mountpoint)));
+  return paths.some((path) => mountpoints.some((mountpoint) => isAtOrBelow(path, mountpoint)));
 }
 
 /** For how many seconds the kernel takes nothing out; negative: it does. */
