@@ -15,10 +15,11 @@ const marks = { passed: 'ok  ', failed: 'FAIL', skipped: 'skip' };
  * Adds the outcome of the test files to the tally. Resolves to the seconds that each took, of those that ran.
  *
  * @param options.env what is in their environment beside what is in this one
+ * @param options.nice by how much its CPU time comes after that of others
  * @param options.missing why none of them can be run here, if so: each file counts as skipped
  * @param options.each show every test with what it logged, and how far into the phase it ended, not only those that failed
  */
-export async function runAva(tally, { files, args, env = {}, missing, each = false }) {
+export async function runAva(tally, { files, args, env = {}, nice = 0, missing, each = false }) {
   if (files.length === 0) {
     tally.failed++;
     write('   FAILED: there is no test file for this phase');
@@ -36,7 +37,8 @@ export async function runAva(tally, { files, args, env = {}, missing, each = fal
   const measuring = startMeasuring();
   // Not a shell's expansion and not ava's: exactly these files.
   // Killed with this process, as it would notice only when it has something to say.
-  const command = [process.execPath, 'test/runner/ava-cli.mjs', '--tap', ...args, ...files];
+  const niceness = ['nice', '-n', String(nice)];
+  const command = [...niceness, process.execPath, 'test/runner/ava-cli.mjs', '--tap', ...args, ...files];
   const ava = spawn('setpriv', ['--pdeathsig', 'KILL', ...command], {
     env: withLocalBin({ ...process.env, ...env, ...measuring.env }),
     stdio: ['ignore', 'pipe', 'inherit'],

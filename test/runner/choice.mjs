@@ -2,7 +2,7 @@
 
 /**
  * All phases without arguments; else the named ones ("npm test -- unit wire", "--only lab") and those that
- * compile, since a test of yesterday's build proves nothing.
+ * compile, since a test of yesterday's build proves nothing. What a phase is `beside` is the name of one of them, if any.
  *
  * @returns the phases in their order, or a sentence that says what is wrong
  */
@@ -14,5 +14,9 @@ export function chooseFrom(phases, args) {
   if (unknown !== undefined) {
     return `there is no phase "${unknown}"; write one or more of: ${phases.map(({ name }) => name).join(' ')}`;
   }
-  return names.length === 0 ? phases : phases.filter(({ name, needed }) => needed || names.includes(name));
+  const isChosen = ({ name, partOf, needed }) =>
+    names.length === 0 || needed || names.includes(name) || names.includes(partOf);
+  const chosen = phases.filter(isChosen);
+  const begun = (name) => chosen.some((phase) => phase.name === name);
+  return chosen.map((phase) => ({ ...phase, beside: [phase.beside ?? []].flat().find(begun) }));
 }

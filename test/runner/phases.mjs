@@ -1,5 +1,6 @@
 // The phases of `npm test`, fast ones first. `needed` ones are run whatever is asked for, and the phases
-// after them are not run when they fail. One that is `beside` another begins with it, and is shown after it.
+// after them are not run when they fail. One that is `beside` others begins with the first of them that is run, and is shown in its
+// turn. One that is `partOf` another is run where that one is asked for.
 import { rmSync } from 'node:fs';
 import { runAva } from './ava.mjs';
 import { check } from './check.mjs';
@@ -57,6 +58,8 @@ export const phases = [
       runAva(tally, {
         files: files.unit,
         args: ['--timeout=6m', `--concurrency=${unitAtOnce}`],
+        // What runs beside it has clocks: daemons that wait for one another, guests that are fenced when they do not answer.
+        nice: 5,
         env: inMemory(),
       }),
   },
@@ -67,6 +70,12 @@ export const phases = [
   },
   // With nothing beside it: a guest that gets no CPU is fenced by the others, and takes longer over everything.
   oneByOne('lab', 'real kernels: two servers, a client, locks that move', missingForLab, machine.labs),
+  // It takes as long as all others of the lab, and waits for most of it.
+  {
+    ...oneByOne('gluster', 'the scenario of the lab that waits most', missingForLab, 1),
+    partOf: 'lab',
+    beside: ['unit', 'lab'],
+  },
 ];
 
 /** Each test shown as it ends, so many files at once; skipped as a whole where the machine cannot run them. */

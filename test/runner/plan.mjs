@@ -35,14 +35,15 @@ export function spread(lengths, atOnce) {
   return Math.max(...ends);
 }
 
-/** Seconds for all of a plan: of those that run beside one another, the longest. */
+/** Seconds for all of a plan: a phase begins with the one it is beside, else when those before it have ended. */
 export function totalOf(plan) {
-  const names = plan.map(({ name }) => name);
-  const isAlone = ({ beside }) => !names.includes(beside);
-  return plan
-    .filter(isAlone)
-    .map((phase) => [phase, ...plan.filter(({ beside }) => beside === phase.name)])
-    .reduce((sum, group) => sum + Math.max(...group.map(({ seconds }) => seconds)), 0);
+  const begins = new Map();
+  let ended = 0;
+  for (const { name, beside, seconds } of plan) {
+    begins.set(name, begins.get(beside) ?? ended);
+    ended = Math.max(ended, begins.get(name) + seconds);
+  }
+  return ended;
 }
 
 /** The plan in lines for people. */

@@ -91,6 +91,7 @@ test('phases are chosen by name, with those they need', (t) => {
   t.deepEqual(names('--only', 'lab'), ['types', 'lab']);
   t.deepEqual(names('--only=lab,unit'), ['types', 'unit', 'lab']);
   t.deepEqual(names('unit'), ['types', 'unit']);
+  t.deepEqual(names('lab'), ['types', 'lab']);
   t.is(chooseFrom(phases, ['lap']), 'there is no phase "lap"; write one or more of: format types unit lab');
 });
 
@@ -153,10 +154,30 @@ test('of phases beside one another the longest counts, where both are run', (t) 
   const phases = [
     { name: 'unit', files: ['unit/a.js'], atOnce: 2 },
     { name: 'wire', files: ['wire/a.js'], atOnce: 2, beside: 'unit' },
+    { name: 'lab', files: ['lab/a.js'], atOnce: 2 },
+    { name: 'long', files: ['lab/long.js'], atOnce: 1, partOf: 'lab', beside: ['unit', 'lab'] },
   ];
-  const costs = { phases: {}, tests: {}, files: { 'unit/a.js': 5, 'wire/a.js': 9 } };
-  t.is(totalOf(planOf(phases, costs)), 9);
-  t.is(totalOf(planOf(phases.slice(1), costs)), 9);
+  const costs = {
+    phases: {},
+    tests: {},
+    files: { 'unit/a.js': 5, 'wire/a.js': 9, 'lab/a.js': 20, 'lab/long.js': 25 },
+  };
+  const besides = (...args) => chooseFrom(phases, args).map(({ name, beside }) => [name, beside]);
+  t.deepEqual(besides(), [
+    ['unit', undefined],
+    ['wire', 'unit'],
+    ['lab', undefined],
+    ['long', 'unit'],
+  ]);
+  t.deepEqual(besides('wire', 'lab'), [
+    ['wire', undefined],
+    ['lab', undefined],
+    ['long', 'lab'],
+  ]);
+  const totalFor = (...args) => totalOf(planOf(chooseFrom(phases, args), costs));
+  t.is(totalFor(), 9 + 20, 'the long one has ended at 25');
+  t.is(totalFor('wire'), 9);
+  t.is(totalFor('lab'), 25);
   t.is(
     planLines(planOf(phases, costs), { cpus: 2, gigabytes: 24 })[2],
     '   wire         9.0 s  1 files, 2 at once, beside unit',

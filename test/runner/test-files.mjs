@@ -15,7 +15,10 @@ const onlyInFullRun = [
   'ctdb-stock',
 ];
 
-/** @returns {{ unit: string[], wire: string[], lab: string[] }} paths from the project's top, sorted */
+/** A phase of its own, beside others. */
+const waitsMost = `${root}/lab/gluster-cluster.test.js`;
+
+/** @returns {{ unit: string[], wire: string[], lab: string[], gluster: string[] }} paths from the project's top, sorted */
 export function testFiles() {
   const names = readdirSync('test', { recursive: true }).toSorted();
   const all = [
@@ -27,6 +30,9 @@ export function testFiles() {
   const wire = all.filter((file) => file.startsWith(`${root}/wire/`));
   const inLab = all.filter((file) => file.startsWith(`${root}/lab/`));
   const full = ['NLM_FULL', 'LAB_FAILOVERS'].some((name) => process.env[name] !== undefined);
-  const lab = inLab.filter((file) => full || !onlyInFullRun.includes(basename(file, '.test.js')));
-  return { unit: all.filter((file) => !wire.includes(file) && !inLab.includes(file)), wire, lab };
+  const inThisRun = inLab.filter((file) => full || !onlyInFullRun.includes(basename(file, '.test.js')));
+  const [gluster, lab] = [true, false].map((waits) =>
+    inThisRun.filter((file) => (file === waitsMost) === waits),
+  );
+  return { unit: all.filter((file) => !wire.includes(file) && !inLab.includes(file)), wire, lab, gluster };
 }
