@@ -180,10 +180,11 @@ async function prepareDirectory(directory: string): Promise<void> {
     assemble(labScript('node.S'), join(directory, 'node.so')),
     assemble(labScript('node.S'), join(directory, 'node-before-6.11.so'), ['--defsym', 'twice=1']),
     assemble(labScript('corosync.S'), join(directory, 'corosync.so')),
+    assemble(labScript('ptrace.S'), join(directory, 'ptrace.so')),
   ]);
 }
 
-/** What makes node, or corosync, cheap in the guests. Without binutils, or on another processor, there is none. */
+/** What makes node, or corosync, cheap in the guests, or has a kernel run here. Without binutils, or on another processor, there is none. */
 async function assemble(source: string, library: string, options: readonly string[] = []): Promise<void> {
   const object = `${library}.o`;
   const run = promisify(execFile);

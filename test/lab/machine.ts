@@ -67,6 +67,13 @@ function otherSystem({ directory }: MachineSettings): string[] {
   return ['sh', labScript('other-system'), guestSystem, ...shared, '--'];
 }
 
+/** What goes before a kernel that traces its processes on a processor with AMX: see sh/ptrace.S. */
+function withAmx({ directory, kernel }: MachineSettings): string[] {
+  const traces = !kernels[kernel].parameters.includes('seccomp=on');
+  const hasAmx = /^flags\b.* amx_tile\b/m.test(readFileSync('/proc/cpuinfo', 'utf8'));
+  return traces && hasAmx ? ['env', `LD_PRELOAD=${directory}/ptrace.so`] : [];
+}
+
 /**
  * A guest uses one CPU at a time anyway, and its kernel hands over to its processes, and they to it, at each system call and
  * page fault (ptrace): on one CPU that costs two thirds of what it costs across two. Labs begin with different ones, and
@@ -90,6 +97,7 @@ export async function powerOn(
   const kernel = [
     ...onOneCpu,
     ...otherSystem(settings),
+    ...withAmx(settings),
     kernels[settings.kernel].program,
     ...kernelArguments(settings),
   ];

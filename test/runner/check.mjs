@@ -1,17 +1,22 @@
-// Phases that are one command: it passes or fails as a whole, and is heard only when it fails.
+// Phases that are one command: it passes or fails as a whole.
 import { execFile } from 'node:child_process';
 import { write } from './screen.mjs';
 
-/** The command, found in node_modules/.bin first, as a phase's `run`. */
-export function check([command, ...args]) {
+/**
+ * The command, found in node_modules/.bin first, as a phase's `run`.
+ *
+ * @param options.heard also when it passes, not only when it fails
+ */
+export function check([command, ...args], { heard = false } = {}) {
   return async (tally) => {
     const { status, signal, error, stdout, stderr } = await runCommand(command, args);
+    const said = `${stdout ?? ''}${stderr ?? ''}`.trimEnd();
+    if (said !== '' && (heard || status !== 0)) write(said);
     if (status === 0) {
       tally.passed++;
       return;
     }
     tally.failed++;
-    write(`${stdout ?? ''}${stderr ?? ''}`.trimEnd());
     write(`   FAILED: ${command} ${args.join(' ')}: ${error?.message ?? signal ?? `exit code ${status}`}`);
   };
 }

@@ -43,6 +43,13 @@ export const phases = [
     run: check(['sh', 'test/setup', 'sqlite']),
   },
   {
+    name: 'packages',
+    headline: 'what Debian has for the tests, and newer kernels',
+    needed: true,
+    beside: 'format',
+    run: check(['sh', 'test/setup', 'packages', 'newer_kernels'], { heard: true }),
+  },
+  {
     name: 'bundle',
     headline: 'one file for bin/nlm-failover',
     needed: true,

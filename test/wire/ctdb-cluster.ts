@@ -137,10 +137,13 @@ realtime scheduling = false
         500,
       ),
     endGraces: async () => {
-      const all = (phase: string) => phases(site) === site.nodes.map(() => phase).join(' ');
-      await waitFor('all to have started', async () => all('started') || all('idle'));
-      for (const node of site.nodes) node.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
-      await waitFor('the graces to be over', async () => all('idle'));
+      // Again and again: CTDB may move something meanwhile, and who starts then is in a grace of its own.
+      await waitFor('all to have started, and the graces to be over', async () => {
+        const phases = phasesOf(site);
+        for (const [number, node] of site.nodes.entries())
+          if (phases.get(number) === 'started') node.write('/proc/fs/lockd/nlm_end_grace', 'Y\n');
+        return site.nodes.every((_, number) => phases.get(number) === 'idle');
+      });
     },
   };
 }
@@ -157,6 +160,8 @@ export function owner(site: CtdbSite, address: string): string | undefined {
   }
 }
 
-function phases(site: CtdbSite): string {
-  return [...readNotes(path.join(site.shared, 'ctdb')).values()].map(({ phase }) => phase).join(' ');
+/** By the nodes' numbers. */
+function phasesOf(site: CtdbSite): ReadonlyMap<number, string> {
+  const notes = [...readNotes(path.join(site.shared, 'ctdb'))];
+  return new Map(notes.map(([number, { phase }]) => [number, phase]));
 }

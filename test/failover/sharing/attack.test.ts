@@ -258,6 +258,9 @@ test.serial(
     t.true(from > 0 && from <= called, `${from}, ${called}`);
     session.close();
     watch(t, b);
+    // It answers when it comes to it.
+    const config = '/etc/nlm-failover.toml';
+    a.write(config, a.read(config).replace(/barrier = 1$/m, 'barrier = 60'));
     const again = await a.here(['takeover', address, ...quick]);
     t.regex(again.stdout, /B-2 +grace .*in grace after [\d.]+ s: B\n/);
     t.true(isInGrace(b));
