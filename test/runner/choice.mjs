@@ -2,7 +2,7 @@
 
 /**
  * All phases without arguments; else the named ones ("npm test -- unit wire", "--only lab") and those that
- * compile, since a test of yesterday's build proves nothing. What a phase is `beside` is the name of one of them, if any.
+ * compile, since a test of yesterday's build proves nothing. What a phase is `beside`, or `after`, is the name of one of them, if any.
  *
  * @returns the phases in their order, or a sentence that says what is wrong
  */
@@ -18,5 +18,9 @@ export function chooseFrom(phases, args) {
     names.length === 0 || needed || names.includes(name) || names.includes(partOf);
   const chosen = phases.filter(isChosen);
   const begun = (name) => chosen.some((phase) => phase.name === name);
-  return chosen.map((phase) => ({ ...phase, beside: [phase.beside ?? []].flat().find(begun) }));
+  return chosen.map((phase) => ({
+    ...phase,
+    beside: [phase.beside ?? []].flat().find(begun),
+    after: [phase.after ?? []].flat().find(begun),
+  }));
 }

@@ -23,8 +23,22 @@ for (const line of planLines(plan, machine)) write(line);
 
 const tally = newTally();
 const started = performance.now();
-/** Of a phase that has begun: what comes of it, and `release` of what it says, which is held back as long as it runs beside another. */
+/** Of a phase that has begun: what comes of it, and `release` of what it says, which is held back until its turn has come. */
 const begun = new Map();
+
+/** With those that begin with it, or when it has ended. */
+function begin(phase) {
+  begun.set(
+    phase,
+    holdBack(() => run(phase)),
+  );
+  const beginAll = (which) => chosen.filter(which).forEach(begin);
+  beginAll(({ beside }) => beside === phase.name);
+  begun.get(phase).result.then(
+    () => beginAll(({ after }) => after === phase.name),
+    () => undefined,
+  );
+}
 
 async function run(phase) {
   const start = performance.now();
@@ -34,14 +48,10 @@ async function run(phase) {
 }
 
 for (const phase of chosen) {
-  for (const other of chosen.filter(({ beside }) => beside === phase.name))
-    begun.set(
-      other,
-      holdBack(() => run(other)),
-    );
+  if (!begun.has(phase)) begin(phase);
   write(`\n== ${phase.name}: ${phase.headline}`);
-  begun.get(phase)?.release();
-  const { own, files, took } = await (begun.get(phase)?.result ?? run(phase));
+  begun.get(phase).release();
+  const { own, files, took } = await begun.get(phase).result;
   addTo(tally, own);
   const { passed, failed, skipped } = own;
   write(

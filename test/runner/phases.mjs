@@ -1,6 +1,6 @@
 // The phases of `npm test`, fast ones first. `needed` ones are run whatever is asked for, and the phases
-// after them are not run when they fail. One that is `beside` others begins with the first of them that is run, and is shown in its
-// turn. One that is `partOf` another is run where that one is asked for.
+// after them are not run when they fail. One that is `beside` others begins with the first of them that is run, one that is `after`
+// another when that has ended; both are shown in their turn. One that is `partOf` another is run where that one is asked for.
 import { rmSync } from 'node:fs';
 import { runAva } from './ava.mjs';
 import { check } from './check.mjs';
@@ -66,7 +66,7 @@ export const phases = [
         files: files.unit,
         args: ['--timeout=6m', `--concurrency=${unitAtOnce}`],
         // What runs beside it has clocks: daemons that wait for one another, guests that are fenced when they do not answer.
-        nice: 5,
+        nice: 3,
         env: inMemory(),
       }),
   },
@@ -75,8 +75,11 @@ export const phases = [
     ...oneByOne('wire', 'real sockets, rpcbind and rpc.statd', missingForWire, 2 * machine.cpus),
     beside: 'unit',
   },
-  // With nothing beside it: a guest that gets no CPU is fenced by the others, and takes longer over everything.
-  oneByOne('lab', 'real kernels: two servers, a client, locks that move', missingForLab, machine.labs),
+  // With nothing beside it but what is left of unit: a guest that gets no CPU is fenced by the others, and takes longer over everything.
+  {
+    ...oneByOne('lab', 'real kernels: two servers, a client, locks that move', missingForLab, machine.labs),
+    after: 'wire',
+  },
   // It takes as long as all others of the lab, and waits for most of it.
   {
     ...oneByOne('gluster', 'the scenario of the lab that waits most', missingForLab, 1),

@@ -6,12 +6,13 @@ import { seconds as duration } from './screen.mjs';
  * How long the phases take, in seconds, by what they and their files took before.
  *
  * @param phases with `name`, and those of test files with `files` and `atOnce`
- * @returns {{ name: string, beside: string | undefined, files: number, atOnce: number, tests: number | undefined, seconds: number }[]}
+ * @returns {{ name: string, beside: string | undefined, after: string | undefined, files: number, atOnce: number, tests: number | undefined, seconds: number }[]}
  */
 export function planOf(phases, costs) {
-  return phases.map(({ name, beside, files = [], atOnce = 1 }) => ({
+  return phases.map(({ name, beside, after, files = [], atOnce = 1 }) => ({
     name,
     beside,
+    after,
     files: files.length,
     atOnce,
     tests: costs.tests[name],
@@ -35,13 +36,15 @@ export function spread(lengths, atOnce) {
   return Math.max(...ends);
 }
 
-/** Seconds for all of a plan: a phase begins with the one it is beside, else when those before it have ended. */
+/** Seconds for all of a plan: a phase begins with the one it is beside, or when the one it is after has ended, else when those before it have. */
 export function totalOf(plan) {
   const begins = new Map();
+  const ends = new Map();
   let ended = 0;
-  for (const { name, beside, seconds } of plan) {
-    begins.set(name, begins.get(beside) ?? ended);
-    ended = Math.max(ended, begins.get(name) + seconds);
+  for (const { name, beside, after, seconds } of plan) {
+    begins.set(name, begins.get(beside) ?? ends.get(after) ?? ended);
+    ends.set(name, begins.get(name) + seconds);
+    ended = Math.max(ended, ends.get(name));
   }
   return ended;
 }

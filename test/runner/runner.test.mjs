@@ -154,32 +154,25 @@ test('of phases beside one another the longest counts, where both are run', (t) 
   const phases = [
     { name: 'unit', files: ['unit/a.js'], atOnce: 2 },
     { name: 'wire', files: ['wire/a.js'], atOnce: 2, beside: 'unit' },
-    { name: 'lab', files: ['lab/a.js'], atOnce: 2 },
+    { name: 'lab', files: ['lab/a.js'], atOnce: 2, after: 'wire' },
     { name: 'long', files: ['lab/long.js'], atOnce: 1, partOf: 'lab', beside: ['unit', 'lab'] },
   ];
   const costs = {
     phases: {},
     tests: {},
-    files: { 'unit/a.js': 5, 'wire/a.js': 9, 'lab/a.js': 20, 'lab/long.js': 25 },
+    files: { 'unit/a.js': 12, 'wire/a.js': 9, 'lab/a.js': 20, 'lab/long.js': 25 },
   };
-  const besides = (...args) => chooseFrom(phases, args).map(({ name, beside }) => [name, beside]);
-  t.deepEqual(besides(), [
-    ['unit', undefined],
-    ['wire', 'unit'],
-    ['lab', undefined],
-    ['long', 'unit'],
-  ]);
-  t.deepEqual(besides('wire', 'lab'), [
-    ['wire', undefined],
-    ['lab', undefined],
-    ['long', 'lab'],
-  ]);
+  const besides = (...args) =>
+    chooseFrom(phases, args).map(({ name, beside, after }) => [name, beside, after].filter(Boolean));
+  t.deepEqual(besides(), [['unit'], ['wire', 'unit'], ['lab', 'wire'], ['long', 'unit']]);
+  t.deepEqual(besides('wire', 'lab'), [['wire'], ['lab', 'wire'], ['long', 'lab']]);
   const totalFor = (...args) => totalOf(planOf(chooseFrom(phases, args), costs));
   t.is(totalFor(), 9 + 20, 'the long one has ended at 25');
   t.is(totalFor('wire'), 9);
   t.is(totalFor('lab'), 25);
+  t.is(totalFor('unit', 'lab'), 12 + 20, 'in its turn');
   t.is(
-    planLines(planOf(phases, costs), { cpus: 2, gigabytes: 24 })[2],
+    planLines(planOf(chooseFrom(phases, []), costs), { cpus: 2, gigabytes: 24 })[2],
     '   wire         9.0 s  1 files, 2 at once, beside unit',
   );
 });
