@@ -44,9 +44,10 @@ else
 
 interface Row {
   readonly moves: number;
-  /** The rival had the lock; or the servers do not hold it for its client any more. */
+  /** The rival had the lock; or the servers do not hold it for its client any more; or they hold it still, for ever, when its client has given it back. */
   readonly stolen: number;
   readonly gone: number;
+  readonly stuck: number;
   /** The longest between two writes through the address that moves, s. */
   readonly writes: number;
   /** The longest that a client of an address that stays waited for a lock of its own, s. */
@@ -57,9 +58,11 @@ function judge(t: ExecutionContext, rows: ReadonlyMap<Stock | 'ours', Row>): voi
   const ours = rows.get('ours');
   t.is(ours?.stolen, 0);
   t.is(ours?.gone, 0);
+  t.is(ours?.stuck, 0);
   for (const stock of ['packaged', 'lockd'] as const) {
     const row = rows.get(stock);
-    t.true((row?.stolen ?? 0) + (row?.gone ?? 0) > 0, `${stock}: ${JSON.stringify(row)}`);
+    const { stolen = 0, gone = 0, stuck = 0 } = row ?? {};
+    t.true(stolen + gone + stuck > 0, `${stock}: ${JSON.stringify(row)}`);
   }
 }
 
@@ -69,8 +72,8 @@ async function measure(lab: CtdbLab, stock: Stock | undefined): Promise<Row> {
   await Promise.all([startCtdbd(lab), ...[holder, rival, bystander].map((client) => client.setUp())]);
   for (const address of [moving, rivals]) await nodeOf(lab, address);
   let generation = 0;
-  const settle = async (locks: number) => {
-    if (stock === undefined) generation = await untilSettled(lab, nodes, generation, locks);
+  const settle = async (locks: number, inode?: string) => {
+    if (stock === undefined) generation = await untilSettled(lab, nodes, generation, locks, inode);
     else await delay(stockSeconds * 1000);
     await endGraces(nodes);
   };
@@ -78,40 +81,48 @@ async function measure(lab: CtdbLab, stock: Stock | undefined): Promise<Row> {
   await holder.mount({ server: moving, path: volume, options: 'noac' });
   for (const client of [rival, bystander])
     await client.mount({ server: rivals, path: volume, options: 'noac' });
-  for (const client of [holder, rival]) await client.write('/mnt/nfs/data', '');
+  await holder.write('/mnt/nfs/data', '');
 
   const rows: Row[] = [];
   for (let number = 0; number < moves; number += 1) {
-    const lock = await holder.lock('/mnt/nfs/file', 300);
+    // Another one each time: a lock that no node lets go is in the way of no other move.
+    const file = `/mnt/nfs/file${number}`;
+    await holder.write(file, '');
+    const inode = (await holder.run(['stat', '-c', '%i', file])).stdout.trim();
+    const lock = await holder.lock(file, 300);
     const from = await nodeOf(lab, moving);
-    const asking = await startRivalLoop(rival, '/mnt/nfs/file', 0.05);
+    const asking = await startRivalLoop(rival, file, 0.05);
     const writing = await holder.appendLoop('/mnt/nfs/data');
     const locking = await startLockLoop(bystander, '/mnt/nfs/free');
     await from.ctdb('disable');
     await untilMoved(lab, moving, from);
-    await settle(1);
+    await settle(1, inode);
     const { stolen } = await asking.stop();
     const { longestGapMs } = await writing.stop();
     const { longest } = summary(await locking.stop());
-    const isThere = (await a.nfsLocks(lab.volume.device)).length > 0;
-    rows.push({
-      moves: 1,
-      stolen: stolen > 0 ? 1 : 0,
-      gone: stolen === 0 && !isThere ? 1 : 0,
-      writes: longestGapMs / 1000,
-      locks: longest / 1000,
-    });
+    const locked = await a.nfsLocks(lab.volume.device);
+    const isThere = locked.some((one) => one.file.endsWith(`:${inode}`));
     await lock.release();
     await from.ctdb('enable');
     await untilHealthy(nodes);
     await settle(0);
+    const isFree = await rival.tryLock(file, 300);
+    rows.push({
+      moves: 1,
+      stolen: stolen > 0 ? 1 : 0,
+      gone: stolen === 0 && !isThere ? 1 : 0,
+      stuck: isFree ? 0 : 1,
+      writes: longestGapMs / 1000,
+      locks: longest / 1000,
+    });
   }
-  const sum = (of: 'moves' | 'stolen' | 'gone') => rows.reduce((total, row) => total + row[of], 0);
+  const sum = (of: 'moves' | 'stolen' | 'gone' | 'stuck') => rows.reduce((total, row) => total + row[of], 0);
   const most = (of: 'writes' | 'locks') => Math.max(...rows.map((row) => row[of]));
   return {
     moves: sum('moves'),
     stolen: sum('stolen'),
     gone: sum('gone'),
+    stuck: sum('stuck'),
     writes: most('writes'),
     locks: most('locks'),
   };

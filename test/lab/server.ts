@@ -74,9 +74,10 @@ export class Server extends Guest {
     await this.run([inGuest('test/lab/sh/end-grace'), ...(address === undefined ? [] : [address])]);
   }
 
-  /** Waits until lockd, or NFS-Ganesha, holds so many locks on a device; whether it did before the time was over. */
-  async untilLocked(device: string, count: number, seconds: number): Promise<boolean> {
+  /** Waits until lockd, or NFS-Ganesha, holds so many locks on a device, or on one file of it; whether it did before the time was over. */
+  async untilLocked(device: string, count: number, seconds: number, inode?: string): Promise<boolean> {
     const argv = [inGuest('test/lab/sh/until-locked'), device, String(count), String(seconds)];
+    if (inode !== undefined) argv.push(inode);
     const { exitCode, stderr } = await this.run(argv, { reject: false, timeoutSeconds: seconds + 60 });
     if (exitCode > 1) throw new Error(`${this.name}: until-locked: ${stderr}`);
     return exitCode === 0;

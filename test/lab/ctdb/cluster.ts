@@ -199,7 +199,7 @@ export async function endGraces(nodes: readonly CtdbNode[]): Promise<void> {
 
 /**
  * The end of a reconfiguration, and of those that follow from it: all nodes serve, so many locks are back, and, as nobody else has any to reclaim, the graces
- * are ended. Resolves to the generation.
+ * are ended. Resolves to the generation. `inode`: of the file that the locks are of, where others come and go.
  * @throws Error where the locks do not come back
  */
 export async function untilSettled(
@@ -207,10 +207,11 @@ export async function untilSettled(
   nodes: readonly CtdbNode[],
   floor: number,
   locks: number,
+  inode?: string,
 ): Promise<number> {
   for (let round = 1; ; round += 1) {
     const generation = await untilAll(lab, nodes, 'started,idle', floor);
-    const isBack = await lab.a.untilLocked(lab.volume.device, locks, isLast(round) ? 180 : 60);
+    const isBack = await lab.a.untilLocked(lab.volume.device, locks, isLast(round) ? 180 : 60, inode);
     if (isBack) await endGraces(nodes);
     // Not always: CTDB may have moved something again meanwhile.
     const last = await lookAtAll(lab, nodes, 'idle', floor, 30);
