@@ -21,8 +21,8 @@ export interface Effects {
   now(): number;
   /** What CTDB said last, as far as it answers; never waits. Undefined: nothing yet. */
   members(): { readonly self: Pnn; readonly connected: ReadonlySet<Pnn> } | undefined;
-  /** The notes of all nodes, this one's too. */
-  readNotes(): ReadonlyMap<Pnn, Note>;
+  /** The notes of all nodes, this one's too, that can be so beside its generation; undefined: it knows none yet. */
+  readNotes(own: number | undefined): ReadonlyMap<Pnn, Note>;
   writeNote(pnn: Pnn, note: Note): void;
   /** What it wants, by its addresses and by what events have said. */
   wanted(): Seen['wanted'] | Promise<Seen['wanted']>;
@@ -119,7 +119,7 @@ export class BarrierProcess {
     const members = await this.#try('asking CTDB', () => this.#effects.members());
     if (members === undefined) return;
     this.#self = members.self;
-    const notes = await this.#try('reading what the others are at', () => this.#effects.readNotes());
+    const notes = await this.#try('reading what the others are at', () => this.#readNotes());
     if (this.#state === undefined) {
       // What it did before it was killed stands there alone.
       if (notes === undefined) return;
@@ -166,6 +166,10 @@ export class BarrierProcess {
     await this.#try('saying how it is', () => this.#effects.looked(state, wrong));
   }
 
+  #readNotes(): ReadonlyMap<Pnn, Note> {
+    return this.#effects.readNotes(this.#state?.generation);
+  }
+
   async #begin(own: Note | undefined): Promise<State> {
     const effects = this.#effects;
     const state = initialState({
@@ -206,9 +210,7 @@ export class BarrierProcess {
 
   async #lookBeside(): Promise<void> {
     const members = await this.#try('asking CTDB', () => this.#effects.members());
-    const others = new Map(
-      await this.#try('reading what the others are at', () => this.#effects.readNotes()),
-    );
+    const others = new Map(await this.#try('reading what the others are at', () => this.#readNotes()));
     if (this.#state === undefined || members === undefined || others.size === 0) return;
     others.delete(members.self);
     const seen = { now: this.#effects.now(), notes: others, connected: members.connected };

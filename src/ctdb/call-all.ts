@@ -3,7 +3,7 @@ import type { Host } from '../host/host.js';
 import { waitUntil } from '../host/running/wait.js';
 import { noteMoved, noteSettled } from './local.js';
 import { askMembers, type Members } from './members.js';
-import { hasReached, isUnderWay, type Pnn } from './note.js';
+import { believable, hasReached, isUnderWay, type Pnn } from './note.js';
 import { readNotes, type Signed } from './note-files.js';
 import { isServing } from './serve.js';
 
@@ -48,7 +48,8 @@ export async function callAll(calling: Calling): Promise<CalledAll> {
       operation: 'join-grace --all',
       hint: 'Have it run always, as nlm-failover-ctdb.service does.',
     });
-  const before = readNotes(directory);
+  const there = readNotes(directory);
+  const before = believable(there, [...there].find(([, note]) => note.node === node)?.[0], undefined);
   const hasChanged = ([pnn, note]: readonly [Pnn, Signed]) => before.get(pnn)?.beat !== note.beat;
   // One that has not changed may be of a process before this one, which was killed, or of a number that this node had once.
   const ownOf = (notes: ReadonlyMap<Pnn, Signed>) =>
@@ -64,7 +65,7 @@ export async function callAll(calling: Calling): Promise<CalledAll> {
     () => (members = 'silent'),
   );
   const look = (): CalledAll => {
-    const notes = readNotes(directory);
+    const notes = believable(readNotes(directory), undefined, newest);
     const own = ownOf(notes);
     if (own !== undefined) generation ??= generationFor(own, newest);
     const called = generation ?? newest + 1;

@@ -22,6 +22,7 @@ import {
   closedSince,
   type Covered,
   lastCovered,
+  lastLooked,
   movedNow,
   noteClosed,
   noteCovered,
@@ -31,8 +32,8 @@ import {
 } from './local.js';
 import type { State } from './machine.js';
 import { askMembers, type Members } from './members.js';
-import type { Pnn } from './note.js';
-import { notesDirectory, readNotes, type Signed, writeNote } from './note-files.js';
+import { believable, type Pnn } from './note.js';
+import { noteFile, notesDirectory, readNotes, type Signed, writeNote } from './note-files.js';
 import { isRefusing, letThrough, lockPorts, type Port, refuse } from './refusal.js';
 import { refuseUnfit } from './serve.js';
 import { type Since, wantedBy } from './wanted.js';
@@ -66,6 +67,8 @@ export class NodeEffects implements Effects {
   #asking = false;
   #notAnswered: string | undefined;
   #ownNote: Signed | undefined;
+  /** By the number of the node, what keeps its note from being read. */
+  #unread: ReadonlyMap<Pnn, string> = new Map();
   #ports: readonly Port[] = [];
   #since: Since | undefined;
   /** As it has noted it, or would have. */
@@ -125,9 +128,19 @@ export class NodeEffects implements Effects {
     }
   }
 
-  readNotes(): ReadonlyMap<Pnn, Signed> {
-    const notes = readNotes(this.#directory);
-    if (this.#members !== undefined) this.#ownNote = notes.get(this.#members.self);
+  readNotes(own: number | undefined): ReadonlyMap<Pnn, Signed> {
+    const self = this.#members?.self;
+    const unread = new Map<Pnn, string>();
+    const all = readNotes(this.#directory, (pnn, why) => unread.set(pnn, why));
+    const notes = believable(all, self, own ?? lastLooked(this.#node.run)?.generation);
+    for (const [pnn, { generation }] of all)
+      if (notes.get(pnn)?.generation !== generation)
+        unread.set(pnn, `its generation is ${generation}, and nobody can have begun so many`);
+    const text = (pnn: Pnn) =>
+      `${noteFile(this.#directory, pnn)} is no note: ${unread.get(pnn)}. Node ${pnn} is waited for in vain until it writes another one, which it does while it runs; else remove it`;
+    for (const pnn of unread.keys()) if (!this.#unread.has(pnn)) this.say('warn', text(pnn));
+    this.#unread = new Map([...unread.keys()].map((pnn) => [pnn, text(pnn)]));
+    if (self !== undefined) this.#ownNote = notes.get(self);
     return notes;
   }
 
@@ -257,7 +270,11 @@ export class NodeEffects implements Effects {
 
   looked({ phase, generation }: State, wrong: readonly string[]): void {
     this.#askMs = phase === 'idle' ? askMs.idle : askMs.busy;
-    const remarks = [...(this.#notAnswered === undefined ? [] : [this.#notAnswered]), ...this.#left];
+    const remarks = [
+      ...(this.#notAnswered === undefined ? [] : [this.#notAnswered]),
+      ...this.#unread.values(),
+      ...this.#left,
+    ];
     noteLooked(this.#node.run, { at: this.now(), phase, generation, wrong: [...wrong], remarks });
   }
 

@@ -60,6 +60,36 @@ export interface Note {
   readonly beat: number;
 }
 
+/**
+ * A generation so far beyond what this node knows was never begun: with one in each second that takes 136 years. Whoever may write notes, or a damaged
+ * disk, could have it as high as numbers go, where the next one is no other number (2^53): nobody would ever come together again.
+ */
+const mostAhead = 2 ** 32;
+
+/**
+ * The notes whose generation can be so. `own`: that of this node, as it knows it without them; undefined: it does not, and goes by its note, that of
+ * `self`. Where that cannot be so, it comes back with what the others are at, as its phase may be so all the same.
+ */
+export function believable<N extends Note>(
+  notes: ReadonlyMap<Pnn, N>,
+  self: Pnn | undefined,
+  own: number | undefined,
+): Map<Pnn, N> {
+  const known = own ?? ownIn(notes, self);
+  const bounded = new Map<Pnn, N>();
+  for (const [pnn, note] of notes)
+    if (note.generation <= known + mostAhead) bounded.set(pnn, note);
+    else if (pnn === self) bounded.set(pnn, { ...note, generation: known });
+  return bounded;
+}
+
+function ownIn(notes: ReadonlyMap<Pnn, Note>, self: Pnn | undefined): number {
+  const [own] = [...notes].filter(([pnn]) => pnn === self).map(([, { generation }]) => generation);
+  if (own !== undefined && own <= mostAhead) return own;
+  const others = [...notes.values()].map(({ generation }) => generation);
+  return Math.max(0, ...others.filter((other) => other <= mostAhead));
+}
+
 /** How far it has come in a generation; `idle` is beyond all of that. */
 const order: readonly Phase[] = ['called', 'refusing', 'stopped', 'started', 'idle'];
 

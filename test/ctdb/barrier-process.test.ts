@@ -1,5 +1,13 @@
 // The process of two rehearsed nodes, with real records, journals, notes and SM_NOTIFY: what CTDB moves, and what is so afterwards.
-import { appendFileSync, chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { BarrierProcess, type Effects } from '../../src/ctdb/barrier-process.js';
@@ -97,6 +105,29 @@ test('a process that was killed goes on where it was, by what is so; meanwhile t
   t.is(site.b.read('/proc/fs/nfsd/threads'), '8\n');
   t.is(again.process.state?.generation, a.process.state?.generation);
   t.deepEqual(a.process.state?.behind, { refusing: [], stopped: [] });
+});
+
+test('a damaged note, of a node that is there no more or of one that is, stops nobody for good, and is said', async (t) => {
+  const site = ctdbSite(t, 1, 'ctdb_wait = 2');
+  const directory = path.join(site.shared, 'ctdb');
+  const beyond = { generation: Number.MAX_SAFE_INTEGER, phase: 'refusing', behind: nobodyBehind } as const;
+  const signed = { bootId: 'x', beat: 1 } as const;
+  // Its machine went long ago; and this is what B had when it was killed.
+  writeNote(directory, 7, { ...beyond, ...signed, node: 'C' });
+  writeNote(directory, 1, { ...beyond, ...signed, node: 'B' });
+  symlinkSync('/etc/passwd', path.join(directory, 'node.8'));
+  const [a, b] = [await start(t, site.a, 1), await start(t, site.b, 1)];
+  await until(() => [a, b].every(({ process }) => process.state !== undefined));
+  site.give(site.a, [moving]);
+  hasMoved(a);
+  const phases = () => [a, b].map(({ process: { state } }) => `${state?.generation} ${state?.phase}`);
+  await until(() => phases().every((one) => one === '1 started'));
+  t.deepEqual(a.process.state?.behind, nobodyBehind);
+  const remarks = () => (lastLooked(a.run)?.remarks ?? []).join('\n');
+  await until(() => /node\.7 is no note: its generation is 9007199254740991, and nobody/.test(remarks()));
+  t.regex(remarks(), /node\.8 is no note: it is not a regular file\. Node 8 /);
+  t.is(a.said.filter((one) => one.includes('node.7 is no note')).length, 1, 'said once');
+  t.deepEqual(lastLooked(a.run)?.wrong, [], 'no reason to move the addresses away');
 });
 
 test('what is mounted only now, and no lock manager of the kernel can serve, begins no generation', async (t) => {

@@ -84,13 +84,18 @@ test('join-grace --all believes no note of this node that its process has not ch
   write(0, 'A', 5, 'refusing');
   write(1, 'B', 5, 'idle');
   write(4, 'A', 9, 'started');
+  write(5, 'C', Number.MAX_SAFE_INTEGER, 'started');
   site.a.remove('/ctdb-status');
   endAfter(t, site.a);
   t.is((await event(site.a, '06', 'startup')).code, 0);
   await until(() => isServe(pidOf(site.a) ?? 0));
   const called = await site.a.here(['join-grace', '--all', '--json']);
   t.is(called.exitCode, exitCodes.stepFailed, called.stderr);
-  t.like(JSON.parse(called.stdout), { ready: [], missing: ['A', 'B'] }, called.stdout + called.stderr);
+  t.like(
+    JSON.parse(called.stdout),
+    { generation: 10, ready: [], missing: ['A', 'B'] },
+    called.stdout + called.stderr,
+  );
 });
 
 test('the fence agent does nothing for what fences nobody, and says what it is', async (t) => {

@@ -1,4 +1,5 @@
 // What the barrier reads and writes: CTDB's answers, ports, notes, rules, and what is wanted.
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -17,7 +18,7 @@ import {
   settledMove,
 } from '../../src/ctdb/local.js';
 import { holderIn, membersIn } from '../../src/ctdb/members.js';
-import { phases } from '../../src/ctdb/note.js';
+import { believable, nobodyBehind, type Note, phases } from '../../src/ctdb/note.js';
 import { readNotes, writeNote } from '../../src/ctdb/note-files.js';
 import { lockPortsIn, refusalText } from '../../src/ctdb/refusal.js';
 import { wantedBy } from '../../src/ctdb/wanted.js';
@@ -116,11 +117,51 @@ test('notes: what was written is read, whatever lies beside it', (t) => {
     ['node.6', ''],
     ['node.7', 'x'.repeat(70_000)],
     ['node.9', JSON.stringify({ ...note, node: '\u001B[2J' })],
+    ['node.10', JSON.stringify({ ...note, generation: 2 ** 53 })],
+    ['node.11', JSON.stringify(note).replace(':7', ':1e999')],
+    ['node.13', JSON.stringify({ ...note, generation: Number.NaN })],
   ] as const)
     writeFileSync(path.join(notes, name), text);
-  t.deepEqual([...readNotes(notes)], [[12, note]]);
+  const told: string[] = [];
+  const tell = (pnn: number, why: string) => void told.push(`${pnn}: ${why}`);
+  t.deepEqual([...readNotes(notes, tell)], [[12, note]]);
+  const nothing = 'it holds nothing that a node has written';
+  t.deepEqual(told.toSorted(), [
+    '10: its "generation" is no number of one',
+    '11: its "generation" is no number of one',
+    '13: its "generation" is no number of one',
+    `1: ${nothing}`,
+    '2: its "generation" is no number of one',
+    '3: its "generation" is no number of one',
+    '4: its "phase" is no phase',
+    '5: its "beat" is no whole number',
+    `6: ${nothing}`,
+    `7: ${nothing}`,
+    '9: its "node" is no name of a node',
+  ]);
   writeFileSync(path.join(notes, 'node.8'), JSON.stringify({ ...note, behind: { refusing: 'x' } }));
   t.deepEqual(readNotes(notes).get(8)?.behind, { refusing: [], stopped: [] });
+});
+
+test('notes: a generation that nobody can have begun makes no note, the own one goes on beside the others', (t) => {
+  const of = (...generations: number[]) =>
+    new Map(
+      generations.map((generation, pnn): [number, Note] => [
+        pnn,
+        { generation, phase: 'stopped', behind: nobodyBehind, beat: 1 },
+      ]),
+    );
+  const believed = (own: number | undefined, ...generations: number[]) =>
+    [...believable(of(...generations), 0, own)].map(([pnn, { generation }]) => `${pnn}: ${generation}`);
+  const most = Number.MAX_SAFE_INTEGER;
+  const far = 2 ** 40;
+  t.deepEqual(believed(5, 5, 7, most), ['0: 5', '1: 7']);
+  t.deepEqual(believed(far, far, far + 9, 3), [`0: ${far}`, `1: ${far + 9}`, '2: 3'], 'as it came that far');
+  // A process that has just begun.
+  t.deepEqual(believed(undefined, 5, 7, most), ['0: 5', '1: 7']);
+  t.deepEqual(believed(undefined, most, 7, 6), ['0: 7', '1: 7', '2: 6']);
+  t.deepEqual(believed(undefined, most), ['0: 0']);
+  t.deepEqual(believed(undefined, most, most), ['0: 0'], 'whoever else says so');
 });
 
 test('notes: a link is not followed, and nothing is made where the storage is not mounted', (t) => {
@@ -128,7 +169,18 @@ test('notes: a link is not followed, and nothing is made where the storage is no
   const notes = path.join(state, 'ctdb');
   mkdirSync(notes, { mode: 0o711 });
   symlinkSync('/etc/passwd', path.join(notes, 'node.0'));
-  t.throws(() => readNotes(notes), { instanceOf: FailoverError, code: 'RECORD_UNSAFE' });
+  mkdirSync(path.join(notes, 'node.1'));
+  execFileSync('mkfifo', [path.join(notes, 'node.2')]);
+  const told: string[] = [];
+  t.deepEqual(
+    [...readNotes(notes, (pnn, why) => void told.push(`${pnn}: ${why}`))],
+    [],
+    'and keeps no other one from being read',
+  );
+  t.deepEqual(
+    told.toSorted(),
+    [0, 1, 2].map((pnn) => `${pnn}: it is not a regular file`),
+  );
   writeNote(notes, 0, {
     generation: 1,
     phase: 'idle',
