@@ -8,13 +8,13 @@ import { claimOwnership } from '../failover/steps/ownership.js';
 import { proveCallout } from '../failover/steps/recorded-clients.js';
 import { prepareNotification, startRecording } from '../failover/steps/recording.js';
 import type { Plan } from '../failover/steps/steps.js';
-import type { Prover } from '../fencing/prover.js';
+import { notFenced, type Prover } from '../fencing/prover.js';
 import type { Host } from '../host/host.js';
 import { placesOf } from '../host/reading/addresses.js';
 import { waitUntil } from '../host/running/wait.js';
 import type { LockManager } from '../lockmanager/port.js';
 import { freezeServing, servedAddresses, servingJournal, stopServing } from '../rundir/serving.js';
-import { askHolder } from './members.js';
+import { askHolder, hasLeader } from './members.js';
 
 // What a reconfiguration does with the records of the public addresses: who is recorded, whose an address is, who is notified.
 
@@ -77,13 +77,28 @@ export async function takeRecord(context: FailoverContext): Promise<readonly str
 /** With a ctdbd that does not answer. */
 const patience = { seconds: 3, intervalMs: 500 };
 
-/** The word of CTDB that an address is this node's: in a reconfiguration nobody who had it before has a lock of it any more. See whyNotOurs. */
-export const byCtdb: Prover = {
-  name: 'ctdb',
-  onlyLooks: true,
-  asks: () => [],
-  prove: async ({ address, node }) => `CTDB has moved ${address} from ${node} to this node`,
-};
+/**
+ * The word of CTDB that an address is this node's: in a reconfiguration nobody who had it before has a lock of it any more. A node that is cut off from the
+ * others, which have its address meanwhile, says so too, but it knows no leader.
+ */
+export function byCtdb(host: Host): Prover {
+  return {
+    name: 'ctdb',
+    onlyLooks: true,
+    asks: () => [],
+    prove: async (suspect) => {
+      const { address, node } = suspect;
+      // There is none for a while where one is elected.
+      if (await waitUntil(host, 'a leader', () => hasLeader(host), patience))
+        return `CTDB has moved ${address} from ${node} to this node`;
+      throw notFenced(
+        suspect,
+        'CTDB on this node knows no leader of the cluster, as where it is cut off from the others',
+        'See "ctdb status".',
+      );
+    },
+  };
+}
 
 /**
  * Why an address that is here is another node's, by CTDB on this node, as a clause; undefined: it is this node's. One whose ctdbd was killed, or shut

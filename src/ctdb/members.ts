@@ -63,6 +63,18 @@ export async function askHolder(host: Host, address: string): Promise<Holder> {
   }
 }
 
+/** Prints its number, or a word where there is none (ctdb(1), leader). */
+const leaderCommand = ['ctdb', '-t', '5', 'leader'] as const;
+
+/**
+ * Whether this node's ctdbd knows a leader, which is the one that has the cluster lock: on one side of a partition. Also true where CTDB has no such command,
+ * before 4.16.
+ */
+export async function hasLeader(host: Host): Promise<boolean> {
+  const { exitCode, stdout } = await host.run(leaderCommand, { short: true });
+  return exitCode !== 0 || /^\d+$/.test(stdout.trim());
+}
+
 /** Of `ctdb -X ip`: as `ctdb -X status`; -1 where no node has it. */
 export function holderIn(text: string, address: string): Pnn | undefined {
   const { field, rows } = tableIn(text);

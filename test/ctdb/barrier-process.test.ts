@@ -197,6 +197,17 @@ test('a node whose ctdbd is dead has an address still that CTDB has moved: it ta
   await until(() =>
     a.said.some((text) => /127\.79\.1\.1 is here, and left to the node .*: CTDB has it on node 1/.test(text)),
   );
+
+  // It is cut off, and has it here by its own word, as the last one to start.
+  site.a.remove('/ctdb-ip');
+  site.a.write('/ctdb-leader', 'UNKNOWN\n');
+  site.give(site.b, []);
+  await move(5, b.run);
+  await until(() => a.said.some((text) => /127\.79\.1\.1 is not recorded.* knows no leader/.test(text)));
+  t.is(owner(), 'B');
+  site.a.write('/ctdb-leader', '1\n');
+  await move(6, b.run);
+  t.is(owner(), 'A');
 });
 
 test('an address that comes back without an event is found, and its record taken back', async (t) => {

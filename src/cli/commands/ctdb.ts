@@ -100,7 +100,7 @@ async function serve(io: Io, drivers: LoadDrivers, options: CommonOptions): Prom
         driver: forOneAddress(module.make({ ...node, floatingIp })),
         run,
         session: new RecordSession(host, floatingIp, config),
-        voucher: byCtdb,
+        voucher: byCtdb(host),
         notifyDeadlineMs: seconds === undefined ? undefined : seconds * 1000,
         rpcbindPort,
         signal,

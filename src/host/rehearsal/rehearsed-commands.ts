@@ -75,13 +75,14 @@ function rehearseGluster(host: Host, option: string): CommandResult {
   return { ...succeeded, stdout: ['Option Value', '------ -----', ...lines, ''].join('\n') };
 }
 
-/** `ctdb -X status`: as a file has it; without one no ctdbd runs. `ctdb -X ip`: the same, and without one each address is where it is up. */
+/** `ctdb -X status`: as a file has it; without one no ctdbd runs. `ctdb -X ip`: the same, and without one each address is where it is up. `ctdb leader`: the same, and without one there is one. */
 function rehearseCtdb(host: Host, args: readonly string[]): CommandResult {
   const text = host.readText('/ctdb-status');
   if (text === undefined)
     return { exitCode: 1, stdout: '', stderr: 'Failed to connect to CTDB daemon (/run/ctdb/ctdbd.socket)' };
   if (args.at(-1) === 'ip')
     return { ...succeeded, stdout: host.readText('/ctdb-ip') ?? addressesOfSelf(host, text) };
+  if (args.at(-1) === 'leader') return { ...succeeded, stdout: host.readText('/ctdb-leader') ?? '0\n' };
   return { ...succeeded, stdout: text };
 }
 

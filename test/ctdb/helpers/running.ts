@@ -69,7 +69,7 @@ export async function start(t: ExecutionContext, node: RehearsalNode, rpcbindPor
         driver: forOneAddress(driver),
         run,
         session: new RecordSession(seen, floatingIp, config),
-        voucher: byCtdb,
+        voucher: byCtdb(seen),
         notifyDeadlineMs: 20_000,
         rpcbindPort,
         signal,
