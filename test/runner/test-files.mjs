@@ -5,18 +5,11 @@ import { basename } from 'node:path';
 
 const root = 'build/test';
 
-/** What the scenarios of a cluster do too, without one: for where no Pacemaker is; GlusterFS without Pacemaker; and CTDB, whose nodes share a kernel there, with its mutex of nfsd: a node that hangs may stop another. */
-const onlyInFullRun = [
-  'netns-failback',
-  'netns-power-cut',
-  'netns-two-addresses',
-  'gluster-moves',
-  'ctdb',
-  'ctdb-stock',
-];
+/** What the scenarios of a cluster do too, without one, for where no Pacemaker is; and CTDB, whose nodes share a kernel there, with its mutex of nfsd: a node that hangs may stop another. */
+const onlyInFullRun = ['netns-failback', 'netns-power-cut', 'netns-two-addresses', 'ctdb', 'ctdb-stock'];
 
-/** A phase of its own, beside others. */
-const waitsMost = `${root}/lab/gluster-cluster.test.js`;
+/** A phase of their own, beside others. */
+const waitMost = ['gluster-cluster', 'gluster-moves'];
 
 /** @returns {{ unit: string[], wire: string[], lab: string[], gluster: string[] }} paths from the project's top, sorted */
 export function testFiles() {
@@ -32,7 +25,7 @@ export function testFiles() {
   const full = ['NLM_FULL', 'LAB_FAILOVERS'].some((name) => process.env[name] !== undefined);
   const inThisRun = inLab.filter((file) => full || !onlyInFullRun.includes(basename(file, '.test.js')));
   const [gluster, lab] = [true, false].map((waits) =>
-    inThisRun.filter((file) => (file === waitsMost) === waits),
+    inThisRun.filter((file) => waitMost.includes(basename(file, '.test.js')) === waits),
   );
   return { unit: all.filter((file) => !wire.includes(file) && !inLab.includes(file)), wire, lab, gluster };
 }
