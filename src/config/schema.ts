@@ -522,7 +522,7 @@ export function schemaOf(drivers: readonly DriverSettings[]) {
       table('[state]', 'Where the records of the addresses are.', {
         directory: v.optional(
           string(
-            absolute('/shared_storage'),
+            absolute('/shared_storage/nlm'),
             {
               text: 'a directory that every node sees; each address has a directory `sm_ADDRESS` in it. Keep it below a mount point, and not at it',
               default: 'none; then every address needs `state_directory`',

@@ -46,7 +46,7 @@ export async function callAll(calling: Calling): Promise<CalledAll> {
       code: 'NOT_READY',
       exitCode: exitCodes.stepFailed,
       operation: 'join-grace --all',
-      hint: 'Have it run always, as nlm-failover-ctdb.service does.',
+      hint: 'Start it, or call from another node: systemctl start nlm-failover-ctdb.service ("nlm-failover setup --ctdb" makes it).',
     });
   const there = readNotes(directory);
   const before = believable(there, [...there].find(([, note]) => note.node === node)?.[0], undefined);

@@ -96,7 +96,12 @@ export function monitorText(
   now = sinceBoot(),
 ): { readonly isUnwell: boolean; readonly lines: readonly string[] } {
   if (!isRunning)
-    return { isUnwell: true, lines: ['"nlm-failover ctdb serve" does not run: no client keeps its locks'] };
+    return {
+      isUnwell: true,
+      lines: [
+        '"nlm-failover ctdb serve" does not run: no client keeps its locks. Start it: systemctl start nlm-failover-ctdb.service',
+      ],
+    };
   if (looked === undefined) return { isUnwell: false, lines: ['"nlm-failover ctdb serve" has just begun'] };
   const { at, phase, generation, wrong, remarks } = looked;
   const silent = now - at;

@@ -225,16 +225,20 @@ function refuseOther(
   );
 }
 
-/** Where only some drivers can: which. */
+/** Where only some drivers can: which. One that all nodes start together serves what CTDB moves, and nobody else may move that. */
 function sharingHint(
   modules: readonly DriverModule[],
   { floatingIp, config }: Pick<Site, 'floatingIp' | 'config'>,
   options: LooksOptions,
 ): string | undefined {
   const able = modules.filter((module) => canShare(module, options)).map(({ name }) => name);
-  return floatingIp.shared === undefined || able.includes(config.lockManager.driver)
-    ? undefined
-    : `What is in [[shared_filesystem]] only ${able.join(', ')} can serve: set [lock_manager].driver.`;
+  const { driver } = config.lockManager;
+  if (floatingIp.shared === undefined || able.includes(driver)) return undefined;
+  const only = `What is in [[shared_filesystem]] only ${able.join(', ')} can serve: set [lock_manager].driver.`;
+  const startsTogether = modules.some((module) => module.name === driver && module.startsTogether === true);
+  return startsTogether
+    ? `Where CTDB moves the address, leave that to it ("ctdb moveip"), after "nlm-failover setup --ctdb" on every node: CTDB in nlm-failover(8). Without CTDB: ${only}`
+    : only;
 }
 
 /** With `onlyLooks` what a host lacks that may be there later is returned. */

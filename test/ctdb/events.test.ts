@@ -1,7 +1,7 @@
 // CTDB's event scripts and the command behind them, as processes on two rehearsed nodes: what is noted, what is started, what monitor says.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { monitorText } from '../../src/ctdb/events.js';
@@ -40,7 +40,10 @@ test('an event starts the process where it does not run; what moves is done by a
 
   const said = async (...words: string[]) => site.a.here([...words, moving]);
   t.is((await said('notify')).exitCode, 0);
-  t.regex((await said('takeover')).stderr, /cannot serve 127\.79\.1\.1/);
+  t.regex(
+    (await said('takeover')).stderr,
+    /cannot serve 127\.79\.1\.1[^]*Where CTDB moves the address, leave that to it \("ctdb moveip"\)/,
+  );
   t.regex((await said('release')).stderr, /cannot serve 127\.79\.1\.1/);
   t.notRegex((await said('status')).stdout, /join-grace|ctdb serve/);
   const stock = '/etc/ctdb/events/legacy/60.nfs.script';
@@ -263,4 +266,18 @@ test('the scripts are sh, and have nothing that shellcheck finds', (t) => {
   const files = ['06.nlm-failover.script', '62.nlm-failover.script', 'fence_nlm_failover', 'common.sh'];
   if (!isInstalled('shellcheck')) return t.log('skipped: no shellcheck here');
   t.notThrows(() => execFileSync('shellcheck', ['-x', '--shell=sh', ...files], { cwd: directory }));
+});
+
+test('typed with a file of the working directory, the process has that file, too', async (t) => {
+  const { a } = ctdbSite(t, 1);
+  endAfter(t, a);
+  const program = path.join(projectRoot(), 'bin/nlm-failover');
+  const { NLM_FAILOVER_RUN: _, NLM_FAILOVER_CONFIG: __, ...inherited } = process.env;
+  execFileSync(program, ['--config', path.basename(a.config), 'ctdb', 'startup'], {
+    cwd: path.dirname(a.config),
+    env: { ...inherited, NLM_FAILOVER_REHEARSAL: a.root },
+  });
+  const log = () => readFileSync(path.join(runOf(a), 'ctdb/log'), 'utf8');
+  await until(() => lastLooked(runOf(a)) !== undefined || log().includes('configuration file'));
+  t.notRegex(log(), /configuration file/);
 });

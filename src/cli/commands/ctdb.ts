@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { Argument, type Command } from 'commander';
 import { events, type CtdbEvent } from '../../ctdb/event-names.js';
 import { exitCodes } from '../../errors.js';
@@ -53,7 +54,8 @@ async function takeEvent(
   }
   for (const line of await noteEvent({ host, run }, event, words)) io.out(`${line}\n`);
   const { node, script } = thisInstallation(calloutPath());
-  const given = options.config === undefined ? [] : ['--config', options.config];
+  // It runs in another directory.
+  const given = options.config === undefined ? [] : ['--config', resolve(options.config)];
   if (event !== 'shutdown') await haveServed({ host, run }, [node, script, 'ctdb', 'serve', ...given]);
   return exitCodes.done;
 }

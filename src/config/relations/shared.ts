@@ -31,7 +31,7 @@ export function nodeProblems(input: unknown, hostname: string): Problem[] {
   const node = typeof top['node'] === 'string' ? top['node'] : hostname;
   return rows(top['shared_filesystem'], ['shared_filesystem']).flatMap(({ at, row: { nodes } }) => {
     if (!Array.isArray(nodes) || nodes.length === 0 || nodes.includes(node)) return [];
-    const message = `this node, ${node}, is not among them: write every node that exports it, by its name (node)`;
+    const message = `this node, ${node}, is not among them: write every node that exports it, by its name (node); or the name that it has there as node, at the top`;
     return [{ path: [...at, 'nodes'], message }];
   });
 }

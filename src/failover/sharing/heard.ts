@@ -5,7 +5,7 @@ import { barrierName, isOperating, watcherHere } from '../../rundir/operating.js
 const notServed: Obstacle = {
   message:
     '"nlm-failover ctdb serve" does not run here: no client keeps its locks when CTDB moves an address',
-  hint: 'Have it run always, as nlm-failover-ctdb.service does: CTDB in nlm-failover(8).',
+  hint: 'Start it: systemctl start nlm-failover-ctdb.service ("nlm-failover setup --ctdb" makes and enables it). CTDB in nlm-failover(8).',
 };
 
 /** A look may wait for that of another address, beside the grace itself. */

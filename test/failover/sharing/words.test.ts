@@ -121,6 +121,7 @@ for (const driver of ['lockd', 'lockd-netns', 'nlm-fsid', 'auto'])
     const refused = await a.here(['takeover', address, ...quick]);
     t.is(refused.exitCode, 3, refused.output);
     t.regex(refused.stderr, says);
+    t.is(/nlm-failover setup --ctdb/.test(refused.stderr), driver === 'lockd');
     const checked = await a.here(['check', other]);
     t.is(checked.exitCode, 1);
     t.regex(checked.output, new RegExp(`FAILURE +driver [^]*${says.source}`));
