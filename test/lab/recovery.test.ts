@@ -86,7 +86,7 @@ function asGlobal(word: RegExp): RegExp {
 /** What gives the address up, or wants its volumes unmounted. */
 const isForTheEnd = (line: string) => line.includes(' release ') || /^(?:e2fsck|tune2fs) /.test(line);
 
-const isTree = ({ section }: { readonly section: string }) => !section.startsWith('BY HAND WITH');
+const isTree = ({ section }: { readonly section: string }) => !/^BY HAND WITH|CTDB/.test(section);
 const byHand = (what: 'release' | 'takeover', driver: string): readonly string[] => {
   const found = examples.find(
     ({ heading }) => heading.startsWith(`${what} `) && heading.endsWith(` with ${driver}`),

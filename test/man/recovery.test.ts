@@ -38,6 +38,42 @@ test('of what every node exports too, and every node is in grace before anything
   }
 });
 
+test('CTDB: all refuse, then all stop, then all start; nothing is left refused, and no two addresses notify from one directory', (t) => {
+  const parts = examples.filter(({ section }) => section === 'BY HAND WITH CTDB');
+  t.deepEqual(
+    parts.map(({ heading }) => /refuse NLM|stop the|start it|notify|works again/.exec(heading)?.[0]),
+    ['refuse NLM', 'stop the', 'start it', 'notify', 'works again'],
+  );
+  const own = parts.flatMap((part) => part.lines);
+  const order = [
+    /^mv \S*62\.nlm-failover\.script /,
+    /^systemctl stop nlm-failover-ctdb\.service/,
+    / add rule inet by_hand in /,
+    /^rm -f \/run\/nlm-failover\/serving\/\*/,
+    /^echo 0 > \/proc\/fs\/nfsd\/threads/,
+    /^rpc\.nfsd 16/,
+    /^until rpcinfo/,
+    /^nft delete table inet by_hand$/,
+    /^sm-notify .* -P \/shared\/state\/notify-10\.10\.1\.1$/,
+    /^mv \S*62\.nlm-failover\.script~ /,
+    /^systemctl start nlm-failover-ctdb\.service/,
+  ].map((pattern) => own.findIndex((line) => pattern.test(line)));
+  t.true(order.every((at) => at >= 0));
+  t.deepEqual(
+    order,
+    order.toSorted((one, next) => one - next),
+  );
+  // As rpcinfo has the lock manager of IPv6 and that of IPv4.
+  const ports = own.find((line) => line.startsWith('rpcinfo | awk')) ?? '';
+  const [, rest = ''] = /^rpcinfo (\| awk .* \| sort -u) /.exec(ports) ?? [];
+  const listed =
+    '    100021    4    tcp6      ::.171.205             nlockmgr   superuser\n' +
+    '    100021    3    udp       0.0.0.0.2.1            nlockmgr   superuser\n' +
+    '    100024    1    udp       0.0.0.0.2.2            status     29\n';
+  const found = execFileSync('sh', ['-c', `cat ${rest}`], { input: listed, encoding: 'utf8' });
+  t.is(found, 'tcp 43981\nudp 513\n');
+});
+
 test('a shell takes every line, nothing is for some cases only, and nothing is this machine’s', (t) => {
   t.true(lines.length > 150);
   for (const line of lines) {

@@ -14,9 +14,10 @@ import { databasePath, recordDirectory } from '../../record/safe-files/layout.js
  * `enter`: what stands before a command that is to run where the address is.
  */
 export function notifyByHand(ip: FloatingIp, enter: readonly string[]): string[] {
-  const { address, names, stateDirectory } = ip;
+  const { address, names, shared, stateDirectory } = ip;
   const record = recordDirectory(stateDirectory, address);
-  const directory = path.join(stateDirectory, 'notify');
+  // Other addresses, on other nodes too, may be at it in the same storage.
+  const directory = path.join(stateDirectory, shared === undefined ? 'notify' : `notify-${address}`);
   const below = (name: string) => commandText([path.join(directory, name)]);
   const select = `${commandText(['sqlite3', databasePath(record)])} "SELECT DISTINCT client FROM clients"`;
   const isName = `/^${clientNamePattern.replaceAll(/\{.*\}/g, '*')}$/`;

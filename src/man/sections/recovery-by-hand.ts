@@ -7,6 +7,7 @@ import type { Plan } from '../../failover/steps/steps.js';
 import { drivers, exampleDrivers } from '../../lockmanager/drivers.js';
 import type { LockManager } from '../../lockmanager/port.js';
 import type { ManBlock, ManSection } from '../man-page.js';
+import { byHandCtdb } from './shared/recovery-ctdb.js';
 import { sharedExample } from './shared/shared.js';
 
 /** A release and a takeover by hand with each driver, of the plans that the program itself runs. */
@@ -31,6 +32,7 @@ export function byHandSections(ip: FloatingIp): ManSection[] {
       blocks: driverBlocks(ip, driver),
     })),
     byHandShared(),
+    byHandCtdb(),
   ];
 }
 
@@ -50,7 +52,8 @@ function byHandShared(): ManSection {
     blocks: [
       {
         text:
-          'The first address of the example of SHARED FILE SYSTEMS in nlm-failover(8), on the nodes a and b; under Pacemaker first take it out of its hands ("pcs property set maintenance-mode=true"). No volume moves: of the questions above those about a state volume, e2mmpstatus and dumpe2fs fall away, the record can be read on every node, and nothing shows that a node is dead but who fenced it.\n\n' +
+          'The first address of the example of SHARED FILE SYSTEMS in nlm-failover(8), on the nodes a and b. Under Pacemaker `crm_mon -1` and `nlm-failover ganesha-ha status` say which node has which address, and what failed there; "pcs stonith history show a" whether a was fenced, "pcs stonith fence a" fences it, and "pcs stonith confirm a" is your word that you have switched it off. Often that is all that it waits for; a start that failed is tried again after "pcs resource cleanup nfs-10.10.1.1". Before a line below is typed take the cluster off ("pcs property set maintenance-mode=true"; crmsh: "crm configure property maintenance-mode=true"), and give it back (false) when the address is served on one node alone, and `nlm-failover status` there is well.\n\n' +
+          'No volume moves: of the questions above those about a state volume, e2mmpstatus and dumpe2fs fall away, the record can be read on every node, and nothing shows that a node is dead but who fenced it.\n\n' +
           'A lock can be had through any node. So `every node that is not dead is in grace` from before A-3 on, and from before B-2 on until B-3 is done and the clients have their locks again: type the lines for the other nodes there at the same time, and once more before Grace_Period of NFS-Ganesha has passed since. Where nlm-failover works on the other nodes, let `nlm-failover join-grace --watch` run there, and takeover here: it waits for them. A node that nobody can reach, and nobody can fence, may give away any lock meanwhile.\n\n' +
           'With GlusterFS the bricks keep the locks of a dead node until they notice (`gluster volume get gv server.tcp-user-timeout`; 42 s): wait for that after its death, before B-4, or reclaims are refused for good. After a release by hand locks of clients that lock over UDP stay, until that NFS-Ganesha ends.',
       },

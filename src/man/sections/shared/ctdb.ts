@@ -4,19 +4,8 @@ import type { ManSection } from '../../man-page.js';
 
 const { wait, spread, notify, reclaim, refuse, closed, quiet } = usualTimeouts;
 
-/** Addresses that CTDB moves. */
-export const ctdbSection: ManSection = {
-  title: 'CTDB',
-  blocks: [
-    {
-      text:
-        'CTDB moves addresses between nodes that all export one cluster file system. With NFS-Ganesha see SHARED FILE SYSTEMS. The lock manager of the kernel (`driver = "lockd"`) lets locks go, and begins a grace, only as a whole; so when addresses have moved, that of every node is started anew, ' +
-        'in three phases: every node `refuses` NLM (by nftables, and where that is not installed by iptables; NFS goes on); only when all do, the first one `stops`; only when all have stopped, the first one `starts`, and its clients are notified: those of the addresses that moved from these, and those of its own. Without the first phase a rival gets what the first node lets go from one that serves still.\n\n' +
-        'The configuration, the same on every node, beside `node`:',
-    },
-    {
-      example: `[state]
-directory = "/shared_state"      # seen by every node, exported by none: records, and ctdb/node.PNN
+export const ctdbExample = `[state]
+directory = "/shared/state"      # below a mount point; seen by every node, exported by none: records, and ctdb/node.PNN
 
 [lock_manager]
 driver = "lockd"
@@ -30,7 +19,20 @@ nodes = ["a", "b", "c"]
 [[floating_ip]]                  # each of public_addresses
 address = "10.10.1.1/24"
 interface = "eth0"
-managed_by_others = ["address"]`,
+managed_by_others = ["address"]`;
+
+/** Addresses that CTDB moves. */
+export const ctdbSection: ManSection = {
+  title: 'CTDB',
+  blocks: [
+    {
+      text:
+        'CTDB moves addresses between nodes that all export one cluster file system. With NFS-Ganesha see SHARED FILE SYSTEMS. The lock manager of the kernel (`driver = "lockd"`) lets locks go, and begins a grace, only as a whole; so when addresses have moved, that of every node is started anew, ' +
+        'in three phases: every node `refuses` NLM (by nftables, and where that is not installed by iptables; NFS goes on); only when all do, the first one `stops`; only when all have stopped, the first one `starts`, and its clients are notified: those of the addresses that moved from these, and those of its own. Without the first phase a rival gets what the first node lets go from one that serves still.\n\n' +
+        'The configuration, the same on every node, beside `node`:',
+    },
+    {
+      example: ctdbExample,
     },
     {
       text: 'On every node, before CTDB has an address on it:',
@@ -67,7 +69,7 @@ echo 50 > /proc/sys/fs/nfs/nlm_grace_period        # and nfsd's, /proc/fs/nfsd/n
         ],
         [
           'takeover, release',
-          'of such an address by hand are refused (DRIVER_UNSUITED): they would restart one lock manager alone. `status`, `check`, `clients`, `notify`, `history` work as ever.',
+          'of such an address by hand are refused (DRIVER_UNSUITED): they would restart one lock manager alone. `status`, `check`, `clients`, `notify`, `history` work as ever. A planned move is CTDB’s: `ctdb moveip ADDRESS NUMBER`. nlm-failover-recovery(7) has what to do when something hangs.',
         ],
         [
           'monitor',

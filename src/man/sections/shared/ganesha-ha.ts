@@ -12,7 +12,7 @@ export const ganeshaHa: readonly ManBlock[] = [
     terms: [
       [
         'Set-up',
-        'Have the file systems mounted and exported on every node, the shared storage of the record tried (`nlm-failover try-storage`), rpc.statd with the callout and what answers calls into grace (`nlm-failover setup`, then `systemctl start nlm-failover-join-grace.service`), and a fence device for each node. The same configuration on every node, in which `nodes` has the names of the cluster ("crm_node --list") and `node` is one of them. `nlm-failover check` on each. Then, on one: `nlm-failover ganesha-ha setup --apply`, and `nlm-failover ganesha-ha status`.',
+        'Have the file systems mounted and exported on every node, the shared storage of the record tried (`nlm-failover try-storage`), rpc.statd with the callout and what answers calls into grace (`nlm-failover setup --pacemaker`, then `systemctl start nlm-failover-join-grace.service`; without --pacemaker each node would take the addresses over by itself when it boots, and ganesha-ha refuses that), and a fence device for each node. The same configuration on every node, in which `nodes` has the names of the cluster ("crm_node --list") and `node` is one of them. `nlm-failover check` on each. Then, on one: `nlm-failover ganesha-ha setup --apply`, and `nlm-failover ganesha-ha status`.',
       ],
       [
         'Who starts NFS-Ganesha',

@@ -2,7 +2,7 @@ import type { ManSection } from '../../man-page.js';
 import { ganeshaHa } from './ganesha-ha.js';
 
 export const sharedExample = `[state]
-directory = "/shared_state"      # seen by every node, exported by none
+directory = "/shared/state"      # below a mount point; seen by every node, exported by none
 
 [lock_manager]
 driver = "ganesha"
