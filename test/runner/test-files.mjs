@@ -6,7 +6,14 @@ import { basename } from 'node:path';
 const root = 'build/test';
 
 /** What the scenarios of a cluster do too, without one, for where no Pacemaker is; and CTDB, whose nodes share a kernel there, with its mutex of nfsd: a node that hangs may stop another. */
-const onlyInFullRun = ['netns-failback', 'netns-power-cut', 'netns-two-addresses', 'ctdb', 'ctdb-stock'];
+const onlyInFullRun = [
+  'netns-failback',
+  'netns-power-cut',
+  'netns-two-addresses',
+  'ctdb',
+  'ctdb-stock',
+  'ctdb-trouble',
+];
 
 /** A phase of their own, beside others. */
 const waitMost = ['gluster-cluster', 'gluster-moves'];

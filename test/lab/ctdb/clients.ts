@@ -3,7 +3,7 @@ import type { ExecutionContext } from 'ava';
 import type { HeldLock, NfsClient } from '../client.js';
 import type { Job } from '../guest.js';
 import { type RivalLoop, startRivalLoop } from '../rival-loop.js';
-import { type CtdbLab, publicAddresses, volume } from './cluster.js';
+import { type CtdbLab, publicAddresses, startCtdbd, untilSettled, volume } from './cluster.js';
 
 /** The rivals'. */
 export const [rivals] = publicAddresses;
@@ -96,6 +96,14 @@ export class Clients {
     return { tries: sum('tries'), stolen: sum('stolen') };
   }
 
+  /** The rivals end, and the one that asks has asked, and never had a lock. */
+  async assertNoneStolen(t: ExecutionContext): Promise<void> {
+    const { tries, stolen } = await this.stopRivals();
+    t.log(`the rival asked ${tries} times`);
+    t.true(tries > 0);
+    t.is(stolen, 0);
+  }
+
   /** Every witness that both locks are the holder's still, and that nobody else had one: the servers, the client's kernel, the data. */
   async assertKept(t: ExecutionContext, what: string): Promise<void> {
     const { a, c, volume: disk } = this.#lab;
@@ -104,4 +112,17 @@ export class Clients {
     t.deepEqual(this.got, [], `${what}: the one who waits waits on`);
     for (const { at, name } of held) t.is(await this.#holder.read(`${at}/${name}`), data, what);
   }
+}
+
+/** The cluster is healthy, both locks are held, and both rivals try. `generation`: of the barrier. */
+export async function holdAll(
+  lab: CtdbLab,
+): Promise<{ readonly clients: Clients; readonly generation: number }> {
+  const clients = new Clients(lab);
+  await Promise.all([startCtdbd(lab), clients.setUp()]);
+  const generation = await untilSettled(lab, lab.nodes, 0, 0);
+  await clients.mount();
+  await clients.lock();
+  await clients.startRivals();
+  return { clients, generation };
 }

@@ -31,6 +31,9 @@ const patientSeconds = 600;
 /** CTDB's own script for NFS in the place of ours: as packaged, where its "nlockmgr" is rpc.statd; or with nfsd for that. */
 export type Stock = 'packaged' | 'lockd';
 
+/** ctdbd, and what it starts that outlives it for a while: the recovery daemon keeps the cluster lock. */
+const ctdbPrograms = ['ctdbd', 'ctdb_recoverd', 'ctdb-eventd', 'ctdb_mutex_fcnt'];
+
 const ownAddress = (index: number) => `10.10.1.${31 + index}`;
 
 /** One node of the cluster: namespaces of guest A, with an rpcbind, statd, mountd, nfsd, lockd and ctdbd of its own. Its number is CTDB's. */
@@ -80,8 +83,23 @@ export class CtdbNode implements Shell {
 
   /** Its power is cut: nothing of it runs or answers. What its lock manager holds stays, as in a cluster file system, until `recovered`. */
   async die(): Promise<void> {
-    await this.run(['ip', 'link', 'set', 'eth0', 'down']);
-    await this.#guest.run(['kill', '-KILL', ...(await this.pids())]);
+    await this.cable('down');
+    // What starts meanwhile, too; some end by themselves.
+    for (let pids = await this.pids(); pids.length > 0; pids = await this.pids())
+      await this.#guest.run(['kill', '-KILL', ...pids], { reject: false });
+    // A script of CTDB that was adding an address has put it up again.
+    await this.cable('down');
+  }
+
+  /** Its ctdbd is killed, with what that has started; everything else of it lives, and it keeps its addresses. */
+  async killCtdbd(): Promise<void> {
+    // Some end by themselves as others do.
+    await this.run(['kill', '-KILL', ...(await this.pids(...ctdbPrograms))], { reject: false });
+  }
+
+  /** Takes its cable out, or puts it in again. */
+  async cable(to: 'up' | 'down'): Promise<void> {
+    await this.run(['ip', 'link', 'set', 'eth0', to]);
   }
 
   /** The file system lets the locks of this node go, which is dead. */
@@ -97,7 +115,8 @@ export class CtdbNode implements Shell {
     const pids = await this.pids('rpcbind');
     await this.run('printf "%s\\n" "$1" >/run/lab-nft.hang', { args: pids });
     return async () => {
-      await this.run(['kill', '-CONT', ...pids]);
+      // It may have died meanwhile.
+      await this.run(['kill', '-CONT', ...pids], { reject: false });
     };
   }
 
@@ -152,13 +171,30 @@ export async function nodeOf(
     }
 }
 
+/** Until all are healthy, and each has an address: CTDB moves one to a node that has none as soon as it is healthy. */
+export async function untilBalanced(lab: CtdbLab): Promise<void> {
+  await untilHealthy(lab.nodes);
+  const isOne = async () =>
+    new Set(await Promise.all(publicAddresses.map((one) => nodeOf(lab, one)))).size === lab.nodes.length;
+  while (!(await isOne())) await delay(1000);
+}
+
+/** Whom CTDB has as the leader of the cluster: the one that has the cluster lock. */
+export async function leaderOf({ nodes }: CtdbLab): Promise<CtdbNode> {
+  for (; ; await delay(1000))
+    for (const node of nodes) {
+      const leader = nodes[Number((await node.ctdb('leader')).trim() || -1)];
+      if (leader !== undefined) return leader;
+    }
+}
+
 /** Until an address is another node's, by the word of the others. */
 export async function untilMoved(lab: CtdbLab, address: string, from: CtdbNode): Promise<void> {
   const others = lab.nodes.filter((node) => node !== from);
   while ((await nodeOf(lab, address, others)) === from) await delay(500);
 }
 
-type Phases = 'started,idle' | 'idle' | 'stopped';
+type Phases = 'started,idle' | 'idle' | 'started' | 'stopped';
 
 /** Resolves when these nodes are all in one generation, beyond `floor`, and in these phases, to the generation; or after so many seconds to what they are at. */
 async function lookAtAll(
@@ -197,6 +233,14 @@ export async function endGraces(nodes: readonly CtdbNode[]): Promise<void> {
   await Promise.all(nodes.map((node) => node.run(script)));
 }
 
+/** Whether a reconfiguration has come after the last event that these nodes have heard of. */
+async function areCovered(nodes: readonly CtdbNode[]): Promise<boolean> {
+  const script =
+    'cd /run/nlm-failover/ctdb && { ! read -r moved <moved || grep -qF "$moved" covered; } 2>/dev/null';
+  const all = await Promise.all(nodes.map((node) => node.run(script, { reject: false })));
+  return all.every(({ exitCode }) => exitCode === 0);
+}
+
 /**
  * The end of a reconfiguration, and of those that follow from it: all nodes serve, so many locks are back, and, as nobody else has any to reclaim, the graces
  * are ended. Resolves to the generation. `inode`: of the file that the locks are of, where others come and go.
@@ -210,12 +254,13 @@ export async function untilSettled(
   inode?: string,
 ): Promise<number> {
   for (let round = 1; ; round += 1) {
+    for (let tries = 0; tries < 120 && !(await areCovered(nodes)); tries += 1) await delay(1000);
     const generation = await untilAll(lab, nodes, 'started,idle', floor);
     const isBack = await lab.a.untilLocked(lab.volume.device, locks, isLast(round) ? 180 : 60, inode);
     if (isBack) await endGraces(nodes);
     // Not always: CTDB may have moved something again meanwhile.
     const last = await lookAtAll(lab, nodes, 'idle', floor, 30);
-    if (isBack && last === generation) return generation;
+    if (isBack && last === generation && (await areCovered(nodes))) return generation;
     if (isLast(round)) throw new Error(`generation ${last}: not all of ${locks} locks came back`);
   }
 }
