@@ -42,6 +42,21 @@ export function fencingRemarks(cib: Element | undefined): readonly Remark[] {
   ];
 }
 
+/** An address of what every node exports is served well only where its node's server is watched, which is not of this command. */
+export function sharedRemarks(
+  floatingIps: readonly { readonly address: string; readonly shared?: unknown }[],
+): readonly Remark[] {
+  const shared = floatingIps.filter((ip) => ip.shared !== undefined).map(({ address }) => address);
+  if (shared.length === 0) return [];
+  return [
+    {
+      level: 'NOTE',
+      message: `Every node exports what ${shared.join(', ')} ${shared.length === 1 ? 'serves' : 'serve'}, and nothing of this command watches NFS-Ganesha`,
+      hint: 'Let nlm-failover ganesha-ha setup write these: SHARED FILE SYSTEMS in nlm-failover(8).',
+    },
+  ];
+}
+
 /** What keeps the cluster from starting what it has, and stays so: somebody meant it. */
 export function stillRemarks(cib: Element, ids: readonly string[]): readonly Remark[] {
   const remarks: Remark[] = [];

@@ -10,7 +10,7 @@ import type { Format } from './formats.js';
 import { type PartChange, section } from './cib/merge.js';
 import { type ClusterConfig, constraintIds } from './model.js';
 import { type ClusterPlan, planCluster, type PlanNode } from './plan.js';
-import { fencingRemarks, preferRemarks, type Remark, stillRemarks } from './remarks.js';
+import { fencingRemarks, preferRemarks, type Remark, sharedRemarks, stillRemarks } from './remarks.js';
 import { goneText, removeText, stopSeconds, tearDown } from './teardown.js';
 import { type Element, withId } from './cib/xml.js';
 
@@ -51,7 +51,8 @@ export async function runPacemaker(
       prefer,
       isThere: (id) => resources !== undefined && withId(resources, id) !== undefined,
     });
-    return { config, remarks: [...remarks, ...(cib === undefined ? [] : preferRemarks(cib, prefer))] };
+    const more = [...sharedRemarks(floatingIps), ...(cib === undefined ? [] : preferRemarks(cib, prefer))];
+    return { config, remarks: [...remarks, ...more] };
   };
   await runPlanned(node, { ...request, what: 'pacemaker', plan }, report);
 }

@@ -36,6 +36,7 @@ test('nothing is said of mounts, and of what others do only by the key that says
     said.at(-1) ?? '',
     /resource create nfs-127\.78\.1\.1 ocf:nlm-failover:address address=127\.78\.1\.1/,
   );
+  t.regex(said.at(-1) ?? '', /exports what 127\.78\.1\.1 serves, [^]*nlm-failover ganesha-ha setup/);
 });
 
 test('its unit is set up as that of any address', async (t) => {
