@@ -54,8 +54,8 @@ export interface State {
   readonly generation: number;
   readonly phase: Phase;
   readonly behind: Behind;
-  /** Of the others, the last change of each note as it was seen. */
-  readonly beats: ReadonlyMap<Pnn, { readonly beat: number; readonly at: number }>;
+  /** Of the others, the last change of each note as it was seen, and since when it is known not to have changed. */
+  readonly beats: ReadonlyMap<Pnn, { readonly beat: number; readonly at: number; readonly since: number }>;
   /** Since when it waits for the phase of the others. */
   readonly waitingSince: number;
   /** Since when it refuses; undefined: it does not. */
@@ -207,7 +207,9 @@ function watch(state: State, { now, notes }: Pick<Seen, 'now' | 'notes'>, limits
       // One that was never seen before may be of a node that is dead: it is fresh when it changes.
       return [
         pnn,
-        before?.beat === beat ? before : { beat, at: before === undefined ? now - limits.freshMs : now },
+        before?.beat === beat
+          ? before
+          : { beat, at: before === undefined ? now - limits.freshMs : now, since: now },
       ] as const;
     }),
   );
@@ -358,7 +360,7 @@ function overtaken(state: State, living: Living): State {
 /** Once all who live have reached what this node has, or the time for that is over. */
 function afterAll(awaited: Awaited, before: State, seen: Readable, living: Living, limits: Limits): Decision {
   const { now } = seen;
-  const state = { ...before, behind: joined(before, living) };
+  const state = { ...before, behind: joined(before, living, now) };
   const act = awaited === 'refusing' ? 'stop' : 'start';
   const isOver = isOverdue(state, now, limits);
   const missing = [...living]
@@ -373,12 +375,23 @@ function afterAll(awaited: Awaited, before: State, seen: Readable, living: Livin
   return { state: { ...state, behind }, act };
 }
 
-/** What the others have given up waiting for, this node does not wait for either. */
-function joined({ behind, generation }: State, living: Living): Behind {
+/** A node that has nothing to do changes its note every 5 s. */
+const silentMs = 6000;
+
+/**
+ * Whom others have given up waiting for, this node does not wait for either: one whose own process was killed in a wait would be late by that. Only as
+ * far as it sees that for itself: who says so is in the phase that begins by that wait or its end, and the note of the other stands still. Whoever
+ * lives has its time: a wrong word would have this node stop beside one that grants.
+ */
+function joined({ behind, generation, beats }: State, living: Living, now: number): Behind {
   const notes = notesOf(living).filter((note) => note.generation === generation);
-  const all = (awaited: Awaited) => [
-    ...new Set([...behind[awaited], ...notes.flatMap((note) => note.behind[awaited])]),
-  ];
+  const isStill = (pnn: Pnn) => living.has(pnn) && now - (beats.get(pnn)?.since ?? now) >= silentMs;
+  const all = (awaited: Awaited) => {
+    const said = notes
+      .filter((note) => hasReached(note, generation, awaited))
+      .flatMap((note) => note.behind[awaited]);
+    return [...new Set([...behind[awaited], ...said.filter(isStill)])];
+  };
   return { refusing: all('refusing'), stopped: all('stopped') };
 }
 

@@ -222,16 +222,30 @@ test('a refusal that fails for as long as the others wait is given up', (t) => {
   t.deepEqual([state.phase, state.generation, state.missed], ['idle', 2, 3]);
 });
 
-test('whom another node has given up waiting for, this one does not wait for either', (t) => {
-  const behind = { refusing: [2], stopped: [] };
-  const notes = (of: Note['behind']) =>
-    new Map([[1, { generation: 3, phase: 'stopped', behind: of, beat: 1 } as const]]);
-  const seen = { now: 1000, connected: new Set([1, 2]), wanted: undefined, inGrace: false };
-  const refusing = { ...atWork('refusing', 3), closedSince: 0 };
-  t.is(decide(refusing, { ...seen, notes: notes(nobodyBehind) }, limits).act, 'none');
-  const decision = decide(refusing, { ...seen, notes: notes(behind) }, limits);
-  t.is(decision.act, 'stop');
-  t.deepEqual(decision.state.behind, behind);
+test('whom another node has given up waiting for, this one does not wait for either, where it sees the same', (t) => {
+  const claim = { refusing: [2, 77], stopped: [] };
+  /** What this node does 7 s after its first look, in which node 2 is idle; that node's note changes, or not. */
+  const after = (behind: Note['behind'], lives: boolean, phase: Phase = 'stopped') => {
+    const look = (state: State, now: number, beat: number) => {
+      const notes = new Map<number, Note>([
+        [1, { generation: 3, phase, behind, beat: now }],
+        [2, { generation: 2, phase: 'idle', behind: nobodyBehind, beat }],
+      ]);
+      const seen = { now, notes, connected: new Set([1, 2]), wanted: undefined, inGrace: false };
+      return decide(state, seen, limits);
+    };
+    const first = look({ ...atWork('refusing', 3), closedSince: 0 }, 1000, 1);
+    t.is(first.act, 'none', 'a word alone');
+    return look(first.state, 8000, lives ? 2 : 1);
+  };
+  t.is(after(nobodyBehind, false).act, 'none');
+  const silent = after(claim, false);
+  t.is(silent.act, 'stop');
+  t.deepEqual(silent.state.behind, { refusing: [2], stopped: [] }, 'nobody else is named by that');
+  const living = after(claim, true);
+  t.is(living.act, 'none', 'it lives, and grants');
+  t.deepEqual(living.state.behind, nobodyBehind);
+  t.is(after(claim, false, 'called').act, 'none', 'who has not refused has waited for nobody');
 });
 
 test('whoever was left behind, and has caught up, is waited for again', (t) => {
