@@ -36,6 +36,8 @@ export interface Effects {
   expectUp(): Promise<void>;
   /** For so long, or as long anew, ms. */
   refuse(ms: number): Promise<void>;
+  /** Whether what `refuse` has refused last is refused still. */
+  refuses(): Promise<boolean>;
   letThrough(): Promise<void>;
   /** The lock manager ends; whoever is recorded stays so. */
   stop(): Promise<void>;
@@ -69,6 +71,10 @@ export class BarrierProcess {
   #isOpening = false;
   /** The lock manager has started, and something is refused still. */
   #isShut = false;
+  /** When it was seen last that what is to be refused is; and what came through since the last look. */
+  #refusedAt = Number.NEGATIVE_INFINITY;
+  #wasOpen = false;
+  #isKeeping = false;
   /** A renewal of before the last one comes too late. */
   #openings = 0;
   #notifying: { readonly generation: number; readonly abort: AbortController } | undefined;
@@ -144,13 +150,17 @@ export class BarrierProcess {
       connected: members.connected,
       wanted,
       inGrace: inGrace ?? true,
+      wasOpen: this.#wasOpen,
     };
+    this.#wasOpen = false;
     const before = this.#state;
     const { state, act } = decide(before, seen, this.#limits);
     this.#become(state);
     this.#tell(before, state);
     await this.#write();
-    if (act !== 'none') await this.#act(act);
+    if (act === 'stop') await this.#keepRefusing();
+    // Not where something came through just before.
+    if (act !== 'none' && !(act === 'stop' && this.#wasOpen)) await this.#act(act);
     else if (this.#isShut && this.#state.phase === 'started') {
       await this.#open();
       this.#isOpening = false;
@@ -191,14 +201,15 @@ export class BarrierProcess {
     const meanwhile = setInterval(() => {
       void this.#lookBeside();
       void this.#write();
-      void this.#keepRefusing();
       void this.#look(state);
     }, beatMs.busy);
+    const refusing = setInterval(() => void this.#keepRefusing(), lookMs.busy);
     let hasWorked: boolean;
     try {
       hasWorked = (await this.#try(actTexts[act], async () => this.#do(act))) === true;
     } finally {
       clearInterval(meanwhile);
+      clearInterval(refusing);
       this.#isOpening = false;
     }
     if (this.#state === undefined) return;
@@ -220,8 +231,7 @@ export class BarrierProcess {
   async #do(act: Exclude<Act, 'none'>): Promise<true> {
     switch (act) {
       case 'refuse':
-        await this.#filtered(() => this.#effects.refuse(this.#limits.ruleMs));
-        this.#renewedAt = this.#effects.now();
+        await this.#filtered(() => this.#refuse(this.#effects.now()));
         return true;
       case 'stop':
         await this.#effects.stop();
@@ -292,12 +302,40 @@ export class BarrierProcess {
     const state = this.#state;
     if (state === undefined || (state.phase !== 'refusing' && state.phase !== 'stopped')) return;
     const now = this.#effects.now();
-    if (this.#isOpening || now - this.#renewedAt < beatMs.busy) return;
-    this.#renewedAt = now;
-    const ms = refusalMs(state, now, this.#limits);
+    if (this.#isOpening || this.#isKeeping || refusalMs(state, now, this.#limits) === 0) return;
+    this.#isKeeping = true;
     const openings = this.#openings;
-    const renew = async () => (openings === this.#openings ? this.#effects.refuse(ms) : undefined);
-    if (ms > 0) await this.#try('going on refusing', () => this.#filtered(renew));
+    const renew = async () => {
+      if (openings !== this.#openings) return;
+      const isDue = now - this.#renewedAt >= beatMs.busy;
+      // Where nobody can say it is renewed in time all the same.
+      const stands = await this.#effects.refuses().catch(() => undefined);
+      const since = this.#refusedAt;
+      if (stands === true) this.#refusedAt = now;
+      if (openings !== this.#openings || (stands !== false && !isDue)) return;
+      await this.#refuse(now);
+      if (stands === false) this.#cameThrough(state, since);
+    };
+    await this.#try('going on refusing', () => this.#filtered(renew));
+    this.#isKeeping = false;
+  }
+
+  /** As long as this node may refuse. */
+  async #refuse(now: number): Promise<void> {
+    const { closedSince } = this.#state ?? { closedSince: undefined };
+    await this.#effects.refuse(refusalMs({ closedSince }, now, this.#limits));
+    this.#renewedAt = now;
+    this.#refusedAt = this.#effects.now();
+  }
+
+  #cameThrough({ phase }: State, since: number): void {
+    this.#wasOpen = true;
+    const ms = Math.round(this.#refusedAt - since);
+    const long = Number.isFinite(ms) ? `${ms} ms` : 'an unknown time';
+    this.#effects.say(
+      'warn',
+      `NLM was not refused here for up to ${long}: the rules were gone, as after "nft flush ruleset" or a reload of a firewall, and are there again; ${phase === 'refusing' ? 'all begin anew, and what was locked here meanwhile may be what others held, where a node had stopped already' : 'nothing was granted, as the lock manager is down'}`,
+    );
   }
 
   /** Once for each generation, from its start; one that is overtaken ends. */

@@ -44,6 +44,8 @@ export interface Seen {
   readonly wanted: Wanted | undefined;
   /** Whether its lock manager is in grace still. */
   readonly inGrace: boolean;
+  /** What it refused came through since the last look, by another's change of the packet filter or as its process stood still; it is refused again. */
+  readonly wasOpen?: boolean;
 }
 
 /** What is to be done now. `open`: the refusal ends, though the lock manager is the old one. */
@@ -241,10 +243,12 @@ interface Readable extends Seen {
 
 function next(before: State, seen: Readable, living: Living, limits: Limits): Decision {
   const { now } = seen;
+  if (seen.wasOpen === true && before.phase === 'refusing')
+    return { state: openedBefore(before, newestOf(before, seen), now), act: 'none' };
   const notes = notesOf(living);
   const active = activeOf(notes);
   const state = watchLiving(before, notes, now);
-  const newest = Math.max(state.generation, ...[...seen.notes.values()].map(({ generation }) => generation));
+  const newest = newestOf(state, seen);
   const isLate = now - state.watched.noneStartedAt > limits.spreadMs;
   const takesPart = active > state.generation && active > state.missed;
   if (takesPart || isInBarrier(state)) {
@@ -261,6 +265,15 @@ function next(before: State, seen: Readable, living: Living, limits: Limits): De
   if (seen.wanted === 'found' && mayBegin && state.phase === 'idle' && active === -1)
     return { state: begun(state, newest + 1, now), act: 'none' };
   return goOn(state, seen, living, limits);
+}
+
+function newestOf({ generation }: State, { notes }: Readable): number {
+  return Math.max(generation, ...[...notes.values()].map((note) => note.generation));
+}
+
+/** It may have granted: nobody stops by its word that it refuses before it has said so anew. It does not refuse longer by that. */
+function openedBefore(state: State, newest: number, now: number): State {
+  return { ...begun(state, newest + 1, now), phase: 'called' };
 }
 
 function isInBarrier({ phase }: State): boolean {
@@ -330,7 +343,7 @@ function goOn(state: State, seen: Readable, living: Living, limits: Limits): Dec
     case 'idle':
       return { state: overtaken(state, living), act: 'none' };
     case 'called':
-      return { state, act: 'refuse' };
+      return { state, act: isOverdue(state, now, limits) ? 'open' : 'refuse' };
     case 'refusing':
       return afterAll('refusing', state, seen, living, limits);
     case 'stopped':

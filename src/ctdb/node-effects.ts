@@ -34,7 +34,7 @@ import type { State } from './machine.js';
 import { askMembers, type Members } from './members.js';
 import { believable, type Pnn } from './note.js';
 import { noteFile, notesDirectory, readNotes, type Signed, writeNote } from './note-files.js';
-import { isRefusing, letThrough, lockPorts, type Port, refuse } from './refusal.js';
+import { isRefusing, letThrough, lockPorts, type Port, refuse, type Refused, stands } from './refusal.js';
 import { refuseUnfit } from './serve.js';
 import { type Since, wantedBy } from './wanted.js';
 
@@ -70,6 +70,8 @@ export class NodeEffects implements Effects {
   /** By the number of the node, what keeps its note from being read. */
   #unread: ReadonlyMap<Pnn, string> = new Map();
   #ports: readonly Port[] = [];
+  /** What this process has refused last. */
+  #refused: Refused | undefined;
   #since: Since | undefined;
   /** As it has noted it, or would have. */
   #covered: Covered | undefined;
@@ -212,7 +214,13 @@ export class NodeEffects implements Effects {
         'See "rpcinfo". Restart the NFS server: what it serves is registered again.',
       );
     const addresses = (await this.#here()).map(({ address }) => address);
-    await refuse(host, { ports: this.#ports, addresses }, ms);
+    this.#refused = { ports: this.#ports, addresses };
+    await refuse(host, this.#refused, ms);
+  }
+
+  async refuses(): Promise<boolean> {
+    const { host } = this.#node;
+    return this.#refused === undefined ? isRefusing(host) : stands(host, this.#refused);
   }
 
   async letThrough(): Promise<void> {

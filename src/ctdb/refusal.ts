@@ -143,6 +143,23 @@ export async function letThrough(host: Host): Promise<void> {
   });
 }
 
+const table: Argv = ['nft', 'list', 'table', family, tableName];
+
+/** Whether all of that is refused at this moment: others may have emptied the packet filter, as by "nft flush ruleset". Throws FailoverError. */
+export async function stands(host: Host, refused: Refused): Promise<boolean> {
+  return withFilter({
+    nft: async () => {
+      const { exitCode, stdout } = await host.run(table, { bare: true });
+      const parts = [
+        ...refused.ports.map(({ protocol, port }) => `${protocol} . ${port} timeout`),
+        ...['ports', 'own4', 'own6'].map((set) => `@${set} drop`),
+      ];
+      return exitCode === 0 && parts.every((part) => stdout.includes(part));
+    },
+    iptables: () => iptables.stands(host, refused),
+  });
+}
+
 /** Whether anything is refused at this moment. */
 export async function isRefusing(host: Host): Promise<boolean> {
   return withFilter({

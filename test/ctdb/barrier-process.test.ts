@@ -274,6 +274,7 @@ const idleEffects: Effects = {
   inGrace: async () => true,
   expectUp: async () => undefined,
   refuse: async () => undefined,
+  refuses: async () => true,
   letThrough: async () => undefined,
   stop: async () => undefined,
   start: async () => undefined,
@@ -373,6 +374,62 @@ test('a lock manager that rpcbind does not know is not taken for one that is ref
   await until(() => a.process.state?.phase === 'started');
 });
 
+test('rules that somebody has taken away are there again at once, that is said, and nobody stops by what was said before', async (t) => {
+  const site = ctdbSite(t, 1);
+  const a = await start(t, site.a, 1);
+  const other = (generation: number, phase: Phase) =>
+    writeNote(path.join(site.shared, 'ctdb'), 1, {
+      node: 'B',
+      bootId: '',
+      generation,
+      phase,
+      behind: nobodyBehind,
+      beat: Date.now(),
+    });
+  other(0, 'idle');
+  site.give(site.a, [moving]);
+  hasMoved(a);
+  const at = () => `${a.process.state?.generation} ${a.process.state?.phase}`;
+  await until(() => at() === '1 refusing');
+  // As "nft flush ruleset" leaves it.
+  site.a.remove('/nft-refused');
+  await until(() => at() === '2 refusing');
+  t.regex(site.a.read('/nft-refused'), /tcp \. 4045/);
+  const said = a.said.filter((one) => one.startsWith('NLM was not refused here for up to '));
+  t.is(said.length, 1, a.said.join('\n'));
+  t.regex(said[0] ?? '', /up to \d+ ms: the rules were gone.*; all begin anew/);
+  other(2, 'refusing');
+  await until(() => at() === '2 stopped');
+  site.a.remove('/nft-refused');
+  await until(() => a.said.some((one) => one.includes('nothing was granted, as the lock manager is down')));
+  other(2, 'stopped');
+  await until(() => at() === '2 started');
+});
+
+test('rules that are gone just before the lock manager would stop keep it from that', async (t) => {
+  const done: string[] = [];
+  let looks = 0;
+  const barrier = new BarrierProcess(
+    {
+      ...idleEffects,
+      wanted: () => (done.includes('start') ? undefined : 'event'),
+      refuse: async () => void done.push('refuse'),
+      // Gone once: between the decision and the act.
+      refuses: async () => {
+        looks += 1;
+        return looks !== 2;
+      },
+      stop: async () => void done.push('stop'),
+      start: async () => void done.push('start'),
+      say: (_, text) => void (text.startsWith('NLM was not refused') ? done.push('said') : undefined),
+    },
+    usualLimits,
+  );
+  while (barrier.state?.phase !== 'started') await barrier.look();
+  t.deepEqual(done.slice(0, 4), ['refuse', 'refuse', 'said', 'refuse']);
+  t.is(barrier.state.generation, 2);
+});
+
 /** The process of A, ended while its lock manager is down: B refuses, and comes no further. */
 async function endedWhileStopped(t: ExecutionContext) {
   const site = ctdbSite(t, 1);
@@ -431,6 +488,7 @@ test('a node whose own start takes a minute sees beside it when the others start
     inGrace: async () => true,
     expectUp: async () => undefined,
     refuse: async () => undefined,
+    refuses: async () => true,
     letThrough: async () => undefined,
     stop: async () => void (other = 'stopped'),
     start: async () => {

@@ -65,7 +65,9 @@ test('nobody grants what the clients of another node have not reclaimed', (t) =>
 });
 
 test('whatever happens, no node stays closed, and all who live serve in the end', (t) => {
-  const wild = fc.array(disturbance(['hang', 'kill', 'die', 'part', 'blind'], 80_000), { maxLength: 10 });
+  const wild = fc.array(disturbance(['hang', 'kill', 'die', 'part', 'blind', 'flush'], 80_000), {
+    maxLength: 10,
+  });
   fc.assert(
     fc.property(nodes, pace, moves, wild, (count, speeds, events, troubles) => {
       const cluster = new Cluster(count, speeds);
@@ -309,6 +311,29 @@ test('a node whose own start takes long is late by when the others started, whic
   t.is(after(seen, limits.spreadMs + 1), 3);
   t.is(after(atWork('stopped', 3), 0), 3, 'without those looks');
   t.deepEqual(lookBeside(seen, { now: 0, notes: undefined, connected: new Set() }, limits), seen);
+});
+
+test('what was let through while it should be refused has all begin anew, and nobody refuses longer by that', (t) => {
+  const notes = new Map<number, Note>([
+    [1, { generation: 3, phase: 'stopped', behind: nobodyBehind, beat: 1 }],
+    [2, { generation: 2, phase: 'idle', behind: nobodyBehind, beat: 1 }],
+  ]);
+  const seen = { notes, connected: new Set([1, 2]), wanted: undefined, inGrace: false };
+  const refusing = { ...atWork('refusing', 3), closedSince: 0 };
+  const open = decide(refusing, { ...seen, now: 1000, wasOpen: true }, limits);
+  t.deepEqual(
+    [open.state.generation, open.state.phase, open.state.closedSince, open.act],
+    [4, 'called', 0, 'none'],
+  );
+  const again = (now: number) => decide(open.state, { ...seen, now }, limits).act;
+  t.is(again(1200), 'refuse');
+  t.is(again(limits.closedMs), 'open');
+  const stopped = decide(
+    { ...atWork('stopped', 3), closedSince: 0 },
+    { ...seen, now: 1000, wasOpen: true },
+    limits,
+  );
+  t.is(stopped.state.generation, 3, 'it has nothing that it could grant');
 });
 
 test('a process goes on by what is so', (t) => {

@@ -1,6 +1,6 @@
-// Usage: node ctdb-refusal-inside.js refuse JSON MS | through | is | listen ADDRESS PORT | connect FROM PORT ADDRESS PORT; in a network namespace.
+// Usage: node ctdb-refusal-inside.js refuse JSON MS | through | is | stands JSON | listen ADDRESS PORT | connect FROM PORT ADDRESS PORT; in a network namespace.
 import { connect, createServer } from 'node:net';
-import { isRefusing, letThrough, refuse, type Refused } from '../../src/ctdb/refusal.js';
+import { isRefusing, letThrough, refuse, type Refused, stands } from '../../src/ctdb/refusal.js';
 import { realHost } from '../../src/host/real.js';
 
 const [command = '', ...words] = process.argv.slice(2);
@@ -15,6 +15,9 @@ switch (command) {
     break;
   case 'is':
     process.stdout.write(String(await isRefusing(realHost)));
+    break;
+  case 'stands':
+    process.stdout.write(String(await stands(realHost, JSON.parse(first) as Refused)));
     break;
   case 'listen':
     createServer((socket) => socket.on('error', () => undefined).end('here'))

@@ -39,6 +39,12 @@ const prepared = {
   'iptables, its old kind': kind('legacy'),
 };
 type Filter = keyof typeof prepared;
+const flushes: Readonly<Record<Filter, string>> = {
+  // Another program of that name is found first below npx.
+  nft: '/usr/sbin/nft flush ruleset',
+  'iptables, its kind of today': 'iptables -F INPUT; ip6tables -F INPUT',
+  'iptables, its old kind': 'iptables -F INPUT; ip6tables -F INPUT',
+};
 const filters = ['nft', 'iptables, its kind of today', 'iptables, its old kind'] as const;
 
 async function site(t: ExecutionContext, filter: Filter): Promise<readonly [Netns, Netns]> {
@@ -72,6 +78,11 @@ for (const filter of filters) {
     t.false(await connects(server, client, 700, shared, '801'), 'a GRANTED');
     t.true(await connects(server, client, 700, own, '802'), 'what comes from an address of its own');
     t.true(await connects(server, client, 700, shared, '40000'), 'nfsd, mountd and others');
+    t.is(await inside(server, 'stands', refused), 'true');
+    // As an administrator does who reloads a firewall.
+    await server.run('sh', '-c', flushes[filter]);
+    t.is(await inside(server, 'stands', refused), 'false');
+    t.true(await connects(far, shared, lockd));
     // Renewed, as by a process that waits still.
     await inside(server, 'refuse', refused, '600000');
     t.false(await connects(far, shared, lockd));
@@ -88,6 +99,7 @@ for (const filter of filters) {
     t.false(await connects(far, shared, lockd));
     await waitFor('the refusal to end by itself', () => connects(far, shared, lockd));
     t.is(await inside(server, 'is'), 'false');
+    t.is(await inside(server, 'stands', refused), 'false');
     t.true(await connects(server, client, 700, shared, '801'));
   });
 }

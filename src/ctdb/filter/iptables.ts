@@ -102,6 +102,29 @@ export async function isRefusing(host: Host): Promise<boolean> {
   return false;
 }
 
+/** Whether all of that is refused at this moment, by chains that packets come to. */
+export async function stands(host: Host, { ports }: Refused): Promise<boolean> {
+  for (const family of familiesOf(host)) {
+    for (const [hook, chain] of hooks) {
+      const there = await host.run([programs[family], ...wait, '-C', hook, '-j', chain], { bare: true });
+      if (there.exitCode !== 0) return false;
+    }
+    const lines = ((await rulesOf(host, family)) ?? '').split('\n');
+    const isRefused = ({ protocol, port }: Refused['ports'][number]) =>
+      lines.some(
+        (line) =>
+          line.includes(`-p ${protocol} `) && line.includes(`--dport ${port} `) && stopOf(line) >= host.now(),
+      );
+    if (!ports.every(isRefused)) return false;
+  }
+  return true;
+}
+
+/** Until when a rule matches, ms since 1970; NaN: that is no rule of ours. */
+function stopOf(line: string): number {
+  return Date.parse(`${/--datestop (\S+)/.exec(line)?.[1] ?? ''}Z`);
+}
+
 /** Undefined where the chain is not there. */
 async function rulesOf(host: Host, family: Family): Promise<string | undefined> {
   const { exitCode, stdout } = await host.run([programs[family], ...wait, '-S', chains.in], { bare: true });

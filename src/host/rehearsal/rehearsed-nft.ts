@@ -6,7 +6,7 @@ const file = '/nft-refused';
 
 /**
  * `nft -f -`: what the packet filter refuses is a file, in which the first line says until when (ms since 1970); of one transaction the sets of the last
- * table count. `nft list set ...`: its elements. Else the ruleset as JSON, as /nft.json has it.
+ * table count. `nft list set ...`, `nft list table ...`: its elements, and the ends of the rules. Else the ruleset as JSON, as /nft.json has it.
  */
 export function rehearseNft(host: Host, args: readonly string[], input = ''): CommandResult {
   if (args[0] === '-f') {
@@ -24,5 +24,6 @@ export function rehearseNft(host: Host, args: readonly string[], input = ''): Co
   if (text === '') return { exitCode: 1, stdout: '', stderr: 'Error: No such file or directory' };
   const [until = '0', ports = ''] = text.split('\n');
   const isOver = ports === '' || host.now() >= Number(until);
-  return { ...succeeded, stdout: isOver ? 'set ports { }' : `set ports { elements = { ${ports} } }` };
+  const rules = args[1] === 'table' ? ['ports', 'own4', 'own6'].map((set) => `\n@${set} drop`).join('') : '';
+  return { ...succeeded, stdout: `set ports { ${isOver ? '' : `elements = { ${ports} } `}}${rules}` };
 }

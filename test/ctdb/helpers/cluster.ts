@@ -37,9 +37,10 @@ export interface Disturbance {
   readonly node: Pnn;
   /**
    * `event`: its addresses change; `found`: the same, and no event says so; `hang`: its process stands still; `kill`: that is killed, and another
-   * one starts after `forMs`; `die`: the machine, which boots after `forMs`; `part`: CTDB thinks that it is alone; `blind`: it does not see the storage.
+   * one starts after `forMs`; `die`: the machine, which boots after `forMs`; `part`: CTDB thinks that it is alone; `blind`: it does not see the storage;
+   * `flush`: somebody empties its packet filter.
    */
-  readonly what: 'event' | 'found' | 'hang' | 'kill' | 'die' | 'part' | 'blind';
+  readonly what: 'event' | 'found' | 'hang' | 'kill' | 'die' | 'part' | 'blind' | 'flush';
   readonly forMs: number;
 }
 
@@ -81,6 +82,7 @@ export class Node {
   rebooted = false;
   parted = { from: 0, until: 0 };
   blindUntil = 0;
+  wasOpen = false;
   wanted: 'event' | 'found' | undefined;
   /** Raised with each change of its addresses; and what its last stop has covered. */
   changes = 0;
@@ -206,6 +208,10 @@ export class Cluster {
       case 'part':
         node.parted = { from: now, until: now + one.forMs };
         return;
+      case 'flush':
+        node.wasOpen = this.#refuses(node);
+        node.ruleUntil = 0;
+        return;
       case 'blind':
         node.blindUntil = Math.max(node.blindUntil, now + one.forMs);
         return;
@@ -246,9 +252,11 @@ export class Cluster {
       this.#write(node);
       return;
     }
+    const { wanted, wasOpen } = node;
+    node.wasOpen = false;
     const { state, act } = decide(
       node.state,
-      { ...this.#seen(node), wanted: node.wanted, inGrace: now < node.lockManager.graceUntil },
+      { ...this.#seen(node), wanted, wasOpen, inGrace: now < node.lockManager.graceUntil },
       limits,
     );
     node.state = state;

@@ -68,6 +68,10 @@ echo 50 > /proc/sys/fs/nfs/nlm_grace_period        # and nfsd's, /proc/fs/nfsd/n
           'are refused, by `check`, `setup --ctdb`, takeover and the first generation, whatever the kernel. Seen with GFS2 on Linux 6.1: two NFS clients of one node both got the same exclusive lock, as dlm takes lockd for one owner, and what lockd held stayed in dlm when it had ended, for ever. OCFS2 has its locks kept in the same way; with o2cb they are those of each node alone, as with `localflocks`, which is enough for an address whose file systems one node has at a time, and refused where every node exports them. No newer kernel was tried.',
         ],
         [
+          'A firewall that is reloaded',
+          '("nft flush ruleset", nftables.service, "iptables -F") while a node refuses takes its rules away, too. It looks for them 5 times a second and right before its lock manager stops, and has them there again; that is said, and all begin anew, so that nobody stops by what was so before. What stays: who asked in that time got what was free, and where another node had stopped already, what a client of that node held. Reload none while `status` says that a generation is under way.',
+        ],
+        [
           'takeover, release',
           'of such an address by hand are refused (DRIVER_UNSUITED): they would restart one lock manager alone. `status`, `check`, `clients`, `notify`, `history` work as ever. A planned move is CTDB’s: `ctdb moveip ADDRESS NUMBER`. nlm-failover-recovery(7) has what to do when something hangs.',
         ],
