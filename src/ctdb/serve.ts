@@ -1,13 +1,15 @@
 import { spawn } from 'node:child_process';
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync } from 'node:fs';
 import path from 'node:path';
 import type { Config, FloatingIp } from '../config/config.js';
 import { exitCodes, FailoverError } from '../errors.js';
 import { makeDirectory } from '../host/directories.js';
 import type { Host } from '../host/host.js';
+import { replaceDurably } from '../host/replace-file.js';
 import { systemdRuns } from '../host/reading/boot.js';
 import type { DriverModule } from '../lockmanager/module.js';
 import { unfitFilesystems } from '../lockmanager/unfit.js';
+import { readAt, withRegularFile } from '../record/safe-files/files.js';
 import { barrierName, isOperating } from '../rundir/operating.js';
 import { publicAddresses } from './addresses.js';
 
@@ -19,9 +21,48 @@ export function isServing(run: string): boolean {
   return isOperating(run, barrierName);
 }
 
+/** Nobody else can write to the directory of it. */
+function logFile(run: string): string {
+  return path.join(run, 'ctdb', 'log');
+}
+
+/** As long the log may become, bytes; /run is memory. */
+const mostLog = 1 << 20;
+
+/**
+ * Where `fd` is <run>/ctdb/log, and that is long, it goes on in log.1, in the place of what that had, and is emptied: descriptors that a process has
+ * inherited are good still. What comes meanwhile is waited for, and where it cannot be put there it stays.
+ */
+export function boundLog(run: string, fd: number): void {
+  try {
+    bound(run, fd);
+  } catch {
+    // A full /run, or no such descriptor: whoever says something goes on.
+  }
+}
+
+function bound(run: string, fd: number): void {
+  const isLong = () => fstatSync(fd).size > mostLog;
+  if (!fstatSync(fd).isFile() || !isLong()) return;
+  const file = logFile(run);
+  withRegularFile(file, constants.O_RDONLY, (reader) => {
+    const { dev, ino } = fstatSync(reader);
+    const own = fstatSync(fd);
+    if (own.dev !== dev || own.ino !== ino) return;
+    let kept = -1;
+    while (kept !== fstatSync(reader).size) {
+      kept = fstatSync(reader).size;
+      // One that grew before there was a bound is not read whole.
+      const from = Math.max(0, kept - 4 * mostLog);
+      replaceDurably(`${file}.1`, readAt(reader, from, kept - from).toString('utf8'), 0o600);
+    }
+    ftruncateSync(fd);
+  });
+}
+
 /**
  * Has the process run, where it does not: by its unit, else in a session of its own, so that it outlives the event, and ctdbd. Never waits for it. What it says
- * then goes to <run>/ctdb/log. `words`: how this installation is called.
+ * then goes to <run>/ctdb/log, which is bounded. `words`: how this installation is called.
  */
 export async function haveServed(
   { host, run }: { readonly host: Host; readonly run: string },
@@ -35,8 +76,9 @@ export async function haveServed(
   const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
   makeDirectory(run, 0o755);
   makeDirectory(path.join(run, 'ctdb'), 0o700);
-  const log = openSync(path.join(run, 'ctdb', 'log'), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600);
+  const log = openSync(logFile(run), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600);
   try {
+    boundLog(run, log);
     const [program, ...args] = words;
     spawn(program, args, { detached: true, stdio: ['ignore', log, log], cwd: '/' }).unref();
   } finally {

@@ -1,7 +1,7 @@
 // CTDB's event scripts and the command behind them, as processes on two rehearsed nodes: what is noted, what is started, what monitor says.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { monitorText } from '../../src/ctdb/events.js';
@@ -56,6 +56,15 @@ test('an event starts the process where it does not run; what moves is done by a
   chmodSync(site.a.path(stock), 0o755);
   t.regex((await said('check')).stdout, /FAILURE {2}sharing {3}\S*60\.nfs\.script is enabled/);
 
+  const log = path.join(runOf(site.b), 'ctdb/log');
+  appendFileSync(log, `long ago\n${'x'.repeat(2 ** 20)}\n`);
+  t.is((await event(site.a, '06', 'takeip', 'eth0', moving, '24')).code, 0);
+  t.is((await event(site.a, '62', 'ipreallocated')).code, 0);
+  await until(() => existsSync(`${log}.1`));
+  t.regex(readFileSync(`${log}.1`, 'utf8'), /generation 1: started\n[^]*long ago\n/);
+  await until(() => /^\S+ {2}generation 2: /m.test(readFileSync(log, 'utf8')));
+  await until(() => phases().join(' ') === 'started started');
+
   const pid = pidOf(site.a);
   if (pid === undefined || !isServe(pid)) return t.fail(`no process: ${pid}`);
   t.regex((await site.a.tool(['ctdb', 'serve'])).stderr, /runs on this node already/);
@@ -68,7 +77,7 @@ test('an event starts the process where it does not run; what moves is done by a
   t.is((await event(site.a, '62', 'recovered')).code, 0);
   await until(() => pidOf(site.a) !== pid);
   await until(() => phases().join(' ') === 'started started');
-  t.is([...readNotes(path.join(site.shared, 'ctdb')).values()][0]?.generation, 1);
+  t.is([...readNotes(path.join(site.shared, 'ctdb')).values()][0]?.generation, 2);
 });
 
 test('releaseip: nobody is recorded any more; where the address is back by then, nothing is touched', async (t) => {

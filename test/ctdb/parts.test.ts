@@ -1,6 +1,17 @@
 // What the barrier reads and writes: CTDB's answers, ports, notes, rules, and what is wanted.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -21,6 +32,7 @@ import { holderIn, membersIn } from '../../src/ctdb/members.js';
 import { believable, nobodyBehind, type Note, phases } from '../../src/ctdb/note.js';
 import { readNotes, writeNote } from '../../src/ctdb/note-files.js';
 import { lockPortsIn, refusalText } from '../../src/ctdb/refusal.js';
+import { boundLog } from '../../src/ctdb/serve.js';
 import { wantedBy } from '../../src/ctdb/wanted.js';
 import { FailoverError } from '../../src/errors.js';
 
@@ -285,4 +297,42 @@ test('the grace covers the spread of the starts, the notification and the reclai
     /^a grace of 8 s is too short: .* 2 s .* 3 s, and their reclaims 4 s, together 9 s$/,
   );
   t.is(whyTooShort(9, others), undefined);
+});
+
+test('the log is bounded, one old one is kept, no line is lost, and nothing is followed', (t) => {
+  const run = directory(t);
+  mkdirSync(path.join(run, 'ctdb'));
+  const log = path.join(run, 'ctdb', 'log');
+  const victim = path.join(run, 'victim');
+  writeFileSync(victim, 'kept');
+  symlinkSync(victim, `${log}.1`);
+  // As the process has it, and a child that has inherited it.
+  const [fd, inherited] = [openSync(log, 'a'), openSync(log, 'a')];
+  t.teardown(() => [fd, inherited].forEach((one) => closeSync(one)));
+  let longest = 0;
+  for (let line = 0; line < 2500; line += 1) {
+    writeSync(line % 7 === 0 ? inherited : fd, `${line} ${'x'.repeat(600)}\n`);
+    boundLog(run, fd);
+    longest = Math.max(longest, statSync(log).size);
+  }
+  const lines = `${readFileSync(`${log}.1`, 'utf8')}${readFileSync(log, 'utf8')}`.trim().split('\n');
+  t.deepEqual(
+    lines.map((line) => Number(line.split(' ')[0])),
+    lines.map((_, at) => at),
+  );
+  t.is(lines.length, 2500);
+  t.true(longest < 1.1 * 2 ** 20, `${longest}`);
+  t.is(readFileSync(victim, 'utf8'), 'kept');
+  t.is(statSync(`${log}.1`).mode & 0o777, 0o600);
+  for (let line = 0; line < 2500; line += 1) {
+    writeSync(fd, `${line} ${'y'.repeat(600)}\n`);
+    boundLog(run, fd);
+  }
+  t.true(statSync(`${log}.1`).size < 1.1 * 2 ** 20, 'in the place of the one before');
+  // Whoever starts it by hand into another file has that as it is.
+  const other = openSync(victim, 'a');
+  t.teardown(() => closeSync(other));
+  writeSync(other, 'z'.repeat(2 ** 21));
+  boundLog(run, other);
+  t.true(statSync(victim).size > 2 ** 21);
 });

@@ -72,7 +72,7 @@ async function serve(io: Io, drivers: LoadDrivers, options: CommonOptions): Prom
   const { BarrierProcess } = await import('../../ctdb/barrier-process.js');
   const { limitsOf } = await import('../../ctdb/limits.js');
   const { NodeEffects } = await import('../../ctdb/node-effects.js');
-  const { barrierOf, refuseUnfit } = await import('../../ctdb/serve.js');
+  const { barrierOf, boundLog, refuseUnfit } = await import('../../ctdb/serve.js');
   const { rpcbindPort, ...node } = await openNode(drivers, options);
   const { host, config, run, nlmRegistered, registeredAt } = node;
   requireRoot(host);
@@ -121,6 +121,7 @@ async function serve(io: Io, drivers: LoadDrivers, options: CommonOptions): Prom
           ? `${JSON.stringify({ at, level, text })}\n`
           : `${at}  ${level === 'warn' ? 'WARNING  ' : ''}${text}\n`,
       );
+      boundLog(run, process.stdout.fd);
     },
   });
   try {
