@@ -26,12 +26,17 @@ export interface LoadOptions {
  * @throws FailoverError CONFIG_NOT_FOUND, CONFIG_UNREADABLE or CONFIG_INVALID, exit code 3.
  */
 export async function loadConfig(options: LoadOptions): Promise<Config> {
-  const { file: given, env = process.env, hostname = osHostname(), drivers, read = readFileSync } = options;
-  const file = given ?? (env.NLM_FAILOVER_CONFIG || defaultConfigFile);
+  const { env, hostname = osHostname(), drivers, read = readFileSync } = options;
+  const file = configFile(options.file, env);
   const text = await readText(file, read);
   // Here, because the parser and the validator are paid for only by commands that read a file.
   const { parseConfig } = await import('./parse-config.js');
   return parseConfig(text, { file, hostname, drivers });
+}
+
+/** Which file that is. `given`: the value of --config. */
+export function configFile(given: string | undefined, env: Environment = process.env): string {
+  return given ?? (env.NLM_FAILOVER_CONFIG || defaultConfigFile);
 }
 
 async function readText(file: string, read: NonNullable<LoadOptions['read']>): Promise<string> {

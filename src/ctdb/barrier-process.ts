@@ -21,6 +21,8 @@ export interface Effects {
   now(): number;
   /** What CTDB said last, as far as it answers; never waits. Undefined: nothing yet. */
   members(): { readonly self: Pnn; readonly connected: ReadonlySet<Pnn> } | undefined;
+  /** The waits by a configuration that was changed, where that has been taken now. */
+  refresh?(): Limits | undefined;
   /** The notes of all nodes, this one's too, that can be so beside its generation; undefined: it knows none yet. */
   readNotes(own: number | undefined): ReadonlyMap<Pnn, Note>;
   writeNote(pnn: Pnn, note: Note): void;
@@ -59,7 +61,7 @@ const beatMs = { busy: 1000, idle: 5000 };
 
 export class BarrierProcess {
   readonly #effects: Effects;
-  readonly #limits: Limits;
+  #limits: Limits;
   #state: State | undefined;
   #self: Pnn | undefined;
   #beat: number;
@@ -125,6 +127,10 @@ export class BarrierProcess {
     const members = await this.#try('asking CTDB', () => this.#effects.members());
     if (members === undefined) return;
     this.#self = members.self;
+    // Never within a barrier.
+    const at = this.#state?.phase ?? 'idle';
+    if (at === 'idle' || at === 'started')
+      this.#limits = (await this.#try('the configuration', () => this.#effects.refresh?.())) ?? this.#limits;
     const notes = await this.#try('reading what the others are at', () => this.#readNotes());
     if (this.#state === undefined) {
       // What it did before it was killed stands there alone.

@@ -30,12 +30,13 @@ import {
   settledMove,
   sinceBoot,
 } from './local.js';
-import type { State } from './machine.js';
+import { limitsOf } from './limits.js';
+import type { Limits, State } from './machine.js';
 import { askMembers, type Members } from './members.js';
 import { believable, type Pnn } from './note.js';
 import { noteFile, notesDirectory, readNotes, type Signed, writeNote } from './note-files.js';
 import { isRefusing, letThrough, lockPorts, type Port, refuse, type Refused, stands } from './refusal.js';
-import { refuseUnfit } from './serve.js';
+import { markOf, refuseUnfit } from './serve.js';
 import { type Since, wantedBy } from './wanted.js';
 
 /** This node, as the effects need to know it. */
@@ -52,12 +53,26 @@ export interface BarrierNode extends LockManagerContext {
   readonly say: Effects['say'];
 }
 
+/** How the node is read anew when its configuration has changed. */
+export interface Again {
+  /** Of the file as it was read: see markOf. */
+  readonly mark: string;
+  readonly load: () => Promise<BarrierNode>;
+}
+
 /** CTDB is asked so often, ms, which starts a program: while something is under way, and while nothing is. */
 const askMs = { busy: 1000, idle: 5000 };
 
 /** The machine, as the process needs it. */
 export class NodeEffects implements Effects {
-  readonly #node: BarrierNode;
+  #node: BarrierNode;
+  readonly #again: Again | undefined;
+  #mark: string | undefined;
+  /** The node by a configuration that has changed, for the next look that may take it. */
+  #next: BarrierNode | undefined;
+  #isLoading = false;
+  /** Why that is not taken. */
+  #notTaken: string | undefined;
   readonly #directory: string;
   readonly #bootId: string;
   readonly say: Effects['say'];
@@ -81,8 +96,10 @@ export class NodeEffects implements Effects {
   /** What of the last reconfiguration went wrong, and is no reason to do it again. */
   #left: readonly string[] = [];
 
-  constructor(node: BarrierNode) {
+  constructor(node: BarrierNode, again?: Again) {
     this.#node = node;
+    this.#again = again;
+    this.#mark = again?.mark;
     this.#directory = notesDirectory(node.stateDirectory);
     this.#bootId = bootClock(node.host).bootId;
     this.say = node.say;
@@ -90,6 +107,45 @@ export class NodeEffects implements Effects {
 
   now(): number {
     return sinceBoot();
+  }
+
+  /** Never waits: a file is read beside the looks, and what it has is taken by a later one. Until it can be, that of before goes on. */
+  refresh(): Limits | undefined {
+    const again = this.#again;
+    const mark = markOf(this.#node.config.file);
+    if (again !== undefined && mark !== this.#mark && !this.#isLoading) {
+      this.#mark = mark;
+      void this.#load(again);
+    }
+    const next = this.#next;
+    if (next === undefined) return undefined;
+    this.#next = undefined;
+    this.#node = next;
+    this.say('info', `${next.config.file} has changed, and counts from now on`);
+    return limitsOf(next.config.timeouts.ctdb);
+  }
+
+  async #load({ load }: Again): Promise<void> {
+    const { config, stateDirectory, driver } = this.#node;
+    this.#isLoading = true;
+    try {
+      const next = await load();
+      const isOther =
+        next.config.node !== config.node ||
+        next.stateDirectory !== stateDirectory ||
+        next.driver.name !== driver.name;
+      this.#notTaken = isOther
+        ? `${config.file} has changed its node, driver or state directory, and is not taken before "nlm-failover ctdb serve" is started anew`
+        : undefined;
+      this.#next = isOther ? undefined : next;
+    } catch (error) {
+      const [why] = messageOf(error).split('\n');
+      this.#next = undefined;
+      this.#notTaken = `${config.file} has changed, and is not taken, so that what it had before goes on: ${why}`;
+    } finally {
+      this.#isLoading = false;
+    }
+    if (this.#notTaken !== undefined) this.say('warn', this.#notTaken);
   }
 
   /** The last answer; a ctdbd that is gone or hangs holds nobody up, and its nodes are waited for as they were, each for a bounded time. */
@@ -280,6 +336,7 @@ export class NodeEffects implements Effects {
     this.#askMs = phase === 'idle' ? askMs.idle : askMs.busy;
     const remarks = [
       ...(this.#notAnswered === undefined ? [] : [this.#notAnswered]),
+      ...(this.#notTaken === undefined ? [] : [this.#notTaken]),
       ...this.#unread.values(),
       ...this.#left,
     ];

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { closeSync, constants, fstatSync, ftruncateSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Config, FloatingIp } from '../config/config.js';
-import { exitCodes, FailoverError } from '../errors.js';
+import { exitCodes, FailoverError, messageOf } from '../errors.js';
 import { makeDirectory } from '../host/directories.js';
 import type { Host } from '../host/host.js';
 import { replaceDurably } from '../host/replace-file.js';
@@ -86,13 +86,27 @@ export async function haveServed(
   }
 }
 
+/** Another one as soon as a file is another one, or has been written to, or is gone. */
+export function markOf(file: string): string {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
+    return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
 /** What the process serves: the driver, and one address to make it for. Throws FailoverError CONFIG_INVALID (exit code 3). */
 export function barrierOf(
   config: Config,
   drivers: readonly DriverModule[],
-): { readonly module: DriverModule; readonly ips: readonly FloatingIp[]; readonly stateDirectory: string } {
+): {
+  readonly module: DriverModule;
+  readonly ips: readonly [FloatingIp, ...FloatingIp[]];
+  readonly stateDirectory: string;
+} {
   const ips = publicAddresses(config);
-  const [first] = ips;
+  const [first, ...others] = ips;
   if (first === undefined)
     throw invalid(
       `${config.file} has no [[shared_filesystem]]`,
@@ -112,7 +126,7 @@ export function barrierOf(
       `the lock manager driver is "${driver}", which needs no barrier of all nodes`,
       `It is for ${able.map(({ name }) => name).join(', ')}: set [lock_manager].driver, or see SHARED FILE SYSTEMS in nlm-failover(8).`,
     );
-  return { module, ips, stateDirectory: first.stateDirectory };
+  return { module, ips: [first, ...others], stateDirectory: first.stateDirectory };
 }
 
 /** Throws FailoverError NOT_READY (exit code 3) where the kernel's lock manager cannot keep locks apart on a file system (src/lockmanager/unfit.ts). */

@@ -13,7 +13,7 @@ import { isInstalled } from '../../src/host/running/command.js';
 import { servingJournal } from '../../src/rundir/serving.js';
 import { writeBelow } from '../helpers/check-sites.js';
 import { projectRoot } from '../lab/project-root.js';
-import { addresses, ctdbSite } from './helpers/ctdb-site.js';
+import { addresses, ctdbSite, statusText } from './helpers/ctdb-site.js';
 import { endAfter, event, isServe, pidOf, runOf, until } from './helpers/serving.js';
 
 const [moving, staying] = addresses;
@@ -78,6 +78,45 @@ test('an event starts the process where it does not run; what moves is done by a
   await until(() => pidOf(site.a) !== pid);
   await until(() => phases().join(' ') === 'started started');
   t.is([...readNotes(path.join(site.shared, 'ctdb')).values()][0]?.generation, 2);
+});
+
+test('a configuration that has changed is taken by the next generation, and one that is broken is said, and ends nothing', async (t) => {
+  const { a, give } = ctdbSite(t, 1);
+  const file = '/etc/nlm-failover.toml';
+  const good = a.read(file);
+  endAfter(t, a);
+  a.write('/ctdb-status', statusText(0, false));
+  t.is((await event(a, '06', 'startup')).code, 0);
+  await until(() => lastLooked(runOf(a)) !== undefined);
+  const pid = pidOf(a);
+  const said = () => (lastLooked(runOf(a))?.remarks ?? []).join('\n');
+  const generation = async (number: number, given: readonly string[]) => {
+    give(a, given);
+    t.is((await event(a, '06', 'takeip', 'eth0', given.at(-1) ?? '', '24')).code, 0);
+    t.is((await event(a, '62', 'ipreallocated')).code, 0);
+    await until(
+      () => lastLooked(runOf(a))?.generation === number && lastLooked(runOf(a))?.phase === 'started',
+    );
+  };
+  a.write(file, `${good}\n[[floating_ip`);
+  await until(() => /has changed, and is not taken, so that what it had before goes on: /.test(said()));
+  t.is((await event(a, '62', 'monitor')).code, 0, 'no reason to move the addresses away');
+  await generation(1, [moving]);
+  t.not(servingJournal(runOf(a), moving), undefined);
+  a.write(file, good.replaceAll('/shared_storage', '/other'));
+  await until(() => /has changed its node, driver or state directory, and is not taken before/.test(said()));
+  // Another address, of which it knew nothing, and other waits.
+  const third = '127.79.1.3';
+  const table = good
+    .slice(good.indexOf('[[floating_ip]]'))
+    .split('[[floating_ip]]')[1]
+    ?.replace(moving, third);
+  a.write(file, `${good.replace('[timeouts]', '[timeouts]\nctdb_notify = 77')}\n[[floating_ip]]${table}`);
+  await until(() => !/has changed/.test(said()));
+  await generation(2, [moving, third]);
+  t.not(servingJournal(runOf(a), third), undefined);
+  await until(() => /a grace of \d+ s is too short: .* takes 77 s/.test(said()));
+  t.is(pidOf(a), pid, 'by the same process');
 });
 
 test('releaseip: nobody is recorded any more; where the address is back by then, nothing is touched', async (t) => {
@@ -240,7 +279,9 @@ test('monitor and the others wait for neither configuration nor storage; monitor
   // Whoever opens it waits for ever.
   a.remove('/etc/nlm-failover.toml');
   execFileSync('mkfifo', [a.config]);
-  t.deepEqual(await event(a, '62', 'monitor'), { code: 0, output: '' });
+  const { code, output } = await event(a, '62', 'monitor');
+  t.is(code, 0, output);
+  t.regex(output, /^$|^.* has changed, and is not taken, so that .*: this is not a regular file\n$/);
   for (const [number, ...words] of [
     ['06', 'takeip', 'eth0', moving, '24'],
     ['62', 'releaseip', 'eth0', moving, '24'],

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Argument, type Command } from 'commander';
 import { events, type CtdbEvent } from '../../ctdb/event-names.js';
 import { exitCodes } from '../../errors.js';
+import type { BarrierNode } from '../../ctdb/node-effects.js';
 import type { Io } from '../io.js';
 import type { LoadDrivers } from '../open-reader.js';
 import { addCommonOptions, type CommonOptions } from '../options.js';
@@ -72,49 +73,22 @@ async function serve(io: Io, drivers: LoadDrivers, options: CommonOptions): Prom
   const { BarrierProcess } = await import('../../ctdb/barrier-process.js');
   const { limitsOf } = await import('../../ctdb/limits.js');
   const { NodeEffects } = await import('../../ctdb/node-effects.js');
-  const { barrierOf, boundLog, refuseUnfit } = await import('../../ctdb/serve.js');
-  const { rpcbindPort, ...node } = await openNode(drivers, options);
-  const { host, config, run, nlmRegistered, registeredAt } = node;
-  requireRoot(host);
-  const { module, ips, stateDirectory } = barrierOf(config, node.drivers);
-  const [first] = ips;
-  if (first === undefined) return;
-  refuseUnfit(host, ips);
-  const driver = module.make({ ...node, floatingIp: first });
-  const lock = lockBarrier(run);
+  const { barrierOf, boundLog, markOf, refuseUnfit } = await import('../../ctdb/serve.js');
+  const { configFile } = await import('../../config/load-config.js');
   const json = options.json === true;
   const log = await openLog(options.logLevel);
-  const effects = new NodeEffects({
-    host,
-    config,
-    run,
-    driver,
-    nlmRegistered,
-    registeredAt,
-    stateDirectory: host.path(stateDirectory),
-    contextOf: (floatingIp, signal) => {
-      const collected = new Collected();
-      const seconds = config.timeouts.notify;
-      return {
-        host,
-        config,
-        floatingIp,
-        driver: forOneAddress(module.make({ ...node, floatingIp })),
-        run,
-        session: new RecordSession(host, floatingIp, config),
-        voucher: byCtdb(host),
-        notifyDeadlineMs: seconds === undefined ? undefined : seconds * 1000,
-        rpcbindPort,
-        signal,
-        log,
-        collected,
-        undone: (sentence) => void collected.undone.push(sentence),
-        onNotifyProgress: () => undefined,
-        nlmRegistered,
-        registeredAt,
-      };
-    },
-    say: (level, text) => {
+  const load = async (): Promise<BarrierNode> => {
+    const { rpcbindPort, ...node } = await openNode(drivers, options);
+    const { host, config, run, nlmRegistered, registeredAt } = node;
+    requireRoot(host);
+    const {
+      module,
+      ips: [first, ...others],
+      stateDirectory,
+    } = barrierOf(config, node.drivers);
+    refuseUnfit(host, [first, ...others]);
+    const driver = module.make({ ...node, floatingIp: first });
+    const say: BarrierNode['say'] = (level, text) => {
       const at = new Date().toISOString();
       io.out(
         json
@@ -122,10 +96,47 @@ async function serve(io: Io, drivers: LoadDrivers, options: CommonOptions): Prom
           : `${at}  ${level === 'warn' ? 'WARNING  ' : ''}${text}\n`,
       );
       boundLog(run, process.stdout.fd);
-    },
-  });
+    };
+    return {
+      host,
+      config,
+      run,
+      driver,
+      nlmRegistered,
+      registeredAt,
+      stateDirectory: host.path(stateDirectory),
+      contextOf: (floatingIp, signal) => {
+        const collected = new Collected();
+        const seconds = config.timeouts.notify;
+        return {
+          host,
+          config,
+          floatingIp,
+          driver: forOneAddress(module.make({ ...node, floatingIp })),
+          run,
+          session: new RecordSession(host, floatingIp, config),
+          voucher: byCtdb(host),
+          notifyDeadlineMs: seconds === undefined ? undefined : seconds * 1000,
+          rpcbindPort,
+          signal,
+          log,
+          collected,
+          undone: (sentence) => void collected.undone.push(sentence),
+          onNotifyProgress: () => undefined,
+          nlmRegistered,
+          registeredAt,
+        };
+      },
+      say,
+    };
+  };
+  // As it is before it is read: what changes meanwhile is read again.
+  const mark = markOf(configFile(options.config));
+  const node = await load();
+  const lock = lockBarrier(node.run);
   try {
-    const barrier = new BarrierProcess(effects, limitsOf(config.timeouts.ctdb));
+    const effects = new NodeEffects(node, { mark, load });
+    const barrier = new BarrierProcess(effects, limitsOf(node.config.timeouts.ctdb));
     await barrier.run(interruption());
     await barrier.finish();
   } finally {

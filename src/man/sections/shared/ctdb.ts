@@ -72,12 +72,16 @@ echo 50 > /proc/sys/fs/nfs/nlm_grace_period        # and nfsd's, /proc/fs/nfsd/n
           '("nft flush ruleset", nftables.service, "iptables -F") while a node refuses takes its rules away, too. It looks for them 5 times a second and right before its lock manager stops, and has them there again; that is said, and all begin anew, so that nobody stops by what was so before. What stays: who asked in that time got what was free, and where another node had stopped already, what a client of that node held. Reload none while `status` says that a generation is under way.',
         ],
         [
+          'The configuration',
+          'is read anew when its file changes, and counts from the next generation on. One that cannot be read, or is wrong, is not taken: what it had before goes on, and `monitor`, `check` and the log say so. Another `node`, driver or state directory needs a start of nlm-failover-ctdb.service.',
+        ],
+        [
           'takeover, release',
           'of such an address by hand are refused (DRIVER_UNSUITED): they would restart one lock manager alone. `status`, `check`, `clients`, `notify`, `history` work as ever. A planned move is CTDB’s: `ctdb moveip ADDRESS NUMBER`. nlm-failover-recovery(7) has what to do when something hangs.',
         ],
         [
           'monitor',
-          'ends with 1, so that CTDB moves the addresses away, where the process does not run or stands still, or the lock manager cannot be stopped or started. It starts nothing by itself.',
+          'ends with 1, so that CTDB moves the addresses away, where the process does not run or stands still, or the lock manager cannot be stopped or started. It starts nothing by itself. Where no systemd has the process run, what it says is in /run/nlm-failover/ctdb/log, and before that in log.1; neither grows beyond 1 MiB by much.',
         ],
       ],
     },
