@@ -1,7 +1,20 @@
 // CTDB's event scripts and the command behind them, as processes on two rehearsed nodes: what is noted, what is started, what monitor says.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 import { monitorText } from '../../src/ctdb/events.js';
@@ -81,17 +94,22 @@ test('an event starts the process where it does not run; what moves is done by a
 });
 
 test('a configuration that has changed is taken by the next generation, and one that is broken is said, and ends nothing', async (t) => {
-  const { a, give } = ctdbSite(t, 1);
+  const site = ctdbSite(t, 1);
+  const { a } = site;
   const file = '/etc/nlm-failover.toml';
   const good = a.read(file);
   endAfter(t, a);
   a.write('/ctdb-status', statusText(0, false));
+  const log = path.join(runOf(a), 'ctdb/log');
+  mkdirSync(path.dirname(log), { recursive: true });
+  writeFileSync(log, 'x'.repeat(2 ** 20 + 1));
   t.is((await event(a, '06', 'startup')).code, 0);
+  t.true(existsSync(`${log}.1`), 'also of processes that end before they say anything');
   await until(() => lastLooked(runOf(a)) !== undefined);
   const pid = pidOf(a);
   const said = () => (lastLooked(runOf(a))?.remarks ?? []).join('\n');
   const generation = async (number: number, given: readonly string[]) => {
-    give(a, given);
+    site.give(a, given);
     t.is((await event(a, '06', 'takeip', 'eth0', given.at(-1) ?? '', '24')).code, 0);
     t.is((await event(a, '62', 'ipreallocated')).code, 0);
     await until(
@@ -252,6 +270,64 @@ test('the process refuses what it cannot keep locks on, and what needs no barrie
     config,
     /different state directories/,
   );
+});
+
+test('while the process runs an event starts no Node: 40 addresses come and go, and are noted as the program does it', async (t) => {
+  const run = mkdtempSync(path.join(tmpdir(), 'nlm-ctdb-'));
+  t.teardown(() => rmSync(run, { recursive: true }));
+  for (const name of ['ctdb', 'locks', 'serving', 'sync', 'frozen', 'bin']) mkdirSync(path.join(run, name));
+  const cut = path.join(run, 'cut');
+  const program = (name: string, text: string) =>
+    writeFileSync(path.join(run, 'bin', name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  const here = '127.79.1.9';
+  program('ip', `[ "$5" != ${here}/32 ] || echo '2: eth0 inet ${here}/24'`);
+  program('ss', `echo "$*" >> ${cut}`);
+  program('node', 'echo a Node was started; exit 1');
+  const env = { PATH: `${path.join(run, 'bin')}:${process.env['PATH']}`, NLM_FAILOVER_RUN: run };
+  const said = (number: '06' | '62', ...words: string[]) => {
+    const script = path.join(projectRoot(), `callouts/ctdb/${number}.nlm-failover.script`);
+    return execFileSync(script, words, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  };
+  const last = (octet: number) => `127.79.2.${octet}`;
+  const addressesOf = (count: number) => Array.from({ length: count }, (_, at) => last(at + 1));
+  t.regex(said('06', 'takeip', 'eth0', last(1), '24'), /a Node was started/, 'nothing serves');
+  t.is(movedNow(run), undefined);
+
+  const serve = spawn('sh', ['-c', 'sleep 600; :', 'nlm-failover', 'serve'], {
+    stdio: 'ignore',
+    detached: true,
+  });
+  t.teardown(() => process.kill(-(serve.pid ?? 0), 'SIGKILL'));
+  writeFileSync(path.join(run, 'locks/ctdb.holder'), `ctdb serve, pid ${serve.pid}\n`);
+  await until(() => isServe(serve.pid ?? 0));
+  const moved = new Set<string | undefined>();
+  for (const address of [...addressesOf(40), 'fd00::1']) {
+    t.is(said('06', 'takeip', 'eth0', address, '24'), '');
+    moved.add(movedNow(run));
+  }
+  t.is(moved.size, 41, 'another word each time');
+  t.not(settledMove(run), movedNow(run));
+  t.is(said('62', 'ipreallocated'), '');
+  t.is(settledMove(run), movedNow(run));
+  for (const address of [...addressesOf(40), here])
+    for (const kind of ['serving', 'sync', 'frozen']) symlinkSync('/journal', path.join(run, kind, address));
+  for (const address of addressesOf(40)) t.is(said('62', 'releaseip', 'eth0', address, '24'), '');
+  t.not(settledMove(run), movedNow(run));
+  t.regex(said('62', 'releaseip', 'eth0', here, '24'), /is here \(again\): nothing was touched/);
+  for (const kind of ['serving', 'sync', 'frozen']) t.deepEqual(readdirSync(path.join(run, kind)), [here]);
+  t.deepEqual(
+    readFileSync(cut, 'utf8').trim().split('\n'),
+    addressesOf(40).map((address) => `-HtnK state connected src ${address}`),
+  );
+  t.is(said('06', 'startup') + said('06', 'startipreallocate') + said('62', 'recovered'), '');
+  t.is(settledMove(run), movedNow(run));
+  t.deepEqual(readdirSync(path.join(run, 'ctdb')).toSorted(), ['moved', 'settled']);
+  t.is(statSync(path.join(run, 'ctdb/moved')).mode & 0o777, 0o600);
+  // What is none of this is the program's to judge.
+  for (const words of [[], ['eth0'], ['eth0', 'x', '24'], ['eth0', '10.1.1.1; reboot', '24']])
+    t.regex(said('06', 'takeip', ...words), /a Node was started/);
+  for (const words of [[], ['eth0', '../x', '24'], ['eth0', 'fd00::1', '64']])
+    t.regex(said('62', 'releaseip', ...words), /a Node was started/);
 });
 
 test('what monitor says, and when it has the addresses moved', (t) => {
