@@ -95,7 +95,7 @@ for (const filter of filters) {
 
   test(`${filter}: nobody has to be there for it to end`, async (t) => {
     const [server, far] = await site(t, filter);
-    await inside(server, 'refuse', refused, '4000');
+    await inside(server, 'refuse', refused, '20000');
     t.false(await connects(far, shared, lockd));
     await waitFor('the refusal to end by itself', () => connects(far, shared, lockd));
     t.is(await inside(server, 'is'), 'false');
