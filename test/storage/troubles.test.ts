@@ -65,7 +65,7 @@ const overwrite = (file: string, from: number) => {
 };
 
 const rebuildIt = /^Run "nlm-failover rebuild 127\.77\.12\.1"/;
-const mountIt = /^Mount the shared storage/;
+const mountIt = /^Mount the shared storage\. Only where it is mounted: make /;
 const ours = /real file or directory that belongs to root, and that nobody else can write/;
 
 const troubles: Record<string, Trouble> = {

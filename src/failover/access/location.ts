@@ -76,7 +76,7 @@ export function unreachable(host: Host, ip: FloatingIp): FailoverError {
         why === undefined
           ? `No takeover has made a record yet: nlm-failover takeover ${address}`
           : onVolume === undefined
-            ? `Mount the shared storage, or create ${ip.stateDirectory} (mode 0755, owner root) once.`
+            ? `Mount the shared storage. Only where it is mounted: make ${ip.stateDirectory} on it, once (mode 0755, owner root).`
             : `Run this on the node that serves ${address}. Where none does, and the others are dead or have let go (IS THE OTHER NODE DEAD in nlm-failover-recovery(7)): nlm-failover takeover --steps B-1 ${address}. Never mount it by hand while another node may have it.`,
     },
   );

@@ -431,6 +431,10 @@ test.serial(
       onB.said().includes('Whether 127.78.1.1 calls this node into grace cannot be seen'),
     );
     t.regex((await b.here(['join-grace'])).stderr, /cannot be seen: \/shared_storage does not exist/);
+    t.regex(
+      (await b.here(['check', address])).output,
+      /Only where it is mounted: make \/shared_storage on it/,
+    );
     renameSync(`${shared}.gone`, shared);
     const releasing = await a.here(['release', address]);
     t.is(releasing.exitCode, 0, releasing.stdout + releasing.stderr);

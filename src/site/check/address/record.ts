@@ -32,7 +32,7 @@ export const recordCheck: Check<AddressSite> = {
         ? [
             failure(
               `the record cannot be reached: ${standing.unreachable}`,
-              `Mount the shared storage, or make ${ip.stateDirectory} once (mode 0755, owner root).`,
+              `Mount the shared storage. Only where it is mounted: make ${ip.stateDirectory} on it, once (mode 0755, owner root).`,
             ),
           ]
         : []),
