@@ -64,15 +64,41 @@ export class FailoverError extends Error {
   }
 }
 
+/**
+ * What file systems refuse with and Node has no word for ("Unknown system error -122"): libuv's list (uv.h, UV_ERRNO_MAP) has not all
+ * of Linux's asm-generic/errno.h. By the number.
+ */
+const unnamed = new Map<number, readonly [name: string, text: string]>([
+  [37, ['ENOLCK', 'no locks available']],
+  [67, ['ENOLINK', 'link has been severed']],
+  [74, ['EBADMSG', 'bad message, as a checksum that is wrong']],
+  [116, ['ESTALE', 'stale file handle']],
+  [117, ['EUCLEAN', 'structure needs cleaning']],
+  [122, ['EDQUOT', 'disk quota exceeded']],
+  [123, ['ENOMEDIUM', 'no medium found']],
+]);
+
+/** The name and text of a Node system error that Node has no name for; any other: undefined. */
+function namedOf(error: unknown): readonly [name: string, text: string] | undefined {
+  const { code, errno } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  if (typeof code !== 'string' || errno === undefined || !code.startsWith('Unknown system error'))
+    return undefined;
+  return unnamed.get(-errno) ?? [`E${-errno}`, 'an error of the system without a name'];
+}
+
 /** The message of anything thrown, without a stack. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const named = namedOf(error);
+  // "Unknown system error -116: Unknown system error -116, fstat".
+  const nameless = /^Unknown system error -\d+: Unknown system error -\d+/;
+  return named === undefined ? error.message : error.message.replace(nameless, named.join(': '));
 }
 
 /** The `code` of a Node system error (ENOENT, EBUSY, ...), or undefined. */
 export function errnoOf(error: unknown): string | undefined {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  return typeof code === 'string' ? code : undefined;
+  return typeof code === 'string' ? (namedOf(error)?.[0] ?? code) : undefined;
 }
 
 /** The kernel's word, or SQLite's for the same. */

@@ -2,7 +2,7 @@ import { constants, fstatSync } from 'node:fs';
 import { FailoverError, systemError } from '../errors.js';
 import { replaceDurably } from '../host/replace-file.js';
 import { inPlainWords, recordError } from './record-error.js';
-import { readAt, withRegularFile } from './safe-files/files.js';
+import { despiteReplacing, readAt, withRegularFile } from './safe-files/files.js';
 
 // Files by which nodes tell each other something, on storage that all see: JSON, each with one writer, replaced as a whole, so that
 // no lock of the storage is needed.
@@ -38,10 +38,12 @@ export function isWhole(value: unknown): value is number {
 /** Undefined where it is not there, or too long to be one of ours. */
 function textOf(file: string): string | undefined {
   try {
-    return withRegularFile(file, constants.O_RDONLY, (fd) => {
-      const { size } = fstatSync(fd);
-      return size > mostBytes ? undefined : readAt(fd, 0, size).toString('utf8');
-    });
+    return despiteReplacing(() =>
+      withRegularFile(file, constants.O_RDONLY, (fd) => {
+        const { size } = fstatSync(fd);
+        return size > mostBytes ? undefined : readAt(fd, 0, size).toString('utf8');
+      }),
+    );
   } catch (error) {
     throw systemError(error, `reading ${inPlainWords(file)}`);
   }

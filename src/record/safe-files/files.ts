@@ -12,9 +12,27 @@ import { inPlainWords } from '../record-error.js';
  * undefined where it is not there. Throws RECORD_UNSAFE for what is not a regular file: never followed, never waited for; RECORD_UNUSABLE.
  */
 export function withRegularFile<T>(path: string, flags: number, use: (fd: number) => T): T | undefined {
-  let fd: number;
+  const fd = openRegular(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  if (fd === undefined) return undefined;
   try {
-    fd = openDespiteLease(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return use(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openRegular(path: string, flags: number): number | undefined {
+  try {
+    return despiteReplacing(() => {
+      const fd = openDespiteLease(path, flags);
+      try {
+        if (!fstatSync(fd).isFile()) throw unsafe(path, 'is not a regular file');
+        return fd;
+      } catch (error) {
+        closeSync(fd);
+        throw error;
+      }
+    });
   } catch (error) {
     const code = errnoOf(error);
     if (code === 'ENOENT') return undefined;
@@ -22,11 +40,22 @@ export function withRegularFile<T>(path: string, flags: number, use: (fd: number
       throw unsafe(path, 'is not a regular file');
     throw error;
   }
-  try {
-    if (!fstatSync(fd).isFile()) throw unsafe(path, 'is not a regular file');
-    return use(fd);
-  } finally {
-    closeSync(fd);
+}
+
+/** More often than a peer replaces a file while it is being opened. */
+const mostTries = 5;
+
+/**
+ * What `action` makes of a file that another node may replace at any moment. On shared storage (GlusterFS, NFS) whoever has the old one
+ * open gets ESTALE then, also right after open(2), which asks nobody: the new one is there. Throws what `action` throws.
+ */
+export function despiteReplacing<T>(action: () => T): T {
+  for (let left = mostTries; ; left -= 1) {
+    try {
+      return action();
+    } catch (error) {
+      if (left === 1 || errnoOf(error) !== 'ESTALE') throw error;
+    }
   }
 }
 
