@@ -8,16 +8,18 @@ import {
   leaderOf,
   nodeOf,
   publicAddresses,
+  untilAll,
   untilBalanced,
   untilMoved,
   untilSettled,
 } from './ctdb/cluster.js';
+import { comeBack, die, moveAmong, moveWhileOneHangs } from './ctdb/troubles.js';
 import { labUnavailable } from './lab.js';
 import { useLab } from './use-lab.js';
 
 const reason = labUnavailable(ctdbCommands);
 const title =
-  'CTDB: ctdbd killed, a partition, all addresses on one node: both locks are kept and no rival gets one';
+  'CTDB: ctdbd killed, a partition, all addresses on one node, a node that dies in each phase of the barrier: both locks are kept and no rival gets one';
 if (reason !== undefined) test.serial.skip(`${title} (${reason})`, () => undefined);
 else test.serial(title, (t) => useLab(t, 50, bootCtdbLab, (lab) => prove(t, lab)));
 
@@ -80,5 +82,29 @@ const troubles: Readonly<Record<string, (trouble: Trouble) => Promise<number>>> 
     for (const node of leaving) await node.ctdb('enable');
     await untilBalanced(lab);
     return untilSettled(lab, lab.nodes, moved, 2);
+  },
+
+  'a node dies that refuses': async ({ t, lab, clients, floor }) => {
+    const dead = await nodeOf(lab, other);
+    const before = await moveWhileOneHangs(lab, dead, floor, () => die(lab, dead));
+    return comeBack(t, lab, clients, dead, before);
+  },
+
+  'a node dies that has stopped': async ({ t, lab, clients, floor }) => {
+    // Another than has the lock that does not move: that one is held by whoever hangs, and goes after this death.
+    const hanging = await nodeOf(lab, other);
+    let dead = hanging;
+    const before = await moveWhileOneHangs(lab, hanging, floor, ({ to }) => {
+      dead = to;
+      return die(lab, to);
+    });
+    return comeBack(t, lab, clients, dead, before);
+  },
+
+  'a node dies that has started': async ({ t, lab, clients, floor }) => {
+    const { to } = await moveAmong(lab);
+    const started = await untilAll(lab, lab.nodes, 'started', floor);
+    await die(lab, to);
+    return comeBack(t, lab, clients, to, started);
   },
 };
