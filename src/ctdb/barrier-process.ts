@@ -59,6 +59,9 @@ export const lookMs = { busy: 200, idle: 500 };
 /** So often a note changes, and a refusal is renewed, while something is under way; and while nothing is. */
 const beatMs = { busy: 1000, idle: 5000 };
 
+/** So often all begin anew where rules were taken away; who takes them away for ever keeps nobody from being served. */
+const mostOpened = 5;
+
 export class BarrierProcess {
   readonly #effects: Effects;
   #limits: Limits;
@@ -76,6 +79,8 @@ export class BarrierProcess {
   /** When it was seen last that what is to be refused is; and what came through since the last look. */
   #refusedAt = Number.NEGATIVE_INFINITY;
   #wasOpen = false;
+  /** How often since the lock manager has started. */
+  #opened = 0;
   #isKeeping = false;
   /** A renewal of before the last one comes too late. */
   #openings = 0;
@@ -129,8 +134,10 @@ export class BarrierProcess {
     this.#self = members.self;
     // Never within a barrier.
     const at = this.#state?.phase ?? 'idle';
-    if (at === 'idle' || at === 'started')
+    if (at === 'idle' || at === 'started') {
+      this.#opened = 0;
       this.#limits = (await this.#try('the configuration', () => this.#effects.refresh?.())) ?? this.#limits;
+    }
     const notes = await this.#try('reading what the others are at', () => this.#readNotes());
     if (this.#state === undefined) {
       // What it did before it was killed stands there alone.
@@ -335,12 +342,17 @@ export class BarrierProcess {
   }
 
   #cameThrough({ phase }: State, since: number): void {
-    this.#wasOpen = true;
+    this.#opened += 1;
+    const isTooOften = this.#opened > mostOpened;
+    this.#wasOpen = !isTooOften;
     const ms = Math.round(this.#refusedAt - since);
     const long = Number.isFinite(ms) ? `${ms} ms` : 'an unknown time';
+    const goesOn = isTooOften
+      ? `that was so ${mostOpened} times before, so it goes on: whatever takes them away, stop it`
+      : 'all begin anew';
     this.#effects.say(
       'warn',
-      `NLM was not refused here for up to ${long}: the rules were gone, as after "nft flush ruleset" or a reload of a firewall, and are there again; ${phase === 'refusing' ? 'all begin anew, and what was locked here meanwhile may be what others held, where a node had stopped already' : 'nothing was granted, as the lock manager is down'}`,
+      `NLM was not refused here for up to ${long}: the rules were gone, as after "nft flush ruleset" or a reload of a firewall, and are there again; ${phase === 'refusing' ? `${goesOn}, and what was locked here meanwhile may be what others held, where a node had stopped already` : 'nothing was granted, as the lock manager is down'}`,
     );
   }
 

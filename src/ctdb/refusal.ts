@@ -122,12 +122,9 @@ export async function refuse(host: Host, refused: Refused, ms: number): Promise<
 
 async function refuseByNft(host: Host, refused: Refused, ms: number): Promise<void> {
   await apply(host, refusalText(refused, ms));
-  const there = await host.run(list, { bare: true });
-  const missing = refused.ports.filter(
-    ({ protocol, port }) => !there.stdout.includes(`${protocol} . ${port} timeout`),
-  );
-  if (there.exitCode === 0 && missing.length === 0) return;
-  throw new FailoverError(`The kernel does not refuse NLM, though nft said so: ${saidOf(there)}`, {
+  // By the same look as later: rules that it does not know again would be gone each time, and all would begin anew for ever.
+  if (await standsInNft(host, refused)) return;
+  throw new FailoverError('The kernel does not refuse NLM, though nft said so', {
     code: 'NOT_VERIFIED',
     exitCode: exitCodes.stepFailed,
     operation: 'refusing NLM',
@@ -148,16 +145,18 @@ const table: Argv = ['nft', 'list', 'table', family, tableName];
 /** Whether all of that is refused at this moment: others may have emptied the packet filter, as by "nft flush ruleset". Throws FailoverError. */
 export async function stands(host: Host, refused: Refused): Promise<boolean> {
   return withFilter({
-    nft: async () => {
-      const { exitCode, stdout } = await host.run(table, { bare: true });
-      const parts = [
-        ...refused.ports.map(({ protocol, port }) => `${protocol} . ${port} timeout`),
-        ...['ports', 'own4', 'own6'].map((set) => `@${set} drop`),
-      ];
-      return exitCode === 0 && parts.every((part) => stdout.includes(part));
-    },
+    nft: () => standsInNft(host, refused),
     iptables: () => iptables.stands(host, refused),
   });
+}
+
+async function standsInNft(host: Host, { ports }: Refused): Promise<boolean> {
+  const { exitCode, stdout } = await host.run(table, { bare: true });
+  const parts = [
+    ...ports.map(({ protocol, port }) => `${protocol} . ${port} timeout`),
+    ...['ports', 'own4', 'own6'].map((set) => `@${set} drop`),
+  ];
+  return exitCode === 0 && parts.every((part) => stdout.includes(part));
 }
 
 /** Whether anything is refused at this moment. */

@@ -340,6 +340,26 @@ for (const [how, openingMs] of [
     t.is(changes.at(-1), 'let through');
   });
 
+test('whoever takes the rules away for ever keeps nobody from being served, and is told of', async (t) => {
+  const said: string[] = [];
+  let isStarted = false;
+  const barrier = new BarrierProcess(
+    {
+      ...idleEffects,
+      wanted: () => (isStarted ? undefined : 'event'),
+      refuses: async () => false,
+      start: async () => void (isStarted = true),
+      say: (_, text) => void said.push(text),
+    },
+    usualLimits,
+  );
+  for (let look = 0; look < 200 && barrier.state?.phase !== 'started'; look += 1) await barrier.look();
+  t.is(barrier.state?.phase, 'started');
+  const gone = said.filter((one) => one.includes('the rules were gone'));
+  t.is(gone.filter((one) => one.includes('all begin anew')).length, 5);
+  t.true(gone.some((one) => one.includes('that was so 5 times before, so it goes on')));
+});
+
 test('where /run takes nothing it goes on, and starts the lock manager once', async (t) => {
   const site = ctdbSite(t, 1);
   site.connect(false);

@@ -69,7 +69,7 @@ echo 50 > /proc/sys/fs/nfs/nlm_grace_period        # and nfsd's, /proc/fs/nfsd/n
         ],
         [
           'A firewall that is reloaded',
-          '("nft flush ruleset", nftables.service, "iptables -F") while a node refuses takes its rules away, too. It looks for them 5 times a second and right before its lock manager stops, and has them there again; that is said, and all begin anew, so that nobody stops by what was so before. What stays: who asked in that time got what was free, and where another node had stopped already, what a client of that node held. Reload none while `status` says that a generation is under way.',
+          '("nft flush ruleset", nftables.service, "iptables -F") while a node refuses takes its rules away, too. It looks for them 5 times a second and right before its lock manager stops, and has them there again; that is said, and all begin anew, so that nobody stops by what was so before; at most five times, then it goes on and says so. What stays: who asked in that time got what was free, and where another node had stopped already, what a client of that node held. Reload none while `status` says that a generation is under way.',
         ],
         [
           'The configuration',
