@@ -1,5 +1,5 @@
 // GlusterFS on both servers, exported by NFS-Ganesha on both: an address that moves there and back, and whose node dies, with a lock that a rival
-// tries to get through the other address all the while.
+// tries to get through the other address all the while. Only in the full run.
 import { lastTakeover } from './cluster/ours.js';
 import { glusterCommands } from './gluster/gluster.js';
 import {

@@ -80,9 +80,9 @@ export const phases = [
     ...oneByOne('lab', 'real kernels: two servers, a client, locks that move', missingForLab, machine.labs),
     after: 'wire',
   },
-  // They take as long as all others of the lab, and wait for most of it.
+  // It takes as long as all others of the lab, and waits for most of it. No second one: what runs beside it has clocks.
   {
-    ...oneByOne('gluster', 'the scenarios of the lab that wait most', missingForLab, 2),
+    ...oneByOne('gluster', 'the scenario of the lab that waits most', missingForLab, 1),
     partOf: 'lab',
     beside: ['unit', 'lab'],
   },

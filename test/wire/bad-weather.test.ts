@@ -19,6 +19,8 @@ const full = process.env['NLM_FULL'] === '1';
 const farmSize = full ? 597 : 33;
 const takeovers = full ? 6 : 2;
 const deadline = full ? '90' : '15';
+/** Where everybody is up: it ends when all are notified. */
+const patient = '90';
 const seed = Number(process.env['SEED'] ?? randomInt(2 ** 31));
 const weather = {
   seed,
@@ -182,7 +184,7 @@ test('30 % loss, delay, duplicates, disorder, a third down: everybody who is the
   farm.write(`up ${down.join(' ')}`);
   await startStatd(clients.tooLate);
   await farm.saw(new RegExp(`^up ${farmSize}\\n`, 'm'));
-  const later = await run(network, 'B', ['notify', '--notify-deadline', deadline]);
+  const later = await run(network, 'B', ['notify', '--notify-deadline', patient]);
   t.deepEqual(later, { exitCode: 0, notified: expected.length, notNotified: {} });
   t.deepEqual(owed(network), { notNotified: [], state: first.state });
 
@@ -193,7 +195,7 @@ test('30 % loss, delay, duplicates, disorder, a third down: everybody who is the
     const [from, to] = turn % 2 === 1 ? (['B', 'A'] as const) : (['A', 'B'] as const);
     await run(network, from, ['release']);
     await moveAddress(network, from, to);
-    t.deepEqual(await run(network, to, ['takeover', '--no-wait', '--notify-deadline', deadline]), {
+    t.deepEqual(await run(network, to, ['takeover', '--no-wait', '--notify-deadline', patient]), {
       exitCode: 0,
       notified: everybody.length,
       notNotified: {},

@@ -124,7 +124,7 @@ realtime scheduling = false
     base,
     start,
     has,
-    healthy: () => waitFor('all nodes to be healthy', isOk, 500),
+    healthy: () => waitFor('all nodes to be healthy', isOk, 500, 500),
     // CTDB may move them by itself, as it balances.
     recordedWhereItIs: (address) =>
       waitFor(

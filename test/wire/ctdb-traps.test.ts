@@ -17,6 +17,7 @@ const tunables = `MonitorInterval=2
 EventScriptTimeout=5
 KeepaliveInterval=1
 KeepaliveLimit=4
+RecoveryBanPeriod=10
 `;
 
 /** By its path: others have programs of that name (node_modules/.bin). */
