@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { hostname as osHostname } from 'node:os';
 import type { Environment } from '../environment.js';
 import type { ErrorCode } from '../error-codes.js';
@@ -37,6 +37,16 @@ export async function loadConfig(options: LoadOptions): Promise<Config> {
 /** Which file that is. `given`: the value of --config. */
 export function configFile(given: string | undefined, env: Environment = process.env): string {
   return given ?? (env.NLM_FAILOVER_CONFIG || defaultConfigFile);
+}
+
+/** Another text as soon as a file holds something else, is another one, or is gone. */
+export function versionOf(file: string): string {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
+    return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 async function readText(file: string, read: NonNullable<LoadOptions['read']>): Promise<string> {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { FailoverError, messageOf } from '../errors.js';
 import type { Config } from '../config/config.js';
+import { versionOf } from '../config/load-config.js';
 import { limitOf } from '../failover/limits.js';
 import { notSo } from '../host/action.js';
 import type { Host } from '../host/host.js';
@@ -36,7 +37,7 @@ import { askMembers, type Members } from './members.js';
 import { believable, type Pnn } from './note.js';
 import { noteFile, notesDirectory, readNotes, type Signed, writeNote } from './note-files.js';
 import { isRefusing, letThrough, lockPorts, type Port, refuse, type Refused, stands } from './refusal.js';
-import { markOf, refuseUnfit } from './serve.js';
+import { refuseUnfit } from './serve.js';
 import { type Since, wantedBy } from './wanted.js';
 
 /** This node, as the effects need to know it. */
@@ -55,7 +56,7 @@ export interface BarrierNode extends LockManagerContext {
 
 /** How the node is read anew when its configuration has changed. */
 export interface Again {
-  /** Of the file as it was read: see markOf. */
+  /** Of the file as it was read: see versionOf. */
   readonly mark: string;
   readonly load: () => Promise<BarrierNode>;
 }
@@ -112,7 +113,7 @@ export class NodeEffects implements Effects {
   /** Never waits: a file is read beside the looks, and what it has is taken by a later one. Until it can be, that of before goes on. */
   refresh(): Limits | undefined {
     const again = this.#again;
-    const mark = markOf(this.#node.config.file);
+    const mark = versionOf(this.#node.config.file);
     if (again !== undefined && mark !== this.#mark && !this.#isLoading) {
       this.#mark = mark;
       void this.#load(again);

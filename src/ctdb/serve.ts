@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync } from 'node:fs';
 import path from 'node:path';
 import type { Config, FloatingIp } from '../config/config.js';
-import { exitCodes, FailoverError, messageOf } from '../errors.js';
+import { exitCodes, FailoverError } from '../errors.js';
 import { makeDirectory } from '../host/directories.js';
 import type { Host } from '../host/host.js';
 import { replaceDurably } from '../host/replace-file.js';
@@ -83,16 +83,6 @@ export async function haveServed(
     spawn(program, args, { detached: true, stdio: ['ignore', log, log], cwd: '/' }).unref();
   } finally {
     closeSync(log);
-  }
-}
-
-/** Another one as soon as a file is another one, or has been written to, or is gone. */
-export function markOf(file: string): string {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
-    return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
-  } catch (error) {
-    return messageOf(error);
   }
 }
 

@@ -73,8 +73,8 @@ async function serve(io: Io, drivers: LoadDrivers, options: CommonOptions): Prom
   const { BarrierProcess } = await import('../../ctdb/barrier-process.js');
   const { limitsOf } = await import('../../ctdb/limits.js');
   const { NodeEffects } = await import('../../ctdb/node-effects.js');
-  const { barrierOf, boundLog, markOf, refuseUnfit } = await import('../../ctdb/serve.js');
-  const { configFile } = await import('../../config/load-config.js');
+  const { barrierOf, boundLog, refuseUnfit } = await import('../../ctdb/serve.js');
+  const { configFile, versionOf } = await import('../../config/load-config.js');
   const json = options.json === true;
   const log = await openLog(options.logLevel);
   const load = async (): Promise<BarrierNode> => {
@@ -131,7 +131,7 @@ async function serve(io: Io, drivers: LoadDrivers, options: CommonOptions): Prom
     };
   };
   // As it is before it is read: what changes meanwhile is read again.
-  const mark = markOf(configFile(options.config));
+  const mark = versionOf(configFile(options.config));
   const node = await load();
   const lock = lockBarrier(node.run);
   try {

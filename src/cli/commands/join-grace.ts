@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs';
 import { type Command, Option } from 'commander';
+import { versionOf } from '../../config/load-config.js';
 import { exitCodes, FailoverError } from '../../errors.js';
 import type { Joined } from '../../failover/sharing/join-calls.js';
 import type { Io } from '../io.js';
@@ -166,14 +166,6 @@ async function watch(io: Io, { open, say, signal, json, ...watching }: Watching)
   } finally {
     lock.release();
   }
-}
-
-/** Changes with what a file holds; undefined where it is not there. */
-function versionOf(file: string): string | undefined {
-  const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
-  return stats === undefined
-    ? undefined
-    : [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(' ');
 }
 
 function sentence({ address, by, state, said }: Omit<Joined, 'isNews'>): string {

@@ -58,12 +58,9 @@ export async function refuse(host: Host, refused: Refused, ms: number): Promise<
       const insert: Argv = [program, ...wait, '-I', ...rule];
       await succeed(insert, await host.run(insert, { bare: true }));
     }
-    const text = await rulesOf(host, family);
-    const missing = refused.ports.filter(
-      ({ protocol, port }) =>
-        !new RegExp(`-p ${protocol} .*--dport ${port} .*--datestop ${timeText(span.to)} `).test(text ?? ''),
-    );
-    if (missing.length > 0)
+    const text = (await rulesOf(host, family)) ?? '';
+    const end = Date.parse(`${timeText(span.to)}Z`);
+    if (!refused.ports.every((port) => stopsOf(text, port).includes(end)))
       throw new FailoverError(`The kernel does not refuse NLM, though ${program} said so`, {
         code: 'NOT_VERIFIED',
         exitCode: exitCodes.stepFailed,
@@ -109,20 +106,16 @@ export async function stands(host: Host, { ports }: Refused): Promise<boolean> {
       const there = await host.run([programs[family], ...wait, '-C', hook, '-j', chain], { bare: true });
       if (there.exitCode !== 0) return false;
     }
-    const lines = ((await rulesOf(host, family)) ?? '').split('\n');
-    const isRefused = ({ protocol, port }: Refused['ports'][number]) =>
-      lines.some(
-        (line) =>
-          line.includes(`-p ${protocol} `) && line.includes(`--dport ${port} `) && stopOf(line) >= host.now(),
-      );
-    if (!ports.every(isRefused)) return false;
+    const text = (await rulesOf(host, family)) ?? '';
+    if (!ports.every((port) => stopsOf(text, port).some((stop) => stop >= host.now()))) return false;
   }
   return true;
 }
 
-/** Until when a rule matches, ms since 1970; NaN: that is no rule of ours. */
-function stopOf(line: string): number {
-  return Date.parse(`${/--datestop (\S+)/.exec(line)?.[1] ?? ''}Z`);
+/** Until when the rules of a port match, ms since 1970. */
+function stopsOf(text: string, { protocol, port }: Refused['ports'][number]): number[] {
+  const rules = new RegExp(`-p ${protocol} .*--dport ${port} .*--datestop (\\S+) `, 'g');
+  return [...text.matchAll(rules)].map(([, time = '']) => Date.parse(`${time}Z`));
 }
 
 /** Undefined where the chain is not there. */

@@ -3,12 +3,13 @@ import { parseConfig } from '../../../config/parse-config.js';
 import { usualTimeouts } from '../../../ctdb/limits.js';
 import { notifyByHand } from '../../../failover/steps/notify-by-hand.js';
 import { drivers } from '../../../lockmanager/drivers.js';
+import { ownScripts, scriptFile } from '../../../site/ctdb/scripts.js';
 import type { ManSection } from '../../man-page.js';
 import { ctdbExample } from './ctdb.js';
 
 const address = '10.10.1.1';
 const table = 'inet by_hand';
-const scripts = '/etc/ctdb/events/legacy/';
+const [event, monitor] = [scriptFile(ownScripts[0]), scriptFile(ownScripts[1])];
 
 /** The four questions again, where CTDB answers most of them. */
 export const recoveryCtdb: ManSection = {
@@ -83,10 +84,8 @@ export function byHandCtdb(): ManSection {
       { heading: 'on every node: let nobody else do it, and refuse NLM' },
       {
         example: [
-          ...['06', '62'].map((number) => {
-            const script = `${scripts}${number}.nlm-failover.script`;
-            return `mv ${script} ${script}~   # ${number === '06' ? 'else the next event starts the process' : 'else its monitor has CTDB take the addresses off this node'}`;
-          }),
+          `mv ${event} ${event}~   # else the next event starts the process`,
+          `mv ${monitor} ${monitor}~   # else its monitor has CTDB take the addresses off this node`,
           'systemctl stop nlm-failover-ctdb.service   # it starts first what it has stopped',
           `nft add table ${table}`,
           `nft 'add chain ${table} in { type filter hook input priority -10; }'`,
@@ -118,10 +117,8 @@ export function byHandCtdb(): ManSection {
       { heading: 'on every node, when nlm-failover works again' },
       {
         example: [
-          ...['06', '62'].map((number) => {
-            const script = `${scripts}${number}.nlm-failover.script`;
-            return `mv ${script}~ ${script}`;
-          }),
+          `mv ${event}~ ${event}`,
+          `mv ${monitor}~ ${monitor}`,
           'systemctl start nlm-failover-ctdb.service',
         ].join('\n'),
       },
