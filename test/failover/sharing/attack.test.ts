@@ -180,12 +180,14 @@ test.serial(
   async (t) => {
     const { a, b, record } = sharedSite(t, 'barrier = 2');
     t.is((await a.here(['takeover', address, ...quick])).exitCode, 5);
-    // Long, until it is seen.
+    // A third node, which is not there, is waited for until the call is seen.
     configure(b, 'barrier = 2', 'barrier = 20');
+    configure(b, 'nodes = ["A", "B"]', 'nodes = ["A", "B", "C"]');
     const taking = start(t, b, 'takeover', address, '--fenced', ...quick);
     await until(t, 'the call', () => callOf(record)?.dead.length === 1);
     taking.child.kill('SIGKILL');
     await taking.exited;
+    configure(b, 'nodes = ["A", "B", "C"]', 'nodes = ["A", "B"]');
     configure(b, 'barrier = 20', 'barrier = 2');
     t.is((await b.here(['release', address])).exitCode, 0);
     endGrace(a, b);
